@@ -1,0 +1,568 @@
+"""The nouns that cross rooms: what is known about models, files, records and work, as plain values.
+
+Paths are absolute text in `surrogateescape` form (`os.fsdecode`), times are Unix seconds unless the name says
+``_ns``, sizes are bytes, hashes are lower-case hex. Foreign text is kept as found; whoever shows it escapes it.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+MODEL_SUFFIXES = frozenset(
+    [
+        ".safetensors",
+        ".sft",
+        ".ckpt",
+        ".pt",
+        ".pt2",
+        ".pth",
+        ".bin",
+        ".pkl",
+        ".gguf",
+        ".ggml",
+        ".onnx",
+        ".safebin",
+        ".zip",
+        ".engine",
+    ]
+)
+"""Lower-case endings of files that may hold a model; the content decides what they are."""
+
+MIB = 1024 * 1024
+
+
+class FileState(StrEnum):
+    """Where a file is, seen from the last look."""
+
+    PRESENT = "present"
+    MISSING = "missing"
+    OFFLINE = "offline"
+    UNREADABLE = "unreadable"
+
+
+class HashState(StrEnum):
+    """How far the SHA-256 of a model's bytes is known."""
+
+    NONE = "none"
+    HASHING = "hashing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class PendingState(StrEnum):
+    """What became of an imported record."""
+
+    PENDING = "pending"
+    PROMOTED = "promoted"
+    DISMISSED = "dismissed"
+
+
+class BatchState(StrEnum):
+    """How one run of an import ended, or that it hasn't."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One item that failed, or that was taken with a doubt.
+
+    Attributes:
+        path: the file or container it is about.
+        code: a word of the list in ``_codex/data_model.md``.
+        message: one sentence for the user.
+        record_key: the record within the container, if it has one.
+        kept: True if the item was taken nevertheless (then it does not count as failed).
+    """
+
+    path: str
+    code: str
+    message: str
+    record_key: str = ""
+    kept: bool = False
+
+
+# --- the library ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """The light columns of one model: all that the library view shows, and never a payload.
+
+    Attributes:
+        id: the catalog's own row id; stable as long as the catalog.
+        sha256: of the whole file, or None until it is computed.
+        path: absolute path of the first file, None for a model without file.
+        folder: the folder of that file.
+        added_at: when the catalog first saw it; `modified_at`: mtime of the first file.
+    """
+
+    id: int
+    sha256: str | None
+    name: str
+    type: str
+    size_bytes: int
+    base_model: str | None = None
+    format: str | None = None
+    path: str | None = None
+    file_name: str | None = None
+    folder: str | None = None
+    file_count: int = 0
+    tags: tuple[str, ...] = ()
+    rating: int | None = None
+    favorite: bool = False
+    nsfw: bool | None = None
+    trigger_words: tuple[str, ...] = ()
+    notes: str | None = None
+    license: str | None = None
+    source_url: str | None = None
+    preview: str | None = None
+    added_at: int = 0
+    modified_at: int | None = None
+    hash_state: str = HashState.NONE
+    file_state: str = FileState.PRESENT
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One path on disk, and the state it was in at the last look."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    state: str
+    sha256: str | None = None
+    inode: int = 0
+    device: int = 0
+    id: int = 0
+    model_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one source says about one model: the bytes as found, and where they stood.
+
+    Attributes:
+        source: the source id, e.g. ``civitai-info``.
+        source_path: absolute path of the container.
+        record_key: empty where the container holds one record, else row key, element key or index.
+        payload: the exact bytes.
+        extra: what stood beside the payload (other columns of the row, CSV header ...), JSON-compatible.
+    """
+
+    source: str
+    source_path: str
+    record_key: str
+    payload: bytes
+    extra: Mapping[str, Any] | None = None
+
+    @property
+    def payload_sha256(self) -> str:
+        """SHA-256 of the payload, 64 lower-case hex digits."""
+        return hashlib.sha256(self.payload).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as the catalog holds it, attached to a model.
+
+    `payload` is None where it was too large to be handed over; `size_bytes` is always that of the whole.
+    """
+
+    id: int
+    source: str
+    source_path: str
+    record_key: str
+    payload_sha256: str
+    size_bytes: int
+    payload: bytes | None
+    extra: Mapping[str, Any] | None
+    imported_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a shown value came from.
+
+    Attributes:
+        source: a source id, or ``user``, ``header``, ``file``.
+        rank: 1 (edited here) to 7 (folder and file name); smaller wins.
+        record_id: the active record that said it, if one did.
+    """
+
+    source: str
+    rank: int
+    record_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDetails:
+    """Everything known about one model; heavy, fetched only for a model that is looked at.
+
+    Attributes:
+        asked: the key the question named (sha256, or the row id of a model that has no hash yet).
+        records: the chief record first.
+        header: what the file's header says (see `modelmgr.readers.header.Header.as_json`), or None.
+        provenance: light column -> origin.
+    """
+
+    asked: str | int
+    row: ModelRow
+    records: tuple[StoredRecord, ...]
+    files: tuple[ModelFile, ...]
+    header: Mapping[str, Any] | None
+    provenance: Mapping[str, Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQuery:
+    """What the library view shows, in which order.
+
+    Attributes:
+        search: words that must all occur (name, file, tags, trigger words ...); understands ``type:lora``,
+            ``base:"Flux.1 D"``, ``tag:ink``.
+        types, base_models, tags, folders, states: any of each; empty means all. `states` are ``present``,
+            ``missing``, ``offline``, ``unreadable``, ``duplicate``, ``unidentified``, ``hashing``.
+        sort: a light column of `SORT_COLUMNS`.
+    """
+
+    search: str = ""
+    types: tuple[str, ...] = ()
+    base_models: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    favorite: bool | None = None
+    sort: str = "name"
+    descending: bool = False
+
+
+SORT_COLUMNS = [
+    "name",
+    "type",
+    "base_model",
+    "size_bytes",
+    "rating",
+    "favorite",
+    "added_at",
+    "modified_at",
+    "file_name",
+    "format",
+    "file_count",
+    "file_state",
+    "hash_state",
+    "folder",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Counts over the models that a query matches: value -> number, most frequent first."""
+
+    types: Mapping[str, int]
+    base_models: Mapping[str, int]
+    tags: Mapping[str, int]
+    folders: Mapping[str, int]
+    states: Mapping[str, int]
+    favorites: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFolder:
+    """A root folder that the user added."""
+
+    id: int
+    path: str
+    added_at: int
+    state: str = FileState.PRESENT
+    file_count: int = 0
+
+
+# --- import and promotion ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a record says, read from its payload: derived, and derivable again at any time.
+
+    Nothing here is a fact yet. `fields` holds light columns by name (`name`, `type`, `base_model`, `tags`,
+    `rating`, `favorite`, `nsfw`, `notes`, `trigger_words`, `preview`, `license`, `source_url`) in canonical
+    words; absent means not said.
+
+    Attributes:
+        personal: the names of `fields` that the person typed in another tool (rank 2).
+        sha256: the whole file's hash that the record claims, or None; values known to be false are left out.
+        own_hash: True if the tool says it computed that hash itself, False if a catalogue reported it.
+        partial_hashes: other claimed hashes, kind (``AutoV1``, ``AutoV2``, ``AutoV3``, ``CRC32``,
+            ``BLAKE3``) -> hex.
+        sibling_sha256: whole-file hashes of the other files of the same version.
+        size_bytes: exact size, or None; `size_hint_bytes` is good to 1,024 bytes only.
+        path: the file's path as the record spells it (may be foreign or relative), or None.
+        stem_names: names beside the container that the record may speak of, if it is a sidecar, in order.
+        time: the record's own time, Unix seconds, if it has one.
+        problem: ``unparsed_payload``, ``too_deep`` ... if the payload could not be read; `message` says why.
+        marker: True for "asked, no answer": fills and overwrites nothing.
+        flags: further doubts, e.g. ``duplicate-keys``, ``parsed-tolerant``, ``contains-secret``.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    personal: frozenset[str] = frozenset()
+    sha256: str | None = None
+    own_hash: bool = False
+    partial_hashes: Mapping[str, str] = field(default_factory=dict)
+    sibling_sha256: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    size_hint_bytes: int | None = None
+    path: str | None = None
+    stem_names: tuple[str, ...] = ()
+    time: float | None = None
+    problem: str | None = None
+    message: str = ""
+    marker: bool = False
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PendingModel:
+    """An imported record on its way into the library, without its payload."""
+
+    id: int
+    batch_id: int
+    source: str
+    source_path: str
+    record_key: str
+    name: str
+    type: str
+    sha256: str | None
+    file_path: str | None
+    state: str
+    problem: str | None
+    message: str = ""
+    payload_sha256: str = ""
+    size_bytes: int = 0
+    imported_at: int = 0
+    base_model: str | None = None
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PendingQuery:
+    """What the pending page shows. `problem` may be ``none`` for rows without one."""
+
+    states: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    search: str = ""
+    sort: str = "id"
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One run of an import."""
+
+    id: int
+    paths: tuple[str, ...]
+    source: str | None
+    state: str
+    started_at: int
+    ended_at: int | None
+    seen: int = 0
+    imported: int = 0
+    unchanged: int = 0
+    ignored: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts of one run. Seen = added + updated + unchanged + ignored + failed, always.
+
+    An import says ``imported`` for added and updated.
+    """
+
+    seen: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    ignored: int = 0
+    failed: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def imported(self) -> int:
+        """Records that are new or newly changed."""
+        return self.added + self.updated
+
+
+@dataclass(slots=True)
+class ScanReport(Totals):
+    """What a scan met. `missing` and `offline` count known files that this run found so."""
+
+    missing: int = 0
+    offline: int = 0
+    hashed: int = 0
+    bytes_hashed: int = 0
+    elapsed_s: float = 0.0
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSource:
+    """A container of a legacy source under the paths that were looked at."""
+
+    source: str
+    path: str
+    records: int
+
+
+@dataclass(slots=True)
+class ImportReport(Totals):
+    """What an import, or its dry run, met.
+
+    Attributes:
+        batch_id: None for a dry run.
+        by_source: source id -> counts (``seen``, ``imported``, ``unchanged``, ``failed``).
+        found: containers by source (dry run and detect).
+        samples: a few of the records with what would be shown for them (dry run).
+        model_paths: model files under the paths (they are added by a scan, not by the import).
+        ignored_paths: the first of the files that no source knows.
+        outside_folders: folder -> number of records that speak of files in it, where it is no library folder.
+    """
+
+    batch_id: int | None = None
+    by_source: dict[str, dict[str, int]] = field(default_factory=dict)
+    found: list[FoundSource] = field(default_factory=list)
+    samples: list["Sample"] = field(default_factory=list)
+    model_paths: list[str] = field(default_factory=list)
+    model_count: int = 0
+    ignored_paths: list[str] = field(default_factory=list)
+    outside_folders: dict[str, int] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+    cancelled: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One record as the preview shows it: mapped columns beside the raw text."""
+
+    source: str
+    source_path: str
+    record_key: str
+    fields: Mapping[str, Any]
+    raw_text: str
+    state: str
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class PromoteReport:
+    """What a promotion did. `stayed` rows are each in `problems`, with their code."""
+
+    promoted: int = 0
+    stayed: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    pending_ids: list[int] = field(default_factory=list)
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """What re-hashing found."""
+
+    checked: int = 0
+    ok: int = 0
+    changed: int = 0
+    missing: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    cancelled: bool = False
+
+
+# --- news -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """News of a committed write.
+
+    Attributes:
+        models, pending, folders, batches: which kinds of rows changed.
+        ids: the model rows concerned, or None for "many".
+    """
+
+    models: bool = False
+    pending: bool = False
+    folders: bool = False
+    batches: bool = False
+    ids: frozenset[int] | None = None
+
+    def merged(self, other: "Changes") -> "Changes":
+        """Return the news of both."""
+        return Changes(
+            self.models or other.models,
+            self.pending or other.pending,
+            self.folders or other.folders,
+            self.batches or other.batches,
+            self.ids | other.ids if self.ids is not None and other.ids is not None else None,
+        )
+
+
+# --- the border: JSON and paths ---------------------------------------------------------------------------
+
+
+def iso_time(seconds: float | None) -> str | None:
+    """Return UTC ISO 8601 for Unix seconds; None for None and for times no calendar holds."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def light_json(row: ModelRow) -> dict[str, Any]:
+    """Return the light columns as the JSON object that every door gives out."""
+    return {
+        "name": row.name,
+        "type": row.type,
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "base_model": row.base_model,
+        "format": row.format,
+        "path": row.path,
+        "file_name": row.file_name,
+        "folder": row.folder,
+        "file_count": row.file_count,
+        "tags": list(row.tags),
+        "rating": row.rating,
+        "favorite": row.favorite,
+        "nsfw": row.nsfw,
+        "trigger_words": list(row.trigger_words),
+        "notes": row.notes,
+        "license": row.license,
+        "source_url": row.source_url,
+        "preview": row.preview,
+        "added_at": iso_time(row.added_at),
+        "modified_at": iso_time(row.modified_at),
+        "hash_state": row.hash_state,
+        "file_state": row.file_state,
+    }
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Tell whether `path` is `folder` or lies below it; both absolute and normalised, compared as text."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def is_below_any(path: str, folders: Sequence[str]) -> bool:
+    """Tell whether `path` is one of `folders` or lies below one."""
+    return any(is_below(path, folder) for folder in folders)
