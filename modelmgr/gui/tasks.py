@@ -1,0 +1,391 @@
+"""Tasks: the window's one door to threads.
+
+Three verbs, each on a lane of its own, so that a click never waits behind an hour of hashing:
+
+- `ask`: a short question that only reads. Its answer comes back in the GUI thread.
+- `change`: a short write (a rating, a note); one after another, in the order they were given.
+- `run`: a long deed, with progress and cancel.
+
+Pictures are decoded on a fourth lane (`look`), newest question first. Nothing here knows what it runs.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QMetaMethod, QObject, Qt, Signal, Slot
+from shiboken6 import isValid
+
+from modelmgr.errors import ModelmgrError
+from modelmgr.progress import Cancelled, Progress, Step
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+QUESTION_THREADS = 3
+DEED_THREADS = 2
+QUIT_TIMEOUT_S = 15.0
+
+
+class TaskState(StrEnum):
+    """How far a long deed has come."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Task(QObject):
+    """One long deed: what is running, how far it is, and how it ended.
+
+    All signals come in the GUI thread, in this order: any number of `progressed`, one of `succeeded`,
+    `failed` and `cancelled`, then `finished`. A deed that answers a cancel with a report (whole records only)
+    has *succeeded* with that report; `cancelled` means that it said nothing more.
+
+    Signals:
+        progressed(Step): at most twenty times a second.
+        succeeded(object): what the deed returned.
+        failed(object): the exception that ended it.
+        cancelled(): it was cancelled and returned nothing.
+        finished(): it is over, one way or the other.
+
+    Attributes:
+        title: what it is, in the user's words.
+        state: a word of `TaskState`.
+        step: the last news, or None.
+        started: `time.monotonic` of the moment it began to run, or None while it waits.
+    """
+
+    progressed = Signal(object)
+    succeeded = Signal(object)
+    failed = Signal(object)
+    cancelled = Signal()
+    finished = Signal()
+
+    _stepped = Signal(object)
+    _began = Signal()
+
+    def __init__(self, title: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.title = title
+        self.state = TaskState.WAITING
+        self.step: Step | None = None
+        self.started: float | None = None
+        self._progress = Progress(self._stepped.emit)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._stepped.connect(self._on_stepped, queued)
+        self._began.connect(self._on_began, queued)
+
+    def cancel(self) -> None:
+        """Ask the deed to stop at its next step."""
+        self._progress.cancel()
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._progress.is_cancelled
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it waits or works, that is, isn't over."""
+        return self.state in (TaskState.WAITING, TaskState.RUNNING)
+
+    def work(self, deed: Callable[[Progress], T]) -> T:
+        """Do the deed, in the calling thread.
+
+        Raises:
+            Cancelled: before it began, or when the deed says so.
+        """
+        self._progress.check()
+        self._began.emit()
+        return deed(self._progress)
+
+    def end(self, outcome: Any, error: Exception | None) -> bool:
+        """Tell how it ended; True if nobody but the caller has heard of an error."""
+        unheard = False
+        if error is None:
+            self.state = TaskState.SUCCEEDED
+            self.succeeded.emit(outcome)
+        elif isinstance(error, Cancelled):
+            self.state = TaskState.CANCELLED
+            self.cancelled.emit()
+        else:
+            self.state = TaskState.FAILED
+            unheard = not self.isSignalConnected(QMetaMethod.fromSignal(self.failed))
+            self.failed.emit(error)
+        self.finished.emit()
+        return unheard
+
+    @Slot()
+    def _on_began(self) -> None:
+        if self.is_running:
+            self.state = TaskState.RUNNING
+            self.started = time.monotonic()
+
+    @Slot(object)
+    def _on_stepped(self, step: Step) -> None:
+        if self.is_running:
+            self.step = step
+            self.progressed.emit(step)
+
+
+@dataclass(slots=True)
+class _Job:
+    """What a worker gets: something to call, and the number under which the asker waits."""
+
+    number: int
+    call: Callable[[], Any] | None
+    key: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who waits for a job. Stays in the GUI thread.
+
+    A worker that held the last reference to a widget would destroy it in the wrong thread; therefore it gets
+    the call alone, and `call` is kept here too until the job has come back.
+    """
+
+    call: Callable[[], Any]
+    answer: Callable[..., None] | None = None
+    failed: Callable[..., None] | None = None
+    key: Hashable = None
+    task: Task | None = None
+
+
+class _Lane:
+    """Some threads that work off one queue. Threads start when there is work and stay until `stop`."""
+
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        deliver: Callable[[int, Any, Exception | None], None],
+        *,
+        newest_first: bool = False,
+    ) -> None:
+        self._name = name
+        self._limit = threads
+        self._deliver = deliver
+        self._newest_first = newest_first
+        self._waiting: deque[_Job] = deque()
+        self._ready = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._stopped = False
+
+    def put(self, job: _Job) -> int | None:
+        """Queue a job; return the number of the waiting one with the same key whose place it took, if any."""
+        with self._ready:
+            if self._stopped:
+                return job.number
+            if job.key is not None:
+                for place, other in enumerate(self._waiting):
+                    if other.key == job.key:
+                        self._waiting[place] = job
+                        return other.number
+            self._waiting.append(job)
+            if len(self._waiting) > self._idle and len(self._threads) < self._limit:
+                # A daemon, so that a disk that never answers cannot keep a closed program alive.
+                name = f"modelmgr-{self._name}-{len(self._threads) + 1}"
+                thread = threading.Thread(target=self._work, name=name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            else:
+                self._ready.notify()
+            return None
+
+    def stop(self, *, finish: bool = False) -> None:
+        """Let the threads end after what they are doing, or, with `finish`, after all that waits."""
+        with self._ready:
+            self._stopped = True
+            if not finish:
+                self._waiting.clear()
+            self._ready.notify_all()
+
+    def join(self, deadline: float) -> bool:
+        """Wait for the threads until `deadline` (`time.monotonic`); True if all have ended."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while True:
+            with self._ready:
+                self._idle += 1
+                while not self._waiting and not self._stopped:
+                    self._ready.wait()
+                self._idle -= 1
+                if not self._waiting:
+                    return
+                job = self._waiting.pop() if self._newest_first else self._waiting.popleft()
+            outcome = None
+            failure: Exception | None = None
+            assert job.call is not None
+            try:
+                outcome = job.call()
+            except Exception as error:  # noqa: BLE001 the asker hears of it, or the log
+                failure = error
+            job.call = None
+            self._deliver(job.number, outcome, failure)
+            # Not kept until the next job comes: it may be a payload of some megabytes.
+            del outcome, failure
+
+
+def _is_gone(receiver: Callable[..., None] | None) -> bool:
+    """Tell whether `receiver` is a method of a QObject that Qt has destroyed meanwhile."""
+    while isinstance(receiver, partial):
+        receiver = receiver.func
+    owner = getattr(receiver, "__self__", None)
+    return isinstance(owner, QObject) and not isValid(owner)
+
+
+class Tasks(QObject):
+    """Runs questions and deeds in threads and brings their answers back to the GUI thread.
+
+    Signals:
+        started(object): a `Task` was taken on.
+        finished(object): that `Task` is over; its own signals have been sent.
+        failed(str, object): what was tried, and the exception, where the asker did not take it.
+    """
+
+    started = Signal(object)
+    finished = Signal(object)
+    failed = Signal(str, object)
+    _came_back = Signal(object, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._closed = False
+        self._number = 0
+        self._askers: dict[int, _Asker] = {}
+        self._answered: dict[Hashable, int] = {}
+        self._running: list[Task] = []
+        deliver = self._came_back.emit
+        self._questions = _Lane("ask", QUESTION_THREADS, deliver)
+        self._changes = _Lane("change", 1, deliver)
+        self._deeds = _Lane("run", DEED_THREADS, deliver)
+        self._pictures = _Lane("look", 1, deliver, newest_first=True)
+        self._came_back.connect(self._on_came_back, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def running(self) -> list[Task]:
+        """The deeds that wait or work, oldest first."""
+        return list(self._running)
+
+    def ask(
+        self,
+        question: Callable[[], T],
+        answer: Callable[[T], None],
+        *,
+        failed: Callable[[Exception], None] | None = None,
+        key: Hashable = None,
+    ) -> None:
+        """Ask a short question in a worker; `answer` gets what it returned, in the GUI thread.
+
+        A question with a `key` takes the place of one with the same key that still waits, and an answer never
+        arrives after that of a younger question. One that is already running is not stopped: an answer should
+        carry its question, so that the asker can drop it when it has moved on. Nothing is delivered to a
+        QObject that has been destroyed; hand over bound methods (or partials of them), not lambdas.
+
+        `failed` gets the exception; without it the signal `failed` tells whoever listens.
+        """
+        self._put(self._questions, _Asker(question, answer, failed, key))
+
+    def look(
+        self,
+        question: Callable[[], T],
+        answer: Callable[[T], None],
+        *,
+        failed: Callable[[Exception], None] | None = None,
+        key: Hashable = None,
+    ) -> None:
+        """Do as `ask` on the pictures' lane, where the newest question comes first."""
+        self._put(self._pictures, _Asker(question, answer, failed, key))
+
+    def change(
+        self,
+        deed: Callable[[], T],
+        done: Callable[[T], None] | None = None,
+        *,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Write something short in a worker, after the changes that were given before."""
+        self._put(self._changes, _Asker(deed, done, failed))
+
+    def run(self, title: str, deed: Callable[[Progress], T]) -> Task:
+        """Start a long deed (or queue it behind others) and return its `Task`."""
+        # Parented, so that Qt destroys it here, whoever drops the last reference, and wherever.
+        task = Task(title, self)
+        self._running.append(task)
+        self._put(self._deeds, _Asker(partial(task.work, deed), task=task))
+        self.started.emit(task)
+        return task
+
+    def shutdown(self) -> bool:
+        """Cancel the deeds, finish the changes, and wait; True if every thread has ended.
+
+        Answers that are still on their way are dropped.
+        """
+        self._closed = True
+        for task in self._running:
+            task.cancel()
+        lanes = (self._questions, self._deeds, self._pictures, self._changes)
+        for lane in lanes:
+            lane.stop(finish=lane is self._changes)
+        deadline = time.monotonic() + QUIT_TIMEOUT_S
+        alive = [lane for lane in lanes if not lane.join(deadline)]
+        if alive:
+            log.warning("Work did not stop within %s s of closing the window", QUIT_TIMEOUT_S)
+        self._running.clear()
+        self._askers.clear()
+        return not alive
+
+    def _put(self, lane: _Lane, asker: _Asker) -> None:
+        self._number += 1
+        self._askers[self._number] = asker
+        replaced = lane.put(_Job(self._number, asker.call, asker.key))
+        if replaced is not None:
+            del self._askers[replaced]
+
+    @Slot(object, object, object)
+    def _on_came_back(self, number: int, outcome: Any, error: Exception | None) -> None:
+        asker = self._askers.pop(number, None)
+        if self._closed or asker is None:
+            return
+        if asker.task is not None:
+            if asker.task in self._running:
+                self._running.remove(asker.task)
+            if asker.task.end(outcome, error) and error is not None:
+                self._tell(asker.task.title, error)
+            self.finished.emit(asker.task)
+            return
+        if asker.key is not None:
+            if number < self._answered.get(asker.key, 0):
+                return
+            self._answered[asker.key] = number
+        if error is None:
+            if asker.answer is not None and not _is_gone(asker.answer):
+                asker.answer(outcome)
+        elif not isinstance(error, Cancelled) and not _is_gone(asker.answer):
+            if asker.failed is None:
+                self._tell(self.tr("The catalog could not answer"), error)
+            elif not _is_gone(asker.failed):
+                asker.failed(error)
+
+    def _tell(self, title: str, error: Exception) -> None:
+        """Log what went wrong, once, and tell whoever shows messages."""
+        if isinstance(error, ModelmgrError):
+            log.info("%s: %s", title, error.message)
+        else:
+            log.error("%s", title, exc_info=error)
+        self.failed.emit(title, error)

@@ -1,0 +1,223 @@
+"""Sizes, dates, hashes and foreign words as text for the window. No Qt here.
+
+Foreign text (names, tags, notes, payloads: all that a stranger wrote) reaches a widget only through
+`foreign_text` or, in a tool tip, `plain_tip`: control and direction marks become visible, and nothing is ever
+read as HTML.
+"""
+
+import html
+import time
+from datetime import datetime
+
+CELL_LIMIT = 4096
+VIEW_LIMIT = 200_000
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_AGES = ((365.25 * _DAY, "y"), (30.44 * _DAY, "mo"), (7 * _DAY, "w"), (_DAY, "d"), (_HOUR, "h"))
+
+
+def _symbols() -> dict[int, str]:
+    """Return what stands for each mark that a screen would obey, hide or drop: one character for one."""
+    table = {code: chr(0x2400 + code) for code in range(0x20)}
+    table[0x7F] = "␡"
+    # C1 has no pictures of its own.
+    table.update(dict.fromkeys(range(0x80, 0xA0), "␦"))
+    table.update(
+        {
+            0x00AD: "‧",  # soft hyphen
+            0x061C: "⇤",  # Arabic letter mark
+            0x180E: "␣",
+            0x200B: "␣",  # zero-width space
+            0x200C: "⁞",  # zero-width non-joiner
+            0x200D: "⁞",  # zero-width joiner
+            0x200E: "⇥",  # left-to-right mark
+            0x200F: "⇤",  # right-to-left mark
+            0x2028: "␤",  # line separator
+            0x2029: "␤",  # paragraph separator
+            0x202A: "⇥",  # embeddings, overrides, isolates and their ends
+            0x202B: "⇤",
+            0x202C: "⇔",
+            0x202D: "⇥",
+            0x202E: "⇤",
+            0x2060: "⁞",
+            0x2061: "⁞",
+            0x2062: "⁞",
+            0x2063: "⁞",
+            0x2064: "⁞",
+            0x2066: "⇥",
+            0x2067: "⇤",
+            0x2068: "⇥",
+            0x2069: "⇔",
+            0xFEFF: "⁞",
+            0xFFF9: "⁞",
+            0xFFFA: "⁞",
+            0xFFFB: "⁞",
+        }
+    )
+    # Bytes of a path that are no UTF-8, and lone surrogates of broken JSON: Qt cannot draw them.
+    table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
+    # Invisible tag characters, which can carry a whole hidden sentence.
+    table.update(dict.fromkeys(range(0xE0000, 0xE0080), "⁞"))
+    return table
+
+
+_CELL_SYMBOLS = _symbols()
+_VIEW_SYMBOLS = {code: symbol for code, symbol in _CELL_SYMBOLS.items() if code not in (0x09, 0x0A)}
+
+
+def foreign_text(text: str | None, limit: int = CELL_LIMIT, *, lines: bool = False) -> str:
+    """Return `text` fit to be shown as plain text: cut at `limit`, its marks as visible symbols.
+
+    One character stands for one, so that places in the shown text are places in the original. Combining
+    characters and emoji stay as they are. With `lines`, line feeds and tabs stay, for views of several lines.
+    """
+    if not text:
+        return ""
+    cut = text[:limit]
+    shown = cut.translate(_VIEW_SYMBOLS if lines else _CELL_SYMBOLS)
+    return shown if len(text) <= limit else shown[:-1] + "…"
+
+
+def plain_tip(text: str | None, limit: int = 1000) -> str:
+    """Return a tool tip that shows `text` as it is, wrapped; a bare tip would be guessed to be HTML."""
+    if not text:
+        return ""
+    shown = html.escape(foreign_text(text, limit, lines=True))
+    return f'<p style="white-space:pre-wrap">{shown}</p>'
+
+
+def count_text(number: int) -> str:
+    """Return ``12,345``."""
+    return f"{number:,}"
+
+
+def size_text(size_bytes: int | None) -> str:
+    """Return ``218 MB``, ``6.5 GB``: decimal units, two or three digits that count."""
+    if size_bytes is None:
+        return ""
+    value = float(size_bytes)
+    unit = 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value /= 1000.0
+        unit += 1
+    return f"{value:.1f} {_UNITS[unit]}" if unit and value < 9.95 else f"{value:.0f} {_UNITS[unit]}"
+
+
+def exact_size_text(size_bytes: int | None) -> str:
+    """Return ``218,123,456 bytes``."""
+    if size_bytes is None:
+        return ""
+    return "1 byte" if size_bytes == 1 else f"{size_bytes:,} bytes"
+
+
+def rate_text(bytes_per_s: float) -> str:
+    """Return ``1.9 GB/s``."""
+    return f"{size_text(round(bytes_per_s))}/s"
+
+
+def duration_text(seconds: float) -> str:
+    """Return ``40 s``, ``4 min``, ``2 h``: for what is left of running work, so rounded up."""
+    if seconds < _MINUTE:
+        return f"{max(1, round(seconds))} s"
+    if seconds < _HOUR:
+        return f"{-int(-seconds // _MINUTE)} min"
+    return f"{-int(-seconds // _HOUR)} h"
+
+
+def age_text(seconds: float | None, now: float | None = None) -> str:
+    """Return how long ago a moment (Unix seconds) was: ``now``, ``5 min``, ``3 d``, ``2 w``, ``1 y``."""
+    if seconds is None:
+        return ""
+    age = (time.time() if now is None else now) - seconds
+    if age < _MINUTE:
+        return "now" if age > -_MINUTE else date_text(seconds)[:10]
+    for length, unit in (
+        (365.25 * _DAY, "y"),
+        (30.44 * _DAY, "mo"),
+        (7 * _DAY, "w"),
+        (_DAY, "d"),
+        (_HOUR, "h"),
+    ):
+        if age >= length:
+            return f"{int(age // length)} {unit}"
+    return f"{int(age // _MINUTE)} min"
+
+
+def date_text(seconds: float | None) -> str:
+    """Return the local date and time, ``2026-01-31 18:05``; the bare number where no calendar holds it."""
+    if seconds is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return str(int(seconds))
+
+
+def hash_text(sha256: str | None) -> str:
+    """Return the first ten digits of a hash."""
+    return sha256[:10] if sha256 else ""
+
+
+def stars_text(rating: int | None) -> str:
+    """Return ``★★★★`` for 4; nothing where nobody has rated."""
+    return "★" * max(0, min(5, rating or 0))
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return ``1 model``, ``12,345 models``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+_TYPE_LABELS = {
+    "lora": "LoRA",
+    "vae": "VAE",
+    "vae_approx": "VAE (approx.)",
+    "controlnet": "ControlNet",
+    "control_lora": "Control LoRA",
+    "t2i_adapter": "T2I adapter",
+    "ip_adapter": "IP adapter",
+    "clip_vision": "CLIP vision",
+    "gligen": "GLIGEN",
+    "photomaker": "PhotoMaker",
+    "llm": "Language model",
+    "vlm": "Vision language model",
+    "mmproj": "Vision projector",
+    "llm_adapter": "Language adapter",
+    "face_restore": "Face restoration",
+}
+
+
+def type_label(model_type: str | None) -> str:
+    """Return the nicer label of a canonical type: ``lora`` -> ``LoRA``."""
+    if not model_type:
+        return ""
+    label = _TYPE_LABELS.get(model_type)
+    if label is None:
+        label = foreign_text(model_type, 80).replace("_", " ")
+        label = label[:1].upper() + label[1:]
+    return label
+
+
+_STATE_LABELS = {
+    "present": "Present",
+    "missing": "Missing",
+    "offline": "Offline",
+    "unreadable": "Unreadable",
+    "duplicate": "Duplicate",
+    "unidentified": "Unidentified",
+    "hashing": "Hashing",
+    "unhashed": "Not hashed",
+}
+
+
+def state_label(state: str) -> str:
+    """Return the word for a state of the library or of a file."""
+    return _STATE_LABELS.get(state, state[:1].upper() + state[1:])
+
+
+def is_web_address(text: str | None) -> bool:
+    """Tell whether `text` may be offered as a link: https only, and nothing odd in it."""
+    return (
+        bool(text) and text is not None and text.startswith("https://") and text == foreign_text(text, 2000)
+    )

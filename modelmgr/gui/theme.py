@@ -1,0 +1,501 @@
+"""Colours, measures and icons of the window, all derived from the palette of the system.
+
+The program is grey and the content is the colour: own colours exist only for states, always beside a word.
+What is derived keeps its contrast to what it stands on (text 4.5 : 1, marks 3 : 1) in any palette.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PySide6.QtCore import QObject, QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPen, QPixmap
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+
+from modelmgr.resources import resource_path
+
+XS, S, M, L, XL = 4, 8, 12, 16, 24
+"""The spacing scale, in pixels at 100 %."""
+
+ROW_HEIGHT, COMFORTABLE_ROW_HEIGHT = 28, 44
+TEXT_CONTRAST, MARK_CONTRAST = 4.5, 3.0
+_ICON_NAME = "iconName"
+
+TYPE_ICONS = {
+    "checkpoint": "package",
+    "diffusion_model": "component",
+    "lora": "layers-2",
+    "embedding": "quote",
+    "hypernetwork": "network",
+    "vae": "shrink",
+    "vae_approx": "shrink",
+    "controlnet": "spline",
+    "control_lora": "spline",
+    "t2i_adapter": "plug",
+    "ip_adapter": "plug",
+    "text_encoder": "type",
+    "clip_vision": "scan-eye",
+    "upscaler": "image-upscale",
+    "motion_module": "film",
+    "style_model": "palette",
+    "detector": "scan-search",
+    "segmenter": "scan-search",
+    "face_restore": "smile",
+    "llm": "message-square-text",
+    "vlm": "message-square-text",
+    "mmproj": "scan-eye",
+    "llm_adapter": "layers-2",
+    "text_embedding_model": "quote",
+    "audio": "audio-lines",
+    "shard": "puzzle",
+    "workflow": "workflow",
+    "unknown": "file-question-mark",
+}
+
+
+def type_icon_name(model_type: str | None) -> str:
+    """Return the icon of a canonical type."""
+    return TYPE_ICONS.get(model_type or "unknown", "box")
+
+
+# --- colours ----------------------------------------------------------------------------------------------
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """Return the contrast ratio of two opaque colours, 1 to 21 (WCAG 2.2, "contrast ratio")."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: QColor) -> float:
+    def linear(value: float) -> float:
+        return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
+
+    return 0.2126 * linear(color.redF()) + 0.7152 * linear(color.greenF()) + 0.0722 * linear(color.blueF())
+
+
+def mix(one: QColor, other: QColor, share: float) -> QColor:
+    """Return `one` with `share` (0 to 1) of `other` in it."""
+    keep = 1.0 - share
+    return QColor.fromRgbF(
+        one.redF() * keep + other.redF() * share,
+        one.greenF() * keep + other.greenF() * share,
+        one.blueF() * keep + other.blueF() * share,
+    )
+
+
+def readable(color: QColor, *grounds: QColor, ratio: float = TEXT_CONTRAST) -> QColor:
+    """Return `color`, moved towards black or white as far as its contrast to all `grounds` asks for."""
+    for tenths in range(21):
+        for pole in (QColor("black"), QColor("white")):
+            moved = mix(color, pole, tenths / 20)
+            if all(contrast(moved, ground) >= ratio for ground in grounds):
+                return moved
+    return QColor("black") if _luminance(grounds[0]) > 0.18 else QColor("white")
+
+
+@dataclass(frozen=True, slots=True)
+class Colors:
+    """What the window paints with, for one palette.
+
+    Attributes:
+        text, secondary, greyed: on `base` and `window`; `greyed` is for missing and offline rows.
+        line: hairlines between panes and rows; no text.
+        hover, chosen: soft grounds for a row under the mouse and for a filter that is on.
+        accent, accent_text: selection.
+        good, busy, problem, absent: the state marks.
+    """
+
+    window: QColor
+    base: QColor
+    text: QColor
+    secondary: QColor
+    greyed: QColor
+    line: QColor
+    hover: QColor
+    chosen: QColor
+    accent: QColor
+    accent_text: QColor
+    accent_on_base: QColor
+    good: QColor
+    busy: QColor
+    problem: QColor
+    absent: QColor
+    dark: bool
+
+    @classmethod
+    def of(cls, palette: QPalette) -> "Colors":
+        """Return the colours for `palette`."""
+        return _colors_of(
+            *(
+                palette.color(QPalette.ColorGroup.Active, role).rgb()
+                for role in (
+                    QPalette.ColorRole.Window,
+                    QPalette.ColorRole.Base,
+                    QPalette.ColorRole.Text,
+                    QPalette.ColorRole.Highlight,
+                    QPalette.ColorRole.HighlightedText,
+                )
+            )
+        )
+
+
+@lru_cache(maxsize=16)
+def _colors_of(
+    window_rgb: int, base_rgb: int, text_rgb: int, accent_rgb: int, accent_text_rgb: int
+) -> Colors:
+    window, base, text = QColor(window_rgb), QColor(base_rgb), QColor(text_rgb)
+    accent, accent_text = QColor(accent_rgb), QColor(accent_text_rgb)
+    dark = _luminance(base) < 0.18
+    hover, chosen = mix(base, text, 0.05), mix(base, accent, 0.16 if not dark else 0.28)
+    grounds = (window, base, hover, chosen)
+    return Colors(
+        window=window,
+        base=base,
+        text=readable(text, *grounds),
+        secondary=readable(mix(text, base, 0.38), *grounds),
+        greyed=readable(mix(text, base, 0.46), window, base, hover),
+        line=mix(base, text, 0.13),
+        hover=hover,
+        chosen=chosen,
+        accent=accent,
+        accent_text=readable(accent_text, accent),
+        accent_on_base=readable(accent, *grounds),
+        good=readable(QColor("#2f9e58"), window, base, ratio=MARK_CONTRAST),
+        busy=readable(QColor("#d18b0f"), window, base, ratio=MARK_CONTRAST),
+        problem=readable(QColor("#d4453b"), window, base, ratio=TEXT_CONTRAST),
+        absent=readable(mix(text, base, 0.5), window, base, ratio=MARK_CONTRAST),
+        dark=dark,
+    )
+
+
+def colors() -> Colors:
+    """Return the colours for the application's palette."""
+    return Colors.of(QGuiApplication.palette())
+
+
+def dark_palette() -> QPalette:
+    """Return a quiet dark palette, for systems that ask for dark and bring no palette of their own."""
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive, QPalette.ColorGroup.Disabled):
+        for which, value in (
+            (role.Window, "#262729"),
+            (role.WindowText, "#e7e8ea"),
+            (role.Base, "#1d1e20"),
+            (role.AlternateBase, "#232426"),
+            (role.Text, "#e7e8ea"),
+            (role.Button, "#323437"),
+            (role.ButtonText, "#e7e8ea"),
+            (role.BrightText, "#ffffff"),
+            (role.ToolTipBase, "#323437"),
+            (role.ToolTipText, "#e7e8ea"),
+            (role.PlaceholderText, "#9a9da3"),
+            (role.Highlight, "#2d6fb8"),
+            (role.HighlightedText, "#ffffff"),
+            (role.Link, "#7ab4f5"),
+            (role.LinkVisited, "#b79cf0"),
+            (role.Light, "#4a4c50"),
+            (role.Midlight, "#3c3e42"),
+            (role.Mid, "#1a1b1d"),
+            (role.Dark, "#141516"),
+            (role.Shadow, "#000000"),
+        ):
+            palette.setColor(group, which, QColor(value))
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, which, QColor("#7d8086"))
+    return palette
+
+
+def light_palette() -> QPalette:
+    """Return a quiet light palette, for systems that bring none of their own."""
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive, QPalette.ColorGroup.Disabled):
+        for which, value in (
+            (role.Window, "#f4f4f5"),
+            (role.WindowText, "#1f2023"),
+            (role.Base, "#ffffff"),
+            (role.AlternateBase, "#f8f8f9"),
+            (role.Text, "#1f2023"),
+            (role.Button, "#f0f0f2"),
+            (role.ButtonText, "#1f2023"),
+            (role.BrightText, "#000000"),
+            (role.ToolTipBase, "#ffffff"),
+            (role.ToolTipText, "#1f2023"),
+            (role.PlaceholderText, "#6c6f76"),
+            (role.Highlight, "#2766b0"),
+            (role.HighlightedText, "#ffffff"),
+            (role.Link, "#1d5fae"),
+            (role.LinkVisited, "#6a4bb0"),
+            (role.Light, "#ffffff"),
+            (role.Midlight, "#e8e8ea"),
+            (role.Mid, "#c4c5c9"),
+            (role.Dark, "#9a9ca1"),
+            (role.Shadow, "#6f7176"),
+        ):
+            palette.setColor(group, which, QColor(value))
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, which, QColor("#8d9096"))
+    return palette
+
+
+def apply(app: QApplication) -> None:
+    """Give the application the one style that follows every palette.
+
+    The system's palette stays; only where the platform brings none (it is Fusion's own then) does ours take
+    its place, in the scheme that the system asks for.
+    """
+    if app.style().objectName().lower() != "fusion":
+        app.setStyle("Fusion")
+    wants_dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
+    palette = app.palette()
+    if palette.color(QPalette.ColorRole.Window) == QColor("#efefef"):
+        app.setPalette(dark_palette() if wants_dark else light_palette())
+    elif wants_dark and _luminance(palette.color(QPalette.ColorRole.Window)) > 0.5:
+        app.setPalette(dark_palette())
+
+
+# --- the style sheet --------------------------------------------------------------------------------------
+
+
+def style_sheet(palette: QPalette, font: QFont) -> str:
+    """Return the style sheet of a top-level window: flat, quiet, and made of the palette."""
+    c = Colors.of(palette)
+    size = font.pointSizeF() if font.pointSizeF() > 0 else font.pixelSize() * 0.75
+
+    def pt(scale: float) -> str:
+        return f"{size * scale:.2f}pt"
+
+    def rgb(color: QColor) -> str:
+        return color.name()
+
+    button = mix(c.window, c.base, 0.6)
+    edge = mix(c.base, c.text, 0.22)
+    return f"""
+    QToolBar {{ border: 0; border-bottom: 1px solid {rgb(c.line)}; spacing: {S}px; padding: {S}px {M}px;
+        background: {rgb(c.window)}; }}
+    QStatusBar {{ border-top: 1px solid {rgb(c.line)}; background: {rgb(c.window)}; }}
+    QStatusBar::item {{ border: 0; }}
+    QMainWindow::separator {{ background: {rgb(c.line)}; width: 1px; height: 1px; }}
+    QMainWindow::separator:hover {{ background: {rgb(c.accent)}; }}
+    QSplitter::handle {{ background: {rgb(c.line)}; }}
+    QSplitter::handle:hover {{ background: {rgb(c.accent)}; }}
+    QMenuBar {{ background: {rgb(c.window)}; }}
+    QMenuBar::item {{ padding: {XS}px {S}px; background: transparent; border-radius: 4px; }}
+    QMenuBar::item:selected {{ background: {rgb(c.hover)}; }}
+    QMenuBar::item:pressed {{ background: {rgb(c.accent)}; color: {rgb(c.accent_text)}; }}
+
+    QHeaderView {{ background: {rgb(c.base)}; border: 0; }}
+    QHeaderView::section {{ background: {rgb(c.base)}; color: {rgb(c.secondary)}; border: 0;
+        border-bottom: 1px solid {rgb(c.line)}; padding: {XS}px {S}px; font-size: {pt(0.92)}; }}
+    QHeaderView::section:hover {{ background: {rgb(c.hover)}; color: {rgb(c.text)}; }}
+    QTableView, QTreeView, QListView {{ border: 0; background: {rgb(c.base)}; color: {rgb(c.text)};
+        selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; outline: 0; }}
+    QTableView[framed="true"], QTreeView[framed="true"], QListView[framed="true"],
+    QPlainTextEdit[framed="true"], QTextEdit[framed="true"] {{ border: 1px solid {rgb(c.line)};
+        border-radius: 6px; }}
+    QTableCornerButton::section {{ background: {rgb(c.base)}; border: 0; }}
+
+    QLineEdit, QComboBox, QSpinBox {{ border: 1px solid {rgb(edge)}; border-radius: 6px;
+        padding: {XS}px {S}px; background: {rgb(c.base)}; color: {rgb(c.text)}; min-height: 20px;
+        selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; }}
+    QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QPlainTextEdit[framed="true"]:focus
+        {{ border-color: {rgb(c.accent_on_base)}; }}
+    QTableView QLineEdit {{ border-radius: 0; padding: 0 {XS}px; min-height: 0; }}
+    QComboBox::drop-down {{ border: 0; width: 20px; }}
+    QComboBox QAbstractItemView {{ border: 1px solid {rgb(edge)}; }}
+    QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}
+
+    QPushButton {{ border: 1px solid {rgb(edge)}; border-radius: 6px; padding: {XS + 1}px {M}px;
+        background: {rgb(button)}; color: {rgb(c.text)}; min-height: 18px; }}
+    QPushButton:hover {{ background: {rgb(c.hover)}; border-color: {rgb(mix(c.base, c.text, 0.35))}; }}
+    QPushButton:pressed {{ background: {rgb(mix(c.base, c.text, 0.12))}; }}
+    QPushButton:focus {{ border-color: {rgb(c.accent_on_base)}; }}
+    QPushButton:disabled {{ color: {rgb(c.absent)}; border-color: {rgb(c.line)}; }}
+    QPushButton[primary="true"] {{ background: {rgb(c.accent)}; color: {rgb(c.accent_text)};
+        border-color: {rgb(c.accent)}; }}
+    QPushButton[primary="true"]:hover {{ background: {rgb(mix(c.accent, c.accent_text, 0.08))}; }}
+    QPushButton[primary="true"]:focus {{ border: 2px solid {rgb(c.text)}; padding: {XS}px {M - 1}px; }}
+    QPushButton[primary="true"]:disabled {{ background: {rgb(c.hover)}; color: {rgb(c.absent)};
+        border-color: {rgb(c.line)}; }}
+    QToolButton {{ border: 1px solid transparent; border-radius: 6px; padding: {XS}px {S}px;
+        background: transparent; color: {rgb(c.text)}; }}
+    QToolButton:hover {{ background: {rgb(c.hover)}; }}
+    QToolButton:pressed {{ background: {rgb(mix(c.base, c.text, 0.12))}; }}
+    QToolButton:checked {{ background: {rgb(c.chosen)}; }}
+    QToolButton:focus {{ border-color: {rgb(c.accent_on_base)}; }}
+    QToolButton:disabled {{ color: {rgb(c.absent)}; }}
+    QToolButton::menu-indicator {{ image: none; }}
+    QToolButton[role="section"] {{ font-weight: 600; padding: {XS}px 0; text-align: left; }}
+    QToolButton[role="section"]:hover {{ background: transparent; color: {rgb(c.accent_on_base)}; }}
+    QToolButton[role="chip"] {{ border: 1px solid {rgb(edge)}; border-radius: 11px; padding: 2px {S}px;
+        font-size: {pt(0.92)}; }}
+    QToolButton[role="chip"]:hover, QToolButton[role="chip"]:focus
+        {{ border-color: {rgb(c.accent_on_base)}; }}
+
+    QLabel[role="pane-title"] {{ font-size: {pt(1.25)}; font-weight: 600; }}
+    QLabel[role="page-title"] {{ font-size: {pt(1.6)}; font-weight: 600; }}
+    QLabel[role="secondary"] {{ font-size: {pt(0.92)}; color: {rgb(c.secondary)}; }}
+    QLabel[role="group"] {{ font-size: {pt(0.85)}; color: {rgb(c.secondary)}; font-weight: 600; }}
+    QLabel[role="problem"] {{ color: {rgb(c.problem)}; }}
+
+    QTabWidget::pane {{ border: 0; border-top: 1px solid {rgb(c.line)}; }}
+    QTabBar::tab {{ background: transparent; color: {rgb(c.secondary)}; border: 0;
+        padding: {XS}px {M}px {XS + 1}px {M}px; border-bottom: 2px solid transparent; }}
+    QTabBar::tab:selected {{ color: {rgb(c.text)}; border-bottom-color: {rgb(c.accent_on_base)}; }}
+    QTabBar::tab:hover, QTabBar::tab:focus {{ color: {rgb(c.text)}; background: {rgb(c.hover)}; }}
+
+    QProgressBar {{ border: 0; border-radius: 3px; background: {rgb(c.line)}; max-height: 6px;
+        min-height: 6px; text-align: center; }}
+    QProgressBar::chunk {{ background: {rgb(c.accent_on_base)}; border-radius: 3px; }}
+
+    QScrollArea {{ border: 0; background: transparent; }}
+    QScrollBar:vertical {{ background: transparent; width: 12px; margin: 0; }}
+    QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 0; }}
+    QScrollBar::handle {{ background: {rgb(c.absent)}; border-radius: 3px; margin: 3px; }}
+    QScrollBar::handle:vertical {{ min-height: 32px; }}
+    QScrollBar::handle:horizontal {{ min-width: 32px; }}
+    QScrollBar::handle:hover {{ background: {rgb(c.secondary)}; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    """
+
+
+def set_role(label: QLabel, role: str) -> QLabel:
+    """Give a label one of the style sheet's roles (``pane-title``, ``secondary``, ``group``, ``problem``).
+
+    The label shows plain text only from now on, as every label of the window must.
+    """
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setProperty("role", role)
+    return label
+
+
+def plain_label(text: str = "", role: str | None = None, parent: QWidget | None = None) -> QLabel:
+    """Return a label that shows `text` as plain text, never as HTML."""
+    label = QLabel(parent)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    if role is not None:
+        label.setProperty("role", role)
+    label.setText(text)
+    return label
+
+
+def mono_font(font: QFont) -> QFont:
+    """Return a fixed-pitch font of the same size, for hashes and payloads."""
+    from PySide6.QtGui import QFontDatabase
+
+    mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+    if font.pointSizeF() > 0:
+        mono.setPointSizeF(font.pointSizeF() * 0.95)
+    else:
+        mono.setPixelSize(max(1, round(font.pixelSize() * 0.95)))
+    return mono
+
+
+# --- icons ------------------------------------------------------------------------------------------------
+
+_ICON_SIZES = (16, 20, 24, 32)
+
+
+def pixmap(name: str, size: int, color: QColor, ratio: float = 1.0) -> QPixmap:
+    """Return an icon of `resources/icons` in one colour, `size` logical pixels wide, drawn for `ratio`."""
+    return _pixmap(name, size, color.rgba(), ratio)
+
+
+@lru_cache(maxsize=512)
+def _pixmap(name: str, size: int, rgba: int, ratio: float) -> QPixmap:
+    # Only needed where there are icons, and not before the first of them.
+    from PySide6.QtSvg import QSvgRenderer
+
+    drawn = QPixmap(QSize(round(size * ratio), round(size * ratio)))
+    drawn.fill(Qt.GlobalColor.transparent)
+    color = QColor.fromRgba(rgba)
+    # The file is ours; strangers' SVG is never drawn.
+    source = resource_path("icons", f"{name}.svg").read_bytes()
+    renderer = QSvgRenderer(source.replace(b"currentColor", color.name().encode()))
+    painter = QPainter(drawn)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setOpacity(color.alphaF())
+    renderer.render(painter, QRectF(0, 0, drawn.width(), drawn.height()))
+    painter.end()
+    drawn.setDevicePixelRatio(ratio)
+    return drawn
+
+
+def icon(name: str, palette: QPalette | None = None, *, color: QColor | None = None) -> QIcon:
+    """Return an icon tinted with the palette's text colour (or `color`), crisp on every screen there is."""
+    used = QGuiApplication.palette() if palette is None else palette
+    text = used.color(QPalette.ColorRole.ButtonText) if color is None else color
+    faint = used.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.ButtonText)
+    chosen = used.color(QPalette.ColorRole.HighlightedText)
+    made = QIcon()
+    ratios = {1.0} | {screen.devicePixelRatio() for screen in QGuiApplication.screens()}
+    for ratio in sorted(ratios):
+        for size in _ICON_SIZES:
+            made.addPixmap(pixmap(name, size, text, ratio), QIcon.Mode.Normal)
+            made.addPixmap(pixmap(name, size, faint, ratio), QIcon.Mode.Disabled)
+            made.addPixmap(pixmap(name, size, chosen, ratio), QIcon.Mode.Selected)
+    return made
+
+
+def set_icon(target: QAction | QAbstractButton, name: str) -> None:
+    """Give an action or a button an icon that `retint` will find again when the palette changes."""
+    target.setProperty(_ICON_NAME, name)
+    target.setIcon(icon(name))
+
+
+def retint(root: QObject) -> None:
+    """Draw anew every icon below `root` that `set_icon` gave."""
+    targets: list[QAction | QAbstractButton] = [*root.findChildren(QAction)]
+    targets += root.findChildren(QAbstractButton)
+    for target in targets:
+        name = target.property(_ICON_NAME)
+        if name:
+            target.setIcon(icon(name))
+
+
+# --- state marks ------------------------------------------------------------------------------------------
+
+_MARK_OF_STATE = {
+    "present": "good",
+    "done": "good",
+    "promoted": "good",
+    "ready": "good",
+    "hashing": "busy",
+    "none": "busy",
+    "pending": "busy",
+    "running": "busy",
+    "unreadable": "problem",
+    "failed": "problem",
+    "problem": "problem",
+    "unidentified": "busy",
+    "duplicate": "busy",
+}
+
+
+def draw_state_mark(painter: QPainter, rect: QRectF, state: str, color: QColor | None = None) -> None:
+    """Draw the dot of a state: filled by meaning, hollow for missing, dashed for offline.
+
+    `color` replaces the state's own, on a selected row where that could not be read. A word stands beside it,
+    always: colour alone says nothing to many people.
+    """
+    own = colors()
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    side = min(rect.width(), rect.height())
+    dot = QRectF(
+        rect.center().x() - side / 2 + 0.75, rect.center().y() - side / 2 + 0.75, side - 1.5, side - 1.5
+    )
+    kind = _MARK_OF_STATE.get(state)
+    if kind is not None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color or getattr(own, kind))
+    else:
+        pen = QPen(color or own.absent, 1.5)
+        if state == "offline":
+            pen.setDashPattern([1.6, 1.4])
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawEllipse(dot)
+    painter.restore()
