@@ -1,0 +1,1034 @@
+"""The command line: one of the doors to the library. It parses words, prints what comes back, and no more.
+
+Every command answers with one document; ``--json`` prints that, else people get lines made from the same
+values. Errors and signals become exit codes here and nowhere else:
+
+    0 all well, 1 this run met problems, 2 wrong usage, 3 the catalog can't be used, 130 cancelled.
+
+What a command needs is imported inside it: ``modelmgr --help`` loads neither peewee nor Qt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from modelmgr import __version__
+from modelmgr.errors import CatalogError, ModelmgrError, NotFound, Usage
+from modelmgr.progress import Cancelled, Progress
+from modelmgr.terminal import Bar, count_text, duration_text, size_text, table, visible
+
+if TYPE_CHECKING:
+    from modelmgr.catalog import Catalog
+    from modelmgr.library import Library
+    from modelmgr.values import ImportReport, ModelDetails, ModelRow, PendingModel, Problem, ScanReport
+
+OK, PROBLEMS, USAGE, CATALOG, CANCELLED = 0, 1, 2, 3, 130
+
+_LAST_WORD_S = 3.0  # a cancelled deed that has not ended by then is interrupted where it stands
+_CHUNK = 1_000
+_SHOWN_PROBLEMS = 50
+_LARGEST = 2**63 - 1  # what SQLite can hold
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; never raises for what the world does.
+
+    Args:
+        argv: the words after the program's name; None takes the process's own.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    call = _Call("--json" in words)
+    with _Signals(call, keep=argv is None):
+        return _answered(call, words)
+
+
+def _answered(call: _Call, words: Sequence[str]) -> int:
+    """Run a command; the one place where what flies becomes an exit code."""
+    try:
+        try:
+            code = _run(call, words)
+        finally:
+            call.bar.clear()
+        sys.stdout.flush()
+    except (Cancelled, KeyboardInterrupt):
+        return call.fail(CANCELLED, "cancelled", "Cancelled; what was finished before stays.")
+    except BrokenPipeError:
+        # Whoever read our output has gone. The interpreter would complain once more when it flushes at exit.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Usage as error:
+        return call.fail(USAGE, error.code, error.message, error.details)
+    except CatalogError as error:
+        return call.fail(CATALOG, error.code, error.message, error.details)
+    except ModelmgrError as error:
+        return call.fail(PROBLEMS, error.code, error.message, error.details)
+    except SystemExit as done:  # --help and --version
+        return int(done.code or 0)
+    except Exception as error:  # noqa: BLE001 - a fault of ours, told with its traceback
+        import traceback
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            print(visible(line), file=sys.stderr)
+        return call.fail(PROBLEMS, "fault", "This is a fault of modelmgr; please report the lines above.")
+    return code
+
+
+class _Call:
+    """One run of the program: its words, where it speaks, and how its work is stopped.
+
+    Attributes:
+        args: the parsed words.
+        progress: handed to every deed; draws the bar, hears the signals.
+        is_working: True while a deed runs, which is then stopped gently.
+    """
+
+    def __init__(self, wants_json: bool) -> None:
+        self.args = argparse.Namespace()
+        self.wants_json = wants_json
+        self.bar = Bar(sys.stderr)
+        self.progress = Progress(self.bar.show)
+        self.is_working = False
+        self._has_spoken = False
+
+    @property
+    def catalog_path(self) -> str:
+        """The catalog's file: ``--catalog``, else ``MODELMGR_CATALOG``, else the user's data folder."""
+        named = self.args.catalog or os.environ.get("MODELMGR_CATALOG")
+        if named:
+            return os.path.abspath(named)
+        import platformdirs
+
+        return os.path.join(platformdirs.user_data_dir("modelmgr", appauthor=False), "catalog.sqlite")
+
+    @contextlib.contextmanager
+    def catalog(self) -> Iterator[Catalog]:
+        """Open the catalog to read from it; one that isn't there stays absent and answers as an empty one."""
+        from modelmgr.catalog import Catalog
+
+        _log_to_terminal()
+        catalog = Catalog.open(self.catalog_path, create=False)
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+    @contextlib.contextmanager
+    def library(self) -> Iterator[Library]:
+        """Open the library for a deed; makes the catalog if there is none."""
+        from modelmgr.catalog import Catalog
+        from modelmgr.library import Library
+
+        _log_to_terminal()
+        path = self.catalog_path
+        if not (self.args.catalog or os.environ.get("MODELMGR_CATALOG")):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        self.is_working = True
+        catalog = Catalog.open(path)
+        try:
+            yield Library(catalog)
+        finally:
+            catalog.close()
+            self.is_working = False
+
+    def say(self, document: Mapping[str, Any], lines: Iterable[str]) -> None:
+        """Print the answer: the document with ``--json``, else the lines.
+
+        Values of the document that are iterators are written as arrays, element by element.
+        """
+        self.bar.clear()
+        self._has_spoken = True
+        if self.wants_json:
+            _write_json(sys.stdout, document)
+        else:
+            for line in lines:
+                print(line)
+
+    def fail(self, code: int, name: str, message: str, details: Mapping[str, Any] | None = None) -> int:
+        """Print why the command could not be done, and return the exit code."""
+        facts = dict(details or {})
+        usage = str(facts.pop("usage", ""))
+        with contextlib.suppress(BrokenPipeError):
+            if self.wants_json and not self._has_spoken:
+                error = {"code": name, "message": message, "details": facts}
+                document = {**(getattr(self.args, "when_failed", None) or {}), "error": error}
+                print(json.dumps(document, default=str))
+                sys.stdout.flush()
+            else:
+                print(usage + f"modelmgr: {visible(message)}", file=sys.stderr)
+        return code
+
+
+class _Signals:
+    """Ctrl-C and SIGTERM: a running deed is asked to stop, a question ends at once.
+
+    A deed that does not come to an end is interrupted after a few seconds, and so is one that is asked twice;
+    its open transaction is undone.
+
+    Args:
+        keep: leave the process deaf to them afterwards, for nothing is left to be stopped.
+    """
+
+    def __init__(self, call: _Call, *, keep: bool) -> None:
+        self._call = call
+        self._keep = keep
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._stop)
+
+    def __exit__(self, *_: object) -> None:
+        if not self._before:
+            return
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_IGN if self._keep else handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if number == getattr(signal, "SIGALRM", None) and not self._call.is_working:
+            return  # it ended in time and is telling what it did
+        if not self._call.is_working or self._call.progress.is_cancelled:
+            raise KeyboardInterrupt
+        self._call.progress.cancel()
+        if hasattr(signal, "setitimer"):
+            self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._stop))
+            signal.setitimer(signal.ITIMER_REAL, _LAST_WORD_S)
+
+
+def _log_to_terminal() -> None:
+    """Send warnings to stderr, escaped like all other output."""
+    import logging
+
+    class Escaped(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return "\n".join(visible(line) for line in super().format(record).splitlines())
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Escaped("modelmgr: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def _write_json(out: IO[str], document: Mapping[str, Any]) -> None:
+    opening = "{"
+    for key, value in document.items():
+        out.write(f"{opening}{json.dumps(key)}: ")
+        if isinstance(value, Iterator):
+            out.write("[")
+            for at, item in enumerate(value):
+                out.write((", " if at else "") + json.dumps(item))
+            out.write("]")
+        else:
+            out.write(json.dumps(value, allow_nan=False))
+        opening = ", "
+    out.write("{}\n" if opening == "{" else "}\n")
+    out.flush()
+
+
+# --- the words --------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise Usage(message, usage=self.format_usage())
+
+
+def _number(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return min(number, _LARGEST)
+
+
+def _path(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("a path is empty")
+    return os.path.abspath(text)
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch("[0-9a-fA-F]{8,64}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a SHA-256 or its first 8 or more digits")
+    return text.lower()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    root = _Parser(
+        prog="modelmgr",
+        description="One library over all your AI models. Without a command the window opens.",
+        epilog="Exit codes: 0 all well, 1 met problems, 2 wrong usage, 3 no usable catalog, 130 cancelled.",
+    )
+    root.add_argument("--version", action="version", version=f"modelmgr {__version__}")
+    root.add_argument(
+        "--catalog",
+        metavar="FILE",
+        help="the catalog to use (else MODELMGR_CATALOG, else the one in your data folder)",
+    )
+    root.set_defaults(run=_gui, paths=[], when_failed=None, command="gui")
+    shared = _Parser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print one JSON document")
+    commands = root.add_subparsers(metavar="COMMAND", title="commands")
+
+    def add(group: Any, name: str, run: Callable[[_Call], int], help_text: str, **defaults: Any) -> Any:
+        made = group.add_parser(name, parents=[shared], help=help_text, description=help_text)
+        made.set_defaults(run=run, **defaults)
+        return made
+
+    def group_of(name: str, help_text: str) -> Any:
+        made = commands.add_parser(name, help=help_text, description=help_text)
+        return made.add_subparsers(metavar="COMMAND", title="commands", required=True)
+
+    gui = add(commands, "gui", _gui, "open the window, as if the paths had been dropped on it")
+    gui.add_argument("paths", nargs="*", type=_path, metavar="PATH")
+    add(commands, "demo", _demo, "open the window on a sample library in a temporary folder")
+
+    folders = group_of("folders", "the library folders")
+    for name, run, help_text in (
+        ("add", _folders_add, "add folders; `scan` then looks into them"),
+        ("remove", _folders_remove, "forget folders; nothing on disk is touched"),
+    ):
+        made = add(folders, name, run, help_text)
+        made.add_argument("paths", nargs="+", type=_path, metavar="PATH")
+    add(folders, "list", _folders_list, "list the folders")
+
+    scan = add(commands, "scan", _scan, "find models and compute their SHA-256; without PATH in all folders")
+    scan.add_argument("paths", nargs="*", type=_path, metavar="PATH", help="is added as a library folder")
+    scan.add_argument("--no-hash", action="store_true", help="read headers only")
+
+    listing = add(commands, "list", _list, "list models")
+    listing.add_argument("--search", default="", metavar="Q", help="words that must all occur")
+    listing.add_argument("--type", action="append", default=[], metavar="T", help="lora, checkpoint, vae ...")
+    listing.add_argument(
+        "--base", action="append", default=[], metavar="B", help='"SDXL 1.0", "Flux.1 D" ...'
+    )
+    listing.add_argument("--tag", action="append", default=[], metavar="G")
+    listing.add_argument(
+        "--sort", default="name", metavar="COL", help="a column, e.g. name, size_bytes, added_at"
+    )
+    listing.add_argument("--desc", action="store_true", help="largest or last first")
+    listing.add_argument("--limit", type=_number, default=100, metavar="N", help="100 unless given")
+    listing.add_argument("--offset", type=_number, default=0, metavar="N")
+
+    show = add(commands, "show", _show, "show everything known about one model")
+    show.add_argument("sha256", type=_sha256, metavar="SHA256", help="8 or more of its digits will do")
+
+    migrate = group_of("migrate", "take over what other tools know")
+    detect = add(migrate, "detect", _detect, "say which tools' records lie there")
+    detect.add_argument("paths", nargs="+", type=_path, metavar="PATH")
+    importing = add(migrate, "import", _import, "import records; they wait as pending models")
+    importing.add_argument("paths", nargs="+", type=_path, metavar="PATH")
+    importing.add_argument("--source", metavar="KIND", help="take the paths as this source")
+    importing.add_argument("--dry-run", action="store_true", help="say what would come, import nothing")
+    add(migrate, "resume", _resume, "finish interrupted imports")
+
+    pending = group_of("pending", "imported records on their way into the library")
+    waiting = add(pending, "list", _pending_list, "list them")
+    waiting.add_argument("--state", choices=["pending", "promoted", "dismissed"])
+    waiting.add_argument(
+        "--problem", metavar="P", help="no_file, hash_mismatch ...; `none` for those without"
+    )
+    promote = add(pending, "promote", _promote, "link them to their files and make them active")
+    promote.add_argument("ids", nargs="*", type=_number, metavar="ID")
+    promote.add_argument("--all", action="store_true")
+    promote.add_argument("--attach-anyway", action="store_true", help="also where a claimed hash differs")
+    promote.add_argument("--allow-missing", action="store_true", help="also where there is no file")
+    dismiss = add(pending, "dismiss", _dismiss, "put them away, promoting nothing")
+    dismiss.add_argument("ids", nargs="+", type=_number, metavar="ID")
+    add(pending, "clear-promoted", _clear_promoted, "remove promoted rows whose payload is active")
+    waiting = add(
+        pending, "export", _pending_export, "print all of them with their payloads, one line a record"
+    )
+    waiting.add_argument("--jsonl", action="store_true", required=True)
+
+    export = add(commands, "export", _export, "write the whole library with every record to a file")
+    kind = export.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--jsonl", action="store_const", dest="kind", const="jsonl", help="lossless")
+    kind.add_argument("--csv", action="store_const", dest="kind", const="csv", help="for spreadsheets")
+    export.add_argument("file", type=_path, metavar="FILE")
+
+    verify = add(commands, "verify", _verify, "hash files again and compare")
+    verify.add_argument("sha256", nargs="*", type=_sha256, metavar="SHA256")
+    add(commands, "duplicates", _duplicates, "list models with more than one file")
+    add(commands, "stats", _stats, "count models and bytes")
+
+    failed = {"ok": False, "problems": []}
+    backup = add(commands, "backup", _backup, "copy the catalog while it is in use", when_failed=failed)
+    backup.add_argument("file", type=_path, metavar="FILE")
+    add(commands, "check", _check, "check the catalog and every payload in it", when_failed=failed)
+    restore = add(commands, "restore", _restore, "put a backup in the catalog's place", when_failed=failed)
+    restore.add_argument("file", type=_path, metavar="FILE", help="the present catalog is kept aside")
+    return root
+
+
+def _run(call: _Call, words: Sequence[str]) -> int:
+    call.args = parser().parse_args(words)
+    call.wants_json = getattr(call.args, "json", False)
+    code: int = call.args.run(call)
+    return code
+
+
+def _outcome(problems: Sequence[Problem], cancelled: bool = False) -> int:
+    if cancelled:
+        return CANCELLED
+    return PROBLEMS if problems else OK
+
+
+# --- the window -------------------------------------------------------------------------------------------
+
+
+def _gui(call: _Call) -> int:
+    return _open_window(call, call.catalog_path, call.args.paths)
+
+
+def _demo(call: _Call) -> int:
+    import tempfile
+
+    from modelmgr.catalog import Catalog
+    from modelmgr.demo import write_demo_library
+    from modelmgr.library import Library
+
+    folder = tempfile.mkdtemp(prefix="modelmgr-demo-")
+    path = call.catalog_path if call.args.catalog else os.path.join(folder, "catalog.sqlite")
+    models = os.path.join(folder, "models")
+    os.mkdir(models)
+    write_demo_library(models)
+    call.is_working = True
+    catalog = Catalog.open(path)
+    try:
+        library = Library(catalog)
+        library.scan([models], progress=call.progress)
+        library.import_paths([models], progress=call.progress)
+        library.promote(None, progress=call.progress)
+    finally:
+        catalog.close()
+        call.is_working = False
+    call.progress.check()
+    call.bar.clear()
+    print(f"The sample library lies in {visible(folder)}", file=sys.stderr)
+    return _open_window(call, path, [])
+
+
+def _open_window(call: _Call, catalog_path: str, paths: Sequence[str]) -> int:
+    try:
+        from modelmgr.gui.app import run
+    except ImportError as error:
+        if not str(error.name or "").startswith(("PySide6", "shiboken6")) and ".so" not in str(error):
+            raise
+        raise ModelmgrError(
+            f"The window can't be opened, for Qt can't be loaded: {error}.", code="qt_missing"
+        ) from error
+    code: int = run(catalog_path, paths)
+    if call.wants_json:
+        call.say({}, ())
+    return code
+
+
+# --- folders and files ------------------------------------------------------------------------------------
+
+
+def _folders_add(call: _Call) -> int:
+    with call.library() as library:
+        return _each_folder(call, library, lambda path: library.add_folder(path))
+
+
+def _folders_remove(call: _Call) -> int:
+    with call.library() as library:
+        return _each_folder(call, library, lambda path: library.remove_folder(path))
+
+
+def _each_folder(call: _Call, library: Library, deed: Callable[[str], object]) -> int:
+    from modelmgr.values import Problem
+
+    problems: list[Problem] = []
+    for path in call.args.paths:
+        try:
+            deed(path)
+        except CatalogError:
+            raise
+        except ModelmgrError as error:
+            problems.append(Problem(path, error.code, error.message))
+    return _say_folders(call, library.catalog, problems)
+
+
+def _folders_list(call: _Call) -> int:
+    with call.catalog() as catalog:
+        return _say_folders(call, catalog, [])
+
+
+def _say_folders(call: _Call, catalog: Catalog, problems: list[Problem]) -> int:
+    from modelmgr import documents
+
+    folders = catalog.folders()
+
+    def lines() -> Iterator[str]:
+        if folders:
+            yield from table(
+                ("Files", "State", "Folder"),
+                [(f"{folder.file_count:,}", str(folder.state), folder.path) for folder in folders],
+                right=(0,),
+            )
+        else:
+            yield "No library folders yet. Add one with: modelmgr folders add PATH"
+        yield from _problem_lines(problems)
+
+    call.say(
+        {
+            "folders": [documents.folder(folder) for folder in folders],
+            "problems": documents.problems(problems),
+        },
+        lines(),
+    )
+    return _outcome(problems)
+
+
+def _scan(call: _Call) -> int:
+    from modelmgr import documents
+
+    with call.library() as library:
+        report = library.scan(call.args.paths, hash_files=not call.args.no_hash, progress=call.progress)
+    call.say(documents.scan(report), _scan_lines(report))
+    return _outcome(report.problems, report.cancelled)
+
+
+def _scan_lines(report: ScanReport) -> Iterator[str]:
+    if report.cancelled:
+        yield "Cancelled. What was found before stays."
+    yield (
+        f"{count_text(report.seen, 'file')} seen: {report.added:,} added, {report.updated:,} updated, "
+        f"{report.unchanged:,} unchanged, {report.ignored:,} ignored, {report.failed:,} failed."
+    )
+    if report.hashed:
+        yield f"{count_text(report.hashed, 'file')} hashed, {size_text(report.bytes_hashed)}."
+    if report.missing or report.offline:
+        yield f"{report.missing:,} known files are missing, {report.offline:,} can't be reached now."
+    yield f"It took {duration_text(report.elapsed_s)}."
+    yield from _problem_lines(report.problems)
+
+
+def _verify(call: _Call) -> int:
+    from modelmgr import documents
+    from modelmgr.values import Problem, VerifyReport
+
+    with call.library() as library:
+        wanted: list[str] = []
+        problems: list[Problem] = []
+        for prefix in call.args.sha256:
+            try:
+                wanted.append(_one_model(library.catalog, prefix))
+            except NotFound as error:
+                problems.append(Problem(prefix, error.code, error.message))
+        # No hash at all means every model; only wrong ones mean none.
+        if wanted or not call.args.sha256:
+            report = library.verify(wanted, progress=call.progress)
+        else:
+            report = VerifyReport()
+    report.problems[:0] = problems
+
+    def lines() -> Iterator[str]:
+        if report.cancelled:
+            yield "Cancelled. What was checked before counts."
+        yield (
+            f"{count_text(report.checked, 'file')} checked: {report.ok:,} unchanged, "
+            f"{report.changed:,} changed, {report.missing:,} missing."
+        )
+        yield from _problem_lines(report.problems)
+
+    call.say(documents.verified(report), lines())
+    return _outcome(report.problems, report.cancelled)
+
+
+# --- questions --------------------------------------------------------------------------------------------
+
+
+def _list(call: _Call) -> int:
+    from modelmgr.values import SORT_COLUMNS, ModelQuery, light_json
+    from modelmgr.vocabulary import canonical_base
+
+    args = call.args
+    if args.sort not in SORT_COLUMNS:
+        raise Usage(f"Can't sort by {args.sort!r}; the columns are {', '.join(SORT_COLUMNS)}.")
+    query = ModelQuery(
+        search=args.search,
+        types=tuple(_type_word(word) for word in args.type),
+        base_models=tuple(canonical_base(word) or word for word in args.base),
+        tags=tuple(args.tag),
+        sort=args.sort,
+        descending=args.desc,
+    )
+    with call.catalog() as catalog:
+        total = catalog.count(query)
+
+        def rows() -> Iterator[ModelRow]:
+            if args.limit <= _CHUNK:
+                yield from catalog.page(query, args.limit, args.offset)
+                return
+            # By one order taken beforehand, so that a scan at work doubles and drops no row.
+            ids = catalog.order(query)[args.offset : args.offset + args.limit]
+            for start in range(0, len(ids), _CHUNK):
+                yield from catalog.rows(ids[start : start + _CHUNK])
+
+        call.say({"total": total, "models": (light_json(row) for row in rows())}, _list_lines(rows(), total))
+    return OK
+
+
+def _list_lines(rows: Iterator[ModelRow], total: int) -> Iterator[str]:
+    shown = [
+        (
+            (row.sha256 or "")[:10],
+            row.type,
+            row.base_model or "",
+            size_text(row.size_bytes),
+            _state(row),
+            row.name,
+        )
+        for row in rows
+    ]
+    if shown:
+        yield from table(
+            ("SHA256", "Type", "Base model", "Size", "State", "Name"),
+            shown,
+            right=(3,),
+            shorten=sys.stdout.isatty(),
+        )
+    yield count_text(total, "model") + (f", {len(shown):,} shown" if len(shown) < total else "")
+
+
+def _state(row: ModelRow) -> str:
+    if row.file_state != "present":
+        return row.file_state
+    return {"done": "", "none": "not hashed", "failed": "not hashed"}.get(row.hash_state, "hashing…")
+
+
+def _type_word(word: str) -> str:
+    from modelmgr.vocabulary import TYPES, canonical_type
+
+    found = canonical_type(word)
+    if found == "unknown" and word.strip().lower() != "unknown":
+        raise Usage(f"{word!r} is no type of model; the types are {', '.join(TYPES)}.")
+    return found
+
+
+def _one_model(catalog: Catalog, prefix: str) -> str:
+    found = catalog.find_sha256(prefix)
+    if not found:
+        raise NotFound(f"No model has the SHA-256 {prefix}.", sha256=prefix)
+    if len(found) > 1:
+        raise NotFound(
+            f"{len(found)} models have a SHA-256 that begins with {prefix}; give more digits.",
+            code="ambiguous",
+            sha256=prefix,
+            candidates=found,
+        )
+    return found[0]
+
+
+def _show(call: _Call) -> int:
+    from modelmgr import documents
+
+    with call.catalog() as catalog:
+        sha256 = _one_model(catalog, call.args.sha256)
+        details = catalog.details(sha256)
+    if details is None:
+        raise NotFound(f"No model has the SHA-256 {sha256}.", sha256=sha256)
+    call.say(documents.details(details), _show_lines(details))
+    return OK
+
+
+def _show_lines(details: ModelDetails) -> Iterator[str]:
+    from modelmgr.values import iso_time
+
+    row = details.row
+    yield visible(row.name)
+    values = (
+        ("SHA256", row.sha256),
+        ("Type", row.type),
+        ("Base model", row.base_model),
+        ("Format", row.format),
+        ("Size", f"{size_text(row.size_bytes)} ({row.size_bytes:,} bytes)"),
+        ("Trigger words", ", ".join(row.trigger_words)),
+        ("Tags", ", ".join(row.tags)),
+        ("Rating", "★" * row.rating if row.rating else None),
+        ("Favorite", "yes" if row.favorite else None),
+        ("Notes", row.notes),
+        ("License", row.license),
+        ("Source", row.source_url),
+        ("Preview", row.preview),
+        ("Added", iso_time(row.added_at)),
+        ("Modified", iso_time(row.modified_at)),
+    )
+    for title, value in values:
+        if value:
+            origin = details.provenance.get(
+                {"Source": "source_url"}.get(title, title.lower().replace(" ", "_"))
+            )
+            told = f"  [{origin.source}]" if origin is not None else ""
+            yield f"  {title + ':':<15}{visible(value)}{visible(told)}"
+    yield count_text(len(details.files), "file") + ":"
+    yield from (f"  {visible(file.path)}  ({file.state})" for file in details.files)
+    yield count_text(len(details.records), "record") + ":"
+    for record in details.records:
+        key = f" #{record.record_key}" if record.record_key else ""
+        yield visible(
+            f"  {record.id}  {record.source}  {record.source_path}{key}  {size_text(record.size_bytes)}"
+        )
+
+
+def _duplicates(call: _Call) -> int:
+    from modelmgr import documents
+
+    with call.catalog() as catalog:
+        groups = catalog.duplicates()
+
+    def lines() -> Iterator[str]:
+        for group in groups:
+            yield f"{group.sha256}  {size_text(group.size_bytes)}, {len(group.files)} files"
+            yield from (f"  {visible(file.path)}" for file in group.files)
+        spare = sum(group.reclaimable_bytes for group in groups)
+        yield f"{count_text(len(groups), 'model')} with several files, {size_text(spare)} could be freed."
+
+    document = [
+        {
+            "sha256": group.sha256,
+            "size_bytes": group.size_bytes,
+            "files": [documents.file(file) for file in group.files],
+            "reclaimable_bytes": group.reclaimable_bytes,
+        }
+        for group in groups
+    ]
+    call.say({"groups": document}, lines())
+    return OK
+
+
+def _stats(call: _Call) -> int:
+    with call.catalog() as catalog:
+        stats = catalog.stats()
+
+    def lines() -> Iterator[str]:
+        yield (
+            f"{count_text(stats['models'], 'model')} in {count_text(stats['files'], 'file')}, "
+            f"{size_text(stats['bytes'])}"
+        )
+        for key, title in (("by_type", "Type"), ("by_base_model", "Base model"), ("by_folder", "Folder")):
+            if stats[key]:
+                yield ""
+                yield from table(
+                    ("Models", "Size", title),
+                    [
+                        (f"{found['models']:,}", size_text(found["bytes"]), name or "(not known)")
+                        for name, found in stats[key].items()
+                    ],
+                    right=(0, 1),
+                )
+
+    call.say(stats, lines())
+    return OK
+
+
+# --- import and promotion ---------------------------------------------------------------------------------
+
+
+def _detect(call: _Call) -> int:
+    from modelmgr import documents
+
+    with call.catalog() as catalog:
+        from modelmgr.library import Library
+
+        report = Library(catalog).detect(call.args.paths, progress=call.progress)
+
+    def lines() -> Iterator[str]:
+        if report.found:
+            yield from table(
+                ("Records", "Source", "Path"),
+                [(f"{found.records:,}", found.source, found.path) for found in report.found],
+                right=(0,),
+            )
+        else:
+            yield "No records of other tools lie there."
+        yield from _problem_lines(report.problems)
+
+    call.say(
+        {"sources": documents.sources(report.found), "problems": documents.problems(report.problems)}, lines()
+    )
+    return _outcome(report.problems, report.cancelled)
+
+
+def _import(call: _Call) -> int:
+    args = call.args
+    if args.dry_run:
+        from modelmgr.library import Library
+
+        with call.catalog() as catalog:
+            report = Library(catalog).preview(args.paths, source=args.source, progress=call.progress)
+    else:
+        with call.library() as library:
+            report = library.import_paths(args.paths, source=args.source, progress=call.progress)
+    return _say_import(call, report)
+
+
+def _resume(call: _Call) -> int:
+    with call.library() as library:
+        report = library.resume(call.progress)
+    return _say_import(call, report)
+
+
+def _say_import(call: _Call, report: ImportReport) -> int:
+    from modelmgr import documents
+
+    call.say(documents.imported(report), _import_lines(report))
+    return _outcome(report.problems, report.cancelled)
+
+
+def _import_lines(report: ImportReport) -> Iterator[str]:
+    if report.cancelled:
+        yield "Cancelled. What was imported before stays; `modelmgr migrate import` takes the rest."
+    if report.by_source:
+        keys = ("seen", "imported", "unchanged", "failed")
+        yield from table(
+            (*(key.capitalize() for key in keys), "Source"),
+            [
+                (*(f"{counts.get(key, 0):,}" for key in keys), name)
+                for name, counts in report.by_source.items()
+            ],
+            right=range(len(keys)),
+        )
+    would = "would be " if report.dry_run else ""
+    yield (
+        f"{report.seen:,} seen: {report.imported:,} {would}imported, {report.unchanged:,} unchanged, "
+        f"{report.ignored:,} ignored, {report.failed:,} failed."
+    )
+    if report.model_count:
+        yield f"{count_text(report.model_count, 'model file')} lie there too; `modelmgr scan PATH` adds them."
+    for folder, records in report.outside_folders.items():
+        yield (
+            f"{count_text(records, 'record')} speak of files in {visible(folder)}, which is no library "
+            "folder yet: `modelmgr folders add` it, if it is yours."
+        )
+    if report.imported and not report.dry_run:
+        yield "Next: `modelmgr pending promote --all` links the records to their files."
+    yield from _problem_lines(report.problems)
+
+
+def _pending_list(call: _Call) -> int:
+    from modelmgr import documents
+    from modelmgr.values import PendingQuery
+
+    args = call.args
+    query = PendingQuery(
+        states=(args.state,) if args.state else (), problems=(args.problem,) if args.problem else ()
+    )
+    with call.catalog() as catalog:
+        ids = catalog.pending_order(query)
+
+        def rows() -> Iterator[PendingModel]:
+            for start in range(0, len(ids), _CHUNK):
+                yield from catalog.pending_rows(ids[start : start + _CHUNK])
+
+        def lines() -> Iterator[str]:
+            shown = [
+                (str(row.id), row.state, row.problem or "", row.source, row.type, row.name, row.message)
+                for row in rows()
+            ]
+            if shown:
+                yield from table(
+                    ("ID", "State", "Problem", "Source", "Type", "Name", "Why"),
+                    shown,
+                    right=(0,),
+                    shorten=sys.stdout.isatty(),
+                )
+            yield count_text(len(ids), "record")
+
+        call.say({"total": len(ids), "pending": (documents.pending(row) for row in rows())}, lines())
+    return OK
+
+
+def _promote(call: _Call) -> int:
+    from modelmgr import documents
+
+    args = call.args
+    if args.all == bool(args.ids):
+        raise Usage("Name the IDs to promote, or --all.")
+    with call.library() as library:
+        known, problems = ([], []) if args.all else _known_pending(library.catalog, args.ids)
+        report = library.promote(
+            None if args.all else known,
+            attach_anyway=args.attach_anyway,
+            allow_missing=args.allow_missing,
+            progress=call.progress,
+        )
+    report.problems[:0] = problems
+
+    def lines() -> Iterator[str]:
+        if report.cancelled:
+            yield "Cancelled. What was promoted before stays."
+        yield f"{count_text(report.promoted, 'record')} promoted, {report.stayed:,} stayed."
+        yield from _problem_lines(report.problems)
+
+    call.say(documents.promoted(report), lines())
+    return _outcome(report.problems, report.cancelled)
+
+
+def _known_pending(catalog: Catalog, ids: Sequence[int]) -> tuple[list[int], list[Problem]]:
+    from modelmgr.values import Problem
+
+    known = [row.id for row in catalog.pending_rows(list(dict.fromkeys(ids)))]
+    missing = sorted(set(ids) - set(known))
+    problems = [Problem("", "not_found", f"No pending model has the ID {id_}.", str(id_)) for id_ in missing]
+    return known, problems
+
+
+def _dismiss(call: _Call) -> int:
+    with call.library() as library:
+        known, problems = _known_pending(library.catalog, call.args.ids)
+        changed = library.dismiss(known) if known else 0
+    return _say_changed(call, changed, problems, "dismissed")
+
+
+def _clear_promoted(call: _Call) -> int:
+    with call.library() as library:
+        changed = library.clear_promoted()
+    return _say_changed(call, changed, [], "cleared")
+
+
+def _say_changed(call: _Call, changed: int, problems: list[Problem], verb: str) -> int:
+    from modelmgr import documents
+
+    call.say(
+        {"changed": changed, "problems": documents.problems(problems)},
+        [f"{count_text(changed, 'record')} {verb}.", *_problem_lines(problems)],
+    )
+    return _outcome(problems)
+
+
+# --- taking things out ------------------------------------------------------------------------------------
+
+
+def _pending_export(call: _Call) -> int:
+    from modelmgr.library import Library
+
+    with call.catalog() as catalog:
+        Library(catalog).export_pending(sys.stdout, call.progress)
+    return CANCELLED if call.progress.is_cancelled else OK
+
+
+def _export(call: _Call) -> int:
+    from modelmgr.library import Library
+
+    target = call.args.file
+    _refuse_catalog(call, target)
+    call.is_working = True
+    with call.catalog() as catalog, _written_whole(target) as out:
+        models, records = Library(catalog).export_library(out, call.args.kind, call.progress)
+        call.progress.check()
+    call.say(
+        {"models": models, "records": records},
+        [f"{count_text(models, 'model')} and {count_text(records, 'record')} written to {visible(target)}."],
+    )
+    return OK
+
+
+def _refuse_catalog(call: _Call, target: str) -> None:
+    """Keep an export from taking the catalog's own place."""
+    catalog = os.path.realpath(call.catalog_path)
+    if os.path.realpath(target) in {catalog, catalog + "-wal", catalog + "-shm", catalog + "-journal"}:
+        raise Usage("That is the catalog itself; name another file.")
+
+
+@contextlib.contextmanager
+def _written_whole(target: str) -> Iterator[IO[str]]:
+    """Give a file to write to that takes the place of `target` when all went well, and leaves nothing else.
+
+    Raises:
+        ModelmgrError: it can't be written.
+    """
+    import tempfile
+
+    part: str | None = None
+    try:
+        handle, part = tempfile.mkstemp(
+            prefix=os.path.basename(target)[:100] + ".", suffix=".part", dir=os.path.dirname(target)
+        )
+        with open(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(part, target)
+        part = None
+    except OSError as error:
+        raise ModelmgrError(
+            f"{target} can't be written: {error.strerror or error}.", code="unwritable", path=target
+        ) from error
+    finally:
+        if part is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+
+
+def _backup(call: _Call) -> int:
+    with call.library() as library:
+        problems = library.backup(call.args.file, call.progress)
+    return _say_ok(call, problems, f"The catalog was copied to {visible(call.args.file)}.")
+
+
+def _check(call: _Call) -> int:
+    from modelmgr.library import Library
+
+    call.is_working = True
+    with call.catalog() as catalog:
+        problems = Library(catalog).check(call.progress)
+    return _say_ok(call, problems, "The catalog is sound.")
+
+
+def _restore(call: _Call) -> int:
+    from modelmgr.library import Library
+
+    if not os.path.exists(call.args.file):
+        raise NotFound(f"{call.args.file} isn't there.", path=call.args.file)
+    problems = Library.restore(call.args.file, call.catalog_path)
+    return _say_ok(
+        call, problems, f"The catalog is now as in {visible(call.args.file)}; the former one was kept."
+    )
+
+
+def _say_ok(call: _Call, problems: list[Problem], sentence: str) -> int:
+    from modelmgr import documents
+
+    ok = all(problem.kept for problem in problems)
+    call.say(
+        {"ok": ok, "problems": documents.problems(problems)},
+        [*([sentence] if ok else []), *_problem_lines(problems)],
+    )
+    return _outcome(problems, call.progress.is_cancelled)
+
+
+def _problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
+    if not problems:
+        return
+    yield f"{count_text(len(problems), 'problem')}:"
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        where = f"{problem.path} #{problem.record_key}" if problem.record_key else problem.path
+        yield visible(f"  {where}: {problem.message} [{problem.code}{', kept' if problem.kept else ''}]")
+    if len(problems) > _SHOWN_PROBLEMS:
+        yield f"  ... and {len(problems) - _SHOWN_PROBLEMS:,} more; --json lists them all."

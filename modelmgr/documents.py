@@ -1,0 +1,236 @@
+"""Values as the JSON documents that every door gives out, with the key names of the contract.
+
+One place for the command line and the HTTP door, so that a job's result and a command's ``--json`` agree.
+Payloads are parsed here and nowhere on the way in.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from modelmgr import payload
+from modelmgr.values import (
+    Batch,
+    FoundSource,
+    ImportReport,
+    LibraryFolder,
+    ModelDetails,
+    ModelFile,
+    PendingModel,
+    Problem,
+    PromoteReport,
+    Sample,
+    ScanReport,
+    StoredRecord,
+    VerifyReport,
+    iso_time,
+    light_json,
+)
+
+_LONGEST_INTEGER_BITS = 14_000  # Python refuses to write integers of more than 4,300 digits
+
+
+def json_safe(value: Any) -> Any:
+    """Return a parsed payload as strict JSON can say it: NaN, infinities and endless integers become null."""
+    if isinstance(value, Mapping):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if value.bit_length() <= _LONGEST_INTEGER_BITS else None
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def problems(found: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Return ``problems[]``."""
+    return [
+        {
+            "path": problem.path,
+            "record_key": problem.record_key,
+            "code": problem.code,
+            "message": problem.message,
+            "kept": problem.kept,
+        }
+        for problem in found
+    ]
+
+
+def scan(report: ScanReport) -> dict[str, Any]:
+    """Return what `scan` prints."""
+    return {
+        "seen": report.seen,
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "ignored": report.ignored,
+        "failed": report.failed,
+        "missing": report.missing,
+        "offline": report.offline,
+        "hashed": report.hashed,
+        "bytes_hashed": report.bytes_hashed,
+        "problems": problems(report.problems),
+        "elapsed_s": round(report.elapsed_s, 3),
+        "cancelled": report.cancelled,
+    }
+
+
+def imported(report: ImportReport) -> dict[str, Any]:
+    """Return what `migrate import`, its dry run and `migrate resume` print."""
+    document = {
+        "batch_id": report.batch_id,
+        "seen": report.seen,
+        "imported": report.imported,
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "ignored": report.ignored,
+        "failed": report.failed,
+        "problems": problems(report.problems),
+        "by_source": report.by_source,
+        "models": report.model_count,
+        "outside_folders": report.outside_folders,
+        "elapsed_s": round(report.elapsed_s, 3),
+        "cancelled": report.cancelled,
+        "dry_run": report.dry_run,
+    }
+    if report.dry_run:
+        document["sources"] = sources(report.found)
+        document["samples"] = [_sample(sample) for sample in report.samples]
+        document["model_paths"] = report.model_paths
+        document["ignored_paths"] = report.ignored_paths
+    return document
+
+
+def sources(found: Iterable[FoundSource]) -> list[dict[str, Any]]:
+    """Return ``sources[]`` of `migrate detect`."""
+    return [{"source": item.source, "path": item.path, "records": item.records} for item in found]
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    return {
+        "source": sample.source,
+        "source_path": sample.source_path,
+        "record_key": sample.record_key,
+        "fields": json_safe(sample.fields),
+        "raw_text": sample.raw_text,
+        "state": sample.state,
+        "problem": sample.problem,
+    }
+
+
+def promoted(report: PromoteReport) -> dict[str, Any]:
+    """Return what `pending promote` prints."""
+    return {
+        "promoted": report.promoted,
+        "stayed": report.stayed,
+        "problems": problems(report.problems),
+        "cancelled": report.cancelled,
+    }
+
+
+def verified(report: VerifyReport) -> dict[str, Any]:
+    """Return what `verify` prints."""
+    return {
+        "checked": report.checked,
+        "ok": report.ok,
+        "changed": report.changed,
+        "missing": report.missing,
+        "problems": problems(report.problems),
+        "cancelled": report.cancelled,
+    }
+
+
+def folder(found: LibraryFolder) -> dict[str, Any]:
+    """Return one of ``folders[]``."""
+    return {
+        "id": found.id,
+        "path": found.path,
+        "added_at": iso_time(found.added_at),
+        "state": found.state,
+        "file_count": found.file_count,
+    }
+
+
+def batch(found: Batch) -> dict[str, Any]:
+    """Return one run of an import."""
+    return {
+        "batch_id": found.id,
+        "paths": list(found.paths),
+        "source": found.source,
+        "state": found.state,
+        "started_at": iso_time(found.started_at),
+        "ended_at": iso_time(found.ended_at),
+        "seen": found.seen,
+        "imported": found.imported,
+        "unchanged": found.unchanged,
+        "ignored": found.ignored,
+        "failed": found.failed,
+    }
+
+
+def pending(found: PendingModel) -> dict[str, Any]:
+    """Return one of ``pending[]``."""
+    return {
+        "id": found.id,
+        "batch_id": found.batch_id,
+        "source": found.source,
+        "source_path": found.source_path,
+        "record_key": found.record_key,
+        "name": found.name,
+        "type": found.type,
+        "base_model": found.base_model,
+        "sha256": found.sha256,
+        "file_path": found.file_path,
+        "state": found.state,
+        "problem": found.problem,
+        "message": found.message,
+        "candidates": list(found.candidates),
+        "payload_sha256": found.payload_sha256,
+        "size": found.size_bytes,
+        "imported_at": iso_time(found.imported_at),
+    }
+
+
+def details(found: ModelDetails) -> dict[str, Any]:
+    """Return what `show` prints: the light columns, and all that is heavy."""
+    chief = found.records[0].payload if found.records else None
+    parsed = payload.parse(chief) if chief is not None else None
+    return {
+        **light_json(found.row),
+        "meta_json": json_safe(parsed.value) if parsed is not None and parsed.ok else None,
+        "records": [_record(record) for record in found.records],
+        "files": [file(found_file) for found_file in found.files],
+        "header": json_safe(found.header) if found.header is not None else None,
+        "provenance": {
+            column: {"source": origin.source, "rank": origin.rank, "record_id": origin.record_id}
+            for column, origin in found.provenance.items()
+        },
+    }
+
+
+def _record(record: StoredRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "source": record.source,
+        "source_path": record.source_path,
+        "record_key": record.record_key,
+        "payload_sha256": record.payload_sha256,
+        "size": record.size_bytes,
+        "payload_text": None if record.payload is None else payload.text(record.payload),
+        "extra": None if record.extra is None else json_safe(record.extra),
+        "imported_at": iso_time(record.imported_at),
+    }
+
+
+def file(found: ModelFile) -> dict[str, Any]:
+    """Return one of ``files[]``."""
+    return {
+        "path": found.path,
+        "size_bytes": found.size_bytes,
+        "modified_at": iso_time(found.mtime_ns / 1_000_000_000),
+        "mtime_ns": found.mtime_ns,
+        "state": found.state,
+        "sha256": found.sha256,
+    }

@@ -1,0 +1,83 @@
+"""What holds for every test: a home of its own, silence in the log, no thread left behind."""
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+_HOME = tempfile.mkdtemp(prefix="modelmgr-tests-")
+_HOME_VARIABLES = {
+    "HOME": "",
+    "USERPROFILE": "",
+    "APPDATA": "roaming",
+    "LOCALAPPDATA": "local",
+    "XDG_CONFIG_HOME": "config",
+    "XDG_DATA_HOME": "data",
+    "XDG_CACHE_HOME": "cache",
+    "XDG_STATE_HOME": "state",
+    "XDG_RUNTIME_DIR": "runtime",
+}
+_LEFTOVER_GRACE_S = 5.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point every place of the user into a temporary folder, before anything of the program is imported."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.pop("MODELMGR_CATALOG", None)
+    for name, folder in _HOME_VARIABLES.items():
+        path = os.path.join(_HOME, folder) if folder else _HOME
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        os.environ[name] = path
+    config.addinivalue_line("markers", "logs(text): the test causes a warning that contains the text")
+
+
+def pytest_unconfigure() -> None:
+    """Take the temporary home away."""
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+class _Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(f"{record.name}: {record.getMessage()}")
+
+
+@pytest.fixture(autouse=True)
+def _announced_warnings(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that makes the program log a warning which no ``logs`` mark announces, and the other way."""
+    expected = [str(mark.args[0]) for mark in request.node.iter_markers("logs")]
+    handler = _Warnings()
+    root = logging.getLogger("modelmgr")
+    root.addHandler(handler)
+    yield
+    root.removeHandler(handler)
+    unannounced = [message for message in handler.messages if not any(text in message for text in expected)]
+    missed = [text for text in expected if not any(text in message for message in handler.messages)]
+    assert not unannounced, f"logged, but not announced by a mark: {unannounced}"
+    assert not missed, f"announced by a mark, but not logged: {missed}"
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left() -> Iterator[None]:
+    """Fail a test that leaves a thread running."""
+    before = set(threading.enumerate())
+    yield
+    until = time.monotonic() + _LEFTOVER_GRACE_S
+    left = [
+        thread
+        for thread in threading.enumerate()
+        # A dummy stands for a thread that Qt made; Python does not know when it ends.
+        if thread not in before and not isinstance(thread, threading._DummyThread)
+    ]
+    for thread in left:
+        thread.join(max(0.0, until - time.monotonic()))
+    running = [thread.name for thread in left if thread.is_alive()]
+    assert not running, f"threads left running: {running}"
