@@ -185,6 +185,7 @@ class StoredRecord:
     payload: bytes | None
     extra: Mapping[str, Any] | None
     imported_at: int
+    container_mtime: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,535 @@
+"""What only SQLite can do: connections and pragmas, full-text index, triggers, online backup, checks.
+
+A catalog on another of peewee's backends would bring its own file of this kind and keep the rest.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import peewee
+
+from modelmgr.catalog import schema
+from modelmgr.errors import (
+    CatalogBusy,
+    CatalogDamaged,
+    CatalogError,
+    CatalogReadOnly,
+    CatalogTooNew,
+    DiskFull,
+)
+from modelmgr.progress import Progress
+from modelmgr.sqlite import driver, version, wal_is_safe
+from modelmgr.values import MIB, Problem
+
+APPLICATION_ID = 0x6D6D6772  # "mmgr"
+BUSY_TIMEOUT_MS = 10_000
+BACKUP_PAGES = 1_000
+MAGIC = b"SQLite format 3\0"
+
+PRAGMAS = (
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA mmap_size=0",  # a mapped file ends the process by SIGBUS when its disk goes
+    f"PRAGMA journal_size_limit={64 * MIB}",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-16384",
+    f"PRAGMA synchronous={'FULL' if wal_is_safe() else 'EXTRA'}",
+)
+
+# The payloads are append-only: nothing, not even a bug of ours, rewrites one.
+_TRIGGERS = tuple(
+    f"CREATE TRIGGER {table}_payload_is_final BEFORE UPDATE OF meta_json, payload_sha256 ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'payloads are append-only'); END"
+    for table in ("pending_models", "records")
+)
+
+# External content: the text stands once, in models.search_text (case-folded). Trigrams without positions take a
+# fifth of the full index; SQLite checks each hit against the text itself.
+_SEARCH = (
+    "CREATE VIRTUAL TABLE model_search USING fts5(search_text, content='models', content_rowid='id', "
+    "tokenize='trigram', detail=none)",
+)
+_SEARCH_TRIGGERS = {
+    "models_search_insert": "AFTER INSERT ON models BEGIN "
+    "INSERT INTO model_search(rowid, search_text) VALUES (new.id, new.search_text); END",
+    "models_search_delete": "AFTER DELETE ON models BEGIN "
+    "INSERT INTO model_search(model_search, rowid, search_text) VALUES ('delete', old.id, old.search_text); END",
+    "models_search_update": "AFTER UPDATE OF search_text ON models WHEN old.search_text IS NOT new.search_text "
+    "BEGIN INSERT INTO model_search(model_search, rowid, search_text) "
+    "VALUES ('delete', old.id, old.search_text); "
+    "INSERT INTO model_search(rowid, search_text) VALUES (new.id, new.search_text); END",
+}
+
+
+class Connection(driver.Connection):
+    """The driver's connection, weakly referable, so that a catalog can close those of ended threads."""
+
+
+class Database(peewee.SqliteDatabase):
+    """peewee's database on one catalog file; every connection gets the same pragmas.
+
+    Args:
+        path: the file.
+        uri_query: ``mode=rw``, ``mode=ro`` or ``immutable=1``.
+        writes: one connection for all threads (guarded by the catalog's lock); else one per thread, read only.
+    """
+
+    def __init__(self, path: str, uri_query: str, *, writes: bool) -> None:
+        super().__init__(path, thread_safe=not writes)
+        self._uri_query = uri_query
+        self._writes = writes
+        self._lock_list = threading.Lock()
+        self._opened: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._trace: Callable[[str], None] | None = None
+
+    def _connect(self) -> Connection:
+        conn = connect(self.database, self._uri_query)
+        if not self._writes:
+            conn.execute("PRAGMA query_only=ON")
+        with self._lock_list:
+            self._opened.add(conn)
+            if self._trace is not None:
+                conn.set_trace_callback(self._trace)
+        return conn
+
+    def trace(self, callback: Callable[[str], None] | None) -> None:
+        """Call back with each statement that any connection runs, from now on."""
+        with self._lock_list:
+            self._trace = callback
+            for conn in self._opened:
+                conn.set_trace_callback(callback)
+
+    def close_all(self) -> None:
+        """Close the connections of all threads; the last one out folds the log into the file."""
+        with self._lock_list:
+            for conn in list(self._opened):
+                conn.close()
+            self._opened.clear()
+        with contextlib.suppress(peewee.OperationalError, driver.ProgrammingError):
+            self.close()
+
+
+def file_uri(path: str, query: str) -> bytes | str:
+    """Return a SQLite URI for a path of any bytes."""
+    quoted = "".join(
+        chr(byte) if (chr(byte).isalnum() and byte < 128) or byte in b"/._-~:" else f"%{byte:02X}"
+        for byte in os.fsencode(os.path.abspath(path).replace(os.sep, "/"))
+    )
+    return f"file:{'' if quoted.startswith('/') else '/'}{quoted}?{query}"
+
+
+def connect(path: str, uri_query: str) -> Connection:
+    """Open one connection with the pragmas of the house."""
+    conn: Connection = driver.connect(
+        file_uri(path, uri_query),
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        factory=Connection,
+        cached_statements=256,
+    )
+    try:
+        for pragma in PRAGMAS:
+            conn.execute(pragma)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+@contextlib.contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Turn the driver's and peewee's errors into ours, with one sentence and the catalog's path."""
+    try:
+        yield
+    except (driver.DatabaseError, peewee.DatabaseError) as error:
+        raise translate(error, path) from error
+
+
+def translate(error: Exception, path: str) -> CatalogError:
+    """Return our error for one of SQLite's."""
+    cause: BaseException = error
+    while isinstance(cause, peewee.PeeweeException) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    name = getattr(cause, "sqlite_errorname", "") or ""
+    text = str(cause).lower()
+    if "full" in text or name.startswith("SQLITE_FULL"):
+        return DiskFull(
+            "The disk of the catalog is full: what was saved before stays, the rest was not done.", path=path
+        )
+    if "readonly" in text or "read-only" in text:
+        return CatalogReadOnly(f"The catalog can't be written: {path} is read-only.", path=path)
+    if "locked" in text or "busy" in text:
+        return CatalogBusy("Another program is writing to the catalog; try again in a moment.", path=path)
+    if "malformed" in text or "not a database" in text or "corrupt" in text:
+        return CatalogDamaged(
+            f"The catalog {path} is damaged. Nothing was changed; keep a copy of the file, then restore a backup.",
+            path=path,
+            reason=str(cause),
+        )
+    if "unable to open" in text:
+        return CatalogError(f"The catalog {path} can't be opened.", path=path, reason=str(cause))
+    if "i/o error" in text:
+        return CatalogError(
+            f"The disk of the catalog can't be written or read ({path}); what was saved before stays.",
+            code="disk_error",
+            path=path,
+            reason=str(cause),
+        )
+    return CatalogError(f"The catalog can't be used: {cause}.", path=path, reason=str(cause))
+
+
+def look_at(path: str) -> str:
+    """Tell what stands at `path` without opening it as a database: ``absent``, ``empty`` or ``database``.
+
+    Raises:
+        CatalogError: it is a folder, can't be read, or is a hard link.
+        CatalogDamaged: it is no SQLite database, or one of another program.
+        CatalogTooNew: a newer version of the program wrote it.
+    """
+    try:
+        with open(path, "rb") as file:
+            facts = os.fstat(file.fileno())
+            head = file.read(100)
+    except FileNotFoundError:
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.path.isdir(folder):
+            raise CatalogError(f"The folder {folder} of the catalog does not exist.", path=path) from None
+        return "absent"
+    except IsADirectoryError:
+        raise CatalogError(f"The catalog {path} is a folder.", path=path) from None
+    except OSError as error:
+        raise CatalogError(f"The catalog {path} can't be read: {error.strerror}.", path=path) from error
+    if not head:
+        return "empty"
+    if facts.st_nlink > 1:
+        raise CatalogError(
+            f"The catalog {path} has a second name (a hard link): two names of one database lose data.",
+            path=path,
+        )
+    if len(head) < 100 or not head.startswith(MAGIC):
+        raise CatalogDamaged(
+            f"{path} is not a catalog, or its first page is damaged. It was not touched.", path=path
+        )
+    user_version, application_id = (int.from_bytes(head[at : at + 4], "big") for at in (60, 68))
+    if application_id not in (0, APPLICATION_ID):
+        raise CatalogDamaged(f"{path} is a database of another program. It was not touched.", path=path)
+    if application_id == APPLICATION_ID and user_version > schema.VERSION:
+        raise too_new(path, user_version)
+    return "database"
+
+
+def too_new(path: str, found: int) -> CatalogTooNew:
+    """Return the error for a catalog of a newer version."""
+    return CatalogTooNew(
+        f"The catalog {path} was written by a newer version of modelmgr (schema {found}, this program knows "
+        f"{schema.VERSION}). It was not touched; please update the program.",
+        path=path,
+        found=found,
+        known=schema.VERSION,
+    )
+
+
+def create_all(conn: Connection) -> None:
+    """Create every table, index and trigger of `schema.VERSION`; inside the caller's transaction."""
+    unbound = peewee.SqliteDatabase(None)
+    for table in schema.TABLES:
+        manager: Any = peewee.SchemaManager(table, unbound)
+        conn.execute(*manager._create_table(safe=False).query())
+        for context in manager._create_indexes(safe=False):
+            conn.execute(*context.query())
+    for name, columns in schema.ORDER_INDEXES.items():
+        conn.execute(f"CREATE INDEX {name} ON models({columns})")
+    for statement in (*_TRIGGERS, *_SEARCH):
+        conn.execute(statement)
+    for name, body in _SEARCH_TRIGGERS.items():
+        conn.execute(f"CREATE TRIGGER {name} {body}")
+    conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    conn.execute(f"PRAGMA user_version={schema.VERSION}")
+
+
+def prepare(path: str) -> None:
+    """Make the file at `path` a catalog of this version: create or upgrade it, in one transaction.
+
+    The tables are created under a rollback journal, so that the file's own first page carries our mark; only
+    then the journal becomes a write-ahead log. Two processes may do this at once: the second finds it done.
+    """
+    from modelmgr.catalog.upgrades import upgrade
+
+    conn = connect(path, "mode=rwc")
+    try:
+        found = identity(conn, path)
+        if found is None:
+            conn.execute("BEGIN IMMEDIATE")
+            try:
+                if identity(conn, path) is None:
+                    create_all(conn)
+                conn.execute("COMMIT")
+            except BaseException:
+                if conn.in_transaction:
+                    conn.execute("ROLLBACK")
+                raise
+            sync_folder(path)
+        elif found < schema.VERSION:
+            upgrade(conn, path)
+        set_journal_mode(conn)
+    finally:
+        conn.close()
+
+
+def identity(conn: Connection, path: str) -> int | None:
+    """Return the schema version of a catalog, or None for a database without any table.
+
+    Raises:
+        CatalogDamaged: a database of another program.
+        CatalogTooNew: a newer version.
+    """
+    (application_id,) = conn.execute("PRAGMA application_id").fetchone()
+    (found,) = conn.execute("PRAGMA user_version").fetchone()
+    if application_id == APPLICATION_ID:
+        if found > schema.VERSION:
+            raise too_new(path, found)
+        return int(found)
+    (tables,) = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application_id or tables:
+        raise CatalogDamaged(f"{path} is a database of another program. It was not touched.", path=path)
+    return None
+
+
+def set_journal_mode(conn: Connection) -> None:
+    """Switch to WAL where this SQLite is free of its reset fault, else to a truncated rollback journal."""
+    mode = "wal" if wal_is_safe() else "truncate"
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    pause = threading.Event()
+    while True:
+        # The switch needs the file for itself and does not wait by busy_timeout.
+        try:
+            (now,) = conn.execute(f"PRAGMA journal_mode={mode}").fetchone()
+        except driver.OperationalError:
+            now = ""
+        if now == mode or time.monotonic() > until:
+            return
+        pause.wait(0.02)
+
+
+def search_condition(word: str) -> tuple[str, str]:
+    """Return SQL over `models` and its parameter that hold where the case-folded `word` occurs."""
+    if len(word) < 3:
+        return "instr(search_text, ?) > 0", word
+    pattern = "".join(f"[{char}]" if char in "*?[" else char for char in word)
+    return "id IN (SELECT rowid FROM model_search WHERE search_text GLOB ?)", f"*{pattern}*"
+
+
+@contextlib.contextmanager
+def search_rebuilt_after(conn: Connection) -> Iterator[None]:
+    """Leave the search index alone while many models are written, and build it anew at the end.
+
+    Three times faster than the triggers for a first load. The caller holds the transaction.
+    """
+    for name in _SEARCH_TRIGGERS:
+        conn.execute(f"DROP TRIGGER {name}")
+    yield
+    conn.execute("INSERT INTO model_search(model_search) VALUES ('rebuild')")
+    for name, body in _SEARCH_TRIGGERS.items():
+        conn.execute(f"CREATE TRIGGER {name} {body}")
+
+
+def tidy(conn: Connection) -> None:
+    """Fold the log into the file and refresh the planner's statistics, as far as nobody reads."""
+    with contextlib.suppress(driver.OperationalError):
+        conn.execute("PRAGMA optimize")
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def data_version(conn: Connection) -> int:
+    """Return a number that changes when another connection wrote."""
+    (number,) = conn.execute("PRAGMA data_version").fetchone()
+    return int(number)
+
+
+def backup_to(path: str, target: str, progress: Progress) -> list[Problem]:
+    """Copy the catalog to `target` while it may be in use; the copy is checked before it gets its name.
+
+    Raises:
+        CatalogError: source or target can't be read or written; nothing is left behind.
+    """
+    target = os.path.abspath(target)
+    if os.path.exists(target) and os.path.samefile(path, target):
+        raise CatalogError("A backup can't replace the catalog itself.", path=target)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise CatalogError(f"The folder {folder} does not exist.", path=target)
+    try:
+        handle, part = tempfile.mkstemp(prefix=os.path.basename(target) + ".", suffix=".part", dir=folder)
+    except OSError as error:
+        raise CatalogError(
+            f"The backup can't be written to {folder}: {error.strerror}.", path=target
+        ) from error
+    os.close(handle)
+    try:
+        with translated(path), contextlib.closing(connect(path, "mode=rw")) as source:
+            copy = driver.connect(part)
+            try:
+
+                def step(_status: int, remaining: int, total: int) -> None:
+                    progress.step(total - remaining, total, os.path.basename(target), "pages")
+
+                source.backup(copy, pages=BACKUP_PAGES, progress=step)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            finally:
+                copy.close()
+        problems = check_file(part, progress, deep=False)
+        if not problems:
+            with open(part, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(part, target)
+            sync_folder(target)
+        return problems
+    except OSError as error:
+        raise DiskFull(f"The backup can't be written: {error.strerror}.", path=target) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+
+
+def check_file(path: str, progress: Progress, *, deep: bool = True) -> list[Problem]:
+    """Check a catalog: SQLite's own integrity check, foreign keys, and (deep) the digest of every payload.
+
+    Returns:
+        A problem for each defect, naming the record where it is one; empty if all is well.
+    """
+    problems: list[Problem] = []
+    try:
+        with contextlib.closing(connect(path, "mode=rw" if os.access(path, os.W_OK) else "mode=ro")) as conn:
+            conn.execute("PRAGMA query_only=ON")
+            conn.set_progress_handler(lambda: int(progress.is_cancelled), 100_000)
+            for (text,) in conn.execute("PRAGMA integrity_check(100)"):
+                if text != "ok":
+                    problems.append(Problem(path, "catalog_damaged", f"SQLite says: {text}"))
+            for table, rowid, parent, _ in conn.execute("PRAGMA foreign_key_check"):
+                problems.append(
+                    Problem(path, "catalog_damaged", f"Row {rowid} of {table} points to nothing in {parent}.")
+                )
+            if deep:
+                problems += _check_payloads(conn, path, progress)
+    except (driver.DatabaseError, peewee.DatabaseError) as error:
+        progress.check()
+        problems.append(Problem(path, "catalog_damaged", translate(error, path).message))
+    progress.check()
+    return problems
+
+
+def _check_payloads(conn: Connection, path: str, progress: Progress) -> list[Problem]:
+    import hashlib
+
+    problems: list[Problem] = []
+    for table in ("pending_models", "records"):
+        (last,) = conn.execute(f"SELECT max(id) FROM {table}").fetchone()
+        rowid = 0
+        while last and rowid < last:
+            # One row at a time: a damaged page then costs its own rows and no others.
+            try:
+                row = conn.execute(
+                    f"SELECT id, source_path, payload_sha256, meta_json FROM {table} "
+                    "WHERE id > ? ORDER BY id LIMIT 1",
+                    (rowid,),
+                ).fetchone()
+            except driver.DatabaseError:
+                rowid += 1
+                continue
+            if row is None:
+                break
+            rowid, source_path, digest, payload = row
+            progress.step(rowid, last, table, "records")
+            if hashlib.sha256(payload).hexdigest() != digest:
+                problems.append(
+                    Problem(
+                        schema.path_out(source_path),
+                        "payload_damaged",
+                        f"The stored payload {rowid} of {table} no longer has its digest {digest[:10]}.",
+                    )
+                )
+    return problems
+
+
+def restore_from(source: str, path: str, progress: Progress) -> str | None:
+    """Put a backup in the catalog's place; the present catalog is kept aside, never removed.
+
+    Returns:
+        Where the former catalog lies now, or None if there was none.
+
+    Raises:
+        CatalogError: the backup is no good catalog, or the place can't be written; nothing was changed then.
+    """
+    if look_at(source) != "database":
+        raise CatalogDamaged(f"{source} holds no catalog.", path=source)
+    problems = check_file(source, progress)
+    if problems:
+        raise CatalogDamaged(
+            f"The backup {source} is damaged ({problems[0].message}); nothing was restored.", path=source
+        )
+    folder = os.path.dirname(os.path.abspath(path))
+    aside: str | None = None
+    try:
+        handle, part = tempfile.mkstemp(prefix=os.path.basename(path) + ".", suffix=".part", dir=folder)
+        os.close(handle)
+        try:
+            with translated(source), contextlib.closing(connect(source, "mode=rw")) as conn:
+                copy = driver.connect(part)
+                try:
+                    conn.backup(copy, pages=BACKUP_PAGES)
+                    copy.execute("PRAGMA journal_mode=DELETE")
+                finally:
+                    copy.close()
+            with open(part, "rb+") as file:
+                os.fsync(file.fileno())
+            if os.path.exists(path) and os.path.getsize(path):
+                aside = keep_aside(path)
+                for suffix in ("-wal", "-shm"):  # the log of the former catalog must not meet the new one
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(path + suffix)
+            os.replace(part, path)
+            sync_folder(path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
+    except OSError as error:
+        raise CatalogError(f"The catalog can't be restored: {error.strerror}.", path=path) from error
+    return aside
+
+
+def keep_aside(path: str) -> str:
+    """Copy a catalog with its log into ``recovery/<time>/`` beside it; return the copy's path."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    base = os.path.join(os.path.dirname(os.path.abspath(path)), "recovery")
+    os.makedirs(base, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=f"{stamp}-", dir=base)
+    for suffix in ("-wal", "-shm", ""):
+        if os.path.exists(path + suffix):
+            shutil.copy2(path + suffix, os.path.join(folder, os.path.basename(path) + suffix))
+    return os.path.join(folder, os.path.basename(path))
+
+
+def sync_folder(path: str) -> None:
+    """Make the folder's entry of `path` durable, where the system can do that."""
+    with contextlib.suppress(OSError, AttributeError):
+        handle = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def about() -> str:
+    """Name the SQLite in use, for the About box and logs."""
+    return f"SQLite {version}, journal mode {'WAL' if wal_is_safe() else 'TRUNCATE'}"

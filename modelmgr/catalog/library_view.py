@@ -1,0 +1,390 @@
+"""The questions about active models: the library view (light columns only), and the details of one."""
+
+import json
+import os
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelmgr.catalog import engine, query
+from modelmgr.catalog.connections import Connections
+from modelmgr.catalog.schema import key_out, path_out
+from modelmgr.values import (
+    MIB,
+    Facets,
+    LibraryFolder,
+    ModelDetails,
+    ModelFile,
+    ModelQuery,
+    ModelRow,
+    Origin,
+    StoredRecord,
+)
+
+LIGHT = (
+    "id, sha256, name, type, size_bytes, base_model, format, path, file_name, folder, file_count, tags, rating, "
+    "favorite, nsfw, trigger_words, notes, license, source_url, preview, added_at, modified_at, hash_state, "
+    "file_state"
+)
+PAYLOAD_LIMIT_BYTES = 64 * MIB
+"""Larger payloads are not handed to the details; they can still be exported."""
+
+ROWS_A_STATEMENT = 500
+TOP_FACETS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """One content that lies on disk more than once.
+
+    Attributes:
+        files: the present paths; hard links and symbolic links among them take no room of their own.
+        reclaimable_bytes: what the copies beyond the first take.
+    """
+
+    sha256: str
+    size_bytes: int
+    files: tuple[ModelFile, ...]
+    reclaimable_bytes: int
+
+
+class LibraryView(Connections):
+    """The library as the doors see it. Only `details` and `records_of` read a payload."""
+
+    def count(self, wanted: ModelQuery) -> int:
+        """Return how many models match."""
+        where, parameters = query.conditions(wanted)
+        return int(self._value(f"SELECT count(*) FROM models{where}", parameters))
+
+    def total_bytes(self, wanted: ModelQuery) -> int:
+        """Return the size of all files' content that match, each content once."""
+        where, parameters = query.conditions(wanted)
+        return int(self._value(f"SELECT coalesce(sum(size_bytes), 0) FROM models{where}", parameters))
+
+    def order(self, wanted: ModelQuery) -> "array[int]":
+        """Return the ids of all models that match, in order: 8 bytes a model, a quarter second for a million."""
+        where, parameters = query.conditions(wanted)
+        with engine.translated(self.path):
+            cursor = self._question().execute_sql(
+                f"SELECT id FROM models{where}{query.ordering(wanted)}", parameters
+            )
+            # A generator, not fetchall: the longest stall for other threads is then a quarter.
+            return array("q", (row[0] for row in cursor))
+
+    def page(self, wanted: ModelQuery, limit: int | None, offset: int = 0) -> list[ModelRow]:
+        """Return a stretch of the matching rows in order; all from `offset` on if `limit` is None."""
+        where, parameters = query.conditions(wanted)
+        with engine.translated(self.path):
+            # The ids alone come from an index; only then the rows of this stretch are looked up.
+            cursor = self._question().execute_sql(
+                f"SELECT id FROM models{where}{query.ordering(wanted)} LIMIT ? OFFSET ?",
+                [*parameters, -1 if limit is None else limit, offset],
+            )
+            ids = [row[0] for row in cursor]
+        return self.rows(ids)
+
+    def rows(self, ids: Sequence[int]) -> list[ModelRow]:
+        """Return the rows of these ids in the order asked; ids that are gone are left out."""
+        found: dict[int, ModelRow] = {}
+        with engine.translated(self.path):
+            for start in range(0, len(ids), ROWS_A_STATEMENT):
+                some = list(ids[start : start + ROWS_A_STATEMENT])
+                cursor = self._question().execute_sql(
+                    f"SELECT {LIGHT} FROM models WHERE id IN ({', '.join('?' * len(some))})", some
+                )
+                for values in cursor:
+                    found[values[0]] = _row(values)
+        return [found[row_id] for row_id in ids if row_id in found]
+
+    def facets(self, wanted: ModelQuery) -> Facets:
+        """Count the matching models by type, base model, tag, folder and state."""
+        where, parameters = query.conditions(wanted)
+        matching = f"SELECT id FROM models{where}"
+
+        def counts(sql: str, out: Callable[[Any], str] = str) -> dict[str, int]:
+            with engine.translated(self.path):
+                cursor = self._question().execute_sql(sql, parameters)
+                return {out(value): number for value, number in cursor if value is not None}
+
+        def by(column: str, out: Callable[[Any], str] = str) -> dict[str, int]:
+            return counts(
+                f"SELECT {column}, count(*) AS n FROM models{where} GROUP BY {column} "
+                f"ORDER BY n DESC, {column} LIMIT {TOP_FACETS}",
+                out,
+            )
+
+        tags_where = f" WHERE model_id IN ({matching})" if where else ""
+        states = {
+            name: self.count(_with_state(wanted, name)) for name in query.STATE_NAMES if name != "present"
+        }
+        glue = " AND " if where else " WHERE "
+        return Facets(
+            types=by("type"),
+            base_models=by("base_model"),
+            tags=counts(
+                f"SELECT min(tag), count(*) AS n FROM model_tags{tags_where} GROUP BY key "
+                f"ORDER BY n DESC, key LIMIT {TOP_FACETS}"
+            ),
+            folders=by("folder", path_out),
+            states={name: number for name, number in states.items() if number},
+            favorites=int(self._value(f"SELECT count(*) FROM models{where}{glue}favorite = 1", parameters)),
+            total=self.count(wanted),
+        )
+
+    def details(self, key: str | int) -> ModelDetails | None:
+        """Return everything about one model, or None if there is none; one statement reads payloads.
+
+        Args:
+            key: the sha256, or the row id of a model whose hash isn't known.
+        """
+        column = "sha256" if isinstance(key, str) else "id"
+        with engine.translated(self.path), self._snapshot() as reader:
+            values = reader.execute_sql(f"SELECT {LIGHT} FROM models WHERE {column} = ?", (key,)).fetchone()
+            if values is None:
+                return None
+            row = _row(values)
+            header = reader.execute_sql("SELECT header FROM headers WHERE model_id = ?", (row.id,)).fetchone()
+            return ModelDetails(
+                asked=key,
+                row=row,
+                records=tuple(self._records(reader, row.id)),
+                files=tuple(_files(reader, row.id)),
+                header=json.loads(header[0]) if header else None,
+                provenance=_origins(reader, row.id),
+            )
+
+    def records_of(self, model_id: int) -> list[StoredRecord]:
+        """Return the active records of a model with their payloads, the chief record first."""
+        with engine.translated(self.path):
+            return list(self._records(self._question(), model_id))
+
+    @staticmethod
+    def _records(reader: engine.Database, model_id: int) -> Iterator[StoredRecord]:
+        cursor = reader.execute_sql(
+            "SELECT id, source, source_path, record_key, payload_sha256, size_bytes, extra, imported_at, "
+            "container_mtime, CASE WHEN size_bytes <= ? THEN meta_json END "
+            "FROM records WHERE model_id = ? ORDER BY chief DESC, id DESC",
+            (PAYLOAD_LIMIT_BYTES, model_id),
+        )
+        for row_id, source, path, record_key, digest, size, extra, imported_at, mtime, payload in cursor:
+            yield StoredRecord(
+                row_id,
+                source,
+                path_out(path),
+                key_out(record_key),
+                digest,
+                size,
+                None if payload is None else bytes(payload),
+                json.loads(extra) if extra else None,
+                imported_at,
+                mtime,
+            )
+
+    def record_payload(self, record_id: int) -> bytes | None:
+        """Return the exact bytes of one active record, whatever its size."""
+        found = self._value("SELECT meta_json FROM records WHERE id = ?", (record_id,))
+        return None if found is None else bytes(found)
+
+    def find_sha256(self, prefix: str) -> list[str]:
+        """Return the hashes that begin with these hex digits, at most 20."""
+        low = prefix.lower()
+        with engine.translated(self.path):
+            return [
+                row[0]
+                for row in self._question().execute_sql(
+                    "SELECT sha256 FROM models WHERE sha256 >= ? AND sha256 < ? ORDER BY sha256 LIMIT 20",
+                    (low, low + "g"),
+                )
+            ]
+
+    def ids_of(self, sha256s: Sequence[str]) -> dict[str, int]:
+        """Return the row ids of these hashes, as far as they are known."""
+        found: dict[str, int] = {}
+        with engine.translated(self.path):
+            for start in range(0, len(sha256s), ROWS_A_STATEMENT):
+                some = list(sha256s[start : start + ROWS_A_STATEMENT])
+                found.update(
+                    self._question().execute_sql(
+                        f"SELECT sha256, id FROM models WHERE sha256 IN ({', '.join('?' * len(some))})", some
+                    )
+                )
+        return found
+
+    def stats(self) -> dict[str, Any]:
+        """Count models, files and bytes, in all and by type, base model and folder."""
+
+        def by(column: str, out: Callable[[Any], str] = str) -> dict[str, dict[str, int]]:
+            with engine.translated(self.path):
+                cursor = self._question().execute_sql(
+                    f"SELECT {column}, count(*), sum(size_bytes) FROM models GROUP BY {column} ORDER BY 2 DESC, 1"
+                )
+                return {
+                    "" if value is None else out(value): {"models": number, "bytes": size}
+                    for value, number, size in cursor
+                }
+
+        return {
+            "models": self._value("SELECT count(*) FROM models"),
+            "files": self._value("SELECT count(*) FROM files WHERE state = 'present'"),
+            "bytes": self._value("SELECT coalesce(sum(size_bytes), 0) FROM models"),
+            "by_type": by("type"),
+            "by_base_model": by("base_model"),
+            "by_folder": by("folder", path_out),
+        }
+
+    def duplicates(self) -> list[DuplicateGroup]:
+        """Return the models with more than one file present, by computed hash only, the most bytes first."""
+        groups: list[DuplicateGroup] = []
+        with engine.translated(self.path), self._snapshot() as reader:
+            several = reader.execute_sql(
+                "SELECT id, sha256, size_bytes FROM models WHERE file_count > 1 AND sha256 IS NOT NULL"
+            ).fetchall()
+            for model_id, sha256, size_bytes in several:
+                files = tuple(
+                    file
+                    for file in _files(reader, model_id)
+                    if file.state == "present" and file.sha256 == sha256
+                )
+                bodies = {(file.device, file.inode) if file.inode else file.path for file in files}
+                if len(files) > 1:
+                    groups.append(DuplicateGroup(sha256, size_bytes, files, size_bytes * (len(bodies) - 1)))
+        groups.sort(key=lambda group: (-group.reclaimable_bytes, group.sha256))
+        return groups
+
+    def folders(self) -> list[LibraryFolder]:
+        """Return the library folders with the number of files below each, by path."""
+        with engine.translated(self.path), self._snapshot() as reader:
+            rows = reader.execute_sql(
+                "SELECT id, path, added_at, state FROM library_folders ORDER BY path"
+            ).fetchall()
+            return [
+                LibraryFolder(row_id, path_out(path), added_at, state, _file_count(reader, path_out(path)))
+                for row_id, path, added_at, state in rows
+            ]
+
+    def user_values(self, model_id: int) -> dict[str, Any]:
+        """Return what the user set for a model: light column -> value."""
+        with engine.translated(self.path):
+            return {
+                column: json.loads(value)
+                for column, value in self._question().execute_sql(
+                    'SELECT "column", value FROM user_values WHERE model_id = ?', (model_id,)
+                )
+            }
+
+    def _snapshot(self) -> "_Snapshot":
+        return _Snapshot(self._question())
+
+    def _value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        with engine.translated(self.path):
+            row = self._question().execute_sql(sql, parameters).fetchone()
+        return None if row is None else row[0]
+
+
+class _Snapshot:
+    """Several statements on one state of the catalog; joins a transaction that is open already."""
+
+    def __init__(self, database: engine.Database) -> None:
+        self._database = database
+        self._own = False
+
+    def __enter__(self) -> engine.Database:
+        conn = self._database.connection()
+        if not conn.in_transaction:
+            conn.execute("BEGIN")
+            self._own = True
+        return self._database
+
+    def __exit__(self, *_: object) -> None:
+        conn = self._database.connection()
+        if self._own and conn.in_transaction:
+            conn.execute("COMMIT")
+
+
+def below_condition(path: str) -> tuple[str, list[Any]]:
+    """Return SQL on `files.path` and its parameters that hold for the files below a folder.
+
+    Paths that are no valid Unicode are stored as BLOB, which SQLite sorts after every TEXT: they need bounds of
+    their own.
+    """
+    stem = path.rstrip(os.sep) + os.sep
+    raw = os.fsencode(stem)
+    raw_high = raw[:-1] + bytes([raw[-1] + 1])
+    try:
+        stem.encode()
+    except UnicodeEncodeError:
+        return "(files.path >= ? AND files.path < ?)", [raw, raw_high]
+    high = stem[:-1] + chr(ord(os.sep) + 1)
+    return (
+        "((files.path >= ? AND files.path < ?) OR (files.path >= ? AND files.path < ?))",
+        [stem, high, raw, raw_high],
+    )
+
+
+def _file_count(reader: engine.Database, path: str) -> int:
+    condition, parameters = below_condition(path)
+    return int(reader.execute_sql(f"SELECT count(*) FROM files WHERE {condition}", parameters).fetchone()[0])
+
+
+def _row(values: tuple[Any, ...]) -> ModelRow:
+    (
+        row_id, sha256, name, type_, size_bytes, base_model, format_, path, file_name, folder, file_count, tags,
+        rating, favorite, nsfw, trigger_words, notes, license_, source_url, preview, added_at, modified_at,
+        hash_state, file_state,
+    ) = values  # fmt: skip
+    if path is not None:
+        path = path_out(path)
+        folder, file_name = os.path.split(path)
+    return ModelRow(
+        row_id,
+        sha256,
+        name,
+        type_,
+        size_bytes,
+        base_model,
+        format_,
+        path,
+        file_name,
+        folder,
+        file_count,
+        tuple(json.loads(tags)) if tags != "[]" else (),
+        rating,
+        bool(favorite),
+        None if nsfw is None else bool(nsfw),
+        tuple(json.loads(trigger_words)) if trigger_words != "[]" else (),
+        notes,
+        license_,
+        source_url,
+        None if preview is None else path_out(preview),
+        added_at,
+        modified_at,
+        hash_state,
+        file_state,
+    )
+
+
+def _files(reader: engine.Database, model_id: int) -> Iterator[ModelFile]:
+    cursor = reader.execute_sql(
+        "SELECT id, path, size_bytes, mtime_ns, state, sha256, inode, device FROM files WHERE model_id = ? "
+        "ORDER BY state <> 'present', id",
+        (model_id,),
+    )
+    for row_id, path, size_bytes, mtime_ns, state, sha256, inode, device in cursor:
+        yield ModelFile(path_out(path), size_bytes, mtime_ns, state, sha256, inode, device, row_id, model_id)
+
+
+def _origins(reader: engine.Database, model_id: int) -> dict[str, Origin]:
+    row = reader.execute_sql("SELECT origins FROM origins WHERE model_id = ?", (model_id,)).fetchone()
+    if row is None:
+        return {}
+    return {
+        column: Origin(source, rank, record_id)
+        for column, (source, rank, record_id) in json.loads(row[0]).items()
+    }
+
+
+def _with_state(wanted: ModelQuery, name: str) -> ModelQuery:
+    from dataclasses import replace
+
+    return replace(wanted, states=(name,))

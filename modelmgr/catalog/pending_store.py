@@ -1,0 +1,454 @@
+"""Imported records on their way into the library: batches, pending models, attachment to a model."""
+
+import hashlib
+import json
+import time
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelmgr.catalog import engine, query
+from modelmgr.catalog.connections import Connections
+from modelmgr.catalog.file_store import printable
+from modelmgr.catalog.library_view import ROWS_A_STATEMENT
+from modelmgr.catalog.schema import key_in, key_out, path_in, path_out
+from modelmgr.values import (
+    Batch,
+    BatchState,
+    Changes,
+    PendingModel,
+    PendingQuery,
+    PendingState,
+    Problem,
+    Record,
+    Totals,
+)
+
+_LIGHT = (
+    "id, batch_id, source, source_path, record_key, name, type, sha256, file_path, state, problem, message, "
+    "payload_sha256, size_bytes, imported_at, base_model, candidates"
+)
+STORED_PROBLEMS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record on its way into `pending_models`, with what was derived from it for the list."""
+
+    record: Record
+    name: str
+    type: str
+    base_model: str | None
+    sha256: str | None
+    file_path: str | None
+    problem: str | None
+    message: str
+    candidates: tuple[str, ...] = ()
+    container_mtime: float | None = None
+
+
+def extra_text(extra: Mapping[str, Any] | None) -> str | None:
+    """Return `extra` as it is stored: ASCII JSON in the order given."""
+    return None if extra is None else json.dumps(extra)
+
+
+def _extra_sha256(text: str | None) -> str:
+    return "" if text is None else hashlib.sha256(text.encode()).hexdigest()
+
+
+class PendingStore(Connections):
+    """Questions and writes about batches and pending models. Only the record methods read a payload."""
+
+    # --- batches ----------------------------------------------------------------------------------------
+
+    def begin_batch(self, paths: Sequence[str], source: str | None) -> int:
+        """Make a batch in state `running`, owned by this process; return its id."""
+        session = self.session()
+        with self.transaction(Changes(batches=True, ids=frozenset())) as writer:
+            cursor = writer.execute_sql(
+                "INSERT INTO batches(paths, source, state, session_id, started_at, seen, imported, unchanged, "
+                "ignored, failed, problems) VALUES (?, ?, 'running', ?, ?, 0, 0, 0, 0, 0, '[]')",
+                (json.dumps(list(paths)), source, session, int(time.time())),
+            )
+            return int(cursor.lastrowid)
+
+    def resume_batch(self, batch_id: int) -> bool:
+        """Take over an interrupted batch; False if another process was quicker."""
+        session = self.session()
+        with self.transaction(Changes(batches=True, ids=frozenset())) as writer:
+            cursor = writer.execute_sql(
+                "UPDATE batches SET state = 'running', session_id = ? WHERE id = ? AND state = 'interrupted'",
+                (session, batch_id),
+            )
+            return bool(cursor.rowcount)
+
+    def end_batch(self, batch_id: int, state: BatchState, totals: Totals) -> None:
+        """Write the counts and problems of a batch that ended."""
+        problems = [
+            [problem.path, problem.code, problem.message, problem.record_key, problem.kept]
+            for problem in totals.problems[:STORED_PROBLEMS]
+        ]
+        with self.transaction(Changes(batches=True, ids=frozenset())) as writer:
+            writer.execute_sql(
+                "UPDATE batches SET state = ?, ended_at = ?, seen = ?, imported = ?, unchanged = ?, ignored = ?, "
+                "failed = ?, problems = ?, session_id = NULL WHERE id = ?",
+                (
+                    state,
+                    int(time.time()),
+                    totals.seen,
+                    totals.imported,
+                    totals.unchanged,
+                    totals.ignored,
+                    totals.failed,
+                    json.dumps(problems),
+                    batch_id,
+                ),
+            )
+
+    def mark_interrupted(self) -> None:
+        """Set batches whose process ended without closing them to `interrupted`."""
+        dead = self.dead_sessions()
+        with engine.translated(self.path):
+            orphans = (
+                self._question()
+                .execute_sql(
+                    "SELECT count(*) FROM batches WHERE state = 'running' AND "
+                    "(session_id IS NULL OR session_id NOT IN (SELECT id FROM sessions))"
+                )
+                .fetchone()[0]
+            )
+        if not dead and not orphans:
+            return
+        self.forget_sessions(dead)
+        with self.transaction(Changes(batches=True, ids=frozenset())) as writer:
+            writer.execute_sql(
+                "UPDATE batches SET state = 'interrupted' WHERE state = 'running' AND "
+                "(session_id IS NULL OR session_id NOT IN (SELECT id FROM sessions))"
+            )
+
+    def batches(self, state: str | None = None) -> list[Batch]:
+        """Return the batches, the newest first."""
+        where, parameters = (" WHERE state = ?", (state,)) if state else ("", ())
+        with engine.translated(self.path):
+            rows = self._question().execute_sql(
+                "SELECT id, paths, source, state, started_at, ended_at, seen, imported, unchanged, ignored, failed "
+                f"FROM batches{where} ORDER BY id DESC",
+                parameters,
+            )
+            return [Batch(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows.fetchall()]
+
+    def batch_problems(self, batch_id: int) -> list[Problem]:
+        """Return the problems that a batch met."""
+        with engine.translated(self.path):
+            row = (
+                self._question()
+                .execute_sql("SELECT problems FROM batches WHERE id = ?", (batch_id,))
+                .fetchone()
+            )
+        return [Problem(*fields) for fields in json.loads(row[0])] if row else []
+
+    # --- records in -------------------------------------------------------------------------------------
+
+    def record_state(self, record: Record, batch_id: int | None = None) -> str:
+        """Tell what an import of this record would do: ``added``, ``updated`` or ``unchanged``.
+
+        A record that this very batch has written counts as it did then, so that a resumed batch ends with the
+        counts of an uninterrupted one.
+        """
+        extra = _extra_sha256(extra_text(record.extra))
+        with engine.translated(self.path):
+            rows = (
+                self._question()
+                .execute_sql(
+                    "SELECT payload_sha256, extra_sha256, batch_id FROM pending_models "
+                    "WHERE source = ? AND source_path = ? AND record_key = ? ORDER BY id",
+                    (record.source, path_in(record.source_path), key_in(record.record_key)),
+                )
+                .fetchall()
+            )
+        digest = record.payload_sha256
+        for number, (its_digest, its_extra, its_batch) in enumerate(rows):
+            if its_digest == digest and its_extra == extra:
+                if batch_id is None or its_batch != batch_id:
+                    return "unchanged"
+                return "updated" if number else "added"
+        return "updated" if rows else "added"
+
+    def put_records(self, batch_id: int, records: Iterable[NewRecord]) -> list[str]:
+        """Write records of a batch; what is known already adds nothing.
+
+        Returns:
+            For each record what became of it, as `record_state` says.
+        """
+        outcomes: list[str] = []
+        now = int(time.time())
+        with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
+            conn = writer.connection()
+            for new in records:
+                record = new.record
+                outcome = self.record_state(record, batch_id)
+                outcomes.append(outcome)
+                if outcome == "unchanged":
+                    continue
+                extra = extra_text(record.extra)
+                conn.execute(
+                    "INSERT OR IGNORE INTO pending_models(batch_id, source, source_path, record_key, payload_sha256, "
+                    "extra_sha256, size_bytes, name, type, base_model, sha256, file_path, located, state, problem, "
+                    "message, candidates, imported_at, container_mtime, extra, meta_json) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'pending', ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        batch_id,
+                        record.source,
+                        path_in(record.source_path),
+                        key_in(record.record_key),
+                        record.payload_sha256,
+                        _extra_sha256(extra),
+                        len(record.payload),
+                        printable(new.name),
+                        new.type,
+                        printable(new.base_model) if new.base_model else None,
+                        new.sha256,
+                        path_in(new.file_path) if new.file_path else None,
+                        new.problem,
+                        printable(new.message),
+                        json.dumps(new.candidates),
+                        now,
+                        new.container_mtime,
+                        extra,
+                        record.payload,
+                    ),
+                )
+        return outcomes
+
+    # --- the pending list -------------------------------------------------------------------------------
+
+    def pending_count(self, wanted: PendingQuery) -> int:
+        """Return how many pending models match."""
+        where, parameters = query.pending_conditions(wanted)
+        with engine.translated(self.path):
+            row = (
+                self._question()
+                .execute_sql(f"SELECT count(*) FROM pending_models{where}", parameters)
+                .fetchone()
+            )
+        return int(row[0])
+
+    def pending_order(self, wanted: PendingQuery) -> "array[int]":
+        """Return the ids of all pending models that match, in order."""
+        where, parameters = query.pending_conditions(wanted)
+        with engine.translated(self.path):
+            cursor = self._question().execute_sql(
+                f"SELECT id FROM pending_models{where}{query.pending_ordering(wanted)}", parameters
+            )
+            return array("q", (row[0] for row in cursor))
+
+    def pending_page(self, wanted: PendingQuery, limit: int | None, offset: int = 0) -> list[PendingModel]:
+        """Return a stretch of the matching pending models in order, without payloads."""
+        where, parameters = query.pending_conditions(wanted)
+        with engine.translated(self.path):
+            cursor = self._question().execute_sql(
+                f"SELECT {_LIGHT} FROM pending_models{where}{query.pending_ordering(wanted)} LIMIT ? OFFSET ?",
+                [*parameters, -1 if limit is None else limit, offset],
+            )
+            return [_pending(values) for values in cursor]
+
+    def pending_rows(self, ids: Sequence[int]) -> list[PendingModel]:
+        """Return the pending models of these ids in the order asked; ids that are gone are left out."""
+        found: dict[int, PendingModel] = {}
+        with engine.translated(self.path):
+            for start in range(0, len(ids), ROWS_A_STATEMENT):
+                some = list(ids[start : start + ROWS_A_STATEMENT])
+                for values in self._question().execute_sql(
+                    f"SELECT {_LIGHT} FROM pending_models WHERE id IN ({', '.join('?' * len(some))})", some
+                ):
+                    found[values[0]] = _pending(values)
+        return [found[row_id] for row_id in ids if row_id in found]
+
+    def pending_facets(self) -> dict[str, dict[str, int]]:
+        """Count by state; and, of those in state `pending`, by problem (``none`` too) and by source."""
+
+        def counts(sql: str) -> dict[str, int]:
+            with engine.translated(self.path):
+                return dict(self._question().execute_sql(sql).fetchall())
+
+        return {
+            "state": counts("SELECT state, count(*) FROM pending_models GROUP BY state"),
+            "problem": counts(
+                "SELECT coalesce(problem, 'none'), count(*) FROM pending_models WHERE state = 'pending' GROUP BY 1"
+            ),
+            "source": counts(
+                "SELECT source, count(*) FROM pending_models WHERE state = 'pending' GROUP BY 1"
+            ),
+        }
+
+    def pending_record(self, pending_id: int) -> Record | None:
+        """Return the record of a pending model with its payload, whatever its state."""
+        with engine.translated(self.path):
+            row = (
+                self._question()
+                .execute_sql(
+                    "SELECT source, source_path, record_key, meta_json, extra FROM pending_models WHERE id = ?",
+                    (pending_id,),
+                )
+                .fetchone()
+            )
+        return None if row is None else _record(row)
+
+    def export_rows(self) -> Iterator[tuple[PendingModel, Record]]:
+        """Yield every pending model with its record, whatever its state, by id; one payload in memory at a time."""
+        for pending_id in self.pending_order(PendingQuery()):
+            rows = self.pending_rows([pending_id])
+            record = self.pending_record(pending_id)
+            if rows and record is not None:
+                yield rows[0], record
+
+    # --- decisions --------------------------------------------------------------------------------------
+
+    def located(self, pending_id: int) -> bool:
+        """Tell whether the user named the file of a pending model."""
+        with engine.translated(self.path):
+            row = (
+                self._question()
+                .execute_sql("SELECT located FROM pending_models WHERE id = ?", (pending_id,))
+                .fetchone()
+            )
+        return bool(row and row[0])
+
+    def set_file(self, pending_id: int, file_path: str, *, located: bool) -> None:
+        """Name the file of a pending model and take back a problem that only was about the file."""
+        with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
+            writer.execute_sql(
+                "UPDATE pending_models SET file_path = ?, located = ?, candidates = '[]', "
+                "message = CASE WHEN problem IN ('no_file', 'ambiguous', 'outside', 'hash_mismatch') THEN '' "
+                "ELSE message END, "
+                "problem = CASE WHEN problem IN ('no_file', 'ambiguous', 'outside', 'hash_mismatch') THEN NULL "
+                "ELSE problem END WHERE id = ? AND state = 'pending'",
+                (path_in(file_path), int(located), pending_id),
+            )
+
+    def set_problem(
+        self,
+        pending_id: int,
+        problem: str | None,
+        message: str,
+        file_path: str | None,
+        candidates: Sequence[str],
+    ) -> None:
+        """Say why a pending model stays."""
+        with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
+            writer.execute_sql(
+                "UPDATE pending_models SET problem = ?, message = ?, file_path = coalesce(?, file_path), "
+                "candidates = ? WHERE id = ? AND state = 'pending'",
+                (
+                    problem,
+                    printable(message),
+                    path_in(file_path) if file_path else None,
+                    json.dumps(list(candidates)),
+                    pending_id,
+                ),
+            )
+
+    def set_state(self, ids: Sequence[int], former: PendingState, state: PendingState) -> int:
+        """Set the state of those of `ids` that are in state `former`; return how many."""
+        changed = 0
+        with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
+            for pending_id in ids:
+                changed += writer.execute_sql(
+                    "UPDATE pending_models SET state = ? WHERE id = ? AND state = ?",
+                    (state, pending_id, former),
+                ).rowcount
+        return changed
+
+    def attach(
+        self, pending_id: int, model_id: int, sha256: str, file_path: str | None, binding: str
+    ) -> int | None:
+        """Copy a pending record to the active records of a model and set it to `promoted`.
+
+        Returns:
+            The id of the active record, or None if the pending model is no longer in state `pending`.
+        """
+        with self.transaction(Changes(pending=True, models=True, ids=frozenset((model_id,)))) as writer:
+            conn = writer.connection()
+            claimed = conn.execute(
+                "UPDATE pending_models SET state = 'promoted', sha256 = ?, file_path = coalesce(?, file_path), "
+                "problem = CASE problem WHEN 'unparsed_payload' THEN problem WHEN 'too_deep' THEN problem END, "
+                "message = CASE WHEN problem IN ('unparsed_payload', 'too_deep') THEN message ELSE '' END, "
+                "candidates = '[]' WHERE id = ? AND state = 'pending'",
+                (sha256, path_in(file_path) if file_path else None, pending_id),
+            )
+            if not claimed.rowcount:
+                return None
+            # The bytes go from table to table inside SQLite; digest and bytes can't part company on the way.
+            conn.execute(
+                "INSERT OR IGNORE INTO records(model_id, source, source_path, record_key, payload_sha256, "
+                "extra_sha256, size_bytes, imported_at, container_mtime, binding, chief, extra, meta_json) "
+                "SELECT ?, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, imported_at, "
+                "container_mtime, ?, 0, extra, meta_json FROM pending_models WHERE id = ?",
+                (model_id, binding, pending_id),
+            )
+            (record_id,) = conn.execute(
+                "SELECT records.id FROM records JOIN pending_models AS p ON records.source = p.source "
+                "AND records.source_path = p.source_path AND records.record_key = p.record_key "
+                "AND records.payload_sha256 = p.payload_sha256 AND records.extra_sha256 = p.extra_sha256 "
+                "WHERE p.id = ? AND records.model_id = ?",
+                (pending_id, model_id),
+            ).fetchone()
+            conn.execute("UPDATE pending_models SET record_id = ? WHERE id = ?", (record_id, pending_id))
+        return int(record_id)
+
+    def set_chief(self, model_id: int, record_id: int | None) -> None:
+        """Say which record of a model is shown first."""
+        with self.transaction() as writer:
+            writer.execute_sql(
+                "UPDATE records SET chief = (id = ?) WHERE model_id = ?", (record_id, model_id)
+            )
+
+    def clear_promoted(self) -> int:
+        """Remove promoted pending models whose active copy has the same digest; return how many."""
+        with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
+            return int(
+                writer.execute_sql(
+                    "DELETE FROM pending_models WHERE state = 'promoted' AND EXISTS (SELECT 1 FROM records WHERE "
+                    "records.id = pending_models.record_id AND "
+                    "records.payload_sha256 = pending_models.payload_sha256 AND "
+                    "records.extra_sha256 = pending_models.extra_sha256)"
+                ).rowcount
+            )
+
+
+def _pending(values: tuple[Any, ...]) -> PendingModel:
+    row_id, batch_id, source, source_path, record_key, name, type_, sha256, file_path, *rest, candidates = (
+        values
+    )
+    state, problem, message, payload_sha256, size_bytes, imported_at, base_model = rest
+    return PendingModel(
+        row_id,
+        batch_id,
+        source,
+        path_out(source_path),
+        key_out(record_key),
+        name,
+        type_,
+        sha256,
+        None if file_path is None else path_out(file_path),
+        state,
+        problem,
+        message,
+        payload_sha256,
+        size_bytes,
+        imported_at,
+        base_model,
+        tuple(json.loads(candidates)) if candidates != "[]" else (),
+    )
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    source, source_path, record_key, payload, extra = row
+    return Record(
+        source,
+        path_out(source_path),
+        key_out(record_key),
+        bytes(payload),
+        json.loads(extra) if extra else None,
+    )

@@ -1,0 +1,141 @@
+"""`ModelQuery` -> SQL over `models`: one translation for the order, the rows and the counts alike."""
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from modelmgr.catalog.engine import search_condition
+from modelmgr.catalog.schema import path_in
+from modelmgr.values import SORT_COLUMNS, FileState, HashState, ModelQuery, PendingQuery
+
+# Each order ends in the id, so that it is total; an index of `schema.ORDER_INDEXES` serves most of them.
+_ORDERS: dict[str, tuple[str, ...]] = {column: (column, "id") for column in SORT_COLUMNS} | {
+    "name": ("name COLLATE NOCASE", "id"),
+    "type": ("type", "base_model", "name COLLATE NOCASE", "id"),
+    "base_model": ("base_model", "name COLLATE NOCASE", "id"),
+    "file_name": ("file_name COLLATE NOCASE", "id"),
+}
+
+_STATE_CONDITIONS = {
+    FileState.PRESENT: "file_state = 'present'",
+    FileState.MISSING: "file_state = 'missing'",
+    FileState.OFFLINE: "file_state = 'offline'",
+    FileState.UNREADABLE: "file_state = 'unreadable'",
+    "duplicate": "file_count > 1",
+    "unidentified": "type = 'unknown'",
+    HashState.HASHING: f"hash_state IN ('{HashState.NONE}', '{HashState.HASHING}') AND file_count > 0",
+}
+
+STATE_NAMES = tuple(str(name) for name in _STATE_CONDITIONS)
+
+_FIELD_WORDS = {
+    "type": "types",
+    "base": "base_models",
+    "tag": "tags",
+    "folder": "folders",
+    "state": "states",
+}
+
+
+def parse_search(query: ModelQuery) -> tuple[ModelQuery, list[str]]:
+    """Split the search text into the plain words and what it adds to the query's filters.
+
+    Words may be quoted; ``type:lora``, ``base:"Flux.1 D"``, ``tag:ink``, ``folder:/models`` and
+    ``state:missing`` narrow the query. Anything else with a colon is a plain word.
+
+    Returns:
+        The query with those filters, and the case-folded words that must all occur.
+    """
+    words: list[str] = []
+    added: dict[str, tuple[str, ...]] = {}
+    for token in _tokens(query.search):
+        field, colon, value = token.partition(":")
+        name = _FIELD_WORDS.get(field.lower()) if colon and value else None
+        if name is None:
+            words.append(token.casefold())
+        else:
+            added[name] = (*added.get(name, getattr(query, name)), value)
+    return replace(query, search="", **added), words  # type: ignore[arg-type]
+
+
+def _tokens(text: str) -> Iterable[str]:
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    lexer.quotes = '"'
+    lexer.escape = ""
+    try:
+        return list(lexer)
+    except ValueError:  # a quotation mark that is still being typed
+        return text.replace('"', " ").split()
+
+
+def conditions(query: ModelQuery) -> tuple[str, list[Any]]:
+    """Return the WHERE clause (with the word WHERE, or empty) and its parameters."""
+    query, words = parse_search(query)
+    parts: list[str] = []
+    parameters: list[Any] = []
+    for word in words:
+        condition, parameter = search_condition(word)
+        parts.append(condition)
+        parameters.append(parameter)
+    _one_of(parts, parameters, "type COLLATE NOCASE", query.types)
+    _one_of(parts, parameters, "base_model COLLATE NOCASE", query.base_models)
+    _one_of(parts, parameters, "folder", [path_in(folder) for folder in query.folders])
+    for tag in query.tags:
+        parts.append("id IN (SELECT model_id FROM model_tags WHERE key = ?)")
+        parameters.append(tag.casefold())
+    if query.states:
+        known = [_STATE_CONDITIONS[name] for name in query.states if name in _STATE_CONDITIONS]
+        parts.append("(" + " OR ".join(f"({condition})" for condition in known) + ")" if known else "0")
+    if query.favorite is not None:
+        parts.append("favorite = ?")
+        parameters.append(int(query.favorite))
+    return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
+
+
+def ordering(query: ModelQuery) -> str:
+    """Return the ORDER BY clause; descending turns the whole order round."""
+    direction = " DESC" if query.descending else ""
+    return " ORDER BY " + ", ".join(
+        f"{column}{direction}" for column in _ORDERS.get(query.sort, _ORDERS["name"])
+    )
+
+
+_PENDING_ORDERS = {
+    column: (f"{column} COLLATE NOCASE", "id") if column == "name" else (column, "id")
+    for column in ("name", "type", "source", "source_path", "file_path", "state", "problem", "base_model")
+}
+
+
+def pending_conditions(query: PendingQuery) -> tuple[str, list[Any]]:
+    """Return the WHERE clause over `pending_models` and its parameters."""
+    parts: list[str] = []
+    parameters: list[Any] = []
+    _one_of(parts, parameters, "state", query.states)
+    _one_of(parts, parameters, "source", query.sources)
+    if query.problems:
+        named = [problem for problem in query.problems if problem != "none"]
+        choices = ["problem IS NULL"] if "none" in query.problems else []
+        _one_of(choices, parameters, "problem", named)
+        parts.append("(" + " OR ".join(choices) + ")")
+    for word in query.search.split():
+        parts.append("(instr(lower(name), ?) > 0 OR instr(lower(CAST(source_path AS TEXT)), ?) > 0)")
+        parameters += [word.lower()] * 2
+    return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
+
+
+def pending_ordering(query: PendingQuery) -> str:
+    """Return the ORDER BY clause over `pending_models`."""
+    direction = " DESC" if query.descending else ""
+    return " ORDER BY " + ", ".join(
+        f"{column}{direction}" for column in _PENDING_ORDERS.get(query.sort, ("id",))
+    )
+
+
+def _one_of(parts: list[str], parameters: list[Any], column: str, values: Iterable[Any]) -> None:
+    found = list(values)
+    if found:
+        parts.append(f"{column} IN ({', '.join('?' * len(found))})")
+        parameters += found

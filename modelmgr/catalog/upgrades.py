@@ -1,0 +1,66 @@
+"""From one schema version to the next: one function a step, all steps in one transaction, a backup before."""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+
+from modelmgr.catalog import engine, schema
+from modelmgr.errors import CatalogError, DiskFull
+from modelmgr.progress import Progress
+from modelmgr.values import MIB
+
+Step = Callable[[engine.Connection], None]
+
+STEPS: Mapping[int, Step] = {}
+"""The version that a step leads to -> the step. Version 1 is made by `engine.create_all`."""
+
+
+def upgrade(
+    conn: engine.Connection, path: str, steps: Mapping[int, Step] = STEPS, goal: int = schema.VERSION
+) -> str:
+    """Bring a catalog to version `goal`: all steps or none.
+
+    Returns:
+        The path of the backup that was made before.
+
+    Raises:
+        DiskFull: less free space than twice the catalog and 64 MiB; nothing was done.
+        CatalogError: the backup is not good, or a step failed; the catalog is as it was.
+    """
+    needed = 2 * os.path.getsize(path) + 64 * MIB
+    if shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free < needed:
+        raise DiskFull(
+            f"An upgrade of the catalog needs {needed // MIB} MiB of free disk; nothing was done.", path=path
+        )
+    (found,) = conn.execute("PRAGMA user_version").fetchone()
+    folder = os.path.join(os.path.dirname(os.path.abspath(path)), "backups")
+    os.makedirs(folder, exist_ok=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    backup = os.path.join(folder, f"{os.path.basename(path)}.v{found}.{stamp}")
+    problems = engine.backup_to(path, backup, Progress())
+    if problems:
+        raise CatalogError(
+            f"The catalog was not upgraded, for its backup is not good: {problems[0].message}", path=path
+        )
+    conn.execute("PRAGMA foreign_keys=OFF")  # has no effect inside the transaction
+    try:
+        conn.execute("BEGIN IMMEDIATE")
+        (found,) = conn.execute("PRAGMA user_version").fetchone()
+        for number in range(found + 1, goal + 1):
+            steps[number](conn)
+            conn.execute(f"PRAGMA user_version={number}")
+        broken = conn.execute("PRAGMA foreign_key_check").fetchone()
+        if broken:
+            raise CatalogError(
+                f"The catalog was not upgraded: a row of {broken[0]} would point to nothing.", path=path
+            )
+        conn.execute("COMMIT")
+    finally:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        conn.execute("PRAGMA foreign_keys=ON")
+    with contextlib.suppress(Exception):  # the log may be in use; the version is read through it then
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return backup
