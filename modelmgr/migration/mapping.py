@@ -1,0 +1,544 @@
+"""From what several witnesses claim about one model to the light columns that the library shows.
+
+Pure, and repeatable at any time: the payloads stay, these columns are only what they amount to. Every value comes
+with its origin. The order of ranks, small wins:
+
+1. edited here,
+2. typed by the person in another tool,
+3. a catalogue's or tool's facts whose hash equals the file's,
+4. the same, bound by stem or path, the size fitting,
+5. the file's own header,
+6. facts bound by stem alone,
+7. folder and file name.
+
+Within a rank the newer record wins. An empty value never beats a filled one.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from modelmgr.values import Claims, Origin
+from modelmgr.vocabulary import (
+    UNKNOWN,
+    is_complete_base,
+    is_finer,
+    type_of_folder,
+    type_of_name,
+)
+
+LIGHT_COLUMNS = (
+    "name",
+    "type",
+    "base_model",
+    "tags",
+    "rating",
+    "favorite",
+    "nsfw",
+    "notes",
+    "trigger_words",
+    "preview",
+    "license",
+    "source_url",
+)
+"""The columns that witnesses fill; the others are facts of the file."""
+
+EDITED, PERSONAL, VERIFIED, FITTING, HEADER, BOUND, PLACE = range(1, 8)
+
+# A column of the library view must stay light, whatever a record holds: the payload keeps the rest.
+_TEXT_LIMIT = 32_768
+_LIST_LIMIT = 1_000
+
+# Sources in the order in which they win where rank and time are equal; those that aren't here come after them.
+_SOURCE_ORDER = (
+    "lora-manager",
+    "lora-manager-cache",
+    "stability-matrix",
+    "civitai-info",
+    "civitai-version",
+    "civitai-model",
+    "civitai-json",
+    "invokeai-db",
+    "invokeai-yaml",
+    "sdnext-json",
+    "sdnext-txt",
+    "sdnext-cache",
+    "sdnext-metadata",
+    "model-manager-md",
+    "cdb-boop-txt",
+    "cdb-boop-url",
+    "comfyui-assets",
+    "pumas-metadata",
+    "pumas-index",
+    "a1111-user-json",
+    "a1111-txt",
+    "a1111-cache-json",
+    "a1111-diskcache",
+)
+_SOURCE_PLACE = {source: place for place, source in enumerate(_SOURCE_ORDER)}
+
+# Their word for the type is the tool's own index: after a catalogue's, if both are as well bound.
+_INDEXES = frozenset(
+    ["invokeai-db", "invokeai-yaml", "comfyui-assets", "lora-manager", "lora-manager-cache", "pumas-index"]
+)
+# They know a type only from the folder they found the model in.
+_TYPED_BY_FOLDER = frozenset(
+    ["a1111-user-json", "a1111-txt", "a1111-cache-json", "a1111-diskcache", "sdnext-txt", "sdnext-cache"]
+)
+# A container that a tool laid aside: what only it has counts, but the live one comes first.
+_BACKUP = re.compile(r"\.(?:bak|bkp|orig|tmp)$|[/\\]invokeai_backup_[^/\\]*$", re.IGNORECASE)
+
+# Catalogues give both of a pair one name; the file's own structure knows better.
+_CONFUSED = (frozenset(["checkpoint", "diffusion_model"]), frozenset(["embedding", "lora"]))
+# A header proves the language model, not what it is used for.
+_USES_OF_LLM = frozenset(["text_encoder", "vlm", "text_embedding_model", "reranker"])
+
+# What a record keeps to itself when its hash and its size say that it speaks of another file.
+_ALWAYS_PERSONAL = frozenset(["notes", "favorite", "rating"])
+# Only editors that write a person's words into the header leave these there.
+_PERSONAL_IN_HEADER = frozenset(["notes", "rating", "favorite"])
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_BREAK = re.compile(r"[\t\r\n]+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One record bound to the model, and how well it is bound.
+
+    Attributes:
+        record_id: the record's id in the catalog.
+        claims: what it says.
+        container_mtime: of the file it stood in, Unix seconds.
+        hash_agrees: True if a claimed hash equals the computed one, False if it contradicts it, None if the
+            record says nothing about that (see `modelmgr.migration.promotion.compare`).
+        size_fits: likewise for the size.
+    """
+
+    record_id: int
+    source: str
+    claims: Claims
+    source_path: str = ""
+    container_mtime: float | None = None
+    imported_at: int = 0
+    hash_agrees: bool | None = None
+    size_fits: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderFacts:
+    """What the file's own header says.
+
+    Attributes:
+        type, base_model: in canonical words; ``unknown`` and None where it doesn't tell.
+        certain: True if tensor names and shapes prove the type.
+        suggestions: light columns that embedded metadata offers.
+        personal: the names of `suggestions` that the person typed there with an editor.
+    """
+
+    type: str = UNKNOWN
+    base_model: str | None = None
+    certain: bool = False
+    suggestions: Mapping[str, Any] = field(default_factory=dict)
+    personal: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The light columns of one model, all of `LIGHT_COLUMNS`, and where each filled one came from."""
+
+    fields: dict[str, Any]
+    origins: dict[str, Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One value for one column, by one witness.
+
+    `late` marks a header's word that every record beats, though its rank is higher.
+    """
+
+    value: Any
+    origin: Origin
+    time: float = 0.0
+    late: bool = False
+
+
+def merge(
+    witnesses: Sequence[Witness],
+    *,
+    sha256: str | None,
+    file_path: str | None,
+    size_bytes: int | None,
+    header: HeaderFacts | None,
+    user: Mapping[str, Any],
+) -> Merged:
+    """Return the light columns that all witnesses of one model amount to.
+
+    Two records that hold one answer of a catalogue count once by themselves: nothing here is decided by numbers.
+
+    Args:
+        witnesses: the records bound to the model, in any order.
+        sha256: the computed one; without it no record's hash is verified.
+        file_path: of the first file, None if the model has none.
+        size_bytes: of the file; without it no record's size fits.
+        header: None if there is no file or it can't be read.
+        user: columns that were edited here; they are final. None as value means not edited.
+    """
+    case = _Case(witnesses, sha256 is not None, size_bytes is not None, header)
+    fields: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+    base = _base_model(case, file_path)
+    answers: dict[str, _Said | None] = {
+        "name": case.first("name", _line) or _fallback_name(case, file_path, sha256),
+        "base_model": base,
+        "type": _type(case, file_path, user.get("base_model") or (base.value if base else None)),
+        "tags": _tags(case),
+        "rating": case.first("rating", _stars),
+        "favorite": _any_true(list(case.all("favorite", _flag))),
+        "nsfw": _nsfw(case),
+        "notes": _notes(case),
+        "trigger_words": _trigger_words(case),
+        "preview": case.first("preview", _path),
+        "license": case.first("license", _line),
+        "source_url": case.first("source_url", _line),
+    }
+    for column in LIGHT_COLUMNS:
+        edited = user.get(column)
+        said = answers[column]
+        if edited is not None and not (column in {"name", "type"} and not edited):
+            said = _Said(_edited(column, edited), Origin("user", EDITED))
+        fields[column] = _EMPTY.get(column) if said is None else said.value
+        if said is not None:
+            origins[column] = said.origin
+    return Merged(fields, origins)
+
+
+def chief(witnesses: Sequence[Witness]) -> int:
+    """Return the id of the record that is shown first: the best bound of those that say something, the fullest.
+
+    Args:
+        witnesses: at least one.
+    """
+
+    def key(witness: Witness) -> tuple[Any, ...]:
+        claims = witness.claims
+        rank = _rank(witness, known_hash=True, known_size=True)
+        filled = sum(not _is_empty(value) for value in claims.fields.values())
+        return (claims.problem is not None, claims.marker, rank or PLACE + 1, -filled, _recency(witness))
+
+    return min(witnesses, key=key).record_id
+
+
+# --- ranks ------------------------------------------------------------------------------------------------
+
+
+class _Case:
+    """The witnesses of one model, put in order once and asked column by column."""
+
+    def __init__(
+        self, witnesses: Sequence[Witness], known_hash: bool, known_size: bool, header: HeaderFacts | None
+    ) -> None:
+        self.header = header
+        has_sidecar = any(witness.source == "lora-manager" for witness in witnesses)
+        speaking = [witness for witness in witnesses if not witness.claims.marker]
+        speaking.sort(key=lambda witness: (_laid_aside(witness, has_sidecar), _recency(witness)))
+        self.ranked = [(witness, _rank(witness, known_hash, known_size)) for witness in speaking]
+
+    def all(self, column: str, clean: Callable[[Any], _T | None]) -> Iterator[_Said]:
+        """Yield what is said about a column, best first; empty values are left out."""
+        said = [*self._by_records(column), *self._by_header(column)]
+        for one in sorted(said, key=_weight):
+            value = clean(one.value)
+            if value is not None:
+                yield _Said(value, one.origin, one.time)
+
+    def first(self, column: str, clean: Callable[[Any], _T | None]) -> _Said | None:
+        """Return the best value for a column."""
+        return next(self.all(column, clean), None)
+
+    def _by_records(self, column: str) -> Iterator[_Said]:
+        for witness, rank in self.ranked:
+            claims = witness.claims
+            if _is_empty(claims.fields.get(column)):
+                continue
+            personal = column in claims.personal
+            if rank is None and not (personal and column in _ALWAYS_PERSONAL):
+                continue
+            level = PERSONAL if personal else rank or BOUND
+            origin = Origin(witness.source, level, witness.record_id)
+            yield _Said(claims.fields[column], origin, _time_of(witness))
+
+    def _by_header(self, column: str) -> Iterator[_Said]:
+        if self.header is None:
+            return
+        value = self.header.suggestions.get(column)
+        if not _is_empty(value):
+            personal = column in _PERSONAL_IN_HEADER or column in self.header.personal
+            # A title in a header is often a file name of the trainer, or the converted model's.
+            late = column == "name" and not personal
+            yield _Said(value, Origin("header", PERSONAL if personal else HEADER), late=late)
+
+
+def _weight(said: _Said) -> float:
+    return BOUND + 0.5 if said.late else said.origin.rank
+
+
+def _rank(witness: Witness, known_hash: bool, known_size: bool) -> int | None:
+    """Return the rank of what a record didn't get from the person, None if it speaks of another file."""
+    agrees = witness.hash_agrees if known_hash else None
+    fits = witness.size_fits if known_size else None
+    if agrees:
+        return VERIFIED
+    if agrees is None:
+        return FITTING if fits else BOUND
+    # A catalogue's hash may be wrong where the size is right; where that differs too, it was another file.
+    return None if fits is False else BOUND
+
+
+def _laid_aside(witness: Witness, has_sidecar: bool) -> int:
+    if _BACKUP.search(witness.source_path):
+        return 2
+    # ComfyUI-Lora-Manager's database is a cache of its sidecars, however late it was written.
+    return 1 if witness.source == "lora-manager-cache" and has_sidecar else 0
+
+
+def _time_of(witness: Witness) -> float:
+    own = witness.claims.time
+    return own if own is not None else witness.container_mtime or 0.0
+
+
+def _recency(witness: Witness) -> tuple[Any, ...]:
+    """Return a key that puts the newer record first: its own time, its container's, then the order of sources."""
+    return (
+        -_time_of(witness),
+        -(witness.container_mtime or 0.0),
+        _SOURCE_PLACE.get(witness.source, len(_SOURCE_PLACE)),
+        witness.source,
+        -witness.imported_at,
+        -witness.record_id,
+    )
+
+
+# --- the columns ------------------------------------------------------------------------------------------
+
+
+def _fallback_name(case: _Case, file_path: str | None, sha256: str | None) -> _Said:
+    """Return a name where nobody gave one: the file's stem, or what it was called when it was last seen."""
+    claims = [witness.claims for witness, _ in case.ranked]
+    paths = [file_path, *(one.path for one in claims), *(name for one in claims for name in one.stem_names)]
+    stems = (_line(stem_of(path)) for path in paths if path)
+    hashes = (known[:12] for known in (sha256, *(one.sha256 for one in claims)) if known)
+    name = next((stem for stem in stems if stem), None) or next(hashes, UNKNOWN)
+    return _Said(name, Origin("file", PLACE))
+
+
+def stem_of(path: str) -> str:
+    """Return the last part of a path, foreign ones too, without its last ending; ``v1.0`` is no ending."""
+    name = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    stem, suffix = os.path.splitext(name)
+    return name if suffix[1:].isdigit() else stem
+
+
+def _base_model(case: _Case, file_path: str | None) -> _Said | None:
+    said = list(case.all("base_model", _line))
+    if case.header is not None and (base := _line(case.header.base_model)):
+        # Converters to GGUF use one architecture's word for all its relatives: any record knows better.
+        late = (file_path or "").lower().endswith(".gguf")
+        said.append(_Said(base, Origin("header", HEADER), late=late))
+        said.sort(key=_weight)
+    if not said:
+        return None
+    # Whoever says "SDXL" doesn't contradict the one who says "Pony", so the finer word wins whatever its rank.
+    return next((one for one in said[1:] if is_finer(one.value, said[0].value)), said[0])
+
+
+def _type(case: _Case, file_path: str | None, base: str | None) -> _Said:
+    path = file_path or next((witness.claims.path for witness, _ in case.ranked if witness.claims.path), None)
+    folder = type_of_folder(path) if path else None
+    said = [_retyped(one) for one in case.all("type", _kind)]
+    # The file's structure stands between the person and the catalogues; "other" only says that no word fits.
+    said.sort(key=lambda one: (one.origin.rank, one.origin.source in _INDEXES))
+    winner = next((one for one in said if one.value != "other" or _is_personal(one)), None)
+    if case.header is None or case.header.type == UNKNOWN:
+        winner = _whole_or_part(said, winner, folder, path, base)
+    else:
+        winner = _with_structure(winner, case.header, folder)
+    if winner is not None and winner.origin.rank < PLACE:
+        return winner
+    if folder is not None:
+        return _Said(folder, Origin("file", PLACE))
+    if winner is not None:
+        return winner
+    named = type_of_name(os.path.basename(path)) if path else None
+    if named is not None:
+        return _Said(named, Origin("file", PLACE))
+    return next(iter(said), _Said(UNKNOWN, Origin("file", PLACE)))
+
+
+def _retyped(said: _Said) -> _Said:
+    """Return what a tool says of the type with the rank of what it knows it from."""
+    origin = said.origin
+    if origin.source in _TYPED_BY_FOLDER and origin.rank > PERSONAL:
+        return _Said(said.value, Origin(origin.source, PLACE, origin.record_id), said.time)
+    return said
+
+
+def _with_structure(winner: _Said | None, header: HeaderFacts, folder: str | None) -> _Said:
+    """Return the better one of what records say and what the file is made of."""
+    structure = _Said(header.type, Origin("header", PERSONAL if header.certain else HEADER))
+    if header.type == "llm" and folder == "text_encoder":
+        structure = _Said(folder, Origin("file", structure.origin.rank))
+    if winner is None:
+        return structure
+    if _is_personal(winner) or (header.type == "llm" and winner.value in _USES_OF_LLM):
+        return winner
+    if header.certain or any({header.type, winner.value} <= pair for pair in _CONFUSED):
+        return structure
+    return min(winner, structure, key=lambda one: one.origin.rank)
+
+
+def _whole_or_part(
+    said: Sequence[_Said], winner: _Said | None, folder: str | None, path: str | None, base: str | None
+) -> _Said | None:
+    """Decide between ``checkpoint`` and ``diffusion_model`` where no header can, by base and a second hint."""
+    if winner is None or winner.value not in _CONFUSED[0] or base is None or _is_personal(winner):
+        return winner
+    if is_complete_base(base):
+        return _Said("checkpoint", winner.origin)
+    hints = [folder, *(one.value for one in said if one is not winner)]
+    if "diffusion_model" in hints or (path or "").lower().endswith(".gguf"):
+        return _Said("diffusion_model", winner.origin)
+    return winner
+
+
+def _is_personal(said: _Said) -> bool:
+    return said.origin.rank <= PERSONAL
+
+
+def _tags(case: _Case) -> _Said | None:
+    said = list(case.all("tags", _lines))
+    tags: dict[str, str] = {}
+    for one in said:
+        for tag in one.value:
+            tags.setdefault(tag.casefold(), tag)
+    return _Said(tuple(tags.values())[:_LIST_LIMIT], said[0].origin) if tags else None
+
+
+def _trigger_words(case: _Case) -> _Said | None:
+    """Join what ranks 1 to 5 say; a loosely bound record is heard only where they say nothing."""
+    said = list(case.all("trigger_words", _texts))
+    heard = [one for one in said if one.origin.rank <= HEADER] or said
+    words = list(dict.fromkeys(word for one in heard for word in one.value))
+    singles = [word for word in words if not _repeats_others(word, words)]
+    return _Said(tuple(singles)[:_LIST_LIMIT], heard[0].origin) if singles else None
+
+
+def _repeats_others(word: str, words: Sequence[str]) -> bool:
+    """Tell whether an entry is the other entries joined by commas, as tools with one text field write them."""
+    pieces = [piece for part in word.split(",") if (piece := part.strip())]
+    return len(pieces) > 1 and [other for other in words if other in pieces] == pieces
+
+
+def _any_true(said: Sequence[_Said]) -> _Said | None:
+    return next((one for one in said if one.value), said[0] if said else None)
+
+
+def _nsfw(case: _Case) -> _Said | None:
+    said = list(case.all("nsfw", _flag))
+    return _any_true([one for one in said if one.origin.rank <= FITTING]) or next(iter(said), None)
+
+
+def _notes(case: _Case) -> _Said | None:
+    """Return all different texts, newest first; more than one stand each under a line with its source."""
+    said = list(case.all("notes", _text))
+    if not said:
+        return None
+    different: dict[str, _Said] = {}
+    for one in sorted(said, key=lambda one: -one.time):
+        different.setdefault(" ".join(one.value.split()), one)
+    texts = list(different.values())
+    if len(texts) == 1:
+        return texts[0]
+    joined = "\n\n".join(f"[{one.origin.source}]\n{one.value}" for one in texts)
+    return _Said(_cut(joined), texts[0].origin)
+
+
+# --- normal forms -----------------------------------------------------------------------------------------
+
+_EMPTY: Mapping[str, Any] = {"tags": (), "trigger_words": (), "favorite": False}
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", 0, (), [], {}) if not isinstance(value, bool) else False
+
+
+def _edited(column: str, value: Any) -> Any:
+    """Return a value that the user set, made fit to be stored but for nothing else changed."""
+    if column in {"tags", "trigger_words"}:
+        return (_lines(value) if column == "tags" else _texts(value)) or ()
+    if column in {"favorite", "nsfw"}:
+        return bool(value)
+    if column == "rating":
+        return _stars(value)
+    if column == "notes":
+        return _text(value)
+    return _path(value) if column == "preview" else _line(value)
+
+
+def _showable(text: str) -> str:
+    """Return the text without what no text column holds: lone surrogates (file names have them) and controls."""
+    return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+
+
+def _line(value: Any) -> str | None:
+    return _cut(_showable(_BREAK.sub(" ", value)).strip()) or None if isinstance(value, str) else None
+
+
+def _text(value: Any) -> str | None:
+    text = _showable(value.replace("\r\n", "\n").replace("\r", "\n")) if isinstance(value, str) else ""
+    return _cut(text.strip()) or None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_LIMIT else text[: _TEXT_LIMIT - 1] + "…"
+
+
+def _path(value: Any) -> str | None:
+    return value or None if isinstance(value, str) and "\x00" not in value else None
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    return _entries(value, _text)
+
+
+def _lines(value: Any) -> tuple[str, ...] | None:
+    return _entries(value, _line)
+
+
+def _entries(value: Any, clean: Callable[[Any], str | None]) -> tuple[str, ...] | None:
+    entries: Iterable[Any] = [value] if isinstance(value, str) else value if _is_list(value) else []
+    return tuple(dict.fromkeys(text for entry in entries if (text := clean(entry)))) or None
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _kind(value: Any) -> str | None:
+    text = _line(value)
+    return None if text == UNKNOWN else text
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _stars(value: Any) -> int | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_number and 1 <= value <= 5 else None

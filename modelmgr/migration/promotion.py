@@ -1,0 +1,351 @@
+"""The verdict on a pending record: which file it speaks of, and whether their hashes let it become a model.
+
+Pure: no database, no disk. Whoever asks gathers the facts (files that exist, hashes that were computed) and
+carries the verdict out. A claimed hash is a claim; it is compared with what was computed and never replaces it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from modelmgr.values import Claims
+from modelmgr.vocabulary import type_of_name
+
+HASH_MISMATCH: Final = "hash_mismatch"
+NO_FILE: Final = "no_file"
+AMBIGUOUS: Final = "ambiguous"
+OUTSIDE: Final = "outside"
+
+# SHA-256 of nothing: what repackaging tools write as a tensor hash, and the AutoV1 of every file under 1 MiB.
+_HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+# The AutoV1 that DiffusionToolkit computes for files under 1 MiB: it hashes 64 KiB of zeros.
+_HASH_OF_ZEROS = "de2f2560"
+
+# In the order of what they prove. The first two speak of the whole file with digits enough to settle the matter
+# where a shorter or staler one says otherwise.
+_PARTIAL_KINDS = ("AutoV2", "BLAKE3", "AutoV3", "CRC32", "AutoV1")
+_WHOLE_FILE_KINDS = frozenset(_PARTIAL_KINDS[:2])
+
+_HEX = re.compile(r"[0-9a-f]{8,64}")
+_DRIVE = re.compile(r"^[a-z]:", re.IGNORECASE)
+_SHOWN = 5
+_HINT_TOLERANCE_BYTES = 1024
+
+# What the tools write their sidecars for, where they don't mean every model file.
+_MEANT_SUFFIXES: Mapping[str, frozenset[str]] = {
+    "civitai-info": frozenset([".bin", ".pt", ".safetensors", ".ckpt"]),
+    "lora-manager": frozenset(
+        [".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft", ".gguf"]
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the files that a record may speak of.
+
+    Attributes:
+        candidates: existing regular files, by path, by stem or by a known hash.
+        outside: the path that the record names, if it lies outside what may be looked at.
+        computed: hashes of the chosen file, kind (``sha256``, ``AutoV1``, ``AutoV2``, ``AutoV3``, ``CRC32``,
+            ``BLAKE3``) -> hex; only those that were computed. Empty for a model of several files: no claimed
+            hash is compared with the key that we make for it.
+        file_path: the one file that was chosen, None if there is none or more than one.
+        size_bytes: of that file.
+        offline: the place that the record names can't be reached now (the disk isn't there).
+    """
+
+    candidates: tuple[str, ...] = ()
+    outside: str | None = None
+    computed: Mapping[str, str] = field(default_factory=dict)
+    file_path: str | None = None
+    size_bytes: int | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What shall become of a pending record.
+
+    Attributes:
+        promote: True if it becomes a model, or joins one.
+        problem: ``hash_mismatch``, ``no_file``, ``ambiguous`` or ``outside`` if it stays; else None.
+        message: one sentence for a person, if it stays.
+        candidates: the files among which a person may choose.
+        former_sha256: the claimed hash that was true before the file's header was rewritten in place.
+        binding: what ties record and file: ``sha256``, ``path``, ``stem`` or ``manual``.
+    """
+
+    promote: bool
+    problem: str | None = None
+    message: str = ""
+    candidates: tuple[str, ...] = ()
+    former_sha256: str | None = None
+    binding: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How claimed hashes stand to computed ones.
+
+    Attributes:
+        kind: the claimed hash that proves them to be of one file (``SHA-256``, ``AutoV3`` ...), None if none does.
+        contradiction: kind, claimed and computed value of the hash that speaks against it.
+        former_sha256: see `Verdict`.
+    """
+
+    kind: str | None = None
+    contradiction: tuple[str, str, str] | None = None
+    former_sha256: str | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """True if the hashes agree, False if they contradict each other, None if they say nothing."""
+        if self.kind is not None:
+            return True
+        return None if self.contradiction is None else False
+
+
+def compare(claims: Claims, computed: Mapping[str, str]) -> Agreement:
+    """Hold a record's claimed hashes against those computed from a file's bytes.
+
+    In the order of what they prove: the whole file's SHA-256; that of another file of the same version; the
+    tensors' hash, which outlives a rewritten header; the longer partial hashes; the short ones.
+    """
+    found = {kind.lower(): value.lower() for kind, value in computed.items()}
+    partial = {
+        kind.lower(): hash_ for kind, value in claims.partial_hashes.items() if (hash_ := _sound(value))
+    }
+    actual, claimed = found.get("sha256"), _claimed_sha256(claims)
+    if actual and claimed == actual:
+        return Agreement("SHA-256")
+    if actual and actual in {sibling.lower() for sibling in claims.sibling_sha256}:
+        return Agreement("SHA-256 of another file of the version")
+    tensors = _sound(found.get("autov3"))
+    if tensors:
+        # 64 digits may also be the tensors' hash: it is written the same way and some tools mix them up.
+        if claimed and claimed.startswith(tensors[:12]):
+            return Agreement("AutoV3")
+        if _same(partial.get("autov3"), tensors):
+            return Agreement("AutoV3", former_sha256=claimed if actual else None)
+    if actual and claimed:
+        return Agreement(contradiction=("SHA-256", claimed, actual))
+    return _compare_partial(partial, {**found, "autov2": found.get("autov2") or (actual or "")[:10]})
+
+
+def _compare_partial(claimed: Mapping[str, str], found: Mapping[str, str]) -> Agreement:
+    same: list[str] = []
+    different: list[tuple[str, str, str]] = []
+    for kind in _PARTIAL_KINDS:
+        ours, theirs = _sound(found.get(kind.lower())), claimed.get(kind.lower())
+        if ours and theirs:
+            if _same(theirs, ours, 8):
+                same.append(kind)
+            else:
+                different.append((kind, theirs, ours))
+    if different and not _WHOLE_FILE_KINDS.intersection(same):
+        return Agreement(contradiction=different[0])
+    return Agreement(same[0] if same else None)
+
+
+def _claimed_sha256(claims: Claims) -> str | None:
+    claimed = _sound(claims.sha256)
+    return claimed if claimed and len(claimed) == 64 else None
+
+
+def _sound(value: str | None) -> str | None:
+    """Return a hash in lower case, None for one that is known to say nothing."""
+    text = (value or "").strip().lower()
+    if not _HEX.fullmatch(text) or not text.strip("0"):
+        return None
+    return None if _HASH_OF_NOTHING.startswith(text) or text == _HASH_OF_ZEROS else text
+
+
+def _same(claimed: str | None, actual: str, least_digits: int = 10) -> bool:
+    """Tell whether two hashes of one kind agree as far as the shorter goes, and it goes far enough."""
+    shorter, longer = sorted((claimed or "", actual), key=len)
+    return len(shorter) >= least_digits and longer.startswith(shorter)
+
+
+def size_fits(claims: Claims, size_bytes: int | None) -> bool | None:
+    """Tell whether a file's size is the one the record speaks of, None if the record names none."""
+    if size_bytes is None:
+        return None
+    if claims.size_bytes is not None:
+        return claims.size_bytes == size_bytes
+    if claims.size_hint_bytes is not None:
+        return abs(claims.size_hint_bytes - size_bytes) <= _HINT_TOLERANCE_BYTES
+    return None
+
+
+# --- the verdict ------------------------------------------------------------------------------------------
+
+
+def verdict(claims: Claims, facts: Facts, *, attach_anyway: bool, allow_missing: bool) -> Verdict:
+    """Decide what becomes of a pending record.
+
+    Args:
+        claims: what the record says.
+        facts: what was found.
+        attach_anyway: the user wants it attached although the hashes differ.
+        allow_missing: the user wants a model without a file where the full hash is claimed.
+    """
+    if facts.file_path is None:
+        return _without_file(claims, facts, allow_missing)
+    agreement = compare(claims, facts.computed)
+    if agreement.contradiction is not None and not attach_anyway:
+        kind, claimed, actual = agreement.contradiction
+        return Verdict(
+            False,
+            HASH_MISMATCH,
+            f"The record claims {kind} {claimed}, but {_name_of(facts.file_path)} has {actual}.",
+            facts.candidates or (facts.file_path,),
+        )
+    return Verdict(
+        True,
+        former_sha256=agreement.former_sha256,
+        binding=_binding(claims, facts.file_path, agreement),
+    )
+
+
+def _without_file(claims: Claims, facts: Facts, allow_missing: bool) -> Verdict:
+    if facts.candidates:
+        return Verdict(False, AMBIGUOUS, _which_of(facts.candidates), facts.candidates)
+    if facts.outside is not None:
+        message = (
+            f"The record speaks of {facts.outside}, which lies in no library folder and not below the import."
+        )
+        return Verdict(False, OUTSIDE, message)
+    claimed = _claimed_sha256(claims)
+    if allow_missing and claimed:
+        return Verdict(True, binding="sha256")
+    named = claims.path or ", ".join(claims.stem_names[:_SHOWN])
+    if facts.offline:
+        message = f"{named or 'The file'} can't be reached now: its disk or folder is offline."
+    elif named and claimed:
+        message = f"There is no file {named}, and none with SHA-256 {claimed} is known."
+    elif named:
+        message = f"There is no file {named}."
+    elif claimed:
+        message = f"No file with SHA-256 {claimed} is known."
+    else:
+        message = "The record names no file that is here."
+    return Verdict(False, NO_FILE, message)
+
+
+def _which_of(candidates: Sequence[str]) -> str:
+    shown = ", ".join(candidates[:_SHOWN])
+    more = f" and {len(candidates) - _SHOWN} more" if len(candidates) > _SHOWN else ""
+    if len(candidates) == 1:
+        return f"The record may speak of {shown}, but nothing proves it."
+    return f"The record may speak of {len(candidates)} files: {shown}{more}."
+
+
+def _binding(claims: Claims, file_path: str, agreement: Agreement) -> str:
+    if agreement.contradiction is not None:
+        return "manual"
+    if agreement.kind is not None and agreement.kind.startswith("SHA-256"):
+        return "sha256"
+    name = _folded(_name_of(file_path))
+    if claims.path is not None and _folded(_name_of(claims.path)) == name:
+        return "path"
+    if any(_folded(stem_name) == name for stem_name in claims.stem_names):
+        return "stem"
+    return "manual"
+
+
+# --- which of several files -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An existing file that a record may speak of. `sha256` is the computed one, None if there is none yet."""
+
+    path: str
+    size_bytes: int
+    sha256: str | None = None
+
+
+class Undecided(Enum):
+    """The answer of `choose_file` that is no file."""
+
+    SEVERAL = "several"
+
+
+def choose_file(
+    claims: Claims, candidates: Sequence[Candidate], *, source: str = ""
+) -> str | Undecided | None:
+    """Return the one file that a record speaks of.
+
+    By hash, then by name and ending, exact size, the endings that the tool writes for, and the type; each of them
+    narrows what the former left, and one that fits none is passed over. Copies of one content count as one.
+
+    Returns:
+        The path, None if there are no candidates, `Undecided.SEVERAL` if more than one is left.
+    """
+    left = list(candidates)
+    if not left:
+        return None
+    claimed, siblings = _claimed_sha256(claims), {sibling.lower() for sibling in claims.sibling_sha256}
+    short = _sound({kind.lower(): value for kind, value in claims.partial_hashes.items()}.get("autov2"))
+    suffixes = _MEANT_SUFFIXES.get(source)
+    tails = {candidate.path: _common_tail(claims.path, candidate.path) for candidate in left}
+    suffix, kind = _suffix_of(claims.path), claims.fields.get("type")
+    steps: list[Callable[[Candidate], bool]] = [
+        lambda c: c.sha256 is not None and c.sha256 == claimed,
+        lambda c: c.sha256 is not None and c.sha256 in siblings,
+        lambda c: c.sha256 is not None and _same(short, c.sha256),
+        lambda c: tails[c.path] > (0, 0) and tails[c.path] == max(tails[other.path] for other in left),
+        lambda c: suffix != "" and _suffix_of(c.path) == suffix,
+        lambda c: claims.size_bytes is not None and c.size_bytes == claims.size_bytes,
+        lambda c: claims.size_bytes is None and size_fits(claims, c.size_bytes) is True,
+        lambda c: suffixes is not None and _suffix_of(c.path) in suffixes,
+        lambda c: kind is not None and _may_be(c.path, kind),
+    ]
+    for step in steps:
+        if _one_content(left):
+            break
+        left = [candidate for candidate in left if step(candidate)] or left
+    return left[0].path if _one_content(left) else Undecided.SEVERAL
+
+
+def _one_content(candidates: Sequence[Candidate]) -> bool:
+    return len(candidates) == 1 or (
+        candidates[0].sha256 is not None and len({candidate.sha256 for candidate in candidates}) == 1
+    )
+
+
+def _may_be(path: str, kind: str) -> bool:
+    """Tell whether a file's name leaves room for a type: ``x.vae.pt`` is the companion of checkpoint ``x``."""
+    hinted = type_of_name(_name_of(path))
+    return hinted is None or hinted == kind
+
+
+def _common_tail(claimed: str | None, path: str) -> tuple[int, int]:
+    """Return how many last parts two paths share, without and with regard to case."""
+    parts, ours = [] if claimed is None else claimed.replace("\\", "/").split("/"), path.split("/")
+    alike = exactly = 0
+    for one, other in zip(reversed(ours), reversed(parts), strict=False):
+        if not one or _folded(one) != _folded(other):
+            break
+        alike += 1
+        exactly += one == other
+    return alike, exactly
+
+
+def _name_of(path: str) -> str:
+    """Return the last part of a path that may come from another system."""
+    foreign = _DRIVE.match(path) or path.startswith("\\\\") or "/" not in path
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] if foreign else path.rpartition("/")[2]
+
+
+def _suffix_of(path: str | None) -> str:
+    _, dot, suffix = _name_of(path or "").rpartition(".")
+    return dot + suffix.lower() if dot else ""
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
