@@ -62,14 +62,12 @@ def _answered(call: _Call, words: Sequence[str]) -> int:
             code = _run(call, words)
         finally:
             call.bar.clear()
-        sys.stdout.flush()
+        with _output():
+            sys.stdout.flush()
     except (Cancelled, KeyboardInterrupt):
         return call.fail(CANCELLED, "cancelled", "Cancelled; what was finished before stays.")
     except BrokenPipeError:
-        # Whoever read our output has gone. The interpreter would complain once more when it flushes at exit.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        return OK  # whoever read our output has gone
     except Usage as error:
         return call.fail(USAGE, error.code, error.message, error.details)
     except CatalogError as error:
@@ -110,9 +108,9 @@ class _Call:
         named = self.args.catalog or os.environ.get("MODELMGR_CATALOG")
         if named:
             return os.path.abspath(named)
-        import platformdirs
+        from modelmgr.settings import default_catalog_path
 
-        return os.path.join(platformdirs.user_data_dir("modelmgr", appauthor=False), "catalog.sqlite")
+        return default_catalog_path()
 
     @contextlib.contextmanager
     def catalog(self) -> Iterator[Catalog]:
@@ -151,11 +149,12 @@ class _Call:
         """
         self.bar.clear()
         self._has_spoken = True
-        if self.wants_json:
-            _write_json(sys.stdout, document)
-        else:
-            for line in lines:
-                print(line)
+        with _output() as out:
+            if self.wants_json:
+                _write_json(out, document)
+            else:
+                for line in lines:
+                    print(line, file=out)
 
     def fail(self, code: int, name: str, message: str, details: Mapping[str, Any] | None = None) -> int:
         """Print why the command could not be done, and return the exit code."""
@@ -223,6 +222,25 @@ def _log_to_terminal() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Escaped("modelmgr: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+@contextlib.contextmanager
+def _output() -> Iterator[IO[str]]:
+    """Give stdout to write the answer to.
+
+    Raises:
+        BrokenPipeError: its reader has gone.
+        ModelmgrError: it can't be written for another reason.
+    """
+    try:
+        yield sys.stdout
+    except OSError as error:
+        # The interpreter flushes once more at its exit, and would complain then.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise ModelmgrError(f"The output can't be written: {error.strerror}.", code="unwritable") from error
 
 
 def _write_json(out: IO[str], document: Mapping[str, Any]) -> None:
@@ -540,11 +558,10 @@ def _verify(call: _Call) -> int:
                 wanted.append(_one_model(library.catalog, prefix))
             except NotFound as error:
                 problems.append(Problem(prefix, error.code, error.message))
+        report = VerifyReport()
         # No hash at all means every model; only wrong ones mean none.
         if wanted or not call.args.sha256:
             report = library.verify(wanted, progress=call.progress)
-        else:
-            report = VerifyReport()
     report.problems[:0] = problems
 
     def lines() -> Iterator[str]:
@@ -928,8 +945,8 @@ def _say_changed(call: _Call, changed: int, problems: list[Problem], verb: str) 
 def _pending_export(call: _Call) -> int:
     from modelmgr.library import Library
 
-    with call.catalog() as catalog:
-        Library(catalog).export_pending(sys.stdout, call.progress)
+    with call.catalog() as catalog, _output() as out:
+        Library(catalog).export_pending(out, call.progress)
     return CANCELLED if call.progress.is_cancelled else OK
 
 

@@ -1,0 +1,659 @@
+"""The command line as programs and people meet it: a process with words, output and an exit code."""
+
+import argparse
+import base64
+import csv
+import hashlib
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelmgr import cli
+from modelmgr.sqlite import driver
+
+
+def words(text: str) -> set[str]:
+    return set(text.split())
+
+
+LIGHT_COLUMNS = words(
+    "name type size_bytes sha256 base_model format path file_name folder file_count tags rating favorite nsfw "
+    "trigger_words notes license source_url preview added_at modified_at hash_state file_state"
+)
+IMPORT_KEYS = words("batch_id seen imported unchanged ignored failed problems by_source")
+UNKNOWN_SHA256 = "00000000" * 8
+
+
+@dataclass
+class Answer:
+    """What a finished process left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.out.isascii()
+        return json.loads(self.out)
+
+
+def command(catalog: Path | str, *said: str | Path) -> list[str]:
+    return [sys.executable, "-m", "modelmgr", "--catalog", str(catalog), *map(str, said)]
+
+
+def run(catalog: Path | str, *words: str | Path, **environment: str) -> Answer:
+    done = subprocess.run(
+        command(catalog, *words),
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr, done.stderr.decode()
+    return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def write_model(path: Path | str, filling: bytes = b"\0", metadata: dict[str, str] | None = None) -> str:
+    """Write a small safetensors LoRA and return its SHA-256."""
+    header: dict[str, Any] = {
+        "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": {
+            "dtype": "F16",
+            "shape": [4, 320],
+            "data_offsets": [0, 2560],
+        }
+    }
+    if metadata:
+        header["__metadata__"] = metadata
+    packed = json.dumps(header).encode()
+    body = struct.pack("<Q", len(packed)) + packed + (filling * 2560)[:2560]
+    with open(path, "wb") as file:
+        file.write(body)
+    return hashlib.sha256(body).hexdigest()
+
+
+def write_sidecar(path: Path, name: str, sha256: str | None = None, number: int = 1) -> bytes:
+    """Write a sidecar as a browser extension of A1111 leaves it, and return its bytes."""
+    file: dict[str, Any] = {"name": path.name, "primary": True}
+    if sha256 is not None:
+        file["hashes"] = {"SHA256": sha256.upper()}
+    payload = json.dumps(
+        {
+            "id": number,
+            "modelId": number * 10,
+            "name": "v1.0",
+            "baseModel": "SD 1.5",
+            "trainedWords": ["inkwash"],
+            "model": {"name": name, "type": "LORA", "nsfw": False},
+            "files": [file],
+        },
+        indent=3,
+    ).encode()
+    path.write_bytes(payload)
+    return payload
+
+
+@dataclass
+class Library:
+    """Three files of two contents, two records, a damaged sidecar, and the catalog that knows them."""
+
+    root: Path
+    catalog: Path
+    ink: str
+    copper: str
+    ink_payload: bytes
+
+    def run(self, *words: str | Path) -> Answer:
+        return run(self.catalog, *words)
+
+
+def write_library(root: Path) -> Library:
+    models = root / "models" / "Lora"
+    models.mkdir(parents=True)
+    ink = write_model(models / "inkwash.safetensors", b"i")
+    write_model(models / "inkwash copy.safetensors", b"i")
+    copper = write_model(models / "copperleaf.safetensors", b"c")
+    payload = write_sidecar(models / "inkwash.civitai.info", "Inkwash Harbor", ink)
+    return Library(root, root / "catalog.sqlite", ink, copper, payload)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """A library that is scanned, imported and promoted; tests only read it."""
+    made = write_library(tmp_path_factory.mktemp("library"))
+    scan = made.run("scan", made.root / "models", "--json")
+    assert scan.code == 0, scan
+    imported = made.run("migrate", "import", made.root / "models", "--json")
+    assert imported.code == 0, imported
+    promoted = made.run("pending", "promote", "--all", "--json")
+    assert promoted.code == 0, promoted
+    assert promoted.json["promoted"] == 1
+    return made
+
+
+def test_help_is_there_at_once_and_loads_neither_database_nor_window() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "modelmgr", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "migrate" in done.stdout
+    for heavy in ("peewee", "PySide6", "sqlite3", "platformdirs", "modelmgr.library"):
+        assert not re.search(rf"\b{heavy}\b", done.stderr), heavy
+
+
+def test_every_command_is_told_in_the_documents() -> None:
+    text = (Path(__file__).parent.parent / "_codex" / "backend_apis.md").read_text("utf-8")
+    missing = [words for words in each_command(cli.parser()) if f"`{words}" not in text]
+    assert not missing
+
+
+def each_command(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]:
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for group in groups:
+        for name, below in group.choices.items():
+            yield from each_command(below, f"{before}{name} ")
+    if not groups:
+        yield before.strip()
+
+
+# --- an absent catalog ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["list"], {"total": 0, "models": []}),
+        (["pending", "list"], {"total": 0, "pending": []}),
+        (["folders", "list"], {"folders": []}),
+        (["duplicates"], {"groups": []}),
+        (
+            ["stats"],
+            {"models": 0, "files": 0, "bytes": 0, "by_type": {}, "by_base_model": {}, "by_folder": {}},
+        ),
+        (["check"], {"ok": True, "problems": []}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_questions_to_a_catalog_that_is_not_there_answer_nothing_and_create_nothing(
+    tmp_path: Path, words: list[str], expected: dict[str, Any]
+) -> None:
+    answer = run(tmp_path / "catalog.sqlite", *words, "--json")
+    assert answer.code == 0
+    assert expected.items() <= answer.json.items()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_is_a_new_catalog(tmp_path: Path) -> None:
+    empty = tmp_path / "catalog.sqlite"
+    empty.touch()
+    assert run(empty, "list", "--json").json["total"] == 0
+    assert empty.stat().st_size == 0
+    (tmp_path / "models").mkdir()
+    assert run(empty, "folders", "add", tmp_path / "models").code == 0
+    assert empty.stat().st_size > 0
+
+
+def test_the_catalog_of_the_user_is_in_the_data_folder_unless_the_environment_names_one(
+    tmp_path: Path,
+) -> None:
+    named = tmp_path / "named.sqlite"
+    home = {name: str(tmp_path / "home") for name in ("HOME", "XDG_DATA_HOME", "LOCALAPPDATA", "APPDATA")}
+    (tmp_path / "models").mkdir()
+    words = [sys.executable, "-m", "modelmgr", "folders", "add", str(tmp_path / "models")]
+    subprocess.run(
+        [*words[:3], "list"], env={**os.environ, **home}, check=True, capture_output=True, timeout=60
+    )
+    assert not (tmp_path / "home").exists()
+    subprocess.run(
+        words, env={**os.environ, **home, "MODELMGR_CATALOG": str(named)}, check=True, capture_output=True
+    )
+    assert named.exists()
+    assert not (tmp_path / "home").exists()
+    subprocess.run(words, env={**os.environ, **home}, check=True, capture_output=True, timeout=60)
+    assert [path.name for path in (tmp_path / "home").rglob("catalog.sqlite")] == ["catalog.sqlite"]
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["no-such-command"],
+        ["folders"],
+        ["migrate", "import"],
+        ["show", "xyz"],
+        ["show", "abc"],
+        ["list", "--limit", "-1"],
+        ["list", "--sort", "colour"],
+        ["list", "--type", "spaceship"],
+        ["pending", "promote"],
+        ["pending", "promote", "--all", "1"],
+        ["pending", "dismiss", "one"],
+        ["pending", "list", "--state", "lost"],
+        ["migrate", "import", "--source", "no-such-tool", "."],
+        ["export", "somewhere"],
+        ["scan", ""],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_code_2(tmp_path: Path, words: list[str]) -> None:
+    answer = run(tmp_path / "catalog.sqlite", *words, "--json")
+    assert answer.code == 2
+    assert answer.json["error"]["code"] == "usage"
+    assert not (tmp_path / "catalog.sqlite").exists() or "--source" in words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["list"], ["show", UNKNOWN_SHA256], ["folders", "add", "."], ["pending", "list"], ["check"], ["stats"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("fault", ["too new", "of another program", "damaged", "a folder"])
+def test_a_catalog_that_cannot_be_used_is_exit_code_3_and_stays_as_it_was(
+    tmp_path: Path, fault: str, words: list[str]
+) -> None:
+    catalog = tmp_path / "catalog.sqlite"
+    if fault == "a folder":
+        catalog.mkdir()
+    elif fault == "damaged":
+        catalog.write_bytes(b"no database at all" * 100)
+    else:
+        conn = driver.connect(str(catalog))
+        conn.execute(f"PRAGMA application_id={0x6D6D6772 if fault == 'too new' else 1234}")
+        conn.execute("PRAGMA user_version=999")
+        conn.execute("CREATE TABLE t(x)")
+        conn.commit()
+        conn.close()
+    before = catalog.read_bytes() if catalog.is_file() else b""
+    answer = run(catalog, *words, "--json")
+    assert answer.code == 3
+    error = answer.json["error"]
+    assert error["code"].startswith("catalog_")
+    assert error["message"]
+    if fault == "too new":
+        assert error["code"] == "catalog_too_new"
+    assert (catalog.read_bytes() if catalog.is_file() else b"") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["catalog.sqlite"]
+
+
+def test_a_path_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    catalog, nowhere = tmp_path / "catalog.sqlite", tmp_path / "nowhere"
+    for words in (
+        ["scan"],
+        ["migrate", "import"],
+        ["migrate", "detect"],
+        ["folders", "add"],
+        ["folders", "remove"],
+    ):
+        answer = run(catalog, *words, nowhere, "--json")
+        assert answer.code == 1, words
+        assert [problem["code"] for problem in answer.json["problems"]] == ["not_found"], words
+    for words in (["restore", str(nowhere)], ["show", UNKNOWN_SHA256]):
+        answer = run(catalog, *words, "--json")
+        assert answer.code == 1, words
+        assert answer.json["error"]["code"] == "not_found", words
+
+
+def test_ids_and_hashes_that_are_not_there_are_problems_and_stop_nothing(library: Library) -> None:
+    verified = library.run("verify", library.copper, UNKNOWN_SHA256, "--json")
+    assert verified.code == 1
+    assert [problem["code"] for problem in verified.json["problems"]] == ["not_found"]
+    assert (verified.json["checked"], verified.json["ok"]) == (1, 1)
+    only_wrong = library.run("verify", UNKNOWN_SHA256, "--json")
+    assert (only_wrong.code, only_wrong.json["checked"]) == (1, 0)
+    for words in (["promote"], ["dismiss"]):
+        answer = library.run("pending", *words, "424242", str(2**70), "--json")
+        assert answer.code == 1
+        assert {problem["code"] for problem in answer.json["problems"]} == {"not_found"}
+
+
+def test_a_disk_without_room_for_the_output_is_told_in_a_sentence(library: Library) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command(library.catalog, "list", "--json"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.startswith(b"modelmgr: ")
+
+
+def test_a_reader_that_goes_away_ends_the_output_quietly(library: Library) -> None:
+    process = subprocess.Popen(
+        command(library.catalog, "pending", "export", "--jsonl"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 0
+
+
+# --- the library ------------------------------------------------------------------------------------------
+
+
+def test_a_scan_says_what_it_met_and_a_second_one_that_nothing_changed(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    first = made.run("scan", tmp_path / "models", "--json")
+    assert first.code == 0
+    counts = first.json
+    assert words(
+        "seen added updated unchanged ignored failed missing offline hashed bytes_hashed problems elapsed_s"
+    ) <= set(counts)
+    assert (counts["seen"], counts["added"], counts["hashed"]) == (3, 3, 3)
+    again = made.run("scan", "--json").json
+    assert (again["seen"], again["unchanged"], again["hashed"]) == (3, 3, 0)
+    folders = made.run("folders", "list", "--json").json["folders"]
+    assert [folder["path"] for folder in folders] == [str(tmp_path / "models")]
+    removed = made.run("folders", "remove", tmp_path / "models", "--json")
+    assert (removed.code, removed.json["folders"]) == (0, [])
+
+
+def test_a_scan_without_hashing_lists_models_by_their_headers(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    assert made.run("scan", tmp_path / "models", "--no-hash", "--json").json["hashed"] == 0
+    rows = made.run("list", "--json").json["models"]
+    assert {row["sha256"] for row in rows} == {None}
+    assert {row["type"] for row in rows} == {"lora"}
+    text = made.run("list").out
+    assert "not hashed" in text
+
+
+def test_list_gives_light_columns_and_filters_in_any_spelling(library: Library) -> None:
+    everything = library.run("list", "--json")
+    assert everything.code == 0
+    assert everything.json["total"] == 2
+    assert all(set(row) == LIGHT_COLUMNS for row in everything.json["models"])
+    assert "meta_json" not in everything.out
+    words = ["--type", "LoRA", "--base", "sd 1.5", "--search", "harbor", "--json"]
+    (found,) = library.run("list", *words).json["models"]
+    assert found["sha256"] == library.ink
+    assert (found["type"], found["base_model"]) == ("lora", "SD 1.5")
+    assert library.run("list", "--type", "vae", "--json").json == {"total": 0, "models": []}
+    assert library.run("list", "--tag", "nobody", "--json").json["total"] == 0
+
+
+def test_list_sorts_and_takes_stretches(library: Library) -> None:
+    def names(*words: str) -> list[str]:
+        answer = library.run("list", "--sort", "name", *words, "--json").json
+        assert answer["total"] == 2
+        return [row["name"] for row in answer["models"]]
+
+    up = names()
+    assert names("--desc") == up[::-1]
+    assert names("--limit", "1") == up[:1]
+    assert names("--limit", "99999999999999999999", "--offset", "1") == up[1:]
+    assert names("--limit", "0") == []
+
+
+def test_show_gives_everything_about_one_model_by_the_first_digits(library: Library) -> None:
+    answer = library.run("show", library.ink[:8].upper(), "--json")
+    assert answer.code == 0
+    details = answer.json
+    assert set(details) >= LIGHT_COLUMNS | {"meta_json", "records", "files", "header", "provenance"}
+    assert details["meta_json"] == json.loads(library.ink_payload)
+    (record,) = details["records"]
+    assert record["source"] == "civitai-info"
+    assert record["source_path"] == str(library.root / "models" / "Lora" / "inkwash.civitai.info")
+    assert record["payload_sha256"] == hashlib.sha256(library.ink_payload).hexdigest()
+    assert record["size"] == len(library.ink_payload)
+    assert record["payload_text"] == library.ink_payload.decode()
+    assert {"id", "record_key", "extra"} <= set(record)
+    assert len(details["files"]) == 2
+    assert details["provenance"]["name"]["source"] == "civitai-info"
+    text = library.run("show", library.ink).out
+    assert "Inkwash Harbor" in text
+    bare = library.run("show", library.copper, "--json").json
+    assert (bare["meta_json"], bare["records"]) == (None, [])
+
+
+def test_duplicates_stats_and_check(library: Library) -> None:
+    (group,) = library.run("duplicates", "--json").json["groups"]
+    assert group["sha256"] == library.ink
+    assert len(group["files"]) == 2
+    assert group["reclaimable_bytes"] == group["size_bytes"]
+    stats = library.run("stats", "--json").json
+    assert (stats["models"], stats["files"]) == (2, 3)
+    assert stats["by_type"]["lora"]["models"] == 2
+    assert library.run("check", "--json").json == {"ok": True, "problems": []}
+    for words in (["duplicates"], ["stats"], ["check"], ["folders", "list"], ["pending", "list"], ["list"]):
+        assert library.run(*words).out
+
+
+# --- import and promotion ---------------------------------------------------------------------------------
+
+
+def test_an_import_is_shown_beforehand_done_once_and_promoted(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    models = tmp_path / "models"
+    found = made.run("migrate", "detect", models, "--json")
+    assert found.code == 0
+    (source,) = found.json["sources"]
+    assert (source["source"], source["records"]) == ("civitai-info", 1)
+    dry = made.run("migrate", "import", models, "--dry-run", "--json")
+    assert (dry.code, dry.json["imported"], dry.json["batch_id"]) == (0, 1, None)
+    assert not made.catalog.exists()
+
+    first = made.run("migrate", "import", models, "--json")
+    assert first.code == 0
+    counts = first.json
+    assert set(counts) >= IMPORT_KEYS
+    assert counts["batch_id"] is not None
+    assert counts["imported"] == 1
+    assert counts["by_source"]["civitai-info"]["imported"] == 1
+    assert counts["seen"] == sum(counts[key] for key in ("imported", "unchanged", "ignored", "failed"))
+    again = made.run("migrate", "import", models, "--json").json
+    assert (again["imported"], again["unchanged"]) == (0, 1)
+
+    (waiting,) = made.run("pending", "list", "--state", "pending", "--json").json["pending"]
+    assert set(waiting) >= words("id source source_path record_key name type sha256 file_path state problem")
+    promoted = made.run("pending", "promote", str(waiting["id"]), "--json")
+    assert (promoted.code, promoted.json["promoted"], promoted.json["stayed"]) == (0, 1, 0)
+    assert made.run("show", made.ink, "--json").json["meta_json"] == json.loads(made.ink_payload)
+    assert made.run("pending", "clear-promoted", "--json").json["changed"] == 1
+    assert made.run("pending", "list", "--json").json["total"] == 0
+    resumed = made.run("migrate", "resume", "--json")
+    assert (resumed.code, resumed.json["seen"]) == (0, 0)
+
+
+def test_records_that_cannot_be_promoted_stay_and_say_why(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    alone = tmp_path / "models" / "Lora" / "gone.civitai.info"
+    write_sidecar(alone, "Gone", UNKNOWN_SHA256, 7)
+    made.run("migrate", "import", alone, "--json")
+    stayed = made.run("pending", "promote", "--all", "--json")
+    assert stayed.code == 1
+    assert (stayed.json["promoted"], stayed.json["stayed"]) == (0, 1)
+    assert [problem["code"] for problem in stayed.json["problems"]] == ["no_file"]
+    listed = made.run("pending", "list", "--problem", "no_file", "--json")
+    assert (listed.code, listed.json["total"]) == (0, 1)
+    dismissed = made.run("pending", "dismiss", str(listed.json["pending"][0]["id"]), "--json")
+    assert (dismissed.code, dismissed.json["changed"]) == (0, 1)
+    assert made.run("pending", "list", "--state", "dismissed", "--json").json["total"] == 1
+
+
+def test_a_model_without_file_can_be_asked_for(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    alone = tmp_path / "models" / "Lora" / "gone.civitai.info"
+    write_sidecar(alone, "Gone", "ab" * 32, 7)
+    made.run("migrate", "import", alone)
+    assert made.run("pending", "promote", "--all", "--allow-missing", "--json").json["promoted"] == 1
+    assert made.run("show", "ab" * 32, "--json").json["file_state"] == "missing"
+
+
+def test_payloads_come_out_byte_for_byte_and_go_in_again(library: Library, tmp_path: Path) -> None:
+    lines = library.run("pending", "export", "--jsonl").out.splitlines()
+    (record,) = map(json.loads, lines)
+    assert set(record) >= words(
+        "id source source_path record_key sha256 state problem payload_sha256 payload_base64 extra"
+    )
+    assert base64.b64decode(record["payload_base64"]) == library.ink_payload
+
+    exported = tmp_path / "library.jsonl"
+    answer = library.run("export", "--jsonl", exported, "--json")
+    assert (answer.code, answer.json) == (0, {"models": 2, "records": 1})
+    taken = run(tmp_path / "second.sqlite", "migrate", "import", exported, "--json")
+    assert taken.json["imported"] >= 1
+    digests = {
+        json.loads(line)["payload_sha256"]
+        for line in run(tmp_path / "second.sqlite", "pending", "export", "--jsonl").out.splitlines()
+    }
+    assert hashlib.sha256(library.ink_payload).hexdigest() in digests
+
+    sheet = tmp_path / "library.csv"
+    assert library.run("export", sheet, "--csv").code == 0
+    with open(sheet, encoding="utf-8", newline="") as file:
+        assert len(list(csv.reader(file))) >= 3
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_an_export_takes_neither_the_place_of_the_catalog_nor_one_that_is_not_there(library: Library) -> None:
+    before = library.catalog.read_bytes()
+    assert library.run("export", "--jsonl", library.catalog).code == 2
+    assert library.catalog.read_bytes() == before
+    answer = library.run("export", "--jsonl", library.root / "nowhere" / "x.jsonl", "--json")
+    assert (answer.code, answer.json["error"]["code"]) == (1, "unwritable")
+
+
+def test_a_backup_is_taken_and_restored_and_the_former_catalog_is_kept(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    made.run("scan", tmp_path / "models")
+    backup = tmp_path / "backup.sqlite"
+    assert made.run("backup", backup, "--json").json == {"ok": True, "problems": []}
+    (tmp_path / "models" / "Lora" / "copperleaf.safetensors").unlink()
+    write_model(tmp_path / "models" / "Lora" / "third.safetensors", b"3")
+    made.run("scan")
+    assert made.run("list", "--json").json["total"] == 3
+    restored = made.run("restore", backup, "--json")
+    assert restored.code == 0
+    assert restored.json["ok"] is True
+    assert made.run("list", "--json").json["total"] == 2
+    kept = [path for path in tmp_path.rglob("catalog.sqlite") if path != made.catalog]
+    assert len(kept) == 1
+    assert run(kept[0], "list", "--json").json["total"] == 3
+
+
+# --- names, terminals, signals ----------------------------------------------------------------------------
+
+HOSTILE = "evil\x1b[31m\u202egnp\u200b\n.safetensors"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names can't be made there")
+def test_control_and_direction_marks_of_names_reach_no_terminal(tmp_path: Path) -> None:
+    write_model(tmp_path / HOSTILE)
+    (tmp_path / "broken\x1b]0;x\x07.safetensors").write_bytes(b"\xff" * 20)
+    catalog = tmp_path / "catalog.sqlite"
+    scan = run(catalog, "scan", tmp_path)
+    listed = run(catalog, "list")
+    sha256 = next(
+        row["sha256"] for row in run(catalog, "list", "--json").json["models"] if row["type"] == "lora"
+    )
+    shown = run(catalog, "show", sha256)
+    wrong = run(catalog, "scan", tmp_path / "not\x1bthere")
+    for answer in (scan, listed, shown, wrong):
+        for text in (answer.out, answer.err):
+            assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
+    assert "\u241b[31m\\u202e" in listed.out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a path is any bytes")
+def test_paths_that_are_no_utf8_go_out_and_come_back(tmp_path: Path) -> None:
+    folder = os.path.join(os.fsencode(tmp_path), b"caf\xe9 \x80")
+    os.mkdir(folder)
+    write_model(os.fsdecode(os.path.join(folder, b"m\xff.safetensors")))
+    catalog = tmp_path / "catalog.sqlite"
+    assert run(catalog, "scan", os.fsdecode(folder)).code == 0
+    answer = run(catalog, "list", "--json")
+    assert "\\udce9" in answer.out
+    (row,) = answer.json["models"]
+    assert os.fsencode(row["path"]) == os.path.join(folder, b"m\xff.safetensors")
+    assert run(catalog, "scan", row["path"], "--json").json["unchanged"] == 1
+    assert "caf\\xe9 \\x80" in run(catalog, "folders", "list").out
+    (again,) = run(catalog, "folders", "list", "--json").json["folders"]
+    assert run(catalog, "folders", "remove", again["path"], "--json").json["folders"] == []
+
+
+def test_output_survives_a_terminal_that_knows_only_ascii(tmp_path: Path) -> None:
+    write_model(tmp_path / "tusche 墨 é.safetensors")
+    catalog = tmp_path / "catalog.sqlite"
+    run(catalog, "scan", tmp_path)
+    answer = run(catalog, "list", PYTHONIOENCODING="ascii")
+    assert answer.code == 0
+    assert "tusche" in answer.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals and signals there")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_cancelled_import_keeps_whole_records_says_so_and_can_be_finished(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    records = 6_000
+    models = tmp_path / "models"
+    models.mkdir()
+    for at in range(records):
+        write_sidecar(models / f"m{at}.civitai.info", f"Model {at}", number=at)
+    catalog = tmp_path / "catalog.sqlite"
+    code, out, drawn = stopped_when_busy(command(catalog, "migrate", "import", models, "--json"), number)
+    assert code == 130
+    report = json.loads(out)
+    assert report["cancelled"] is True
+    assert report["imported"] < records
+    assert b"records" in drawn
+    kept = run(catalog, "pending", "list", "--json").json
+    assert kept["total"] == report["imported"]
+    assert run(catalog, "check").code == 0
+    assert run(catalog, "migrate", "import", models, "--json").json["imported"] == records - kept["total"]
+    assert run(catalog, "pending", "list", "--json").json["total"] == records
+
+
+def stopped_when_busy(words: list[str], number: signal.Signals) -> tuple[int, bytes, bytes]:
+    """Start a command on a terminal, send a signal once its progress shows records, and wait for its end."""
+    import pty
+
+    master, slave = pty.openpty()
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=slave)
+    os.close(slave)
+    drawn = b""
+    while b"records" not in drawn:
+        drawn += os.read(master, 4096)
+    process.send_signal(number)
+    drain = threading.Thread(target=drained, args=(master,))
+    drain.start()
+    out, _ = process.communicate(timeout=5)
+    drain.join()
+    os.close(master)
+    return process.returncode, out, drawn
+
+
+def drained(master: int) -> None:
+    """Read a terminal until nobody writes to it any more."""
+    while True:
+        try:
+            if not os.read(master, 4096):
+                return
+        except OSError:
+            return
