@@ -1,0 +1,510 @@
+"""The table of pending models: the order of all ids in one array, and the rows that are looked at.
+
+It keeps the rules of the library table: the order comes from a worker as a whole, rows come in pages by id when
+a cell is asked for that isn't known, and `data` touches nothing but what lies ready, by plain integer roles.
+Texts are made once, when a row arrives. No question here reads a payload.
+"""
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QCoreApplication,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRectF,
+    Qt,
+    QTimer,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from modelmgr.catalog import Catalog
+from modelmgr.gui import theme
+from modelmgr.gui.reasons import DECISIONS, NO_FILE, explanation, reason, source_label
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import foreign_text, plain_tip, type_label
+from modelmgr.values import PendingModel, PendingQuery, PendingState
+
+PAGE_ROWS = 128
+KEPT_ROWS = 64 * PAGE_ROWS
+PAGES_A_QUESTION = 4
+FOUND_AGAIN_ROWS = 8
+"""So many selected rows are found again one by one in a new order; more are looked for all at once."""
+
+UNKNOWN_TEXT = "…"
+Index = QModelIndex | QPersistentModelIndex
+
+_NO_INDEX = QModelIndex()
+_FLAGS = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
+_DISPLAY, _DECORATION, _TOOL_TIP, _ALIGNMENT, _ACCESSIBLE = 0, 1, 3, 7, 11
+_DOT_SIZE = 10
+
+NAME, WHY, TYPE, BASE, SOURCE, WHERE, FILE = range(7)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    sort: str
+    width: int
+
+
+_COLUMNS = (
+    _Column("Name", "name", 220),
+    _Column("Why", "problem", 236),
+    _Column("Type", "type", 92),
+    _Column("Base model", "base_model", 104),
+    _Column("Source", "source", 136),
+    _Column("Where", "source_path", 230),
+    _Column("File", "file_path", 230),
+)
+
+
+def state_of(row: PendingModel) -> str:
+    """Return the word of the mark that stands before the reason."""
+    if row.state == PendingState.PROMOTED:
+        return "promoted"
+    if row.state == PendingState.DISMISSED:
+        return "dismissed"
+    if row.problem is None:
+        return "ready"
+    if row.problem in NO_FILE:
+        return "missing"
+    return "problem" if row.problem in DECISIONS else "pending"
+
+
+def state_icon(state: str) -> QIcon:
+    """Return the dot of a state as an icon, white where the row is selected."""
+    icon = QIcon()
+    chosen = theme.colors().accent_text
+    for mode, color in ((QIcon.Mode.Normal, None), (QIcon.Mode.Selected, chosen)):
+        for ratio in (1.0, 1.5, 2.0):
+            drawn = QPixmap(round(_DOT_SIZE * ratio), round(_DOT_SIZE * ratio))
+            drawn.setDevicePixelRatio(ratio)
+            drawn.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(drawn)
+            theme.draw_state_mark(painter, QRectF(0, 0, _DOT_SIZE, _DOT_SIZE), state, color)
+            painter.end()
+            icon.addPixmap(drawn, mode)
+    return icon
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A row with what its cells show, made once."""
+
+    row: PendingModel
+    texts: tuple[str, ...]
+    state: str
+
+
+def _known(row: PendingModel) -> _Known:
+    where = row.source_path + (f" · {row.record_key}" if row.record_key else "")
+    texts = (
+        foreign_text(row.name),
+        reason(row.problem, row.state),
+        type_label(row.type),
+        foreign_text(row.base_model),
+        source_label(row.source),
+        foreign_text(where),
+        foreign_text(row.file_path),
+    )
+    return _Known(row, texts, state_of(row))
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The answer to the question for an order; it carries the question."""
+
+    query: PendingQuery
+    ids: "array[int]"
+
+
+def _load_order(catalog: Catalog, query: PendingQuery) -> _Order:
+    return _Order(query, catalog.pending_order(query))
+
+
+def _load_rows(
+    catalog: Catalog, generation: int, ids: Sequence[int]
+) -> tuple[int, Sequence[int], list[PendingModel]]:
+    return generation, ids, catalog.pending_rows(ids)
+
+
+class PendingTable(QAbstractTableModel):
+    """All pending models that a query matches, in its order.
+
+    Signals:
+        reordered(): the rows are those of the newest order; `ids` and the counts are right.
+        about_to_reorder(): they are going to be.
+        rows_arrived(): rows that were asked for are known now.
+    """
+
+    about_to_reorder = Signal()
+    reordered = Signal()
+    rows_arrived = Signal()
+
+    def __init__(self, catalog: Catalog, tasks: Tasks, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._catalog = catalog
+        self._tasks = tasks
+        self._query: PendingQuery | None = None
+        self._ids = array("q")
+        self._rows: OrderedDict[int, _Known] = OrderedDict()
+        self._stale: set[int] = set()
+        self._wanted: OrderedDict[int, None] = OrderedDict()
+        self._generation = 0
+        self._is_fetching = False
+        self._is_loaded = False
+        self._icons: dict[str, QIcon] = {}
+        self._fetch_soon = QTimer(self)
+        self._fetch_soon.setSingleShot(True)
+        self._fetch_soon.setInterval(0)
+        self._fetch_soon.timeout.connect(self._fetch)
+
+    # --- questions --------------------------------------------------------------------------------------
+
+    @property
+    def ids(self) -> "array[int]":
+        """The ids in order; not to be written to."""
+        return self._ids
+
+    @property
+    def query(self) -> PendingQuery | None:
+        """What is shown, or asked for and about to be shown."""
+        return self._query
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the order of the present query has come."""
+        return self._is_loaded
+
+    def row_at(self, row: int) -> PendingModel | None:
+        """Return a row if it is known; else ask for it and return None."""
+        known = self._known_at(row)
+        return None if known is None else known.row
+
+    def known(self, row_id: int) -> PendingModel | None:
+        """Return the row with this id if it is known."""
+        found = self._rows.get(row_id)
+        return None if found is None else found.row
+
+    def ids_between(self, stretches: Iterable[tuple[int, int]]) -> list[int]:
+        """Return the ids of some stretches of rows (first, last)."""
+        ids: list[int] = []
+        for first, last in sorted(stretches):
+            ids += self._ids[first : last + 1]
+        return ids
+
+    # --- what is shown ----------------------------------------------------------------------------------
+
+    def show_query(self, query: PendingQuery) -> None:
+        """Show what `query` matches; what was shown stays until the new order is here."""
+        if query != self._query:
+            self._query = query
+            self._is_loaded = False
+        self._ask_order()
+
+    def reload(self) -> None:
+        """Take in news: every known row may have changed, and so may the order."""
+        if self._query is None:
+            return
+        self._generation += 1
+        self._stale.update(self._rows)
+        self._ask_order()
+
+    def take_palette(self) -> None:
+        """Draw the marks anew in the colours of a new palette."""
+        self._icons.clear()
+        self._touch_all()
+
+    def _ask_order(self) -> None:
+        if self._query is not None:
+            question = partial(_load_order, self._catalog, self._query)
+            self._tasks.ask(question, self._take_order, key=(id(self), "order"))
+
+    @Slot(object)
+    def _take_order(self, order: _Order) -> None:
+        if order.query != self._query:
+            return
+        self._is_loaded = True
+        if order.ids == self._ids:
+            self._touch_all()
+            self.reordered.emit()
+            return
+        known = len(self._ids)
+        self.about_to_reorder.emit()
+        if known and order.ids[:known] == self._ids:
+            # An import adds at the end, once a second: nothing that the user looks at has moved.
+            self.beginInsertRows(_NO_INDEX, known, len(order.ids) - 1)
+            self._ids = order.ids
+            self.endInsertRows()
+        else:
+            self.beginResetModel()
+            self._ids = order.ids
+            self._wanted.clear()
+            self.endResetModel()
+        self._touch_all()
+        self.reordered.emit()
+
+    # --- rows -------------------------------------------------------------------------------------------
+
+    def _known_at(self, row: int) -> _Known | None:
+        if row >= len(self._ids):
+            return None
+        row_id = self._ids[row]
+        found = self._rows.get(row_id)
+        if found is None or row_id in self._stale:
+            self._want(row)
+        return found
+
+    def _want(self, row: int) -> None:
+        page = row // PAGE_ROWS
+        if page in self._wanted:
+            return
+        self._wanted[page] = None
+        if not self._is_fetching and not self._fetch_soon.isActive():
+            self._fetch_soon.start()
+
+    @Slot()
+    def _fetch(self) -> None:
+        """Ask for the pages wanted last; older wishes are those of rows that were scrolled past."""
+        ids: list[int] = []
+        for _ in range(min(PAGES_A_QUESTION, len(self._wanted))):
+            page, _none = self._wanted.popitem()
+            some = self._ids[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+            ids += [row_id for row_id in some if row_id not in self._rows or row_id in self._stale]
+        self._wanted.clear()
+        if not ids:
+            return
+        self._is_fetching = True
+        question = partial(_load_rows, self._catalog, self._generation, ids)
+        self._tasks.ask(question, self._take_rows, failed=self._on_rows_failed)
+
+    @Slot(object)
+    def _take_rows(self, answer: tuple[int, Sequence[int], list[PendingModel]]) -> None:
+        generation, asked, rows = answer
+        self._is_fetching = False
+        for row in rows:
+            self._rows[row.id] = _known(row)
+            self._rows.move_to_end(row.id)
+        if generation == self._generation:
+            self._stale.difference_update(asked)
+        for row_id in set(asked).difference(row.id for row in rows):
+            self._rows.pop(row_id, None)
+        while len(self._rows) > KEPT_ROWS:
+            row_id, _old = self._rows.popitem(last=False)
+            self._stale.discard(row_id)
+        self._touch_all()
+        self.rows_arrived.emit()
+
+    def _on_rows_failed(self, error: Exception) -> None:
+        self._is_fetching = False
+        self._tasks.failed.emit(self.tr("The pending records could not be read"), error)
+
+    def _touch_all(self) -> None:
+        # A view repaints what is visible of it, and no more.
+        if self._ids:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._ids) - 1, len(_COLUMNS) - 1))
+
+    def _icon(self, state: str) -> QIcon:
+        icon = self._icons.get(state)
+        if icon is None:
+            icon = self._icons[state] = state_icon(state)
+        return icon
+
+    # --- Qt ---------------------------------------------------------------------------------------------
+
+    def rowCount(self, parent: Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._ids)
+
+    def columnCount(self, parent: Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(_COLUMNS)
+
+    def data(self, index: Index, role: int = _DISPLAY) -> Any:
+        if role in (_DISPLAY, _ACCESSIBLE):
+            known = self._known_at(index.row())
+            return UNKNOWN_TEXT if known is None else known.texts[index.column()]
+        if role == _DECORATION:
+            if index.column() != WHY:
+                return None
+            known = self._known_at(index.row())
+            return None if known is None else self._icon(known.state)
+        if role == _TOOL_TIP:
+            known = self._known_at(index.row())
+            if known is None:
+                return None
+            if index.column() == WHY:
+                return plain_tip(explanation(known.row.problem, known.row.state))
+            return plain_tip(known.texts[index.column()])
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        return _FLAGS if index.isValid() else Qt.ItemFlag.NoItemFlags
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(_COLUMNS):
+            return None
+        if role == _DISPLAY:
+            return QCoreApplication.translate("PendingColumns", _COLUMNS[section].title)
+        if role == _ALIGNMENT:
+            return int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+
+class PendingView(QTableView):
+    """The table itself. What is selected stays selected, and in sight, when the rows change places.
+
+    Signals:
+        selection_changed(): other rows are selected than before, or none.
+        sort_wanted(str, bool): the user clicked a header: light column, descending.
+    """
+
+    selection_changed = Signal()
+    sort_wanted = Signal(str, bool)
+
+    def __init__(self, model: PendingTable, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._table = model
+        self._kept: list[int] = []
+        self._kept_row = -1
+        self._is_restoring = False
+        self.setObjectName("pendingTable")
+        self.setAccessibleName(self.tr("Pending records"))
+        self.setModel(model)
+        header = self.horizontalHeader()
+        # The header walks all rows to see whether its column is selected; an empty selection of its own answers
+        # at once (a stock view takes a quarter of a minute for Ctrl+A over a million rows).
+        header.setSelectionModel(QItemSelectionModel(model, header))
+        header.setHighlightSections(False)
+        header.setSectionsMovable(True)
+        header.setStretchLastSection(True)
+        header.setMinimumSectionSize(48)
+        header.setSortIndicatorClearable(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        header.setSortIndicatorShown(True)
+        header.setSectionsClickable(True)
+        header.sortIndicatorChanged.connect(self._on_sort_changed)
+        rows = self.verticalHeader()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        rows.setDefaultSectionSize(theme.ROW_HEIGHT)
+        rows.hide()
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setWordWrap(False)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        for section, column in enumerate(_COLUMNS):
+            self.setColumnWidth(section, column.width)
+        self.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        model.about_to_reorder.connect(self._keep)
+        model.reordered.connect(self._restore)
+
+    # --- selection --------------------------------------------------------------------------------------
+
+    @property
+    def stretches(self) -> list[tuple[int, int]]:
+        """The selected rows as stretches (first, last); never row by row, there may be a million."""
+        pieces = self.selectionModel().selection()
+        return [(pieces.at(at).top(), pieces.at(at).bottom()) for at in range(pieces.size())]
+
+    @property
+    def selected_count(self) -> int:
+        """How many rows are selected."""
+        return sum(last - first + 1 for first, last in self.stretches)
+
+    @property
+    def selected_ids(self) -> list[int]:
+        """The ids of the selected rows, in order."""
+        return self._table.ids_between(self.stretches)
+
+    @property
+    def only_selected(self) -> int | None:
+        """The id of the selected row, if just one is."""
+        stretches = self.stretches
+        if len(stretches) != 1 or stretches[0][0] != stretches[0][1]:
+            return None
+        row = stretches[0][0]
+        return self._table.ids[row] if row < len(self._table.ids) else None
+
+    def select_id(self, row_id: int) -> bool:
+        """Select the row with this id alone; False if it isn't there."""
+        try:
+            row = self._table.ids.index(row_id)
+        except ValueError:
+            return False
+        self.selectRow(row)
+        return True
+
+    @Slot()
+    def _on_selection_changed(self) -> None:
+        if not self._is_restoring:
+            self.selection_changed.emit()
+
+    @Slot()
+    def _keep(self) -> None:
+        self._kept = self.selected_ids
+        self._kept_row = min((first for first, _last in self.stretches), default=-1)
+        self._is_restoring = True
+
+    @Slot()
+    def _restore(self) -> None:
+        if not self._is_restoring:
+            return
+        if not self.selectionModel().hasSelection() and self._kept:
+            self._select_kept()
+        self._is_restoring = False
+        self.selection_changed.emit()
+
+    def _select_kept(self) -> None:
+        """Select what was selected; if the one selected row is gone, the row that took its place.
+
+        So a person works through an inbox with one key: what was settled leaves, the next one is there.
+        """
+        ids = self._table.ids
+        rows: list[int] = []
+        if len(self._kept) <= FOUND_AGAIN_ROWS:
+            for row_id in self._kept:
+                try:
+                    rows.append(ids.index(row_id))
+                except ValueError:
+                    continue
+        else:
+            wanted = frozenset(self._kept)
+            rows = [row for row, row_id in enumerate(ids) if row_id in wanted]
+        if not rows and len(self._kept) == 1 and ids:
+            rows = [min(self._kept_row, len(ids) - 1)]
+        if not rows:
+            return
+        rows.sort()
+        selection = QItemSelection()
+        first = last = rows[0]
+        for row in [*rows[1:], -1]:
+            if row == last + 1:
+                last = row
+                continue
+            end = self._table.index(last, len(_COLUMNS) - 1)
+            selection.select(self._table.index(first, 0), end)
+            first = last = row
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(self._table.index(rows[0], 0), flags.NoUpdate)
+        self.selectionModel().select(selection, flags.ClearAndSelect | flags.Rows)
+
+    @Slot(int, Qt.SortOrder)
+    def _on_sort_changed(self, section: int, order: Qt.SortOrder) -> None:
+        column = _COLUMNS[section].sort if 0 <= section < len(_COLUMNS) else "id"
+        self.sort_wanted.emit(column, order == Qt.SortOrder.DescendingOrder)
