@@ -536,7 +536,7 @@ def _kind(value: Any) -> str | None:
 
 
 def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
+    return bool(value) if isinstance(value, int) else None
 
 
 def _stars(value: Any) -> int | None:
