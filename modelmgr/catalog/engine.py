@@ -533,3 +533,20 @@ def sync_folder(path: str) -> None:
 def about() -> str:
     """Name the SQLite in use, for the About box and logs."""
     return f"SQLite {version}, journal mode {'WAL' if wal_is_safe() else 'TRUNCATE'}"
+
+
+def is_in_use(path: str) -> bool:
+    """Tell whether another connection has the catalog open for writing or reading just now."""
+    if not os.path.exists(path) or not os.path.getsize(path):
+        return False
+    try:
+        with contextlib.closing(connect(path, "mode=rw")) as conn:
+            conn.execute("PRAGMA busy_timeout=0")
+            conn.execute("PRAGMA locking_mode=EXCLUSIVE")
+            conn.execute("BEGIN EXCLUSIVE")
+            conn.execute("ROLLBACK")
+    except driver.OperationalError as error:
+        return "locked" in str(error) or "busy" in str(error)
+    except driver.DatabaseError:
+        return False  # damaged: a restore is what it needs
+    return False

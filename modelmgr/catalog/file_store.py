@@ -97,11 +97,11 @@ class FileStore(Connections):
             ).fetchone()
         return LibraryFolder(row[0], path, row[1], row[2])
 
-    def folder_devices(self) -> dict[str, int | None]:
-        """Return the library folders with the device each lay on when it was last scanned."""
+    def folder_facts(self) -> dict[str, tuple[str, int | None]]:
+        """Return the library folders, each with its state and the device it lay on when it was last scanned."""
         with engine.translated(self.path):
-            rows = self._question().execute_sql("SELECT path, device FROM library_folders").fetchall()
-        return {path_out(path): device for path, device in rows}
+            rows = self._question().execute_sql("SELECT path, state, device FROM library_folders").fetchall()
+        return {path_out(path): (state, device) for path, state, device in rows}
 
     def set_folder_state(self, path: str, state: str, device: int | None = None) -> None:
         """Remember whether a library folder could be reached, and on which device it lies."""
@@ -204,7 +204,7 @@ class FileStore(Connections):
         """
         ids: list[int] = []
         now = int(time.time())
-        with self.transaction() as writer:
+        with self.transaction(Changes(models=True)) as writer:
             conn = writer.connection()
             left: set[int] = set()
             for model in found:

@@ -1,0 +1,38 @@
+"""`Library`: one object with all deeds, made of a part for each walk of the data."""
+
+from modelmgr.catalog import engine
+from modelmgr.errors import CatalogBusy
+from modelmgr.library.exporting import Exporting
+from modelmgr.library.promoting import Promoting
+from modelmgr.library.scanning import Scanning
+from modelmgr.progress import Progress
+from modelmgr.values import Problem
+
+
+class Library(Scanning, Promoting, Exporting):
+    """What the doors ask to be done. The questions go to `catalog`."""
+
+    def backup(self, target: str, progress: Progress) -> list[Problem]:
+        """Copy the catalog while it is in use; the copy is checked before it gets its name.
+
+        Returns:
+            Defects of the copy; then there is no backup. Empty if all is well.
+        """
+        return self.catalog.backup(target, progress)
+
+    def check(self, progress: Progress) -> list[Problem]:
+        """Check the catalog's pages, references and the digest of every payload; changes nothing."""
+        return self.catalog.check(progress)
+
+    @staticmethod
+    def restore(source: str, catalog_path: str, progress: Progress) -> str | None:
+        """Put a backup in the catalog's place; see `engine.restore_from`.
+
+        Raises:
+            CatalogBusy: a window or a long run has the catalog open.
+        """
+        if engine.is_in_use(catalog_path):
+            raise CatalogBusy(
+                "The catalog is open in another program; close it, then restore again.", path=catalog_path
+            )
+        return engine.restore_from(source, catalog_path, progress)

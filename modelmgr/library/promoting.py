@@ -1,0 +1,279 @@
+"""Pending -> active: find the file, verify its hash, let the verdict decide, attach the payload."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from modelmgr import discovery, tree
+from modelmgr.catalog.file_store import KnownFile
+from modelmgr.discovery import HashJob
+from modelmgr.errors import NotFound
+from modelmgr.library.importing import Binding, Importing
+from modelmgr.library.merging import claims_of
+from modelmgr.library.scanning import Scanning
+from modelmgr.migration import promotion
+from modelmgr.progress import Cancelled, Progress
+from modelmgr.values import (
+    Changes,
+    Claims,
+    FileState,
+    PendingModel,
+    PendingQuery,
+    PendingState,
+    Problem,
+    PromoteReport,
+    Record,
+    is_below,
+)
+
+CHUNK_ROWS = 100
+COMPUTED_ON_DEMAND = ("AutoV1", "AutoV3", "CRC32")
+
+
+@dataclass(slots=True)
+class _Case:
+    """A pending model under examination."""
+
+    row: PendingModel
+    record: Record
+    claims: Claims
+    binding: Binding
+    entry: tree.Entry | None = None
+    known: KnownFile | None = None
+    computed: dict[str, str] = field(default_factory=dict)
+
+
+class Promoting(Importing, Scanning):
+    """Promotion, and the decisions of the user that lead to it."""
+
+    def promote(
+        self,
+        ids: Sequence[int] | None,
+        *,
+        attach_anyway: bool = False,
+        allow_missing: bool = False,
+        progress: Progress,
+    ) -> PromoteReport:
+        """Turn pending models into active ones, as far as their files bear them out.
+
+        Each model is one transaction: its row, its file, the record with the whole payload and the new state.
+
+        Args:
+            ids: pending models; None means all in state `pending`.
+            attach_anyway: attach also where a claimed hash contradicts the file.
+            allow_missing: make models without file where the full hash is claimed.
+            progress: records; bytes while files are hashed.
+        """
+        report = PromoteReport()
+        if ids is None:
+            ids = list(self.catalog.pending_order(PendingQuery(states=(PendingState.PENDING,))))
+        batches = {batch.id: batch.paths for batch in self.catalog.batches()}
+        try:
+            for start in range(0, len(ids), CHUNK_ROWS):
+                progress.step(start, len(ids), "", "records")
+                chunk = list(ids[start : start + CHUNK_ROWS])
+                cases = [
+                    self._case(row, batches.get(row.batch_id, ())) for row in self._pending(chunk, report)
+                ]
+                self._hash_cases(cases, progress)
+                for number, case in enumerate(cases, start):
+                    progress.step(number, len(ids), case.row.name, "records")
+                    self._decide(case, attach_anyway, allow_missing, report, progress)
+        except Cancelled:
+            report.cancelled = True
+        return report
+
+    def _pending(self, ids: Sequence[int], report: PromoteReport) -> list[PendingModel]:
+        found = {row.id: row for row in self.catalog.pending_rows(ids)}
+        rows: list[PendingModel] = []
+        for pending_id in dict.fromkeys(ids):
+            row = found.get(pending_id)
+            if row is None:
+                report.stayed += 1
+                report.problems.append(Problem("", "not_found", f"There is no pending model {pending_id}."))
+            elif row.state == PendingState.PROMOTED:
+                continue
+            elif row.state == PendingState.DISMISSED:
+                report.stayed += 1
+                report.problems.append(
+                    Problem(row.source_path, "dismissed", f"{row.name} was dismissed.", row.record_key)
+                )
+            else:
+                rows.append(row)
+        return rows
+
+    def _case(self, row: PendingModel, imported: Sequence[str]) -> _Case:
+        record = self.catalog.pending_record(row.id)
+        assert record is not None
+        claims = claims_of(record, self.names_in(os.path.dirname(record.source_path)).all)
+        if self.catalog.located(row.id) and row.file_path:
+            binding = Binding(row.file_path if os.path.isfile(row.file_path) else None)
+        else:
+            binding = self.bind(record, claims, imported)
+        case = _Case(row, record, claims, binding)
+        if binding.file_path is not None:
+            try:
+                case.entry = tree.entry_of(binding.file_path)
+            except OSError:
+                case.binding = Binding()
+                return case
+            case.known = self.catalog.known_file(binding.file_path)
+            if case.known is not None and case.known.sha256 and _fits(case.known, case.entry):
+                case.computed["sha256"] = case.known.sha256
+        return case
+
+    def _hash_cases(self, cases: Sequence[_Case], progress: Progress) -> None:
+        """Hash the files of these cases whose verified hash isn't known, each once."""
+        waiting: dict[str, list[_Case]] = {}
+        for case in cases:
+            if case.entry is not None and "sha256" not in case.computed:
+                waiting.setdefault(case.entry.path, []).append(case)
+        jobs: list[HashJob] = []
+        for number, same in enumerate(waiting.values()):
+            entry = same[0].entry
+            assert entry is not None
+            jobs.append(HashJob(number, entry.path, entry.size_bytes, entry.mtime_ns))
+        for results in discovery.hash_files(jobs, progress):
+            for result in results:
+                for case in waiting[result.job.path]:
+                    if result.sha256 is not None:
+                        case.computed["sha256"] = result.sha256
+                    else:
+                        case.binding, case.entry = Binding(), None
+
+    def _decide(
+        self, case: _Case, attach_anyway: bool, allow_missing: bool, report: PromoteReport, progress: Progress
+    ) -> None:
+        self._add_partial_hashes(case, progress)
+        path = case.entry.path if case.entry is not None else None
+        facts = promotion.Facts(
+            candidates=case.binding.candidates,
+            outside=case.binding.outside,
+            computed=case.computed,
+            file_path=path,
+            size_bytes=case.entry.size_bytes if case.entry is not None else None,
+            offline=self._is_offline(case.claims.path or case.record.source_path),
+        )
+        verdict = promotion.verdict(
+            case.claims, facts, attach_anyway=attach_anyway, allow_missing=allow_missing
+        )
+        if verdict.promote and self._attach(case, verdict.binding):
+            report.promoted += 1
+            report.pending_ids.append(case.row.id)
+            return
+        if verdict.promote:
+            return  # another program promoted or dismissed it meanwhile
+        self.catalog.set_problem(
+            case.row.id, verdict.problem, verdict.message, path or case.binding.outside, verdict.candidates
+        )
+        report.stayed += 1
+        report.problems.append(
+            Problem(case.row.source_path, verdict.problem or "", verdict.message, case.row.record_key)
+        )
+
+    def _add_partial_hashes(self, case: _Case, progress: Progress) -> None:
+        """Compute the short hashes that the record claims, where the full one does not settle the matter."""
+        agrees = promotion.compare(case.claims, case.computed)
+        claimed = {kind.lower() for kind in case.claims.partial_hashes}
+        kinds = [kind for kind in COMPUTED_ON_DEMAND if kind.lower() in claimed]
+        if case.entry is None or not kinds or (agrees.kind or "").startswith("SHA-256"):
+            return
+        try:
+            case.computed.update(discovery.partial_hashes(case.entry.path, kinds, progress))
+        except OSError:
+            return  # the full hash alone decides then
+
+    def _attach(self, case: _Case, binding: str) -> bool:
+        with self.catalog.transaction(Changes(models=True, pending=True)):
+            if case.entry is not None:
+                sha256 = case.computed["sha256"]
+                model_id = self._put_verified(case.entry, case.known, sha256)
+            else:
+                assert case.claims.sha256 is not None
+                sha256 = case.claims.sha256
+                size_bytes = case.claims.size_bytes or case.claims.size_hint_bytes or 0
+                model_id, _ = self.catalog.ensure_model(sha256, case.row.name, size_bytes)
+            if model_id is None:
+                return False
+            path = case.entry.path if case.entry is not None else None
+            if self.catalog.attach(case.row.id, model_id, sha256, path, binding) is None:
+                return False
+            self.relight(model_id)
+        return True
+
+    def _put_verified(self, entry: tree.Entry, known: KnownFile | None, sha256: str) -> int | None:
+        """Make sure that a file with its computed hash is in the library; return its model."""
+        if known is not None and known.sha256 == sha256 and _fits(known, entry):
+            return known.model_id
+        if known is None or not _fits(known, entry):
+            found = self._identify(entry, known, self.names_in(os.path.dirname(entry.path)), True, None)
+            if found is None:
+                return None
+            self.catalog.put_found([found])
+        file = self.catalog.known_file(entry.path)
+        if file is None:
+            return None
+        return self._put_hash(file.id, file.path, file.size_bytes, file.mtime_ns, sha256)
+
+    def _is_offline(self, path: str) -> bool:
+        facts = self.catalog.folder_facts().items()
+        return any(state == FileState.OFFLINE and is_below(path, folder) for folder, (state, _) in facts)
+
+    # --- decisions of the user --------------------------------------------------------------------------
+
+    def dismiss(self, ids: Sequence[int]) -> int:
+        """Set pending models aside; their payloads stay. Returns how many changed."""
+        return self.catalog.set_state(ids, PendingState.PENDING, PendingState.DISMISSED)
+
+    def restore_dismissed(self, ids: Sequence[int]) -> int:
+        """Take dismissed models back among the pending. Returns how many changed."""
+        return self.catalog.set_state(ids, PendingState.DISMISSED, PendingState.PENDING)
+
+    def clear_promoted(self) -> int:
+        """Remove promoted pending models whose active copy holds the same bytes. Returns how many."""
+        return self.catalog.clear_promoted()
+
+    def locate(self, pending_id: int, path: str) -> None:
+        """Name the file that a pending model speaks of; a promotion still verifies it.
+
+        Raises:
+            NotFound: there is no such file, or no such pending model.
+        """
+        path = os.path.abspath(path)
+        if not os.path.isfile(path):
+            raise NotFound(f"There is no file {path}.", path=path)
+        if not self.catalog.pending_rows([pending_id]):
+            raise NotFound(f"There is no pending model {pending_id}.", id=pending_id)
+        self.catalog.set_file(pending_id, path, located=True)
+
+    def map_root(self, old: str, new: str) -> int:
+        r"""Look for the files of pending models under another root: ``D:\AI`` is now ``/data/ai``.
+
+        Returns:
+            How many pending models found their file there.
+        """
+        former = _comparable(old).rstrip("/") + "/"
+        found = 0
+        for row in self.catalog.pending_page(PendingQuery(states=(PendingState.PENDING,)), None):
+            if row.file_path and os.path.isfile(row.file_path):
+                continue
+            record = self.catalog.pending_record(row.id)
+            claimed = claims_of(record).path if record is not None else None
+            if not claimed or not _comparable(claimed).startswith(former):
+                continue
+            tail = claimed.replace("\\", "/")[len(former) :]
+            path = os.path.normpath(os.path.join(new, *tail.split("/")))
+            if is_below(path, os.path.abspath(new)) and os.path.isfile(path):
+                self.catalog.set_file(row.id, path, located=True)
+                found += 1
+        return found
+
+
+def _fits(known: KnownFile, entry: tree.Entry) -> bool:
+    return (known.size_bytes, known.mtime_ns, known.inode) == (entry.size_bytes, entry.mtime_ns, entry.inode)
+
+
+def _comparable(path: str) -> str:
+    """Return a path of any system for comparison: slashes, and no case where it has a drive letter or is a share."""
+    text = path.replace("\\", "/").removeprefix("//?/")
+    return text.lower() if text[1:2] == ":" or text.startswith("//") else text
