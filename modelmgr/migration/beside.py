@@ -1,0 +1,89 @@
+"""Which model files a sidecar may speak of, by the names in its folder alone."""
+
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+from modelmgr.values import MODEL_SUFFIXES
+
+
+def stem_of(name: str) -> str:
+    """Return a file name without its last ending (``a.b.safetensors`` -> ``a.b``)."""
+    return os.path.splitext(name)[0]
+
+
+def suffix_of(name: str) -> str:
+    """Return the last ending in lower case, with its dot."""
+    return os.path.splitext(name)[1].lower()
+
+
+def is_model_name(name: str) -> bool:
+    """Tell whether a name ends as model files do."""
+    return suffix_of(name) in MODEL_SUFFIXES
+
+
+def models_beside(stem: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the model files of a stem: the exact ones; else those equal under NFC; else without case.
+
+    The last only if it leads to one spelling of the stem: of ``X.ckpt`` and ``x.ckpt`` neither belongs more to
+    ``x`` than the other if both are only similar. ``x.vae.pt`` has the stem ``x.vae``, so it is never found for
+    ``x``: it is a checkpoint's companion.
+    """
+    if not stem:
+        return ()
+    models = [name for name in names if is_model_name(name)]
+    exact = sorted(name for name in models if stem_of(name) == stem)
+    if exact:
+        return tuple(exact)
+    composed = unicodedata.normalize("NFC", stem)
+    same = sorted(name for name in models if unicodedata.normalize("NFC", stem_of(name)) == composed)
+    if same:
+        return tuple(same)
+    folded = composed.casefold()
+    similar = sorted(
+        name for name in models if unicodedata.normalize("NFC", stem_of(name)).casefold() == folded
+    )
+    spellings = {unicodedata.normalize("NFC", stem_of(name)) for name in similar}
+    return tuple(similar) if len(spellings) == 1 else ()
+
+
+def base_name(path: str) -> str:
+    """Return the last part of a path of any system, as a file of ours may be called.
+
+    Windows drops trailing dots and blanks, so a recorded name may have them.
+    """
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2].rstrip(". ")
+
+
+def same_name(a: str, b: str) -> bool:
+    """Tell whether two file names are the same on a disk that minds neither case nor Unicode form."""
+    return a == b or _folded(a) == _folded(b)
+
+
+def preferred(models: Sequence[str], said: Iterable[str], suffixes: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return those of several model files of one stem that a record means, in the order of `models`.
+
+    Args:
+        models: the files of the stem.
+        said: file names with their endings, as the record gives them; they count first.
+        suffixes: endings that the record's format means; they count where no name does.
+    """
+    wanted = {_folded(base_name(name)) for name in said}
+    chosen = tuple(name for name in models if _folded(name) in wanted)
+    if not chosen:
+        endings = frozenset(suffixes)
+        chosen = tuple(name for name in models if suffix_of(name) in endings)
+    return chosen or tuple(models)
+
+
+FORMAT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "safetensor": (".safetensors", ".sft"),
+    "pickletensor": (".ckpt", ".pt", ".pth", ".bin", ".pkl"),
+    "gguf": (".gguf",),
+    "onnx": (".onnx",),
+}
+"""Catalogues' words for a file's format, lower case, and how such files end."""
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,74 @@
+"""Which pictures beside a model are its previews, by the names in its folder alone."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from modelmgr.migration.beside import is_model_name, stem_of, suffix_of
+
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".jxl", ".bmp", ".tiff")
+_VIDEOS = (".mp4", ".webm", ".mov")
+_SUFFIXES = {suffix: place for place, suffix in enumerate(_IMAGES + _VIDEOS)}
+
+_PREVIEW, _PLAIN, _VIDEO, _THUMB, _EXAMPLE = range(5)
+_INFIXES = {".preview": _PREVIEW, "": _PLAIN, ".thumb": _THUMB, ".example.0": _EXAMPLE, ".0": _EXAMPLE}
+
+
+def preview_for(stem: str, names: Iterable[str]) -> str | None:
+    """Return the file name of the best preview of a model, None if there is none.
+
+    Args:
+        stem: of the model file.
+        names: all names in its folder.
+    """
+    return next(iter(previews_of(stem, names)), None)
+
+
+def previews_of(stem: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return all previews of a model, the best first.
+
+    ``<stem>.preview.<image>`` comes before the plain ``<stem>.<image>``, then videos, thumbnails and downloaded
+    examples; names in exact spelling come before similar ones. A picture that is also the plain preview of a model
+    with a longer stem (`contested_previews`) comes after all others.
+    """
+    listed = tuple(names)
+    contested = frozenset(contested_previews(stem, listed))
+    ranked = ((name in contested, *rank, name) for name, rank in _candidates(stem, listed))
+    return tuple(found[-1] for found in sorted(ranked))
+
+
+def contested_previews(stem: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the previews that belong to a model with a longer stem as well.
+
+    ``a.preview.png`` is a preview of ``a``, and the plain one of ``a.preview.safetensors`` if that exists.
+    """
+    listed = tuple(names)
+    others = {_folded(stem_of(name)) for name in listed if is_model_name(name)} - {_folded(stem)}
+    return tuple(name for name, _ in _candidates(stem, listed) if _folded(stem_of(name)) in others)
+
+
+def _candidates(stem: str, names: tuple[str, ...]) -> Iterator[tuple[str, tuple[int, bool, int]]]:
+    wanted = _folded(stem)
+    if not wanted:
+        return
+    models = {stem_of(name) for name in names if is_model_name(name)}
+    for name in names:
+        place = _SUFFIXES.get(suffix_of(name))
+        if place is None:
+            continue
+        rest = stem_of(name)
+        folded = _folded(rest)
+        if not folded.startswith(wanted):
+            continue
+        kind = _INFIXES.get(folded[len(wanted) :])
+        if kind is None:
+            continue
+        exact = rest.startswith(stem)
+        if not exact and any(rest.startswith(model) and _folded(model) == wanted for model in models):
+            continue  # `X.png` belongs to `X.ckpt`, not to the `x.ckpt` beside it
+        if suffix_of(name) in _VIDEOS and kind in (_PREVIEW, _PLAIN):
+            kind = _VIDEO
+        yield name, (kind, not exact, place)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
