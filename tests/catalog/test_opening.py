@@ -1,0 +1,276 @@
+"""Opening, making, refusing, sharing and closing a catalog."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from modelmgr.catalog import Catalog, engine, schema, upgrades
+from modelmgr.errors import CatalogDamaged, CatalogError, CatalogReadOnly, CatalogTooNew
+from modelmgr.progress import Progress
+from modelmgr.sqlite import driver, wal_is_safe
+from modelmgr.values import ModelQuery
+
+
+def test_reading_a_catalog_that_is_not_there_answers_nothing_and_makes_nothing(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "none.sqlite", create=False) as catalog:
+        assert catalog.count(ModelQuery()) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["nothing", "no tables"])
+def test_a_file_that_holds_nothing_is_a_new_catalog(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "c.sqlite"
+    path.touch()
+    if content == "no tables":
+        conn = driver.connect(str(path))
+        conn.execute("PRAGMA user_version=0")
+        conn.execute("CREATE TABLE t(x)")
+        conn.execute("DROP TABLE t")
+        conn.commit()
+        conn.close()
+    before = path.read_bytes()
+    with Catalog.open(path, create=False) as catalog:
+        assert catalog.count(ModelQuery()) == 0
+    assert path.read_bytes() == before
+    with Catalog.open(path) as catalog:
+        assert catalog.count(ModelQuery()) == 0
+        catalog.add_folder("/models", 1)
+    with Catalog.open(path, create=False) as catalog:
+        assert [folder.path for folder in catalog.folders()] == ["/models"]
+
+
+def test_a_closed_catalog_is_one_file_that_carries_its_mark_in_its_first_page(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    Catalog.open(path).close()
+    head = path.read_bytes()[:100]
+    assert int.from_bytes(head[60:64], "big") == schema.VERSION
+    assert int.from_bytes(head[68:72], "big") == engine.APPLICATION_ID
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.sqlite"]
+
+
+def test_the_pragmas_of_the_house_hold_on_both_connections(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "c.sqlite") as catalog, catalog.transaction() as writer:
+        for database in (writer, catalog._reader):
+            ask = {
+                name: database.execute_sql(f"PRAGMA {name}").fetchone()[0]
+                for name in (
+                    "journal_mode",
+                    "synchronous",
+                    "foreign_keys",
+                    "trusted_schema",
+                    "busy_timeout",
+                    "mmap_size",
+                )
+            }
+            assert ask["journal_mode"] == ("wal" if wal_is_safe() else "truncate")
+            assert ask == ask | {
+                "synchronous": 2 if wal_is_safe() else 3,
+                "foreign_keys": 1,
+                "trusted_schema": 0,
+                "busy_timeout": 10_000,
+                "mmap_size": 0,
+            }
+        assert catalog._reader.execute_sql("PRAGMA query_only").fetchone()[0] == 1
+
+
+def test_a_newer_catalog_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    Catalog.open(path).close()
+    conn = driver.connect(str(path))
+    conn.execute(f"PRAGMA user_version={schema.VERSION + 1}")
+    conn.close()
+    before = path.read_bytes()
+    with pytest.raises(CatalogTooNew, match="newer version"):
+        Catalog.open(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"x" * 200, b"SQLite format 3\0" + b"\xff" * 84, b"SQLite"])
+def test_what_is_no_catalog_is_refused_untouched(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c.sqlite"
+    path.write_bytes(content)
+    for create in (True, False):
+        with pytest.raises(CatalogDamaged):
+            Catalog.open(path, create=create)
+    assert path.read_bytes() == content
+
+
+def test_the_database_of_another_program_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    conn = driver.connect(str(path))
+    conn.execute("CREATE TABLE models(x)")
+    conn.commit()
+    conn.close()
+    before = path.read_bytes()
+    for create in (True, False):
+        with pytest.raises(CatalogDamaged, match="another program"):
+            Catalog.open(path, create=create)
+    assert path.read_bytes() == before
+
+
+def test_a_missing_folder_a_folder_and_a_second_name_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="does not exist"):
+        Catalog.open(tmp_path / "no" / "c.sqlite")
+    with pytest.raises(CatalogError, match="is a folder"):
+        Catalog.open(tmp_path)
+    Catalog.open(tmp_path / "c.sqlite").close()
+    os.link(tmp_path / "c.sqlite", tmp_path / "twin.sqlite")
+    with pytest.raises(CatalogError, match="hard link"):
+        Catalog.open(tmp_path / "c.sqlite")
+
+
+def test_two_processes_make_one_catalog_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    program = (
+        "import sys; from modelmgr.catalog import Catalog\n"
+        "with Catalog.open(sys.argv[1]) as c: c.add_folder(sys.argv[2], 1)"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, str(path), f"/f{number}"]) for number in range(4)
+    ]
+    assert [process.wait(60) for process in running] == [0] * 4
+    with Catalog.open(path) as catalog:
+        assert [folder.path for folder in catalog.folders()] == ["/f0", "/f1", "/f2", "/f3"]
+
+
+def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        rung: list[object] = []
+        catalog.subscribe(rung.append)
+        with pytest.raises(RuntimeError), catalog.transaction():
+            catalog.add_folder("/a", 1)
+            raise RuntimeError
+        assert catalog.folders() == []
+        assert rung == []
+        catalog.add_folder("/b", 1)
+        assert len(rung) == 1
+
+
+def test_other_threads_read_the_state_before_a_running_transaction(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        seen: list[int] = []
+        with catalog.transaction():
+            catalog.add_folder("/a", 1)
+            thread = threading.Thread(target=lambda: seen.append(len(catalog.folders())))
+            thread.start()
+            thread.join()
+            assert len(catalog.folders()) == 1
+        assert seen == [0]
+
+
+def test_a_read_only_place_can_be_read_and_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with Catalog.open(path) as catalog:
+        catalog.add_folder("/a", 1)
+    if os.access(path, os.W_OK):
+        path.chmod(stat.S_IRUSR)
+        tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        if os.access(path, os.W_OK):
+            pytest.skip("the user of this run may write everywhere")
+        with pytest.raises(CatalogReadOnly):
+            Catalog.open(path)
+        with Catalog.open(path, create=False) as catalog:
+            assert len(catalog.folders()) == 1
+            with pytest.raises(CatalogReadOnly):
+                catalog.add_folder("/b", 1)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_process_that_died_is_told_from_one_that_lives(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    program = "import sys, os; from modelmgr.catalog import Catalog; Catalog.open(sys.argv[1]).session(); os._exit(1)"
+    assert subprocess.run([sys.executable, "-c", program, str(path)], check=False).returncode == 1
+    with Catalog.open(path) as catalog, Catalog.open(path) as other:
+        own = catalog.session()
+        dead = other.dead_sessions()
+        assert len(dead) == 1
+        assert own not in dead
+        other.forget_sessions(dead)
+        assert other.dead_sessions() == []
+
+
+def test_backup_check_and_restore_bring_back_what_was_there(tmp_path: Path) -> None:
+    path, backup = tmp_path / "c.sqlite", tmp_path / "b.sqlite"
+    with Catalog.open(path) as catalog:
+        catalog.add_folder("/a", 1)
+        assert catalog.backup(str(backup), Progress()) == []
+        catalog.add_folder("/b", 1)
+        assert engine.is_in_use(str(path))
+    assert not engine.is_in_use(str(path))
+    aside = engine.restore_from(str(backup), str(path), Progress())
+    with Catalog.open(path) as catalog:
+        assert [folder.path for folder in catalog.folders()] == ["/a"]
+        assert catalog.check(Progress()) == []
+    assert aside is not None
+    with Catalog.open(aside) as former:
+        assert [folder.path for folder in former.folders()] == ["/a", "/b"]
+
+
+def test_a_damaged_backup_is_not_restored(tmp_path: Path) -> None:
+    path, backup = tmp_path / "c.sqlite", tmp_path / "b.sqlite"
+    with Catalog.open(path) as catalog:
+        catalog.add_folder("/a", 1)
+        catalog.backup(str(backup), Progress())
+    data = bytearray(backup.read_bytes())
+    data[4096 * 2 : 4096 * 4] = b"\xff" * 8192
+    backup.write_bytes(data)
+    with pytest.raises(CatalogDamaged):
+        engine.restore_from(str(backup), str(path), Progress())
+    with Catalog.open(path) as catalog:
+        assert len(catalog.folders()) == 1
+
+
+def test_an_upgrade_goes_all_the_way_or_not_at_all_and_leaves_a_backup(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with Catalog.open(path) as catalog:
+        catalog.add_folder("/a", 1)
+
+    def add(conn: engine.Connection) -> None:
+        conn.execute("ALTER TABLE models ADD COLUMN shelf TEXT")
+
+    def fail(conn: engine.Connection) -> None:
+        conn.execute("ALTER TABLE models ADD COLUMN other TEXT")
+        raise RuntimeError
+
+    def version_and_columns() -> tuple[int, set[str]]:
+        conn = engine.connect(str(path), "mode=rw")
+        try:
+            (version,) = conn.execute("PRAGMA user_version").fetchone()
+            return version, {row[1] for row in conn.execute("PRAGMA table_info(models)")}
+        finally:
+            conn.close()
+
+    conn = engine.connect(str(path), "mode=rw")
+    with pytest.raises(RuntimeError):
+        upgrades.upgrade(conn, str(path), {2: add, 3: fail}, 3)
+    assert version_and_columns()[0] == 1
+    assert "shelf" not in version_and_columns()[1]
+    backup = upgrades.upgrade(conn, str(path), {2: add}, 2)
+    conn.close()
+    version, columns = version_and_columns()
+    assert version == 2
+    assert "shelf" in columns
+    with Catalog.open(backup) as former:
+        assert len(former.folders()) == 1
+
+
+def test_any_sqlite_reads_the_schema(tmp_path: Path) -> None:
+    """The interpreter's own SQLite may be older than the one that wrote the catalog."""
+    path = tmp_path / "c.sqlite"
+    Catalog.open(path).close()
+    program = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
+        "assert c.execute('PRAGMA integrity_check').fetchone() == ('ok',);"
+        "print(c.execute('SELECT count(*) FROM models').fetchone())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "(0,)\n"
