@@ -1,0 +1,194 @@
+"""What the benchmarks work on: catalogs of any size, trees of model files, folders of sidecars."""
+
+import hashlib
+import json
+import os
+import random
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from modelmgr.catalog import Catalog
+
+TEXT = (
+    "inkwash harbor copperleaf velvet meadow lantern orbit glass maple static ember quiet salt paper drift "
+    "signal amber thistle hollow prism"
+)
+WORDS = TEXT.split()
+TYPES = ("lora", "lora", "lora", "lora", "checkpoint", "embedding", "vae", "controlnet", "upscaler", "llm")
+BASES = ("SDXL 1.0", "SD 1.5", "Flux.1 D", "Pony", "Illustrious", "Qwen", "Wan Video", None)
+ROWS_AT_ONCE = 5_000
+
+
+def payload(chance: random.Random, name: str, sha256: str, size_bytes: int) -> bytes:
+    """Return a sidecar like those of a download tool, padded with a description to about `size_bytes`."""
+    document: dict[str, Any] = {
+        "id": chance.randrange(10**6),
+        "modelId": chance.randrange(10**6),
+        "name": "v1.0",
+        "baseModel": chance.choice(BASES) or "Other",
+        "trainedWords": chance.sample(WORDS, 3),
+        "model": {"name": name, "type": "LORA", "tags": chance.sample(WORDS, 4)},
+        "files": [{"name": f"{name}.safetensors", "hashes": {"SHA256": sha256.upper()}, "primary": True}],
+        "description": "",
+    }
+    missing = size_bytes - len(json.dumps(document))
+    document["description"] = " ".join(chance.choices(WORDS, k=max(1, missing // 7)))
+    return json.dumps(document).encode()
+
+
+def payload_size(chance: random.Random) -> int:
+    """Return a size from 4 to 20 KB."""
+    return chance.randrange(4_000, 20_000)
+
+
+def make_catalog(path: Path, models: int, *, payloads: bool = True) -> None:
+    """Make a catalog of so many models, each with a file, a header, origins, tags and a record.
+
+    Through the program's own schema and its way to load in bulk; only the rows are made up.
+    """
+    catalog = Catalog.open(path)
+    with catalog.bulk_load() as writer:
+        conn = writer.connection()
+        for start in range(0, models, ROWS_AT_ONCE):
+            rows = list(_rows(range(start, min(models, start + ROWS_AT_ONCE)), payloads))
+            for table, columns in _COLUMNS.items():
+                _insert(conn, table, columns, [row for made in rows for row in made[table]])
+        conn.execute("INSERT INTO library_folders(path, added_at, state) VALUES ('/models', 0, 'present')")
+    catalog.close()
+
+
+_COLUMNS = {
+    "models": "id sha256 name type base_model size_bytes format path file_name folder file_count tags rating favorite "
+    "nsfw trigger_words notes added_at modified_at hash_state file_state search_text",
+    "files": "model_id path size_bytes mtime_ns inode device state sha256 seen_at",
+    "headers": "model_id header facts",
+    "origins": "model_id origins",
+    "model_tags": "model_id key tag",
+    "records": "model_id source source_path record_key payload_sha256 extra_sha256 size_bytes imported_at binding "
+    "chief meta_json",
+}
+
+
+def _insert(conn: Any, table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
+    names = columns.split()
+    conn.executemany(
+        f"INSERT INTO {table}({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+        rows,
+    )
+
+
+def _rows(numbers: range, payloads: bool) -> Iterator[dict[str, list[tuple[Any, ...]]]]:
+    for number in numbers:
+        chance = random.Random(number)
+        sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        name = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {number}"
+        folder = f"/models/{TYPES[number % 10]}/{number % 97}"
+        path = f"{folder}/{name}.safetensors"
+        tags = chance.sample(WORDS, 3)
+        triggers = chance.sample(WORDS, 2)
+        base = chance.choice(BASES)
+        size, time = chance.randrange(10**6, 10**10), 1_600_000_000 + chance.randrange(10**8)
+        body = payload(chance, name, sha256, payload_size(chance)) if payloads else b"{}"
+        text = "\n".join([name, f"{name}.safetensors", *tags, *triggers, base or ""]).casefold()
+        yield {
+            "models": [
+                (
+                    number + 1,
+                    sha256,
+                    name,
+                    TYPES[number % 10],
+                    base,
+                    size,
+                    "safetensors",
+                    path,
+                    f"{name}.safetensors",
+                    folder,
+                    1,
+                    json.dumps(tags),
+                    chance.choice((None, None, 3, 4, 5)),
+                    int(number % 50 == 0),
+                    0,
+                    json.dumps(triggers),
+                    "a note " * 5,
+                    time,
+                    time,
+                    "done",
+                    "present",
+                    text,
+                )
+            ],
+            "files": [(number + 1, path, size, time * 10**9, number + 1, 1, "present", sha256, time)],
+            "headers": [(number + 1, '{"format": "safetensors"}', "{}")],
+            "origins": [(number + 1, '{"name": ["civitai-info", 3, null]}')],
+            "model_tags": [(number + 1, tag, tag) for tag in tags],
+            "records": [
+                (
+                    number + 1,
+                    "civitai-info",
+                    f"{folder}/{name}.civitai.info",
+                    "",
+                    hashlib.sha256(body).hexdigest(),
+                    "",
+                    len(body),
+                    time,
+                    "beside",
+                    1,
+                    body,
+                )
+            ]
+            if payloads
+            else [],
+        }
+
+
+def model_bytes(number: int, size_bytes: int = 4_096) -> bytes:
+    """Return a small safetensors LoRA, each number with other bytes."""
+    header = json.dumps(
+        {
+            "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": {
+                "dtype": "F16",
+                "shape": [size_bytes // 2],
+                "data_offsets": [0, size_bytes // 2 * 2],
+            }
+        }
+    ).encode()
+    return (
+        struct.pack("<Q", len(header))
+        + header
+        + (struct.pack("<Q", number) * size_bytes)[: size_bytes // 2 * 2]
+    )
+
+
+def make_tree(root: Path, files: int) -> None:
+    """Write so many small model files, a hundred to a folder."""
+    for number in range(files):
+        folder = root / f"{number // 100:05d}"
+        if number % 100 == 0:
+            folder.mkdir(parents=True)
+        (folder / f"model {number}.safetensors").write_bytes(model_bytes(number))
+
+
+def make_sidecars(root: Path, sidecars: int) -> None:
+    """Write so many sidecars of 4 to 20 KB, a hundred to a folder."""
+    for number in range(sidecars):
+        chance = random.Random(number)
+        folder = root / f"{number // 100:05d}"
+        if number % 100 == 0:
+            folder.mkdir(parents=True)
+        sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        body = payload(chance, f"model {number}", sha256, payload_size(chance))
+        (folder / f"model {number}.civitai.info").write_bytes(body)
+
+
+def make_large_files(root: Path, files: int, size_bytes: int) -> list[Path]:
+    """Write files of random bytes."""
+    root.mkdir(parents=True, exist_ok=True)
+    block = os.urandom(1 << 20)
+    made = [root / f"large {number}.safetensors" for number in range(files)]
+    for path in made:
+        with open(path, "wb") as file:
+            for _ in range(size_bytes >> 20):
+                file.write(block)
+    return made

@@ -1,0 +1,379 @@
+"""Measures the program against the least that could do the same work, and prints ratios.
+
+    python tests/benchmarks/run.py [--models N] [--quick] [--only NAME]
+
+Each line alternates ours and the limit in one run and shows medians, for machines are noisy: read the ratios. Nothing
+here fails for being slow. Each benchmark runs in a process of its own, so that its peak memory is its own.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
+
+import made  # noqa: E402
+from window import peak_mib  # noqa: E402
+
+from modelmgr.catalog import Catalog  # noqa: E402
+from modelmgr.discovery import HashJob, hash_files  # noqa: E402
+from modelmgr.library import Library  # noqa: E402
+from modelmgr.progress import Progress  # noqa: E402
+from modelmgr.sqlite import driver  # noqa: E402
+from modelmgr.values import ModelQuery  # noqa: E402
+
+
+@dataclass
+class Bench:
+    """One benchmark at work.
+
+    Attributes:
+        folder: for its own files; gone afterwards.
+        catalog: of `models` models, shared by all; only read.
+        scale: how many files, records or rounds, 1 for a quick look.
+    """
+
+    folder: Path
+    catalog: Path
+    models: int
+    scale: int
+    lines: list[list[Any]] = field(default_factory=list)
+
+    @property
+    def rounds(self) -> int:
+        return 5 if self.scale > 1 else 2
+
+    def against(
+        self, title: str, ours: Callable[[], object], limit: Callable[[], object], *, unit: str, amount: float
+    ) -> None:
+        """Time both in turn and note cost per unit and ratio."""
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(self.rounds):
+            for way, found in zip((ours, limit), times, strict=True):
+                start = time.perf_counter()
+                way()
+                found.append(time.perf_counter() - start)
+        self.note(title, statistics.median(times[0]), statistics.median(times[1]), unit, amount)
+
+    def note(self, title: str, ours: float, limit: float, unit: str, amount: float) -> None:
+        """Note two times in seconds."""
+        self.lines.append([title, ours, limit, unit, amount])
+
+
+# --- the benchmarks ---------------------------------------------------------------------------------------
+
+
+def start(bench: Bench) -> None:
+    """Process start to first paint, against a bare window."""
+
+    def painted(*words: str) -> float:
+        begun = time.perf_counter()
+        with window(*words) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "painted\n"
+            took = time.perf_counter() - begun
+            answer = json.loads(process.stdout.readline())
+        peaks[words[0]] = answer["peak_mib"]
+        return took
+
+    peaks: dict[str, float | None] = {}
+    empty = bench.folder / "empty.sqlite"
+    times: dict[str, list[float]] = {"bare": [], "start": [], "empty": []}
+    for _ in range(bench.rounds):
+        times["bare"].append(painted("bare"))
+        times["start"].append(painted("start", str(bench.catalog)))
+        times["empty"].append(painted("start", str(empty)))
+    bare, full, none = (statistics.median(times[name]) for name in ("bare", "start", "empty"))
+    bench.note(f"first paint, {bench.models:,} models, vs bare window", full, bare, "start", 1)
+    bench.note(f"first paint, {bench.models:,} models, vs none", full, none, "start", 1)
+    bench.lines.append([f"memory of the window: {peaks['start']} MiB, of a bare one {peaks['bare']} MiB"])
+
+
+def scroll(bench: Bench) -> None:
+    """Frames while scrolling, against a table of constant text."""
+    found = {}
+    for words in (("scroll", str(bench.catalog)), ("scroll-bare", str(bench.models))):
+        with window(*words) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            found[words[0]] = json.loads(process.stdout.readline())["frames"]
+    for way, times in found["scroll"].items():
+        limit = found["scroll-bare"][way]
+        bench.note(f"scroll by {way}, median", statistics.median(times), statistics.median(limit), "frame", 1)
+        bench.note(f"scroll by {way}, 99th of 100", _percentile(times), _percentile(limit), "frame", 1)
+
+
+def _percentile(times: list[float]) -> float:
+    return sorted(times)[len(times) * 99 // 100]
+
+
+@contextlib.contextmanager
+def window(*words: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "window.py"), *words], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        yield process
+    assert process.returncode == 0
+
+
+def queries(bench: Bench) -> None:
+    """Order, page, search and details, against the same question asked of SQLite itself."""
+    catalog = Catalog.open(bench.catalog, create=False)
+    raw = driver.connect(str(bench.catalog))
+    raw.execute("PRAGMA cache_size=-16384")
+    by_name = "ORDER BY name COLLATE NOCASE, id"
+
+    def raw_order() -> object:
+        return array("q", (row[0] for row in raw.execute(f"SELECT id FROM models {by_name}")))
+
+    bench.against(
+        "order of all by name",
+        lambda: catalog.order(ModelQuery()),
+        raw_order,
+        unit="model",
+        amount=bench.models,
+    )
+    middle = bench.models // 2
+    columns = "id, sha256, name, type, base_model, size_bytes, path, rating, added_at, file_state"
+    for title, offset in (("first page", 0), ("page in the middle", middle)):
+        bench.against(
+            f"{title}, 128 rows",
+            lambda offset=offset: catalog.page(ModelQuery(), 128, offset),
+            lambda offset=offset: raw.execute(
+                f"SELECT {columns} FROM models WHERE id IN "
+                f"(SELECT id FROM models {by_name} LIMIT 128 OFFSET {offset})"
+            ).fetchall(),
+            unit="page",
+            amount=1,
+        )
+    bench.against(
+        "search for a word, count",
+        lambda: catalog.count(ModelQuery(search="lantern")),
+        lambda: raw.execute("SELECT count(*) FROM models WHERE search_text LIKE '%lantern%'").fetchone(),
+        unit="search",
+        amount=1,
+    )
+    bench.against(
+        "facets of all",
+        lambda: catalog.facets(ModelQuery()),
+        lambda: raw.execute("SELECT type, count(*) FROM models GROUP BY type").fetchall(),
+        unit="look",
+        amount=1,
+    )
+    keys = [hashlib.sha256(str(number * 7919 % bench.models).encode()).hexdigest() for number in range(200)]
+
+    def raw_details() -> None:
+        for key in keys:
+            raw.execute(
+                "SELECT meta_json FROM records JOIN models ON models.id = model_id WHERE sha256 = ?", (key,)
+            ).fetchall()
+
+    bench.against(
+        "details by sha256, whole payload",
+        lambda: [catalog.details(key) for key in keys],
+        raw_details,
+        unit="model",
+        amount=len(keys),
+    )
+    raw.close()
+    catalog.close()
+
+
+def importing(bench: Bench) -> None:
+    """Import of sidecars, against reading the files and one raw insert each into the same tables."""
+    sidecars = bench.scale * 1_000
+    made.make_sidecars(bench.folder / "sidecars", sidecars)
+    files = sorted((bench.folder / "sidecars").rglob("*.info"))
+    numbers = iter(range(1_000))
+
+    def ours() -> None:
+        catalog = Catalog.open(bench.folder / f"ours {next(numbers)}.sqlite")
+        report = Library(catalog).import_paths([str(bench.folder / "sidecars")], progress=Progress())
+        assert report.imported == sidecars, report
+        catalog.close()
+
+    def limit() -> None:
+        path = bench.folder / f"limit {next(numbers)}.sqlite"
+        Catalog.open(path).close()
+        raw = driver.connect(str(path), isolation_level=None)
+        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("INSERT INTO batches(id, paths, state, started_at, seen, imported, unchanged, ignored, failed, "
+                    "problems) VALUES (1, '[]', 'done', 0, 0, 0, 0, 0, 0, '[]')")  # fmt: skip
+        for first in range(0, len(files), 500):
+            rows = []
+            for file in files[first : first + 500]:
+                body = file.read_bytes()
+                digest = hashlib.sha256(body).hexdigest()
+                rows.append((str(file), digest, len(body), file.stem, body))
+            raw.execute("BEGIN IMMEDIATE")
+            raw.executemany(
+                "INSERT INTO pending_models(batch_id, source, source_path, record_key, payload_sha256, extra_sha256, "
+                "size_bytes, name, type, located, state, message, candidates, imported_at, meta_json) "
+                "VALUES (1, 'civitai-info', ?, '', ?, '', ?, ?, 'lora', 0, 'pending', '', '[]', 0, ?)",
+                rows,
+            )
+            raw.execute("COMMIT")
+        raw.close()
+
+    bench.against(f"import of {sidecars:,} sidecars", ours, limit, unit="record", amount=sidecars)
+
+
+def scanning(bench: Bench) -> None:
+    """First scan and rescan of a tree, against a bare walk with stat."""
+    files = bench.scale * 1_000
+    tree = bench.folder / "tree"
+    made.make_tree(tree, files)
+    numbers = iter(range(1_000))
+    known = Catalog.open(bench.folder / "known.sqlite")
+    Library(known).scan([str(tree)], progress=Progress())
+
+    def first() -> None:
+        catalog = Catalog.open(bench.folder / f"first {next(numbers)}.sqlite")
+        report = Library(catalog).scan([str(tree)], progress=Progress())
+        assert (report.added, report.hashed) == (files, files), report
+        catalog.close()
+
+    def again() -> None:
+        report = Library(known).scan([str(tree)], progress=Progress())
+        assert (report.unchanged, report.hashed) == (files, 0), report
+
+    def walk() -> None:
+        folders = [str(tree)]
+        while folders:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        folders.append(entry.path)
+                    else:
+                        entry.stat()
+
+    def openssl() -> None:
+        subprocess.run(
+            "find . -type f -print0 | xargs -0 -n 500 -P 2 openssl dgst -sha256 >/dev/null",
+            shell=True,
+            check=True,
+            cwd=tree,
+        )
+
+    bench.against(f"scan of {files:,} known files vs scandir + stat", again, walk, unit="file", amount=files)
+    if shutil.which("openssl"):
+        bench.against(
+            f"scan and hash of {files:,} new files vs openssl", first, openssl, unit="file", amount=files
+        )
+    known.close()
+
+
+def hashing(bench: Bench) -> None:
+    """SHA-256 of large files by two workers, against openssl, two at a time."""
+    if not shutil.which("openssl"):
+        return
+    size = bench.scale * 32 << 20
+    files = made.make_large_files(bench.folder / "large", 4, size)
+    jobs = [
+        HashJob(number, str(path), path.stat().st_size, path.stat().st_mtime_ns)
+        for number, path in enumerate(files)
+    ]
+
+    def ours() -> None:
+        results = [result for some in hash_files(jobs, Progress()) for result in some]
+        assert all(result.sha256 for result in results)
+
+    def openssl() -> None:
+        halves = [
+            subprocess.Popen(["openssl", "dgst", "-sha256", *map(str, half)], stdout=subprocess.DEVNULL)
+            for half in (files[:2], files[2:])
+        ]
+        for half in halves:
+            assert half.wait() == 0
+
+    bench.against("hash of large files, two workers", ours, openssl, unit="MB", amount=4 * size / 1e6)
+
+
+ALL = {each.__name__: each for each in (start, scroll, queries, importing, scanning, hashing)}
+
+
+# --- running them -----------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run every benchmark in its own process, or one of them in this."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", type=int, default=20_000, help="size of the catalog (20000)")
+    parser.add_argument("--quick", action="store_true", help="small and few rounds: does it still run?")
+    parser.add_argument("--only", choices=ALL, action="append", help="this one alone")
+    parser.add_argument(
+        "--no-payloads", action="store_true", help="records take gigabytes from 100000 models on"
+    )
+    parser.add_argument("--catalog", type=Path, help="take or make the catalog here, and keep it")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.quick:
+        args.models = min(args.models, 2_000)
+    scale = 1 if args.quick else 8
+    if args.child:
+        with tempfile.TemporaryDirectory(prefix="modelmgr-benchmark-") as folder:
+            bench = Bench(Path(folder), args.catalog, args.models, scale)
+            ALL[args.child](bench)
+        print(json.dumps({"lines": bench.lines, "peak_mib": peak_mib()}))
+        return
+    with tempfile.TemporaryDirectory(prefix="modelmgr-benchmark-") as folder:
+        catalog = args.catalog or Path(folder) / "catalog.sqlite"
+        if not catalog.exists():
+            begun = time.perf_counter()
+            made.make_catalog(catalog, args.models, payloads=not args.no_payloads)
+            size = catalog.stat().st_size / 1e6
+            print(
+                f"made a catalog of {args.models:,} models, {size:,.0f} MB: {time.perf_counter() - begun:.1f} s"
+            )
+        print(f"{'':52} {'ours':>14} {'limit':>14} {'ratio':>7}")
+        for name in args.only or ALL:
+            words = [
+                sys.executable,
+                __file__,
+                *(["--quick"] if args.quick else []),
+                *("--child", name, "--catalog", str(catalog), "--models", str(args.models)),
+            ]
+            done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+            report(name, json.loads(done.stdout.splitlines()[-1]))
+
+
+def report(name: str, answer: dict[str, Any]) -> None:
+    """Print what a benchmark found."""
+    for line in answer["lines"]:
+        if len(line) == 1:
+            print(line[0])
+            continue
+        title, ours, limit, unit, amount = line
+        print(
+            f"{title:52} {per(ours / amount):>10}/{unit:<3.3} {per(limit / amount):>10}/{unit:<3.3} {ours / limit:7.2f}"
+        )
+    print(f"{name}: peak memory {answer['peak_mib']} MiB\n", flush=True)
+
+
+def per(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:,.2f} {unit}"
+    return f"{seconds * 1e9:,.0f} ns"
+
+
+if __name__ == "__main__":
+    main()

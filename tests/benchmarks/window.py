@@ -1,0 +1,129 @@
+"""A window in a process of its own, for the benchmarks: bare, or the program's on a catalog.
+
+Usage: window.py bare | start CATALOG | scroll CATALOG. Prints ``painted`` when rows (or the bare window) first
+stand on the screen; ``scroll`` then measures frames. The last line is a JSON document.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QTimer
+from PySide6.QtWidgets import QApplication, QMainWindow, QTableView
+
+FRAMES = 300
+ORDER_TIMEOUT_S = 60.0
+
+
+class Constant(QAbstractTableModel):
+    """The least that a table can do: so many rows, the same text in each cell."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def rowCount(self, parent: Any = QModelIndex()) -> int:  # noqa: B008
+        return self._rows
+
+    def columnCount(self, parent: Any = QModelIndex()) -> int:  # noqa: B008
+        return 8
+
+    def data(self, index: Any, role: int = 0) -> str | None:
+        return "some text" if role == 0 else None
+
+
+class FirstPaint(QObject):
+    """Calls back once its widget has painted."""
+
+    def __init__(self, widget: Any, then: Any) -> None:
+        super().__init__(widget)
+        self._then = then
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        if event.type() == QEvent.Type.Paint and self._then is not None:
+            then, self._then = self._then, None
+            QTimer.singleShot(0, then)
+        return False
+
+
+def frames(view: Any) -> dict[str, list[float]]:
+    """Measure repaints while scrolling by three rows, by pages, and by jumps over the whole list."""
+    bar, viewport = view.verticalScrollBar(), view.viewport()
+    page, largest = bar.pageStep(), bar.maximum()
+    ways = {
+        "3 rows": [step * 3 for step in range(FRAMES)],
+        "page": [step * page for step in range(FRAMES)],
+        "jump": [largest * (step * 7919 % FRAMES) // FRAMES for step in range(FRAMES)],
+    }
+    times: dict[str, list[float]] = {}
+    for name, values in ways.items():
+        times[name] = []
+        for value in values:
+            start = time.perf_counter()
+            bar.setValue(min(value, largest))
+            viewport.repaint()
+            times[name].append(time.perf_counter() - start)
+            QApplication.processEvents()
+    return times
+
+
+def peak_mib() -> float | None:
+    """Return the largest resident size of this process so far, where the system tells."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 if sys.platform != "darwin" else 1024 * 1024)
+
+
+def main() -> None:
+    """Open the window and say when it has painted."""
+    what = sys.argv[1]
+    app = QApplication(sys.argv[:1])
+    window: Any
+    if what == "bare":
+        window = QMainWindow()
+        painted: Any = window
+    elif what == "scroll-bare":
+        window = QMainWindow()
+        painted = QTableView()
+        painted.setModel(Constant(int(sys.argv[2])))
+        window.setCentralWidget(painted)
+    else:
+        from modelmgr.gui import open_window
+
+        window = open_window(Path(sys.argv[2]))
+        painted = window.findChild(QTableView, "libraryTable")
+    viewport = painted.viewport() if hasattr(painted, "viewport") else painted
+    answer: dict[str, Any] = {}
+
+    def done() -> None:
+        answer["peak_mib"] = peak_mib()
+        window.close()
+        app.exit()
+
+    def measure() -> None:
+        until = time.monotonic() + ORDER_TIMEOUT_S
+        while painted.model().rowCount() == 0 and time.monotonic() < until:
+            QApplication.processEvents()
+        answer["rows"] = painted.model().rowCount()
+        answer["frames"] = frames(painted)
+        done()
+
+    def on_painted() -> None:
+        print("painted", flush=True)
+        QTimer.singleShot(0, measure if what.startswith("scroll") else done)
+
+    FirstPaint(viewport, on_painted)
+    window.resize(1280, 960)
+    window.show()
+    app.exec()
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
