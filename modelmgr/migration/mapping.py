@@ -209,10 +209,12 @@ def merge(
         "source_url": case.first("source_url", _line),
     }
     for column in LIGHT_COLUMNS:
-        edited = user.get(column)
         said = answers[column]
-        if edited is not None and not (column in {"name", "type"} and not edited):
-            said = _Said(_edited(column, edited), Origin("user", EDITED))
+        if user.get(column) is not None:
+            edited = _edited(column, user[column])
+            # A value that was emptied is an edit too, but no model goes without name and type.
+            if edited is not None or column not in {"name", "type"}:
+                said = _Said(edited, Origin("user", EDITED))
         fields[column] = _EMPTY.get(column) if said is None else said.value
         if said is not None:
             origins[column] = said.origin

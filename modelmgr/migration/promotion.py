@@ -197,11 +197,10 @@ def verdict(claims: Claims, facts: Facts, *, attach_anyway: bool, allow_missing:
         return _without_file(claims, facts, allow_missing)
     agreement = compare(claims, facts.computed)
     if agreement.contradiction is not None and not attach_anyway:
-        kind, claimed, actual = agreement.contradiction
         return Verdict(
             False,
             HASH_MISMATCH,
-            f"The record claims {kind} {claimed}, but {_name_of(facts.file_path)} has {actual}.",
+            _contradiction(claims, facts, agreement.contradiction),
             facts.candidates or (facts.file_path,),
         )
     return Verdict(
@@ -209,6 +208,17 @@ def verdict(claims: Claims, facts: Facts, *, attach_anyway: bool, allow_missing:
         former_sha256=agreement.former_sha256,
         binding=_binding(claims, facts.file_path, agreement),
     )
+
+
+def _contradiction(claims: Claims, facts: Facts, contradiction: tuple[str, str, str]) -> str:
+    kind, claimed, actual = contradiction
+    # A wrong size tells a person that it was another file; a right one, that perhaps the claimed hash is wrong.
+    size_differs = claims.size_bytes is not None and size_fits(claims, facts.size_bytes) is False
+    claimed_size, size = (
+        (f" and {claims.size_bytes} bytes", f" and {facts.size_bytes}") if size_differs else ("", "")
+    )
+    file_name = _name_of(facts.file_path or "")
+    return f"The record claims {kind} {claimed}{claimed_size}, but {file_name} has {actual}{size}."
 
 
 def _without_file(claims: Claims, facts: Facts, allow_missing: bool) -> Verdict:
