@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from modelmgr.migration.hashes import full_sha256, partial_hashes
 from modelmgr.values import Claims
 from modelmgr.vocabulary import type_of_name
 
@@ -19,19 +20,15 @@ NO_FILE: Final = "no_file"
 AMBIGUOUS: Final = "ambiguous"
 OUTSIDE: Final = "outside"
 
-# SHA-256 of nothing: what repackaging tools write as a tensor hash, and the AutoV1 of every file under 1 MiB.
-_HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-# The AutoV1 that DiffusionToolkit computes for files under 1 MiB: it hashes 64 KiB of zeros.
-_HASH_OF_ZEROS = "de2f2560"
-
 # In the order of what they prove. The first two speak of the whole file with digits enough to settle the matter
 # where a shorter or staler one says otherwise.
 _PARTIAL_KINDS = ("AutoV2", "BLAKE3", "AutoV3", "CRC32", "AutoV1")
 _WHOLE_FILE_KINDS = frozenset(_PARTIAL_KINDS[:2])
 
-_HEX = re.compile(r"[0-9a-f]{8,64}")
 _DRIVE = re.compile(r"^[a-z]:", re.IGNORECASE)
+_UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SHOWN = 5
+_PATH_LIMIT = 1_000
 _HINT_TOLERANCE_BYTES = 1024
 
 # What the tools write their sidecars for, where they don't mean every model file.
@@ -115,59 +112,30 @@ def compare(claims: Claims, computed: Mapping[str, str]) -> Agreement:
     In the order of what they prove: the whole file's SHA-256; that of another file of the same version; the
     tensors' hash, which outlives a rewritten header; the longer partial hashes; the short ones.
     """
-    found = {kind.lower(): value.lower() for kind, value in computed.items()}
-    partial = {
-        kind.lower(): hash_ for kind, value in claims.partial_hashes.items() if (hash_ := _sound(value))
-    }
-    actual, claimed = found.get("sha256"), _claimed_sha256(claims)
+    actual, claimed = computed.get("sha256", "").lower(), full_sha256(claims.sha256)
     if actual and claimed == actual:
         return Agreement("SHA-256")
     if actual and actual in {sibling.lower() for sibling in claims.sibling_sha256}:
         return Agreement("SHA-256 of another file of the version")
-    tensors = _sound(found.get("autov3"))
-    if tensors:
+    found, partial = partial_hashes(computed), partial_hashes(claims.partial_hashes)
+    if tensors := found.get("AutoV3"):
         # 64 digits may also be the tensors' hash: it is written the same way and some tools mix them up.
-        if claimed and claimed.startswith(tensors[:12]):
+        if claimed and claimed.startswith(tensors):
             return Agreement("AutoV3")
-        if _same(partial.get("autov3"), tensors):
+        if partial.get("AutoV3") == tensors:
             return Agreement("AutoV3", former_sha256=claimed if actual else None)
     if actual and claimed:
         return Agreement(contradiction=("SHA-256", claimed, actual))
-    return _compare_partial(partial, {**found, "autov2": found.get("autov2") or (actual or "")[:10]})
+    return _compare_partial(partial, {**found, "AutoV2": actual[:10]})
 
 
 def _compare_partial(claimed: Mapping[str, str], found: Mapping[str, str]) -> Agreement:
-    same: list[str] = []
-    different: list[tuple[str, str, str]] = []
-    for kind in _PARTIAL_KINDS:
-        ours, theirs = _sound(found.get(kind.lower())), claimed.get(kind.lower())
-        if ours and theirs:
-            if _same(theirs, ours, 8):
-                same.append(kind)
-            else:
-                different.append((kind, theirs, ours))
+    both = [kind for kind in _PARTIAL_KINDS if claimed.get(kind) and found.get(kind)]
+    same = [kind for kind in both if claimed[kind] == found[kind]]
+    different = [(kind, claimed[kind], found[kind]) for kind in both if kind not in same]
     if different and not _WHOLE_FILE_KINDS.intersection(same):
         return Agreement(contradiction=different[0])
     return Agreement(same[0] if same else None)
-
-
-def _claimed_sha256(claims: Claims) -> str | None:
-    claimed = _sound(claims.sha256)
-    return claimed if claimed and len(claimed) == 64 else None
-
-
-def _sound(value: str | None) -> str | None:
-    """Return a hash in lower case, None for one that is known to say nothing."""
-    text = (value or "").strip().lower()
-    if not _HEX.fullmatch(text) or not text.strip("0"):
-        return None
-    return None if _HASH_OF_NOTHING.startswith(text) or text == _HASH_OF_ZEROS else text
-
-
-def _same(claimed: str | None, actual: str, least_digits: int = 10) -> bool:
-    """Tell whether two hashes of one kind agree as far as the shorter goes, and it goes far enough."""
-    shorter, longer = sorted((claimed or "", actual), key=len)
-    return len(shorter) >= least_digits and longer.startswith(shorter)
 
 
 def size_fits(claims: Claims, size_bytes: int | None) -> bool | None:
@@ -217,7 +185,7 @@ def _contradiction(claims: Claims, facts: Facts, contradiction: tuple[str, str, 
     claimed_size, size = (
         (f" and {claims.size_bytes} bytes", f" and {facts.size_bytes}") if size_differs else ("", "")
     )
-    file_name = _name_of(facts.file_path or "")
+    file_name = _shown(_name_of(facts.file_path or ""))
     return f"The record claims {kind} {claimed}{claimed_size}, but {file_name} has {actual}{size}."
 
 
@@ -226,13 +194,14 @@ def _without_file(claims: Claims, facts: Facts, allow_missing: bool) -> Verdict:
         return Verdict(False, AMBIGUOUS, _which_of(facts.candidates), facts.candidates)
     if facts.outside is not None:
         message = (
-            f"The record speaks of {facts.outside}, which lies in no library folder and not below the import."
+            f"The record speaks of {_shown(facts.outside)}, "
+            "which lies in no library folder and not below the import."
         )
         return Verdict(False, OUTSIDE, message)
-    claimed = _claimed_sha256(claims)
+    claimed = full_sha256(claims.sha256)
     if allow_missing and claimed:
         return Verdict(True, binding="sha256")
-    named = claims.path or ", ".join(claims.stem_names[:_SHOWN])
+    named = _shown(claims.path or ", ".join(claims.stem_names[:_SHOWN]))
     if facts.offline:
         message = f"{named or 'The file'} can't be reached now: its disk or folder is offline."
     elif named and claimed:
@@ -247,11 +216,17 @@ def _without_file(claims: Claims, facts: Facts, allow_missing: bool) -> Verdict:
 
 
 def _which_of(candidates: Sequence[str]) -> str:
-    shown = ", ".join(candidates[:_SHOWN])
+    shown = ", ".join(_shown(candidate) for candidate in candidates[:_SHOWN])
     more = f" and {len(candidates) - _SHOWN} more" if len(candidates) > _SHOWN else ""
     if len(candidates) == 1:
         return f"The record may speak of {shown}, but nothing proves it."
     return f"The record may speak of {len(candidates)} files: {shown}{more}."
+
+
+def _shown(path: str) -> str:
+    """Return a path as a message can hold it: bounded, and without the marks of undecodable bytes."""
+    text = _UNSHOWABLE.sub("\ufffd", path)
+    return text if len(text) <= _PATH_LIMIT else "…" + text[-_PATH_LIMIT:]
 
 
 def _binding(claims: Claims, file_path: str, agreement: Agreement) -> str:
@@ -299,15 +274,15 @@ def choose_file(
     left = list(candidates)
     if not left:
         return None
-    claimed, siblings = _claimed_sha256(claims), {sibling.lower() for sibling in claims.sibling_sha256}
-    short = _sound({kind.lower(): value for kind, value in claims.partial_hashes.items()}.get("autov2"))
+    claimed, siblings = full_sha256(claims.sha256), {sibling.lower() for sibling in claims.sibling_sha256}
+    short = partial_hashes(claims.partial_hashes).get("AutoV2")
     suffixes = _MEANT_SUFFIXES.get(source)
     tails = {candidate.path: _common_tail(claims.path, candidate.path) for candidate in left}
     suffix, kind = _suffix_of(claims.path), claims.fields.get("type")
     steps: list[Callable[[Candidate], bool]] = [
         lambda c: c.sha256 is not None and c.sha256 == claimed,
         lambda c: c.sha256 is not None and c.sha256 in siblings,
-        lambda c: c.sha256 is not None and _same(short, c.sha256),
+        lambda c: c.sha256 is not None and c.sha256[:10] == short,
         lambda c: tails[c.path] > (0, 0) and tails[c.path] == max(tails[other.path] for other in left),
         lambda c: suffix != "" and _suffix_of(c.path) == suffix,
         lambda c: claims.size_bytes is not None and c.size_bytes == claims.size_bytes,

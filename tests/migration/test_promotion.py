@@ -94,7 +94,7 @@ def test_a_full_hash_that_differs_is_attached_if_the_user_says_so():
 @pytest.mark.parametrize("kind", ["AutoV2", "AutoV1", "AutoV3", "CRC32", "BLAKE3"])
 def test_a_partial_hash_that_contradicts_stays_and_is_named(kind: str):
     facts = replace(FOUND, computed=LEAF)
-    stays = judge(replace(BESIDE, partial_hashes={kind: "ABCDEF0123456789"[: len(LEAF[kind])]}), facts)
+    stays = judge(replace(BESIDE, partial_hashes={kind: ("ABCDEF0123456789" * 4)[: len(LEAF[kind])]}), facts)
     assert stays.problem == "hash_mismatch"
     assert f"{kind} abcdef01" in stays.message and LEAF[kind] in stays.message
 
@@ -144,6 +144,18 @@ def test_a_long_list_of_files_is_cut_in_the_message_only():
     facts = Facts(candidates=tuple(f"/a/{number}.ckpt" for number in range(9)))
     stays = judge(Claims(), facts)
     assert "and 4 more" in stays.message and len(stays.candidates) == 9
+
+
+def test_a_message_can_be_stored_whatever_the_path_holds():
+    for path in ("/m/caf\udce9\n.safetensors", "/m/" + "x" * 100_000):
+        for stays in (
+            judge(Claims(path=path), Facts()),
+            judge(Claims(), Facts(outside=path)),
+            judge(Claims(), Facts(candidates=(path, "/b"))),
+            judge(Claims(sha256=LEAF["sha256"]), replace(FOUND, file_path=path)),
+        ):
+            assert stays.message.encode() and len(stays.message) < 2_000
+            assert "\n" not in stays.message
 
 
 def test_a_path_outside_stays_outside_even_if_missing_files_are_allowed():
