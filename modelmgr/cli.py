@@ -423,6 +423,7 @@ def _gui(call: _Call) -> int:
 
 def _demo(call: _Call) -> int:
     import tempfile
+    from pathlib import Path
 
     from modelmgr.catalog import Catalog
     from modelmgr.demo import write_demo_library
@@ -430,15 +431,13 @@ def _demo(call: _Call) -> int:
 
     folder = tempfile.mkdtemp(prefix="modelmgr-demo-")
     path = call.catalog_path if call.args.catalog else os.path.join(folder, "catalog.sqlite")
-    models = os.path.join(folder, "models")
-    os.mkdir(models)
-    write_demo_library(models)
+    demo = write_demo_library(Path(folder, "library"))
     call.is_working = True
     catalog = Catalog.open(path)
     try:
         library = Library(catalog)
-        library.scan([models], progress=call.progress)
-        library.import_paths([models], progress=call.progress)
+        library.scan([str(path) for path in demo.folders], progress=call.progress)
+        library.import_paths([str(demo.root)], progress=call.progress)
         library.promote(None, progress=call.progress)
     finally:
         catalog.close()
