@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from modelmgr.values import MODEL_SUFFIXES
 
@@ -28,23 +29,44 @@ def models_beside(stem: str, names: Iterable[str]) -> tuple[str, ...]:
     The last only if it leads to one spelling of the stem: of ``X.ckpt`` and ``x.ckpt`` neither belongs more to
     ``x`` than the other if both are only similar. ``x.vae.pt`` has the stem ``x.vae``, so it is never found for
     ``x``: it is a checkpoint's companion.
+
+    Args:
+        stem: of a sidecar.
+        names: of the folder; the same frozenset each time where many sidecars of one folder are asked for.
     """
-    if not stem:
-        return ()
-    models = [name for name in names if is_model_name(name)]
-    exact = sorted(name for name in models if stem_of(name) == stem)
-    if exact:
-        return tuple(exact)
-    composed = unicodedata.normalize("NFC", stem)
-    same = sorted(name for name in models if unicodedata.normalize("NFC", stem_of(name)) == composed)
-    if same:
-        return tuple(same)
-    folded = composed.casefold()
-    similar = sorted(
-        name for name in models if unicodedata.normalize("NFC", stem_of(name)).casefold() == folded
-    )
-    spellings = {unicodedata.normalize("NFC", stem_of(name)) for name in similar}
-    return tuple(similar) if len(spellings) == 1 else ()
+    similar = _models_by_stem(frozenset(names)).get(_folded(stem), ()) if stem else ()
+    for form in (str, _composed):
+        same = tuple(name for name in similar if form(stem_of(name)) == form(stem))
+        if same:
+            return same
+    return similar if len({_composed(stem_of(name)) for name in similar}) == 1 else ()
+
+
+def alike(name: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that a disk which minds neither case nor Unicode form takes for `name`, the exact one first.
+
+    Arguments as `models_beside`.
+    """
+    found = _names_by_form(frozenset(names)).get(_folded(name), ())
+    return tuple(sorted(found, key=lambda other: other != name))
+
+
+# A folder may hold 100,000 models with their sidecars: looking through all names for each would take hours.
+@lru_cache(maxsize=4)
+def _models_by_stem(names: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if is_model_name(name):
+            found.setdefault(_folded(stem_of(name)), []).append(name)
+    return {stem: tuple(sorted(models)) for stem, models in found.items()}
+
+
+@lru_cache(maxsize=4)
+def _names_by_form(names: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(_folded(name), []).append(name)
+    return {form: tuple(sorted(same)) for form, same in found.items()}
 
 
 def base_name(path: str) -> str:
@@ -85,5 +107,9 @@ FORMAT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
 """Catalogues' words for a file's format, lower case, and how such files end."""
 
 
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return _composed(name).casefold()
