@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from modelmgr.catalog import engine
+from modelmgr.catalog import engine, upgrades
 from modelmgr.errors import CatalogError, CatalogReadOnly
 from modelmgr.progress import Progress
 from modelmgr.sqlite import OperationalError
@@ -55,7 +55,7 @@ class Connections:
         if not create and (state != "database" or cls._holds_nothing(real)):
             folder = tempfile.TemporaryDirectory(prefix="modelmgr-")
             nothing = os.path.join(folder.name, "empty.sqlite")
-            engine.prepare(nothing)
+            upgrades.prepare(nothing)
             return cls(nothing, "mode=rw", folder)
         with engine.translated(real):
             uri_query = cls._access(real, create)
@@ -72,7 +72,7 @@ class Connections:
     def _access(path: str, create: bool) -> str:
         """Prepare the file for writing and return how to open it; where that can't be, for reading."""
         try:
-            engine.prepare(path)
+            upgrades.prepare(path)
         except (OperationalError, OSError) as error:
             reading = _reading(path)
             if create and reading == "mode=rw":

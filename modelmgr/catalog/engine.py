@@ -258,35 +258,6 @@ def create_all(conn: Connection) -> None:
     conn.execute(f"PRAGMA user_version={schema.VERSION}")
 
 
-def prepare(path: str) -> None:
-    """Make the file at `path` a catalog of this version: create or upgrade it, in one transaction.
-
-    The tables are created under a rollback journal, so that the file's own first page carries our mark; only
-    then the journal becomes a write-ahead log. Two processes may do this at once: the second finds it done.
-    """
-    from modelmgr.catalog.upgrades import upgrade
-
-    conn = connect(path, "mode=rwc")
-    try:
-        found = identity(conn, path)
-        if found is None:
-            conn.execute("BEGIN IMMEDIATE")
-            try:
-                if identity(conn, path) is None:
-                    create_all(conn)
-                conn.execute("COMMIT")
-            except BaseException:
-                if conn.in_transaction:
-                    conn.execute("ROLLBACK")
-                raise
-            sync_folder(path)
-        elif found < schema.VERSION:
-            upgrade(conn, path)
-        set_journal_mode(conn)
-    finally:
-        conn.close()
-
-
 def identity(conn: Connection, path: str) -> int | None:
     """Return the schema version of a catalog, or None for a database without any table.
 

@@ -1,4 +1,4 @@
-"""From one schema version to the next: one function a step, all steps in one transaction, a backup before."""
+"""A new catalog, or from one schema version to the next: one function a step, one transaction, a backup before."""
 
 import contextlib
 import os
@@ -15,6 +15,33 @@ Step = Callable[[engine.Connection], None]
 
 STEPS: Mapping[int, Step] = {}
 """The version that a step leads to -> the step. Version 1 is made by `engine.create_all`."""
+
+
+def prepare(path: str) -> None:
+    """Make the file at `path` a catalog of this version: create or upgrade it, in one transaction.
+
+    The tables are created under a rollback journal, so that the file's own first page carries our mark; only
+    then the journal becomes a write-ahead log. Two processes may do this at once: the second finds it done.
+    """
+    conn = engine.connect(path, "mode=rwc")
+    try:
+        found = engine.identity(conn, path)
+        if found is None:
+            conn.execute("BEGIN IMMEDIATE")
+            try:
+                if engine.identity(conn, path) is None:
+                    engine.create_all(conn)
+                conn.execute("COMMIT")
+            except BaseException:
+                if conn.in_transaction:
+                    conn.execute("ROLLBACK")
+                raise
+            engine.sync_folder(path)
+        elif found < schema.VERSION:
+            upgrade(conn, path)
+        engine.set_journal_mode(conn)
+    finally:
+        conn.close()
 
 
 def upgrade(
