@@ -66,6 +66,12 @@ def result_text(report: object) -> str:
     return ""
 
 
+def sentence(report: object) -> str:
+    """Return `result_text` with a capital and a full stop."""
+    words = result_text(report)
+    return words[:1].upper() + words[1:] + "." if words else ""
+
+
 def _were(number: int, noun: str, verb: str) -> str:
     return f"{counted(number, noun)} {'was' if number == 1 else 'were'} {verb}"
 
@@ -444,9 +450,9 @@ class JobsPanel(QWidget):
 
     @Slot(object)
     def _on_succeeded(self, outcome: object) -> None:
-        words = result_text(outcome)
+        words = sentence(outcome)
         if words:
-            self.show_message(words[:1].upper() + words[1:] + ".")
+            self.show_message(words)
 
     @Slot()
     def _on_cancelled(self) -> None:

@@ -4,6 +4,9 @@ A problem code is for programs and a source id is for the catalog; a person gets
 tool.
 """
 
+import re
+from collections.abc import Mapping, Sequence
+
 from modelmgr.gui.text import foreign_text
 from modelmgr.values import PendingState
 
@@ -151,3 +154,53 @@ def explanation(problem: str | None, state: str = PendingState.PENDING) -> str:
 def source_label(source: str) -> str:
     """Return the name of the tool or format behind a source id."""
     return _SOURCES.get(source) or foreign_text(source, 80)
+
+
+# --- folders that records speak of --------------------------------------------------------------------------
+
+_NO_SUCH_FILE = re.compile(
+    r"There is no file (.+?)(?:, and none with SHA-256 [0-9a-f]{64} is known)?\.", re.DOTALL
+)
+# Below these lie other people's and other disks' folders: what they have in common says nothing.
+_GATHERED_BELOW = {"home": 3, "users": 3, "mnt": 3, "media": 4, "run": 5, "volumes": 3, "root": 2}
+
+
+def folder_in(path: str) -> str:
+    """Return the folder of a path of any system, empty for a bare name."""
+    cut = max(path.rfind("/"), path.rfind("\\"))
+    return path[:cut] if cut > 0 else ""
+
+
+def missing_folder(message: str) -> str:
+    """Return the folder in which a record expected its file, as its `no_file` sentence tells it, or nothing."""
+    found = _NO_SUCH_FILE.fullmatch(message)
+    return folder_in(found[1]) if found else ""
+
+
+def gather_folders(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Put folders together that lie in one place, so that a person adds one and not forty.
+
+    Returns:
+        Common folder and number of records, the greatest number first.
+    """
+    places: dict[tuple[str, ...], list[str]] = {}
+    for folder in counts:
+        parts = [part for part in folder.replace("\\", "/").split("/") if part]
+        depth = _GATHERED_BELOW.get(parts[0].lower(), 2) if parts else 0
+        if len(parts) > 1 and parts[0].endswith(":"):
+            depth = _GATHERED_BELOW.get(parts[1].lower(), 1) + 1
+        places.setdefault(tuple(parts[:depth]), []).append(folder)
+    gathered = [(_common(folders), sum(counts[folder] for folder in folders)) for folders in places.values()]
+    return sorted(gathered, key=lambda each: (-each[1], each[0]))
+
+
+def _common(folders: Sequence[str]) -> str:
+    if len(folders) == 1:
+        return folders[0]
+    split = [re.split(r"([/\\])", folder) for folder in folders]
+    same = 0
+    for column in zip(*split, strict=False):
+        if len({part if part not in "/\\" else "/" for part in column}) > 1:
+            break
+        same += 1
+    return "".join(split[0][:same]).rstrip("/\\")
