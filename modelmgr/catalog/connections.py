@@ -134,7 +134,7 @@ class Connections:
             rung: list[Changes] = []
             with engine.translated(self.path):
                 conn = self._writer.connection()
-                conn.execute("BEGIN IMMEDIATE")
+                engine.begin_write(conn)
                 self._depth = 1
                 try:
                     yield self._writer

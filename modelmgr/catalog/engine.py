@@ -25,11 +25,12 @@ from modelmgr.errors import (
     DiskFull,
 )
 from modelmgr.progress import Progress
-from modelmgr.sqlite import driver, version, wal_is_safe
+from modelmgr.sqlite import OperationalError, driver, version, wal_is_safe
 from modelmgr.values import MIB, Problem
 
 APPLICATION_ID = 0x6D6D6772  # "mmgr"
 BUSY_TIMEOUT_MS = 10_000
+BUSY_STEP_MS = 100
 BACKUP_PAGES = 1_000
 MAGIC = b"SQLite format 3\0"
 
@@ -145,6 +146,29 @@ def connect(path: str, uri_query: str) -> Connection:
         conn.close()
         raise
     return conn
+
+
+def begin_write(conn: Connection) -> None:
+    """Begin a write transaction; waits for those of other processes, but hears signals meanwhile.
+
+    SQLite's own wait goes on for its whole time whatever signal comes, and Ctrl-C would be answered ten seconds later.
+
+    Raises:
+        OperationalError: another process has been writing all that time.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    conn.execute(f"PRAGMA busy_timeout={BUSY_STEP_MS}")
+    try:
+        while True:
+            try:
+                conn.execute("BEGIN IMMEDIATE")
+            except OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+            else:
+                return
+    finally:
+        conn.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 @contextlib.contextmanager

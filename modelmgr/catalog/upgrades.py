@@ -27,7 +27,7 @@ def prepare(path: str) -> None:
     try:
         found = engine.identity(conn, path)
         if found is None:
-            conn.execute("BEGIN IMMEDIATE")
+            engine.begin_write(conn)
             try:
                 if engine.identity(conn, path) is None:
                     engine.create_all(conn)
@@ -73,7 +73,7 @@ def upgrade(
         )
     conn.execute("PRAGMA foreign_keys=OFF")  # has no effect inside the transaction
     try:
-        conn.execute("BEGIN IMMEDIATE")
+        engine.begin_write(conn)
         (found,) = conn.execute("PRAGMA user_version").fetchone()
         for number in range(found + 1, goal + 1):
             steps[number](conn)
