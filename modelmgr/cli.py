@@ -1022,18 +1022,19 @@ def _restore(call: _Call) -> int:
 
     if not os.path.exists(call.args.file):
         raise NotFound(f"{call.args.file} isn't there.", path=call.args.file)
-    problems = Library.restore(call.args.file, call.catalog_path)
-    return _say_ok(
-        call, problems, f"The catalog is now as in {visible(call.args.file)}; the former one was kept."
-    )
+    call.is_working = True
+    aside = Library.restore(call.args.file, call.catalog_path, call.progress)
+    call.is_working = False
+    told = f"; the former one lies in {visible(aside)}" if aside else ""
+    return _say_ok(call, [], f"The catalog is now as in {visible(call.args.file)}{told}.", former=aside)
 
 
-def _say_ok(call: _Call, problems: list[Problem], sentence: str) -> int:
+def _say_ok(call: _Call, problems: list[Problem], sentence: str, **more: Any) -> int:
     from modelmgr import documents
 
     ok = all(problem.kept for problem in problems)
     call.say(
-        {"ok": ok, "problems": documents.problems(problems)},
+        {"ok": ok, "problems": documents.problems(problems), **more},
         [*([sentence] if ok else []), *_problem_lines(problems)],
     )
     return _outcome(problems, call.progress.is_cancelled)
