@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import peewee
@@ -32,6 +32,7 @@ APPLICATION_ID = 0x6D6D6772  # "mmgr"
 BUSY_TIMEOUT_MS = 10_000
 BUSY_STEP_MS = 100
 BACKUP_PAGES = 1_000
+FREQUENT_MODELS = 2_000
 MAGIC = b"SQLite format 3\0"
 
 PRAGMAS = (
@@ -317,12 +318,31 @@ def set_journal_mode(conn: Connection) -> None:
         pause.wait(0.02)
 
 
-def search_condition(word: str) -> tuple[str, str]:
-    """Return SQL over `models` and its parameter that hold where the case-folded `word` occurs."""
-    if len(word) < 3:
+def search_condition(word: str, *, walking: bool = False) -> tuple[str, str]:
+    """Return SQL over `models` and its parameter that hold where the case-folded `word` occurs.
+
+    Args:
+        word: what to find.
+        walking: True where the models are walked in order anyway until a page is full; then the index would cost
+            more than it saves. Words of one or two letters are in no trigram and always walk.
+    """
+    if walking or len(word) < 3:
         return "instr(search_text, ?) > 0", word
     pattern = "".join(f"[{char}]" if char in "*?[" else char for char in word)
     return "id IN (SELECT rowid FROM model_search WHERE search_text GLOB ?)", f"*{pattern}*"
+
+
+def is_frequent(database: "Database", words: Sequence[str]) -> bool:
+    """Tell whether so many models may hold all these words that walking them in order fills a page sooner."""
+    trigrams = {word[at : at + 3] for word in words for at in range(len(word) - 2)}
+    if not trigrams:
+        return True  # no words, or short ones, which walk anyway
+    match = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in sorted(trigrams))
+    (count,) = database.execute_sql(
+        "SELECT count(*) FROM (SELECT 1 FROM model_search WHERE model_search MATCH ? LIMIT ?)",
+        (match, FREQUENT_MODELS),
+    ).fetchone()
+    return bool(count >= FREQUENT_MODELS)
 
 
 @contextlib.contextmanager

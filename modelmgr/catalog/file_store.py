@@ -206,7 +206,7 @@ class FileStore(Connections):
         now = int(time.time())
         with self.transaction(Changes(models=True)) as writer:
             conn = writer.connection()
-            left: set[int] = set()
+            stale: set[int] = set()
             for model in found:
                 known = conn.execute(
                     "SELECT id, model_id FROM files WHERE path = ?", (path_in(model.path),)
@@ -221,6 +221,8 @@ class FileStore(Connections):
                 ).fetchone()
                 model_id = twin[0] if twin else self._insert_model(conn, model, now)
                 sha256 = twin[1] if twin else None
+                if twin:
+                    stale.add(model_id)
                 if known is None:
                     conn.execute(
                         "INSERT INTO files(model_id, path, size_bytes, mtime_ns, inode, device, state, sha256, "
@@ -233,9 +235,9 @@ class FileStore(Connections):
                         "state = ?, sha256 = ?, partial_hashes = NULL, seen_at = ? WHERE id = ?",
                         (model_id, *_facts(model), model.state, sha256, now, known[0]),
                     )
-                    left.add(known[1])
+                    stale |= {known[1], model_id}
                 ids.append(model_id)
-            self.refresh([*ids, *left])
+            self.refresh(stale)
         return ids
 
     def _insert_model(self, conn: engine.Connection, model: FoundModel, now: int) -> int:
@@ -360,6 +362,29 @@ class FileStore(Connections):
             touched = {model_id, outcome.model_id}
             self._pending_news.append(Changes(models=True, ids=frozenset(touched)))
         return outcome
+
+    def put_partial_hashes(self, path: str, hashes: Mapping[str, str]) -> None:
+        """Keep the short hashes that were computed of a file as it is now (kind -> hex)."""
+        with self.transaction() as writer:
+            row = writer.execute_sql(
+                "SELECT partial_hashes FROM files WHERE path = ?", (path_in(path),)
+            ).fetchone()
+            if row is not None:
+                merged = (json.loads(row[0]) if row[0] else {}) | dict(hashes)
+                writer.execute_sql(
+                    "UPDATE files SET partial_hashes = ? WHERE path = ?", (json.dumps(merged), path_in(path))
+                )
+
+    def partial_hashes(self, model_id: int) -> dict[str, str]:
+        """Return the short hashes that were computed of a model's bytes."""
+        found: dict[str, str] = {}
+        with engine.translated(self.path):
+            for (text,) in self._question().execute_sql(
+                "SELECT partial_hashes FROM files WHERE model_id = ? AND partial_hashes IS NOT NULL",
+                (model_id,),
+            ):
+                found.update(json.loads(text))
+        return found
 
     def _merge_into(self, conn: engine.Connection, provisional: int, home: int) -> None:
         conn.execute("UPDATE files SET model_id = ? WHERE model_id = ?", (home, provisional))

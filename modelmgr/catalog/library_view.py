@@ -74,8 +74,8 @@ class LibraryView(Connections):
 
     def page(self, wanted: ModelQuery, limit: int | None, offset: int = 0) -> list[ModelRow]:
         """Return a stretch of the matching rows in order; all from `offset` on if `limit` is None."""
-        where, parameters = query.conditions(wanted)
         with engine.translated(self.path):
+            where, parameters = query.conditions(wanted, walking=limit is not None and self._walks(wanted))
             # The ids alone come from an index; only then the rows of this stretch are looked up.
             cursor = self._question().execute_sql(
                 f"SELECT id FROM models{where}{query.ordering(wanted)} LIMIT ? OFFSET ?",
@@ -83,6 +83,21 @@ class LibraryView(Connections):
             )
             ids = [row[0] for row in cursor]
         return self.rows(ids)
+
+    def _walks(self, wanted: ModelQuery) -> bool:
+        """Tell whether so many models match that walking them all in order fills a page soonest.
+
+        SQLite's planner can't know: it would fetch and sort a third of the library for its first hundred rows.
+        """
+        filters, words = query.parse_search(wanted)
+        if not engine.is_frequent(self._question(), words):
+            return False
+        where, parameters = query.conditions(filters)
+        found = self._question().execute_sql(
+            f"SELECT count(*) FROM (SELECT 1 FROM models{where} LIMIT ?)",
+            [*parameters, engine.FREQUENT_MODELS],
+        )
+        return bool(found.fetchone()[0] >= engine.FREQUENT_MODELS)
 
     def rows(self, ids: Sequence[int]) -> list[ModelRow]:
         """Return the rows of these ids in the order asked; ids that are gone are left out."""

@@ -8,6 +8,7 @@ from typing import Any
 from modelmgr.catalog.engine import search_condition
 from modelmgr.catalog.schema import path_in
 from modelmgr.values import SORT_COLUMNS, FileState, HashState, ModelQuery, PendingQuery
+from modelmgr.vocabulary import canonical_base, canonical_type
 
 # Each order ends in the id, so that it is total; an index of `schema.ORDER_INDEXES` serves most of them.
 _ORDERS: dict[str, tuple[str, ...]] = {column: (column, "id") for column in SORT_COLUMNS} | {
@@ -71,26 +72,32 @@ def _tokens(text: str) -> Iterable[str]:
         return text.replace('"', " ").split()
 
 
-def conditions(query: ModelQuery) -> tuple[str, list[Any]]:
-    """Return the WHERE clause (with the word WHERE, or empty) and its parameters."""
+def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[Any]]:
+    """Return the WHERE clause (with the word WHERE, or empty) and its parameters; `walking`: see the engine."""
     query, words = parse_search(query)
     parts: list[str] = []
     parameters: list[Any] = []
     for word in words:
-        condition, parameter = search_condition(word)
+        condition, parameter = search_condition(word, walking=walking)
         parts.append(condition)
         parameters.append(parameter)
-    _one_of(parts, parameters, "type COLLATE NOCASE", query.types)
-    _one_of(parts, parameters, "base_model COLLATE NOCASE", query.base_models)
-    _one_of(parts, parameters, "folder", [path_in(folder) for folder in query.folders])
+    free = "+" if walking else ""  # a term that no index may serve leaves the order's index in charge
+    # In canonical words, as they are stored: a comparison without regard to case would pass by every index.
+    _one_of(parts, parameters, f"{free}type", {_type(word) for word in query.types})
+    _one_of(
+        parts, parameters, f"{free}base_model", {canonical_base(word) or word for word in query.base_models}
+    )
+    _one_of(parts, parameters, f"{free}folder", [path_in(folder) for folder in query.folders])
     for tag in query.tags:
-        parts.append("id IN (SELECT model_id FROM model_tags WHERE key = ?)")
+        parts.append(f"{free}id IN (SELECT model_id FROM model_tags WHERE key = ?)")
         parameters.append(tag.casefold())
     if query.states:
         known = [_STATE_CONDITIONS[name] for name in query.states if name in _STATE_CONDITIONS]
-        parts.append("(" + " OR ".join(f"({condition})" for condition in known) + ")" if known else "0")
+        parts.append(
+            f"{free}(" + " OR ".join(f"({condition})" for condition in known) + ")" if known else "0"
+        )
     if query.favorite is not None:
-        parts.append("favorite = ?")
+        parts.append(f"{free}favorite = ?")
         parameters.append(int(query.favorite))
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 
@@ -132,6 +139,11 @@ def pending_ordering(query: PendingQuery) -> str:
     return " ORDER BY " + ", ".join(
         f"{column}{direction}" for column in _PENDING_ORDERS.get(query.sort, ("id",))
     )
+
+
+def _type(word: str) -> str:
+    known = canonical_type(word)
+    return word if known == "unknown" else known
 
 
 def _one_of(parts: list[str], parameters: list[Any], column: str, values: Iterable[Any]) -> None:

@@ -19,6 +19,7 @@ from modelmgr.values import (
     Changes,
     Claims,
     FileState,
+    HashState,
     Origin,
     Record,
     StoredRecord,
@@ -64,7 +65,9 @@ class Merging:
                 return
             row = rows[0]
             records = self.catalog.records_of(model_id)
-            computed = {"sha256": row.sha256} if row.sha256 and row.hash_state == "done" else {}
+            computed = self.catalog.partial_hashes(model_id)
+            if row.sha256 and row.hash_state == HashState.DONE:
+                computed["sha256"] = row.sha256
             size_bytes = row.size_bytes if row.path else None
             witnesses = [_witness(record, computed, size_bytes) for record in records]
             merged = mapping.merge(

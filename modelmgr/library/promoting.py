@@ -196,6 +196,10 @@ class Promoting(Importing, Scanning):
             if model_id is None:
                 return False
             path = case.entry.path if case.entry is not None else None
+            if path is not None:
+                short = {kind: value for kind, value in case.computed.items() if kind != "sha256"}
+                if short:
+                    self.catalog.put_partial_hashes(path, short)
             if self.catalog.attach(case.row.id, model_id, sha256, path, binding) is None:
                 return False
             self.relight(model_id)
