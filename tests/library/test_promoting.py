@@ -1,0 +1,335 @@
+"""From records to models: each case of the promotion, with real files and real sidecars."""
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelmgr.library import Library
+from modelmgr.progress import Progress
+from modelmgr.values import ImportReport, ModelQuery, ModelRow, PendingModel, PendingQuery, PromoteReport
+
+Lora = Callable[..., Path]
+Info = Callable[..., bytes]
+Hash = Callable[[Path], str]
+
+
+def imported(library: Library, *paths: Path) -> ImportReport:
+    report = library.import_paths([str(path) for path in paths], progress=Progress())
+    assert report.seen == report.imported + report.unchanged + report.ignored + report.failed
+    return report
+
+
+def promote(library: Library, **options: bool) -> PromoteReport:
+    return library.promote(None, progress=Progress(), **options)
+
+
+def pending(library: Library) -> list[PendingModel]:
+    return library.catalog.pending_page(PendingQuery(), None)
+
+
+def only(library: Library) -> ModelRow:
+    (row,) = library.catalog.page(ModelQuery(), None)
+    return row
+
+
+def test_a_claimed_hash_that_is_true_is_promoted_with_every_byte(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    path = lora("inkwash.safetensors")
+    payload = civitai_info(path, sha256(path))
+    report = imported(library, models)
+    assert (report.imported, report.problems, report.model_count) == (1, [], 1)
+    (row,) = pending(library)
+    assert (row.source, row.name, row.type, row.sha256, row.file_path, row.problem) == (
+        "civitai-info",
+        "Inkwash - v1.2",
+        "lora",
+        sha256(path),
+        str(path),
+        None,
+    )
+    assert promote(library).promoted == 1
+    model = only(library)
+    assert (model.sha256, model.name, model.base_model) == (sha256(path), "Inkwash - v1.2", "SDXL 1.0")
+    assert (model.trigger_words, model.file_state, model.hash_state) == (
+        ("inkwash harbor",),
+        "present",
+        "done",
+    )
+    details = library.catalog.details(sha256(path))
+    assert details is not None
+    assert [record.payload for record in details.records] == [payload]
+    assert details.provenance["base_model"].record_id == details.records[0].id
+    assert [row.state for row in pending(library)] == ["promoted"]
+
+
+def test_without_a_claim_the_computed_hash_counts(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    path = lora("one.safetensors")
+    civitai_info(path)
+    imported(library, models)
+    assert promote(library).promoted == 1
+    assert only(library).sha256 == sha256(path)
+
+
+def test_a_false_claim_stays_until_the_user_attaches_it_anyway(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    path = lora("one.safetensors")
+    payload = civitai_info(path, "ab" * 32)
+    imported(library, models)
+    report = promote(library)
+    assert (report.promoted, report.stayed, report.problems[0].code) == (0, 1, "hash_mismatch")
+    (row,) = pending(library)
+    assert (row.state, row.problem) == ("pending", "hash_mismatch")
+    assert "ab" * 32 in row.message
+    assert library.catalog.count(ModelQuery()) == 0
+    assert promote(library, attach_anyway=True).promoted == 1
+    details = library.catalog.details(sha256(path))
+    assert details is not None
+    assert details.records[0].payload == payload
+
+
+@pytest.mark.parametrize(("claim", "promoted"), [("true", 1), ("false", 0)])
+def test_a_partial_claim_is_held_against_the_computed_hash(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash, claim: str, promoted: int
+) -> None:
+    path = lora("one.safetensors")
+    short = sha256(path)[:10].upper() if claim == "true" else "0123456789"
+    files = [{"name": path.name, "type": "Model", "primary": True, "hashes": {"AutoV2": short}}]
+    civitai_info(path, files=files)
+    imported(library, models)
+    report = promote(library)
+    assert (report.promoted, [problem.code for problem in report.problems]) == (
+        promoted,
+        [] if promoted else ["hash_mismatch"],
+    )
+
+
+def test_a_record_without_file_stays_unless_it_claims_a_hash_and_the_user_wants_it(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    path = lora("one.safetensors")
+    digest, data = sha256(path), path.read_bytes()
+    civitai_info(path, digest)
+    path.unlink()
+    bare = models / "bare.safetensors"
+    civitai_info(bare)
+    imported(library, models)
+    assert {row.problem for row in pending(library)} == {"no_file"}
+    assert promote(library).stayed == 2
+    report = promote(library, allow_missing=True)
+    assert (report.promoted, report.stayed) == (1, 1)
+    row = only(library)
+    assert (row.sha256, row.file_state, row.path, row.file_count) == (digest, "missing", None, 0)
+    (models / "elsewhere.safetensors").write_bytes(data)
+    library.scan([str(models)], progress=Progress())
+    linked = only(library)
+    assert (linked.id, linked.file_state, linked.name) == (row.id, "present", row.name)
+
+
+def test_locate_sets_the_path_and_promotion_still_verifies_it(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, tmp_path: Path
+) -> None:
+    path = lora("one.safetensors")
+    civitai_info(path, "ab" * 32)
+    moved = path.rename(tmp_path / "far away.safetensors")
+    imported(library, models)
+    (row,) = pending(library)
+    library.locate(row.id, str(moved))
+    assert [row.file_path for row in pending(library)] == [str(moved)]
+    assert promote(library).problems[0].code == "hash_mismatch"
+
+
+def test_several_records_of_one_model_are_all_attached_and_merged(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    path = lora("one.safetensors")
+    civitai_info(path, sha256(path))
+    path.with_suffix(".json").write_text(
+        json.dumps({"notes": "my note", "activation text": "mist", "sd version": "SDXL"})
+    )
+    manager = {
+        "file_name": "one",
+        "model_name": "My Harbor",
+        "file_path": str(path),
+        "sha256": sha256(path),
+        "base_model": "SDXL 1.0",
+        "favorite": True,
+        "tags": ["harbor"],
+        "civitai": {},
+    }
+    path.with_suffix(".metadata.json").write_text(json.dumps(manager))
+    report = imported(library, models)
+    assert {source: counts["imported"] for source, counts in report.by_source.items()} == {
+        "civitai-info": 1,
+        "a1111-user-json": 1,
+        "lora-manager": 1,
+    }
+    assert promote(library).promoted == 3
+    row = only(library)
+    assert (row.name, row.favorite, row.base_model, row.tags) == ("My Harbor", True, "SDXL 1.0", ("harbor",))
+    assert row.notes is not None
+    assert "my note" in row.notes
+    assert set(row.trigger_words) == {"mist", "inkwash harbor"}
+    details = library.catalog.details(row.sha256 or "")
+    assert details is not None
+    assert {record.source for record in details.records} == {
+        "civitai-info",
+        "a1111-user-json",
+        "lora-manager",
+    }
+
+
+def test_a_path_outside_stays_until_its_folder_is_added(
+    library: Library, models: Path, lora: Lora, tmp_path: Path, sha256: Hash
+) -> None:
+    path = lora("one.safetensors", folder=tmp_path / "data")
+    table = tmp_path / "exports" / "models.csv"
+    table.parent.mkdir()
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([["name", "path", "notes"], ["One", str(path), "mine"]])
+    report = imported(library, table)
+    assert report.outside_folders == {str(path.parent): 1}
+    assert [row.problem for row in pending(library)] == ["outside"]
+    assert promote(library).problems[0].code == "outside"
+    library.add_folder(str(path.parent))
+    assert promote(library).promoted == 1
+    assert (only(library).sha256, only(library).notes) == (sha256(path), "mine")
+
+
+def test_an_ambiguous_stem_stays_with_its_candidates(
+    library: Library, models: Path, lora: Lora, civitai_info: Info
+) -> None:
+    one = lora("one.safetensors", 1)
+    two = lora("one.ckpt", 2)
+    civitai_info(one, files=[])
+    imported(library, models)
+    assert promote(library).problems[0].code == "ambiguous"
+    (row,) = pending(library)
+    assert set(row.candidates) == {str(one), str(two)}
+
+
+def test_a_payload_that_does_not_parse_is_kept_listed_and_promoted(
+    library: Library, models: Path, lora: Lora, sha256: Hash
+) -> None:
+    path = lora("one.safetensors")
+    payload = b'{"id": 12, "files": [{'
+    path.with_suffix(".civitai.info").write_bytes(payload)
+    report = imported(library, models)
+    assert (report.imported, report.failed) == (1, 0)
+    assert [(problem.code, problem.kept) for problem in report.problems] == [("unparsed_payload", True)]
+    assert promote(library).promoted == 1
+    details = library.catalog.details(sha256(path))
+    assert details is not None
+    assert details.records[0].payload == payload
+    assert only(library).name == "one"
+
+
+def test_a_changed_payload_is_a_new_version_beside_the_old(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    path = lora("one.safetensors")
+    first = civitai_info(path, sha256(path))
+    imported(library, models)
+    promote(library)
+    second = civitai_info(path, sha256(path), trainedWords=["other words"])
+    report = imported(library, models)
+    assert (report.imported, report.updated) == (1, 1)
+    promote(library)
+    details = library.catalog.details(sha256(path))
+    assert details is not None
+    assert {record.payload for record in details.records} == {first, second}
+
+
+def test_a_dry_run_says_what_an_import_would_do_and_writes_nothing(
+    library: Library, models: Path, lora: Lora, civitai_info: Info
+) -> None:
+    civitai_info(lora("one.safetensors"))
+    (models / "readme.md").write_text("hello")
+    preview = library.preview([str(models)], progress=Progress())
+    assert (preview.seen, preview.imported, preview.ignored, preview.batch_id) == (2, 1, 1, None)
+    assert preview.samples[0].fields["name"] == "One - v1.2"
+    assert preview.samples[0].raw_text.startswith("{")
+    assert pending(library) == []
+    assert library.catalog.batches() == []
+    report = imported(library, models)
+    assert (report.seen, report.imported, report.ignored) == (preview.seen, preview.imported, preview.ignored)
+    assert library.preview([str(models)], progress=Progress()).unchanged == 1
+
+
+def test_exports_come_back_record_for_record(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, tmp_path: Path, sha256: Hash
+) -> None:
+    from modelmgr.catalog import Catalog
+
+    path = lora("one.safetensors")
+    civitai_info(path, sha256(path))
+    (models / "broken.civitai.info").write_bytes(b"\xff\xfe{\0")
+    imported(library, models)
+    promote(library)
+    for name in ("pending", "library"):
+        target = tmp_path / f"{name}.jsonl"
+        with target.open("w") as out:
+            if name == "pending":
+                assert library.export_pending(out, Progress()) == 2
+            else:
+                assert library.export_library(out, "jsonl", Progress()) == (1, 1)
+        with Catalog.open(tmp_path / f"{name}.sqlite") as other:
+            again = Library(other)
+            report = again.import_paths([str(target)], progress=Progress())
+            assert report.failed == 0
+            taken = {(record.source, record.source_path, record.payload) for _, record in other.export_rows()}
+        ours = {
+            (record.source, record.source_path, record.payload)
+            for row, record in library.catalog.export_rows()
+            if name == "pending" or row.state == "promoted"
+        }
+        assert taken == ours
+
+
+def test_a_container_behind_a_link_is_read_only_where_it_may_be(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, tmp_path: Path
+) -> None:
+    path = lora("one.safetensors")
+    civitai_info(path)
+    secret = tmp_path / "secret.json"
+    path.with_suffix(".civitai.info").rename(secret)
+    path.with_suffix(".civitai.info").symlink_to(secret)
+    report = imported(library, models)
+    assert (report.imported, report.failed, report.problems[0].code) == (0, 1, "outside")
+    library.add_folder(str(tmp_path))
+    assert imported(library, models).imported == 1
+
+
+def test_dismissed_rows_stay_out_until_they_are_taken_back(
+    library: Library, models: Path, lora: Lora, civitai_info: Info
+) -> None:
+    civitai_info(lora("one.safetensors"))
+    imported(library, models)
+    (row,) = pending(library)
+    assert library.dismiss([row.id]) == 1
+    assert (promote(library).promoted, promote(library).stayed) == (0, 0)
+    assert library.restore_dismissed([row.id]) == 1
+    assert promote(library).promoted == 1
+    assert library.clear_promoted() == 1
+    assert pending(library) == []
+
+
+def test_another_root_brings_the_files_of_foreign_paths_back(
+    library: Library, models: Path, lora: Lora, tmp_path: Path
+) -> None:
+    path = lora("loras/one.safetensors")
+    table = tmp_path / "models.jsonl"
+    table.write_text(json.dumps({"name": "One", "path": "D:\\AI\\loras\\one.safetensors"}) + "\n")
+    imported(library, table)
+    assert [row.problem for row in pending(library)] == ["no_file"]
+    assert library.map_root("d:/ai", str(models)) == 1
+    assert [row.file_path for row in pending(library)] == [str(path)]
+    assert promote(library).promoted == 1
+    assert os.path.exists(path)

@@ -1,0 +1,266 @@
+"""Scans: every file a row, every state true, nothing of the user's touched."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelmgr.errors import NotFound
+from modelmgr.library import Library
+from modelmgr.progress import Progress, Step
+from modelmgr.values import ModelQuery, ModelRow, ScanReport
+
+Lora = Callable[..., Path]
+
+
+def rows(library: Library) -> dict[str, ModelRow]:
+    return {row.file_name or row.name: row for row in library.catalog.page(ModelQuery(), None)}
+
+
+def scan(library: Library, *paths: Path, hash_files: bool = True) -> ScanReport:
+    report = library.scan([str(path) for path in paths], hash_files=hash_files, progress=Progress())
+    assert report.seen == report.added + report.updated + report.unchanged + report.ignored + report.failed
+    return report
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    return {
+        str(path): (
+            path.stat().st_size,
+            path.stat().st_mtime_ns,
+            path.read_bytes() if path.is_file() else b"",
+        )
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def test_every_file_is_identified_hashed_and_left_alone(
+    library: Library, models: Path, lora: Lora, sha256: Callable[[Path], str]
+) -> None:
+    path = lora("deep/er/one.safetensors")
+    (models / "notes.txt").write_text("not a model")
+    before = snapshot(models)
+    report = scan(library, models)
+    assert (report.seen, report.added, report.hashed, report.bytes_hashed) == (1, 1, 1, path.stat().st_size)
+    (row,) = rows(library).values()
+    assert (row.type, row.base_model, row.format) == ("lora", "SDXL", "safetensors")
+    assert (row.sha256, row.hash_state, row.path) == (sha256(path), "done", str(path))
+    assert snapshot(models) == before
+    again = scan(library)
+    assert (again.seen, again.unchanged, again.hashed, again.problems) == (1, 1, 0, [])
+    assert [folder.path for folder in library.catalog.folders()] == [str(models)]
+
+
+def test_without_hashing_a_row_is_identified_and_a_later_scan_hashes_it(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    lora("one.safetensors")
+    assert scan(library, models, hash_files=False).hashed == 0
+    (row,) = rows(library).values()
+    assert (row.type, row.sha256, row.hash_state) == ("lora", None, "none")
+    assert scan(library).hashed == 1
+    (hashed,) = rows(library).values()
+    assert hashed.id == row.id
+    assert hashed.hash_state == "done"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.safetensors", b""),
+        ("page.safetensors", b"<!DOCTYPE html><html>404</html>"),
+        (
+            "pointer.gguf",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12345\n",
+        ),
+        ("cut.safetensors", (5_000).to_bytes(8, "little") + b'{"a":'),
+        ("rubbish.bin", bytes(range(256)) * 4),
+    ],
+)
+def test_a_damaged_file_is_a_row_of_unknown_type_and_a_problem_that_says_why(
+    library: Library, models: Path, lora: Lora, name: str, content: bytes
+) -> None:
+    (models / name).write_bytes(content)
+    lora("good.safetensors", 1)
+    report = scan(library, models)
+    assert (report.added, report.failed) == (2, 0)
+    found = rows(library)
+    assert found[name].type == "unknown"
+    assert found["good.safetensors"].type == "lora"
+    (problem,) = report.problems
+    assert problem.path == str(models / name)
+    assert problem.kept
+    assert problem.message.endswith(".")
+    assert scan(library).problems == []
+
+
+def test_moved_copied_linked_and_vanished_files_keep_one_model(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    path = lora("one.safetensors")
+    scan(library, models)
+    (before,) = rows(library).values()
+    library.edit([before.id], "notes", "keep me")
+    shutil.copy(path, models / "copy.safetensors")
+    (models / "link.safetensors").symlink_to(path)
+    os.link(path, models / "hard.safetensors")
+    scan(library)
+    (row,) = rows(library).values()
+    assert (row.id, row.file_count, row.notes) == (before.id, 4, "keep me")
+    assert [group.reclaimable_bytes for group in library.catalog.duplicates()] == [row.size_bytes]
+    for each in models.iterdir():
+        if each != models / "copy.safetensors":
+            each.unlink()
+    (models / "copy.safetensors").rename(models / "moved.safetensors")
+    report = scan(library)
+    assert report.missing == 4
+    (row,) = rows(library).values()
+    assert (row.id, row.path, row.file_state, row.file_count) == (
+        before.id,
+        str(models / "moved.safetensors"),
+        "present",
+        1,
+    )
+    (models / "moved.safetensors").unlink()
+    (models / "other.txt").touch()
+    scan(library)
+    (row,) = rows(library).values()
+    assert (row.id, row.file_state, row.notes) == (before.id, "missing", "keep me")
+
+
+def test_a_replaced_file_is_a_new_model_and_the_old_one_is_missing(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    path = lora("one.safetensors", 1)
+    scan(library, models)
+    (old,) = rows(library).values()
+    lora("one.safetensors", 2)
+    report = scan(library)
+    assert report.updated == 1
+    states = {row.sha256: row.file_state for row in library.catalog.page(ModelQuery(), None)}
+    assert states.pop(old.sha256) == "missing"
+    assert list(states.values()) == ["present"]
+    assert path.exists()
+
+
+def test_a_folder_that_is_away_is_offline_and_comes_back(library: Library, models: Path, lora: Lora) -> None:
+    lora("one.safetensors")
+    scan(library, models)
+    away = models.rename(models.with_name("away"))
+    for state in ("gone", "empty mount point"):
+        if state != "gone":
+            models.mkdir()
+        report = scan(library)
+        assert (report.offline, report.missing, report.failed) == (1, 0, 0)
+        (row,) = rows(library).values()
+        assert row.file_state == "offline"
+        assert [folder.state for folder in library.catalog.folders()] == ["offline"]
+    models.rmdir()
+    away.rename(models)
+    report = scan(library)
+    assert (report.updated, report.offline) == (1, 0)
+    (row,) = rows(library).values()
+    assert (row.file_state, row.hash_state) == ("present", "done")
+
+
+def test_a_single_file_is_looked_at_alone_and_a_missing_path_is_a_problem(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    path = lora("one.safetensors")
+    lora("two.safetensors", 2)
+    report = scan(library, path, models / "none.safetensors")
+    assert (report.seen, report.added, report.failed, report.hashed) == (2, 1, 1, 1)
+    assert [problem.code for problem in report.problems] == ["not_found"]
+    assert library.catalog.folders() == []
+    with pytest.raises(NotFound):
+        library.add_folder(str(path))
+
+
+def test_links_that_lead_in_circles_or_out_are_harmless(library: Library, models: Path, lora: Lora) -> None:
+    lora("a/one.safetensors")
+    (models / "a" / "up").symlink_to(models)
+    (models / "root").symlink_to("/")
+    (models / "devices").symlink_to("/dev")
+    (models / "gone.safetensors").symlink_to(models / "nowhere")
+    os.mkfifo(models / "pipe.safetensors")
+    (models / "folder.safetensors").mkdir()
+    report = scan(library, models)
+    assert list(rows(library)) == ["one.safetensors"]
+    assert sorted((Path(problem.path).name, problem.code) for problem in report.problems) == [
+        ("gone.safetensors", "not_found"),
+        ("pipe.safetensors", "unreadable"),
+    ]
+
+
+def test_names_of_any_bytes_are_taken(library: Library, models: Path, lora: Lora) -> None:
+    odd = os.fsdecode(os.path.join(os.fsencode(models), b"bad \xff\nname.safetensors"))
+    shutil.copy(lora("one.safetensors"), odd)
+    (models / "one.safetensors").unlink()
+    scan(library, models)
+    (row,) = rows(library).values()
+    assert row.path == odd
+    assert scan(library).unchanged == 1
+
+
+def test_a_cancelled_scan_keeps_whole_rows_and_the_next_one_goes_on(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    for number in range(30):
+        lora(f"{number}.safetensors", number)
+
+    progress = Progress(lambda step: progress.cancel() if step.unit == "bytes" else None)
+    report = library.scan([str(models)], progress=progress)
+    assert report.cancelled
+    assert len(rows(library)) == 30
+    assert scan(library).unchanged == 30
+    assert {row.hash_state for row in rows(library).values()} == {"done"}
+
+
+def test_verify_tells_rot_from_edits_and_from_missing_files(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    rotten, edited, gone, good = (lora(f"{name}.safetensors", fill) for fill, name in enumerate("regx", 1))
+    scan(library, models)
+    facts = rotten.stat()
+    with rotten.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"!")
+    os.utime(rotten, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with edited.open("ab") as file:
+        file.write(b"!")
+    gone.unlink()
+    report = library.verify(progress=Progress())
+    assert (report.checked, report.ok, report.changed, report.missing) == (4, 1, 2, 1)
+    messages = {Path(problem.path).name[0]: problem.message for problem in report.problems}
+    assert "damaged" in messages["r"]
+    assert "scan" in messages["e"]
+    assert good.exists()
+
+
+def test_the_users_value_outlives_scans_and_can_be_taken_back(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    lora("one.safetensors")
+    scan(library, models)
+    (row,) = rows(library).values()
+    library.edit([row.id], "name", "My name")
+    library.edit([row.id], "tags", ["mine"])
+    scan(library)
+    (mine,) = rows(library).values()
+    assert (mine.name, mine.tags) == ("My name", ("mine",))
+    details = library.catalog.details(mine.sha256 or "")
+    assert details is not None
+    assert details.provenance["name"].source == "user"
+    library.edit([row.id], "name", None)
+    (back,) = rows(library).values()
+    assert back.name == "one"
+
+
+def test_progress_speaks_of_files_and_then_of_bytes(library: Library, models: Path, lora: Lora) -> None:
+    lora("one.safetensors")
+    steps: list[Step] = []
+    library.scan([str(models)], progress=Progress(steps.append))
+    assert {step.unit for step in steps} <= {"files", "bytes"}
+    assert steps
