@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAction, QKeySequence, QPainter, QPaintEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.cells import QuietDelegate
 from modelmgr.gui.jobs_panel import error_text, sentence
 from modelmgr.gui.pending_preview import PendingPreview
 from modelmgr.gui.pending_table import PendingTable, PendingView
@@ -161,14 +162,32 @@ class _Banner(QFrame):
         layout.addWidget(icon)
         layout.addWidget(label, 1)
         layout.addWidget(self._button)
-        self.setStyleSheet(
-            f"#pendingBanner {{ background: {theme.colors().hover.name()}; border-radius: 6px;"
-            f" border: 1px solid {theme.colors().line.name()}; }}"
-        )
 
     @Slot()
     def _on_clicked(self) -> None:
         self.accepted.emit(self._folder)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.colors()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(colors.line)
+        painter.setBrush(colors.hover)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+        painter.end()
+
+
+class _Hairline(QWidget):
+    """One pixel between two panes."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.colors().line)
+        painter.end()
 
 
 class PendingPage(QWidget):
@@ -203,6 +222,7 @@ class PendingPage(QWidget):
         self._make_actions()
         self._build()
         self._connect()
+        self._enter_group(WAITING)
 
     # --- building ---------------------------------------------------------------------------------------
 
@@ -354,11 +374,7 @@ class PendingPage(QWidget):
         inbox_layout.setContentsMargins(0, 0, 0, 0)
         inbox_layout.setSpacing(0)
         inbox_layout.addWidget(self._list)
-        line = QFrame(inbox)
-        line.setFixedWidth(1)
-        line.setObjectName("pendingLine")
-        self._line = line
-        inbox_layout.addWidget(line)
+        inbox_layout.addWidget(_Hairline(inbox))
         inbox_layout.addWidget(self._split, 1)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(inbox)
@@ -377,6 +393,7 @@ class PendingPage(QWidget):
         tree.setRootIsDecorated(False)
         tree.setIndentation(0)
         tree.setUniformRowHeights(True)
+        tree.setItemDelegate(QuietDelegate(tree))
         tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         tree.header().setStretchLastSection(False)
@@ -387,8 +404,9 @@ class PendingPage(QWidget):
             item = QTreeWidgetItem([group.title, ""])
             item.setData(0, _GROUP, group.name)
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            item.setSizeHint(0, QSize(0, theme.ROW_HEIGHT))
             tree.addTopLevelItem(item)
+        # The margin is the tree's own ground, so that the list begins on the line of the title beside it.
+        tree.setViewportMargins(theme.XS, theme.S, theme.XS, theme.S)
         return tree
 
     def _build_buttons(self) -> QHBoxLayout:
@@ -475,7 +493,10 @@ class PendingPage(QWidget):
 
     def reload(self) -> None:
         """Take in news from the catalog: counts, order and rows."""
-        self._table.reload()
+        if self._table.query is None:
+            self._show_query()
+        else:
+            self._table.reload()
         self._ask_counts()
 
     def show_group(self, name: str) -> None:
@@ -534,21 +555,23 @@ class PendingPage(QWidget):
                 words = f"{item.text(0)}, {counted(count, 'record')}"
                 item.setData(0, Qt.ItemDataRole.AccessibleTextRole, words)
         self._stack.setCurrentIndex(0 if self._counts[ALL] else 1)
-        if not self._group:
-            self.show_group(WAITING)
         self._update_group()
 
     @Slot(QTreeWidgetItem, QTreeWidgetItem)
     def _on_group_changed(self, item: QTreeWidgetItem | None) -> None:
-        if item is None:
+        if item is None or item.data(0, _GROUP) == self._group:
             return
-        self._group = item.data(0, _GROUP)
+        self._enter_group(item.data(0, _GROUP))
+        self._show_query()
+
+    def _enter_group(self, name: str) -> None:
+        self._group = name
+        self.show_group(name)
         self._title.setText(self._groups[self._group].title)
         self._words.setText(self._groups[self._group].words)
         self._view.setColumnHidden(1, self._group in (READY, PROMOTED, DISMISSED))
         self._view.clearSelection()
         self._clear_banners()
-        self._show_query()
         self._update_group()
 
     def _query(self) -> PendingQuery:
@@ -569,8 +592,7 @@ class PendingPage(QWidget):
 
     @Slot()
     def _show_query(self) -> None:
-        if self._group:
-            self._table.show_query(self._query())
+        self._table.show_query(self._query())
 
     @Slot(str, bool)
     def _on_sort_wanted(self, column: str, descending: bool) -> None:
@@ -579,8 +601,6 @@ class PendingPage(QWidget):
 
     def _update_group(self) -> None:
         """Show the deeds that fit the group, with numbers, and ask for the folders that its records name."""
-        if not self._group:
-            return
         count = self._counts.get(self._group, 0)
         if self._group == WAITING:
             words = self.tr("Promote {} ready").format(count_text(self._counts.get(READY, 0)))
@@ -713,7 +733,7 @@ class PendingPage(QWidget):
             "restore": rows is None or any(row.state == PendingState.DISMISSED for row in rows),
             "clear": self._counts.get(PROMOTED, 0) > 0,
         }
-        deeds = self._groups[self._group].deeds if self._group else ()
+        deeds = self._groups[self._group].deeds
         for name, action in self._actions.items():
             action.setEnabled(fits[name])
             self._buttons[name].setEnabled(fits[name])
@@ -890,7 +910,6 @@ class PendingPage(QWidget):
 
     def _tint(self) -> None:
         colors = theme.colors()
-        self._line.setStyleSheet(f"background: {colors.line.name()};")
         self._nothing_icon.setPixmap(theme.pixmap("inbox", 32, colors.absent, self.devicePixelRatioF()))
         for at in range(self._list.topLevelItemCount()):
             item = self._list.topLevelItem(at)
@@ -899,14 +918,13 @@ class PendingPage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not self._group:
+        if self._table.query is None:
             self.reload()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ApplicationPaletteChange):
             self._tint()
-            self._table.take_palette()
             self._update_group()
 
 

@@ -52,6 +52,7 @@ QUIET_MS = 120
 SHOWN_CANDIDATES = 20
 
 _MISMATCH = re.compile(r"The record claims (.+?) ([0-9a-f]{8,64}), but .* has ([0-9a-f]{8,64})\.", re.DOTALL)
+_BREAKS = re.compile(r"[/\\]|[^\s/\\]{16}")
 _FIELDS = (
     ("tags", "Tags"),
     ("trigger_words", "Trigger words"),
@@ -128,6 +129,14 @@ def field_texts(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     return shown
 
 
+def breakable(text: str) -> str:
+    """Let a label break paths and hashes, which have no blanks: an invisible place to break after each part.
+
+    For text that has come through `foreign_text`, where no such mark of a stranger is left.
+    """
+    return _BREAKS.sub("\\g<0>\u200b", text)
+
+
 def read_preview(catalog: Catalog, row: PendingModel, limit: int) -> Preview:
     """Read a pending model's record and the facts about its file. For a worker."""
     record = catalog.pending_record(row.id)
@@ -151,10 +160,10 @@ def _note(found: bytes, claims: Claims) -> str:
     if claims.problem is None:
         return ""
     parsed = payload.parse(found)
-    if parsed.ok:
-        return claims.message or problem_label(claims.problem)
-    place = f" (byte {count_text(parsed.offset)})" if parsed.offset is not None else ""
-    return f"{(parsed.message or claims.message).removesuffix('.')}{place}."
+    words = claims.message if parsed.ok else parsed.message or claims.message
+    if parsed.offset is not None and "byte" not in words:
+        words = f"{words.removesuffix('.')} (byte {count_text(parsed.offset)})."
+    return words or problem_label(claims.problem)
 
 
 def _compare(catalog: Catalog, row: PendingModel, claims: Claims) -> list[Comparison]:
@@ -244,7 +253,7 @@ class _Sheet(QWidget):
         layout.addWidget(title)
         layout.addWidget(words)
         if row.message and row.state == PendingState.PENDING and row.problem != "hash_mismatch":
-            told = theme.plain_label(foreign_text(row.message, 1000), "secondary", self)
+            told = theme.plain_label(breakable(foreign_text(row.message, 1000)), "secondary", self)
             told.setWordWrap(True)
             layout.addWidget(told)
         if preview is not None:
@@ -373,6 +382,7 @@ class PendingPreview(QWidget):
         self._split.addWidget(self._build_raw())
         self._split.setStretchFactor(0, 1)
         self._split.setStretchFactor(1, 1)
+        self._split.setSizes([500, 500])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

@@ -20,17 +20,16 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
-    QRectF,
     Qt,
     QTimer,
     Signal,
     Slot,
 )
-from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.cells import STATE_ROLE, QuietDelegate
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, explanation, reason, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import foreign_text, plain_tip, type_label
@@ -47,8 +46,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 _NO_INDEX = QModelIndex()
 _FLAGS = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
-_DISPLAY, _DECORATION, _TOOL_TIP, _ALIGNMENT, _ACCESSIBLE = 0, 1, 3, 7, 11
-_DOT_SIZE = 10
+_DISPLAY, _TOOL_TIP, _ALIGNMENT, _ACCESSIBLE = 0, 3, 7, 11
 
 NAME, WHY, TYPE, BASE, SOURCE, WHERE, FILE = range(7)
 
@@ -61,13 +59,13 @@ class _Column:
 
 
 _COLUMNS = (
-    _Column("Name", "name", 220),
+    _Column("Name", "name", 190),
     _Column("Why", "problem", 236),
-    _Column("Type", "type", 92),
-    _Column("Base model", "base_model", 104),
+    _Column("Type", "type", 98),
+    _Column("Base model", "base_model", 98),
     _Column("Source", "source", 136),
-    _Column("Where", "source_path", 230),
-    _Column("File", "file_path", 230),
+    _Column("Where", "source_path", 180),
+    _Column("File", "file_path", 160),
 )
 
 
@@ -82,22 +80,6 @@ def state_of(row: PendingModel) -> str:
     if row.problem in NO_FILE:
         return "missing"
     return "problem" if row.problem in DECISIONS else "pending"
-
-
-def state_icon(state: str) -> QIcon:
-    """Return the dot of a state as an icon, white where the row is selected."""
-    icon = QIcon()
-    chosen = theme.colors().accent_text
-    for mode, color in ((QIcon.Mode.Normal, None), (QIcon.Mode.Selected, chosen)):
-        for ratio in (1.0, 1.5, 2.0):
-            drawn = QPixmap(round(_DOT_SIZE * ratio), round(_DOT_SIZE * ratio))
-            drawn.setDevicePixelRatio(ratio)
-            drawn.fill(Qt.GlobalColor.transparent)
-            painter = QPainter(drawn)
-            theme.draw_state_mark(painter, QRectF(0, 0, _DOT_SIZE, _DOT_SIZE), state, color)
-            painter.end()
-            icon.addPixmap(drawn, mode)
-    return icon
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +148,6 @@ class PendingTable(QAbstractTableModel):
         self._generation = 0
         self._is_fetching = False
         self._is_loaded = False
-        self._icons: dict[str, QIcon] = {}
         self._fetch_soon = QTimer(self)
         self._fetch_soon.setSingleShot(True)
         self._fetch_soon.setInterval(0)
@@ -222,11 +203,6 @@ class PendingTable(QAbstractTableModel):
         self._generation += 1
         self._stale.update(self._rows)
         self._ask_order()
-
-    def take_palette(self) -> None:
-        """Draw the marks anew in the colours of a new palette."""
-        self._icons.clear()
-        self._touch_all()
 
     def _ask_order(self) -> None:
         if self._query is not None:
@@ -317,12 +293,6 @@ class PendingTable(QAbstractTableModel):
         if self._ids:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._ids) - 1, len(_COLUMNS) - 1))
 
-    def _icon(self, state: str) -> QIcon:
-        icon = self._icons.get(state)
-        if icon is None:
-            icon = self._icons[state] = state_icon(state)
-        return icon
-
     # --- Qt ---------------------------------------------------------------------------------------------
 
     def rowCount(self, parent: Index = _NO_INDEX) -> int:
@@ -335,11 +305,9 @@ class PendingTable(QAbstractTableModel):
         if role in (_DISPLAY, _ACCESSIBLE):
             known = self._known_at(index.row())
             return UNKNOWN_TEXT if known is None else known.texts[index.column()]
-        if role == _DECORATION:
-            if index.column() != WHY:
-                return None
-            known = self._known_at(index.row())
-            return None if known is None else self._icon(known.state)
+        if role == STATE_ROLE:
+            known = self._known_at(index.row()) if index.column() == WHY else None
+            return None if known is None else known.state
         if role == _TOOL_TIP:
             known = self._known_at(index.row())
             if known is None:
@@ -382,6 +350,8 @@ class PendingView(QTableView):
         self.setObjectName("pendingTable")
         self.setAccessibleName(self.tr("Pending records"))
         self.setModel(model)
+        self.setItemDelegate(QuietDelegate(self))
+        self.setCornerWidget(QWidget(self))
         header = self.horizontalHeader()
         # The header walks all rows to see whether its column is selected; an empty selection of its own answers
         # at once (a stock view takes a quarter of a minute for Ctrl+A over a million rows).

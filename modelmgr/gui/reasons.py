@@ -28,7 +28,7 @@ UNREAD = (
 _SHORT = {
     "hash_mismatch": "The claimed hash is not the file's",
     "ambiguous": "Several files fit",
-    "outside": "Its file lies outside the library folders",
+    "outside": "Outside the library folders",
     "no_file": "Its file was not found",
     "unparsed_payload": "Its text can't be read as data",
     "too_deep": "Nested too deeply",
