@@ -335,6 +335,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
 
     QLabel[role="pane-title"] {{ font-size: {pt(1.25)}; font-weight: 600; }}
     QLabel[role="page-title"] {{ font-size: {pt(1.6)}; font-weight: 600; }}
+    QLabel[role="card-title"] {{ font-weight: 600; }}
     QLabel[role="secondary"] {{ font-size: {pt(0.92)}; color: {rgb(c.secondary)}; }}
     QLabel[role="group"] {{ font-size: {pt(0.85)}; color: {rgb(c.secondary)}; font-weight: 600; }}
     QLabel[role="problem"] {{ color: {rgb(c.problem)}; }}
@@ -399,7 +400,10 @@ _ICON_SIZES = (16, 20, 24, 32)
 
 
 def pixmap(name: str, size: int, color: QColor, ratio: float = 1.0) -> QPixmap:
-    """Return an icon of `resources/icons` in one colour, `size` logical pixels wide, drawn for `ratio`."""
+    """Return an icon of `resources/icons` in one colour, `size` logical pixels wide, drawn for `ratio`.
+
+    A name that ends in ``-filled`` is the same drawing with its inside filled.
+    """
     return _pixmap(name, size, color.rgba(), ratio)
 
 
@@ -412,7 +416,9 @@ def _pixmap(name: str, size: int, rgba: int, ratio: float) -> QPixmap:
     drawn.fill(Qt.GlobalColor.transparent)
     color = QColor.fromRgba(rgba)
     # The file is ours; strangers' SVG is never drawn.
-    source = resource_path("icons", f"{name}.svg").read_bytes()
+    source = resource_path("icons", f"{name.removesuffix('-filled')}.svg").read_bytes()
+    if name.endswith("-filled"):
+        source = source.replace(b'fill="none"', b'fill="currentColor"', 1)
     renderer = QSvgRenderer(source.replace(b"currentColor", color.name().encode()))
     painter = QPainter(drawn)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

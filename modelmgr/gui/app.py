@@ -1,0 +1,257 @@
+"""Where the window's objects are made and wired together, and nowhere else."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QApplication, QMainWindow
+
+from modelmgr.catalog import Catalog
+from modelmgr.errors import CatalogError
+from modelmgr.gui import theme
+from modelmgr.gui.main_window import MainWindow
+from modelmgr.gui.states import ErrorWindow
+from modelmgr.gui.tasks import Tasks
+from modelmgr.library import Library
+from modelmgr.settings import default_catalog_path
+from modelmgr.values import Changes
+
+log = logging.getLogger(__name__)
+
+NEWS_INTERVAL_S = 1.0
+OTHERS_INTERVAL_MS = 2000
+EXIT_CATALOG, EXIT_CANCELLED = 3, 130
+
+_EVERYTHING = Changes(models=True, pending=True, folders=True, batches=True)
+
+
+class News(QObject):
+    """Turns the catalog's bell into one Qt signal, at once when it has been quiet, else once a second.
+
+    Other processes ring no bell; the catalog's version number tells of them.
+
+    Signals:
+        changed(Changes): what was written since the last time.
+    """
+
+    changed = Signal(object)
+    _rang = Signal()
+
+    def __init__(self, catalog: Catalog, tasks: Tasks, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._catalog = catalog
+        self._tasks = tasks
+        self._lock = threading.Lock()
+        self._waiting: Changes | None = None
+        self._told_at = 0.0
+        self._version: int | None = None
+        self._own_writes = False
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._tell)
+        self._rang.connect(self._on_rang, Qt.ConnectionType.QueuedConnection)
+        self._unsubscribe = catalog.subscribe(self._ring)
+        self._others = QTimer(self)
+        self._others.setInterval(OTHERS_INTERVAL_MS)
+        self._others.timeout.connect(self._ask_version)
+
+    def watch_others(self) -> None:
+        """Begin to look for what other processes write."""
+        self._ask_version()
+        self._others.start()
+
+    def stop(self) -> None:
+        """Tell nothing more."""
+        self._unsubscribe()
+        self._others.stop()
+        self._later.stop()
+
+    def _ring(self, changes: Changes) -> None:
+        # In the writing thread.
+        with self._lock:
+            is_first = self._waiting is None
+            self._waiting = changes if self._waiting is None else self._waiting.merged(changes)
+        if is_first:
+            self._rang.emit()
+
+    @Slot()
+    def _on_rang(self) -> None:
+        self._own_writes = True
+        wait_s = self._told_at + NEWS_INTERVAL_S - time.monotonic()
+        if wait_s <= 0:
+            self._tell()
+        elif not self._later.isActive():
+            self._later.start(int(wait_s * 1000) + 1)
+
+    @Slot()
+    def _tell(self) -> None:
+        with self._lock:
+            changes, self._waiting = self._waiting, None
+        if changes is not None:
+            self._told_at = time.monotonic()
+            self.changed.emit(changes)
+
+    @Slot()
+    def _ask_version(self) -> None:
+        # The number belongs to a connection, and connections to threads: always the one thread for changes.
+        self._tasks.change(self._catalog.data_version, self._on_version, failed=self._on_version_failed)
+
+    def _on_version(self, version: int) -> None:
+        before, self._version = self._version, version
+        own, self._own_writes = self._own_writes, False
+        if before is not None and version != before:
+            # After a write of our own the number says nothing; then only what is cheap is looked at again.
+            self._ring(
+                Changes(models=True, pending=True, folders=True, ids=frozenset()) if own else _EVERYTHING
+            )
+            self._own_writes = False
+
+    def _on_version_failed(self, error: Exception) -> None:
+        log.info("The catalog's version could not be read: %s", error)
+
+
+def open_window(catalog: Path) -> QMainWindow:
+    """Open the window on a catalog, for the existing QApplication, and show it.
+
+    Closing it ends all work and closes the catalog.
+
+    Raises:
+        CatalogError: the catalog can't be opened; nothing was touched.
+    """
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    theme.apply(app)
+    store = Catalog.open(catalog)
+    tasks = Tasks()
+    window = MainWindow(Library(store), tasks)
+    news = News(store, tasks, window)
+    tasks.setParent(window)
+    news.changed.connect(window.take_news)
+    window.closed.connect(partial(_end, news, tasks, store))
+    window.load_first_rows()
+    window.show()
+    window.start_asking()
+    news.watch_others()
+    return window
+
+
+def _end(news: News, tasks: Tasks, store: Catalog) -> None:
+    news.stop()
+    tasks.shutdown()
+    store.close()
+
+
+def open_error_window(error: CatalogError, path: str) -> ErrorWindow:
+    """Show the page for a catalog that can't be opened."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    theme.apply(app)
+    window = ErrorWindow(error, path)
+    window.show()
+    return window
+
+
+class _Session(QObject):
+    """One run of the program: the window, or the page that says why there is none."""
+
+    def __init__(self, path: str, dropped: Sequence[str]) -> None:
+        super().__init__()
+        self._path = path
+        self._dropped = dropped
+        self._window: QMainWindow | None = None
+        self.code = 0
+        self.interrupted = False
+
+    @Slot()
+    def open(self) -> None:
+        """Open the window; after an error the page that offers to try again."""
+        before = self._window
+        try:
+            window = open_window(Path(self._path))
+        except CatalogError as error:
+            log.error("%s", error.message)
+            self.code = EXIT_CATALOG
+            page = open_error_window(error, self._path)
+            page.retry_wanted.connect(self.open)
+            self._window = page
+        else:
+            self.code = 0
+            self._window = window
+            if self._dropped and isinstance(window, MainWindow):
+                window.drop_paths(self._dropped)
+                self._dropped = ()
+        if before is not None:
+            before.close()
+
+    def stop(self) -> None:
+        """Close the window, as Ctrl+C asks for."""
+        self.interrupted = True
+        if self._window is not None:
+            self._window.close()
+        QApplication.quit()
+
+
+def run(catalog_path: str, paths: Sequence[str] = ()) -> int:
+    """Run the window until it is closed, and return the exit code; `paths` count as dropped on it."""
+    path = os.path.abspath(catalog_path)
+    if os.path.realpath(path) == os.path.realpath(default_catalog_path()):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    app = QApplication.instance() or QApplication([sys.argv[0]])
+    app.setApplicationName("modelmgr")
+    app.setApplicationDisplayName("modelmgr")
+    app.setDesktopFileName("modelmgr")
+    sys.excepthook = _log_uncaught
+    session = _Session(path, [os.path.abspath(dropped) for dropped in paths])
+    with _stopped_by_signals(session.stop):
+        session.open()
+        app.exec()
+    return EXIT_CANCELLED if session.interrupted else session.code
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    # A fault in one slot is a bug of ours, and no reason to take the window away from the user.
+    log.critical("An error that nobody expected", exc_info=(kind, error, trace))  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Have `stop` called in the GUI thread when SIGINT or SIGTERM comes.
+
+    Qt's event loop gives Python no turn to run a handler; a byte in a socket wakes it up.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    there.setblocking(False)
+    notifier = QSocketNotifier(here.fileno(), QSocketNotifier.Type.Read)
+
+    def on_byte() -> None:
+        with contextlib.suppress(BlockingIOError):
+            here.recv(64)
+
+    notifier.activated.connect(on_byte)
+    before = {
+        number: signal.signal(number, lambda _number, _frame: stop())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    wakeup = signal.set_wakeup_fd(there.fileno())
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        notifier.setEnabled(False)
+        here.close()
+        there.close()

@@ -1,0 +1,1204 @@
+"""The details of the selected model: light columns at once, records and payload when the worker brings them."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QElapsedTimer, QMimeData, QRect, QSize, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import (
+    QDesktopServices,
+    QFocusEvent,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+    QTextLayout,
+    QTextOption,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QStackedLayout,
+    QTableWidget,
+    QTableWidgetItem,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from modelmgr import payload as payloads
+from modelmgr.catalog import Catalog
+from modelmgr.errors import ModelmgrError
+from modelmgr.gui import theme
+from modelmgr.gui.payload_tree import PayloadTree
+from modelmgr.gui.previews import Previews
+from modelmgr.gui.reasons import source_label
+from modelmgr.gui.table.columns import is_absent, state_of, state_text
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import (
+    VIEW_LIMIT,
+    count_text,
+    date_text,
+    exact_size_text,
+    foreign_text,
+    hash_text,
+    is_web_address,
+    plain_tip,
+    size_text,
+    state_label,
+    type_label,
+)
+from modelmgr.library import Library
+from modelmgr.values import Changes, ModelDetails, ModelRow, Origin, StoredRecord
+
+log = logging.getLogger(__name__)
+
+QUIET_MS = 200
+"""After so long without a new selection the next one is asked for at once."""
+SETTLE_MS = 90
+"""In a row of quick selections only the one that stays so long is asked for; keys repeat every 33 ms."""
+SAVE_DELAY_MS = 1000
+PREVIEW_HEIGHT = 176
+NOTES_LIMIT = 100_000
+NAME_LINES = 3
+
+_SAVE_LIMIT_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One record made ready for the views, in the worker."""
+
+    record: StoredRecord
+    parsed: payloads.Parsed
+    text: str
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The answer to "tell me about this model"; `key` is the question."""
+
+    key: str | int
+    details: ModelDetails | None
+    chief: Shown | None
+
+
+def show_record(catalog: Catalog, record: StoredRecord, limit: int = VIEW_LIMIT) -> Shown:
+    """Parse a record's payload and cut its text, in a worker."""
+    found = record.payload
+    if found is None:
+        # Too large to come with the details.
+        found = catalog.record_payload(record.id) or b""
+    text = payloads.text(found, limit + 1)
+    return Shown(record, payloads.parse(found), text[:limit], len(text) > limit)
+
+
+def load_details(catalog: Catalog, key: str | int) -> Loaded:
+    """Look a model up by its key and make its chief record ready, in a worker."""
+    details = catalog.details(key)
+    chief = show_record(catalog, details.records[0]) if details is not None and details.records else None
+    return Loaded(key, details, chief)
+
+
+def write_payload(catalog: Catalog, record_id: int, path: str) -> str:
+    """Write the exact bytes of a record into a file that the user named."""
+    found = catalog.record_payload(record_id)
+    with open(path, "wb") as file:
+        file.write(found or b"")
+    return path
+
+
+# --- small widgets ----------------------------------------------------------------------------------------
+
+
+class WrappingLabel(QLabel):
+    """A label of a few lines that breaks anywhere, so that a name of 200 characters cannot widen the pane."""
+
+    def __init__(self, lines: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines = lines
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def _layout(self, width: int) -> list[tuple[int, int]]:
+        """Return where each line begins and how long it is."""
+        layout = QTextLayout(self.text(), self.font())
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        layout.setTextOption(option)
+        found: list[tuple[int, int]] = []
+        layout.beginLayout()
+        while len(found) <= self._lines:
+            line = layout.createLine()
+            if not line.isValid():
+                break
+            line.setLineWidth(max(1, width))
+            found.append((line.textStart(), line.textLength()))
+        layout.endLayout()
+        return found
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        lines = max(1, min(self._lines, len(self._layout(width))))
+        return lines * QFontMetrics(self.font()).lineSpacing() + 2
+
+    def sizeHint(self) -> QSize:
+        return QSize(160, self.heightForWidth(max(80, self.width())))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, QFontMetrics(self.font()).lineSpacing() + 2)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        metrics = QFontMetrics(self.font())
+        units = self.text().encode("utf-16-le", "replace")
+        lines = self._layout(self.width())
+        y = 0
+        for number, (start, length) in enumerate(lines[: self._lines]):
+            is_last = number == self._lines - 1 and len(lines) > self._lines
+            part = units[2 * start :] if is_last else units[2 * start : 2 * (start + length)]
+            text = part.decode("utf-16-le", "replace").strip()
+            if is_last:
+                text = metrics.elidedText(text[:500], Qt.TextElideMode.ElideRight, self.width())
+            rect = QRect(0, y, self.width(), metrics.lineSpacing())
+            painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+            y += metrics.lineSpacing()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.updateGeometry()
+
+
+class PreviewBox(QWidget):
+    """The picture of the model, whole, on a quiet ground; the type's icon where there is none.
+
+    Attributes:
+        pixmap_shown: the picture, or None.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.pixmap_shown: QPixmap | None = None
+        self._type = "unknown"
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(PREVIEW_HEIGHT)
+
+    def show_picture(self, picture: QPixmap | None, model_type: str) -> None:
+        """Show a picture, or the icon of the type."""
+        self.pixmap_shown = picture
+        self._type = model_type
+        self.setAccessibleName(self.tr("Preview") if picture else self.tr("No preview"))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        colors = theme.colors()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colors.hover)
+        painter.drawRoundedRect(self.rect(), 6, 6)
+        picture = self.pixmap_shown
+        if picture is None:
+            icon = theme.pixmap(theme.type_icon_name(self._type), 32, colors.absent, self.devicePixelRatioF())
+            painter.drawPixmap((self.width() - 32) // 2, (self.height() - 32) // 2, icon)
+            return
+        size = (
+            picture.deviceIndependentSize().toSize().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        )
+        size = size.boundedTo(picture.deviceIndependentSize().toSize().expandedTo(QSize(1, 1)) * 2)
+        target = QRect(0, 0, size.width(), size.height())
+        target.moveCenter(self.rect().center())
+        painter.drawPixmap(target, picture)
+
+
+class RatingBar(QWidget):
+    """Five stars to click; the arrow keys and the digits 0 to 5 do as well.
+
+    Signals:
+        rated(object): the user chose 1 to 5, or None.
+    """
+
+    rated = Signal(object)
+    _STAR_PX, _GAP_PX = 18, 4
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("ratingBar")
+        self._rating: int | None = None
+        self._hovered = 0
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFixedSize(5 * self._STAR_PX + 4 * self._GAP_PX + 4, self._STAR_PX + 6)
+        self.show_rating(None)
+
+    @property
+    def rating(self) -> int | None:
+        """What is shown."""
+        return self._rating
+
+    def show_rating(self, rating: int | None) -> None:
+        """Show a rating without telling anyone."""
+        self._rating = rating
+        self.setAccessibleName(self.tr("Rating: {} of 5").format(rating) if rating else self.tr("Not rated"))
+        self.setToolTip(plain_tip(self.tr("Click a star to rate; click it again to take the rating back")))
+        self.update()
+
+    def _choose(self, rating: int | None) -> None:
+        self.show_rating(rating)
+        self.rated.emit(rating)
+
+    def _star_at(self, x: float) -> int:
+        return max(1, min(5, int((x - 2) // (self._STAR_PX + self._GAP_PX)) + 1))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors = theme.colors()
+        shown = self._hovered or self._rating or 0
+        for number in range(5):
+            is_on = number < shown
+            color = colors.text if is_on else colors.absent
+            x = 2 + number * (self._STAR_PX + self._GAP_PX)
+            name = "star-filled" if is_on else "star"
+            painter.drawPixmap(x, 3, theme.pixmap(name, self._STAR_PX, color, self.devicePixelRatioF()))
+        if self.hasFocus():
+            painter.setPen(colors.accent_on_base)
+            painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            star = self._star_at(event.position().x())
+            self._choose(None if star == self._rating else star)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hovered = self._star_at(event.position().x())
+        self.update()
+
+    def leaveEvent(self, event: Any) -> None:
+        self._hovered = 0
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        now = self._rating or 0
+        if event.key() in (Qt.Key.Key_Right, Qt.Key.Key_Plus):
+            self._choose(min(5, now + 1))
+        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Minus):
+            self._choose(now - 1 if now > 1 else None)
+        elif Qt.Key.Key_0 <= event.key() <= Qt.Key.Key_5:
+            self._choose((event.key() - Qt.Key.Key_0) or None)
+        else:
+            super().keyPressEvent(event)
+
+
+class Section(QWidget):
+    """A titled part of the pane that folds."""
+
+    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._content = content
+        self._button = QToolButton(self)
+        self._button.setProperty("role", "section")
+        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._button.setIconSize(QSize(14, 14))
+        self._button.setCheckable(True)
+        self._button.setChecked(True)
+        self._button.setText(title)
+        self._button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._button.toggled.connect(self._on_toggled)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.XS)
+        layout.addWidget(self._button)
+        layout.addWidget(content)
+        theme.set_icon(self._button, "chevron-down")
+
+    def set_title(self, title: str) -> None:
+        """Show another title, for example with a number in it."""
+        self._button.setText(title)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the content is to be seen."""
+        return self._button.isChecked()
+
+    def set_open(self, is_open: bool) -> None:
+        """Fold or unfold."""
+        self._button.setChecked(is_open)
+
+    @Slot(bool)
+    def _on_toggled(self, is_open: bool) -> None:
+        self._content.setVisible(is_open)
+        theme.set_icon(self._button, "chevron-down" if is_open else "chevron-right")
+
+
+class RawView(QPlainTextEdit):
+    """A payload as text, its odd marks visible; what is copied from it is what stands in the payload."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._exact = ""
+        self.setReadOnly(True)
+        self.setUndoRedoEnabled(False)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        # Measured: breaking at words takes 1.3 s for 200,000 letters without a space, anywhere 20 ms.
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
+        self.setAcceptDrops(False)
+        self.setFont(theme.mono_font(self.font()))
+        self.setProperty("framed", True)
+
+    def show_text(self, exact: str) -> None:
+        """Show the text of a payload."""
+        self._exact = exact
+        self.setPlainText(foreign_text(exact, len(exact), lines=True))
+
+    def exact_selection(self) -> str:
+        """Return what is selected as it stands in the payload."""
+        cursor = self.textCursor()
+        shown = foreign_text(self._exact, len(self._exact), lines=True).encode("utf-16-le")
+        # Qt counts in units of UTF-16, Python in characters.
+        first = len(shown[: 2 * cursor.selectionStart()].decode("utf-16-le", "replace"))
+        last = first + len(
+            shown[2 * cursor.selectionStart() : 2 * cursor.selectionEnd()].decode("utf-16-le", "replace")
+        )
+        return self._exact[first:last]
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        data = QMimeData()
+        data.setText(self.exact_selection().encode("utf-8", "replace").decode("utf-8"))
+        return data
+
+
+class NotesEdit(QPlainTextEdit):
+    """The user's notes; saved when typing rests or the focus goes.
+
+    Signals:
+        settled(): what was typed should be saved.
+    """
+
+    settled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("notesEdit")
+        self.setAccessibleName(self.tr("Notes"))
+        self.setPlaceholderText(self.tr("Notes"))
+        self.setTabChangesFocus(True)
+        self.setAcceptDrops(False)
+        self.setProperty("framed", True)
+        self._delay = QTimer(self)
+        self._delay.setSingleShot(True)
+        self._delay.setInterval(SAVE_DELAY_MS)
+        self._delay.timeout.connect(self.settled)
+        self.textChanged.connect(self._delay.start)
+
+    def show_notes(self, notes: str | None) -> None:
+        """Show notes without saving them."""
+        self.blockSignals(True)
+        self.setPlainText((notes or "")[:NOTES_LIMIT])
+        self.blockSignals(False)
+        self._delay.stop()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._delay.stop()
+        self.settled.emit()
+
+
+class FilesTable(QTableWidget):
+    """The files of a model: where each lies, and in which state it was at the last look."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, 4, parent)
+        self.setObjectName("filesTable")
+        self.setAccessibleName(self.tr("Files of this model"))
+        self.setHorizontalHeaderLabels(
+            [self.tr("File"), self.tr("State"), self.tr("Size"), self.tr("Modified")]
+        )
+        self.verticalHeader().hide()
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setProperty("framed", True)
+        self.setTabKeyNavigation(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.verticalHeader().setDefaultSectionSize(26)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(48)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for section, width in ((1, 76), (2, 68), (3, 0)):
+            header.resizeSection(section, width)
+        self.setColumnHidden(3, True)
+
+    def show_files(self, details: ModelDetails) -> None:
+        """Show the files of a model."""
+        self.setRowCount(0)
+        self.setRowCount(len(details.files))
+        for number, file in enumerate(details.files):
+            name = QTableWidgetItem(foreign_text(os.path.basename(file.path)))
+            name.setToolTip(plain_tip(file.path))
+            name.setData(Qt.ItemDataRole.UserRole, file.path)
+            state = QTableWidgetItem(state_label(file.state))
+            size = QTableWidgetItem(size_text(file.size_bytes))
+            size.setToolTip(exact_size_text(file.size_bytes))
+            size.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            modified = QTableWidgetItem(date_text(file.mtime_ns / 1e9))
+            for column, item in enumerate((name, state, size, modified)):
+                self.setItem(number, column, item)
+        rows = max(1, min(6, len(details.files)))
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * 26 + 4)
+
+    def path_of_current(self) -> str | None:
+        """Return the path of the current row, else of the first."""
+        item = self.item(max(0, self.currentRow()), 0)
+        return None if item is None else item.data(Qt.ItemDataRole.UserRole)
+
+
+class FactsGrid(QWidget):
+    """Labels and values on one grid line, and where each value came from."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(theme.M)
+        self._grid.setVerticalSpacing(theme.XS)
+        self._grid.setColumnMinimumWidth(0, 84)
+        self._grid.setColumnStretch(1, 1)
+        self._shown: list[tuple[str, str, str, str]] | None = None
+
+    def show_facts(self, facts: list[tuple[str, str, str, str]]) -> None:
+        """Show (label, value, tool tip, origin); rows without a value are left out."""
+        wanted = [fact for fact in facts if fact[1]]
+        if wanted == self._shown:
+            return
+        self._shown = wanted
+        while self._grid.count():
+            item = self._grid.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        top = Qt.AlignmentFlag.AlignTop
+        for row, (label, value, tip, origin) in enumerate(wanted):
+            self._grid.addWidget(theme.plain_label(label, "secondary", self), row, 0, top)
+            shown = theme.plain_label(value, None, self)
+            shown.setWordWrap(True)
+            shown.setTextInteractionFlags(
+                Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            )
+            shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+            shown.setToolTip(tip)
+            shown.setAccessibleName(f"{label}: {value}")
+            self._grid.addWidget(shown, row, 1, top)
+            self._grid.addWidget(theme.plain_label(origin, "secondary", self), row, 2, top)
+        self.updateGeometry()
+
+
+# --- the pane ---------------------------------------------------------------------------------------------
+
+
+class DetailsPane(QWidget):
+    """What is known about one model.
+
+    Light columns are shown at once. The rest is asked for when the selection rests: the first selection after a
+    pause at once, in a quick row of them only the one that stays. An answer for a model that was left meanwhile
+    is dropped.
+
+    Signals:
+        details_shown(object): the key (sha256, or row id without one) whose details are all shown now.
+        row_changed(ModelRow): the user edited it here.
+        import_wanted(): the user wants to bring in what other tools know.
+        message(str, object): something to tell the user, with the exception or None.
+    """
+
+    details_shown = Signal(object)
+    row_changed = Signal(object)
+    import_wanted = Signal()
+    message = Signal(str, object)
+
+    def __init__(
+        self, library: Library, tasks: Tasks, previews: Previews, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("detailsPane")
+        self.setAccessibleName(self.tr("Details"))
+        self._library = library
+        self._catalog = library.catalog
+        self._tasks = tasks
+        self._previews = previews
+        self._row: ModelRow | None = None
+        self._key: str | int | None = None
+        self._details: ModelDetails | None = None
+        self._shown: Shown | None = None
+        self._raw_limit = VIEW_LIMIT
+        self._roots: tuple[str, ...] = ()
+        self._notes_of: int | None = None
+        self._saved_notes = ""
+        self._since_last = QElapsedTimer()
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self._ask)
+        self._build()
+        previews.arrived.connect(self._show_preview)
+        self.show_model(None)
+
+    # --- building ---------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._pages = QStackedLayout(self)
+        self._pages.setContentsMargins(0, 0, 0, 0)
+        nothing = QWidget(self)
+        nothing_layout = QVBoxLayout(nothing)
+        nothing_label = theme.plain_label(
+            self.tr("Select a model to see what is known about it."), "secondary", nothing
+        )
+        nothing_label.setWordWrap(True)
+        nothing_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        nothing_layout.addWidget(nothing_label)
+        self._pages.addWidget(nothing)
+
+        scroll = QScrollArea(self)
+        scroll.setObjectName("detailsScroll")
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        body = QWidget(scroll)
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(theme.M, theme.M, theme.M, theme.M)
+        layout.setSpacing(theme.S)
+        scroll.setWidget(body)
+        self._pages.addWidget(scroll)
+
+        self._preview = PreviewBox(body)
+        self._preview.setObjectName("detailsPreview")
+        layout.addWidget(self._preview)
+
+        head = QHBoxLayout()
+        head.setSpacing(theme.S)
+        self._name = WrappingLabel(NAME_LINES, body)
+        self._name.setObjectName("detailsName")
+        theme.set_role(self._name, "pane-title")
+        self._favorite = QToolButton(body)
+        self._favorite.setObjectName("favoriteButton")
+        self._favorite.setCheckable(True)
+        self._favorite.setToolTip(plain_tip(self.tr("Favourite")))
+        self._favorite.setAccessibleName(self.tr("Favourite"))
+        self._favorite.setIconSize(QSize(18, 18))
+        self._favorite.clicked.connect(self._on_favorite_clicked)
+        head.addWidget(self._name, 1)
+        head.addWidget(self._favorite, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(head)
+
+        self._summary = theme.plain_label("", "secondary", body)
+        self._summary.setObjectName("detailsSummary")
+        self._summary.setWordWrap(True)
+        layout.addWidget(self._summary)
+        self._trouble = theme.plain_label("", "problem", body)
+        self._trouble.setObjectName("detailsTrouble")
+        self._trouble.setWordWrap(True)
+        layout.addWidget(self._trouble)
+        self._rating = RatingBar(body)
+        self._rating.rated.connect(self._on_rated)
+        layout.addWidget(self._rating)
+
+        words = QHBoxLayout()
+        words.setSpacing(theme.S)
+        self._triggers = theme.plain_label("", None, body)
+        self._triggers.setObjectName("triggerWords")
+        self._triggers.setWordWrap(True)
+        self._triggers.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._triggers.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._copy_triggers = QToolButton(body)
+        self._copy_triggers.setObjectName("copyTriggerWords")
+        self._copy_triggers.setToolTip(plain_tip(self.tr("Copy the trigger words")))
+        self._copy_triggers.setAccessibleName(self.tr("Copy the trigger words"))
+        theme.set_icon(self._copy_triggers, "copy")
+        self._copy_triggers.clicked.connect(self.copy_trigger_words)
+        words.addWidget(self._triggers, 1)
+        words.addWidget(self._copy_triggers, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(words)
+
+        about = QWidget(body)
+        about_layout = QVBoxLayout(about)
+        about_layout.setContentsMargins(0, 0, 0, theme.XS)
+        about_layout.setSpacing(theme.S)
+        self._facts = FactsGrid(about)
+        about_layout.addWidget(self._facts)
+        self._link = QPushButton(self.tr("Open its page…"), about)
+        self._link.setObjectName("openSourceButton")
+        theme.set_icon(self._link, "external-link")
+        self._link.clicked.connect(self._on_link_clicked)
+        about_layout.addWidget(self._link, 0, Qt.AlignmentFlag.AlignLeft)
+        self._notes = NotesEdit(about)
+        self._notes.setFixedHeight(72)
+        self._notes.settled.connect(self._save_notes)
+        about_layout.addWidget(self._notes)
+        self._about = Section(self.tr("About"), about, body)
+        layout.addWidget(self._about)
+
+        self._header_facts = FactsGrid(body)
+        self._header = Section(self.tr("Header"), self._header_facts, body)
+        layout.addWidget(self._header)
+
+        files = QWidget(body)
+        files_layout = QVBoxLayout(files)
+        files_layout.setContentsMargins(0, 0, 0, theme.XS)
+        self._files_table = FilesTable(files)
+        files_layout.addWidget(self._files_table)
+        self._files = Section(self.tr("Files"), files, body)
+        layout.addWidget(self._files)
+
+        self._metadata = Section(self.tr("Metadata"), self._build_metadata(body), body)
+        layout.addWidget(self._metadata, 1)
+        layout.addStretch(0)
+
+    def _build_metadata(self, parent: QWidget) -> QWidget:
+        box = QWidget(parent)
+        layout = QVBoxLayout(box)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.S)
+        self._no_metadata = QWidget(box)
+        empty = QVBoxLayout(self._no_metadata)
+        empty.setContentsMargins(0, 0, 0, 0)
+        empty_label = theme.plain_label(
+            self.tr("No other tool has said anything about this file."), "secondary", self._no_metadata
+        )
+        empty_label.setWordWrap(True)
+        empty.addWidget(empty_label)
+        wanted = QPushButton(self.tr("Import…"), self._no_metadata)
+        wanted.setObjectName("importMetadataButton")
+        wanted.clicked.connect(self.import_wanted)
+        empty.addWidget(wanted, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self._no_metadata)
+
+        self._source = QComboBox(box)
+        self._source.setObjectName("metadataSource")
+        self._source.setAccessibleName(self.tr("Record"))
+        self._source.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._source.setMinimumContentsLength(10)
+        self._source.currentIndexChanged.connect(self._on_source_chosen)
+        layout.addWidget(self._source)
+        self._note = theme.plain_label("", "secondary", box)
+        self._note.setObjectName("metadataNote")
+        self._note.setWordWrap(True)
+        layout.addWidget(self._note)
+
+        self._views = QTabWidget(box)
+        self._views.setObjectName("metadataViews")
+        self._views.setDocumentMode(True)
+        self._tree = PayloadTree(self._views)
+        self._tree.setObjectName("metadataTree")
+        self._tree.setAccessibleName(self.tr("Metadata as a tree"))
+        self._views.addTab(self._tree, self.tr("Tree"))
+        raw = QWidget(self._views)
+        raw_layout = QVBoxLayout(raw)
+        raw_layout.setContentsMargins(0, 0, 0, 0)
+        raw_layout.setSpacing(theme.XS)
+        self._raw = RawView(raw)
+        self._raw.setObjectName("metadataRaw")
+        self._raw.setAccessibleName(self.tr("Metadata as text"))
+        raw_layout.addWidget(self._raw)
+        self._more = QPushButton(raw)
+        self._more.setObjectName("metadataMore")
+        self._more.clicked.connect(self._on_more_clicked)
+        raw_layout.addWidget(self._more)
+        self._views.addTab(raw, self.tr("Text"))
+        self._views.setMinimumHeight(240)
+        layout.addWidget(self._views, 1)
+
+        self._payload_buttons = QWidget(box)
+        buttons = QHBoxLayout(self._payload_buttons)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(theme.S)
+        copy = QPushButton(self.tr("Copy all"), self._payload_buttons)
+        copy.setObjectName("copyPayload")
+        copy.setToolTip(plain_tip(self.tr("Copy the whole payload, byte for byte")))
+        copy.clicked.connect(self._on_copy_payload)
+        save = QPushButton(self.tr("Save as…"), self._payload_buttons)
+        save.setObjectName("savePayload")
+        save.setToolTip(plain_tip(self.tr("Save the exact bytes of the payload")))
+        save.clicked.connect(self._on_save_payload)
+        buttons.addWidget(copy)
+        buttons.addWidget(save)
+        buttons.addStretch(1)
+        layout.addWidget(self._payload_buttons)
+        return box
+
+    # --- deeds ------------------------------------------------------------------------------------------
+
+    def show_model(self, row: ModelRow | None) -> None:
+        """Show a model: what its row says at once, all the rest when the worker brings it."""
+        self._save_notes()
+        self._settle.stop()
+        self._row = row
+        self._details = None
+        self._shown = None
+        if row is None:
+            self._key = None
+            self._pages.setCurrentIndex(0)
+            self._name.setText("")
+            self._clear_payload()
+            self._files_table.setRowCount(0)
+            return
+        self._key = row.sha256 or row.id
+        self._roots = ()
+        self._pages.setCurrentIndex(1)
+        self._show_row(row)
+        self._clear_payload()
+        quiet = not self._since_last.isValid() or self._since_last.elapsed() > QUIET_MS
+        self._since_last.start()
+        if quiet:
+            self._ask()
+        else:
+            self._settle.start()
+
+    def refresh(self, changes: Changes) -> None:
+        """Take in news: ask again if they may be about the model that is shown."""
+        row = self._row
+        if row is not None and changes.models and (changes.ids is None or row.id in changes.ids):
+            # By id: the hash may have been computed meanwhile, and what is shown stays until the answer comes.
+            self._tasks.ask(
+                partial(load_details, self._catalog, row.id), self._on_refreshed, key=(id(self), "refresh")
+            )
+
+    def flush(self) -> None:
+        """Save what was typed; before the window closes."""
+        self._save_notes()
+
+    @Slot()
+    def copy_trigger_words(self) -> None:
+        """Copy the trigger words of the shown model."""
+        if self._row is not None:
+            words = ", ".join(self._row.trigger_words)
+            QGuiApplication.clipboard().setText(words.encode("utf-8", "replace").decode("utf-8"))
+
+    @Slot()
+    def toggle_favorite(self) -> None:
+        """Make the shown model a favourite, or no longer one."""
+        if self._row is not None:
+            self._edit("favorite", not self._row.favorite)
+
+    def fold_state(self) -> dict[str, bool]:
+        """Return which sections are open."""
+        return {name: section.is_open for name, section in self._sections().items()}
+
+    def restore_folds(self, state: Mapping[str, Any]) -> None:
+        """Fold the sections as `fold_state` found them."""
+        for name, section in self._sections().items():
+            if isinstance(state.get(name), bool):
+                section.set_open(state[name])
+
+    def _sections(self) -> dict[str, Section]:
+        return {
+            "about": self._about,
+            "header": self._header,
+            "files": self._files,
+            "metadata": self._metadata,
+        }
+
+    # --- light columns ----------------------------------------------------------------------------------
+
+    def _show_row(self, row: ModelRow) -> None:
+        self._name.setText(foreign_text(row.name))
+        self._name.setToolTip(plain_tip(row.name))
+        self._name.updateGeometry()
+        parts = [type_label(row.type), foreign_text(row.base_model, 100), size_text(row.size_bytes)]
+        self._summary.setText(" · ".join(part for part in parts if part))
+        self._summary.setToolTip(exact_size_text(row.size_bytes))
+        self._trouble.setText(_trouble_text(row))
+        self._trouble.setVisible(bool(self._trouble.text()))
+        self._rating.show_rating(row.rating)
+        self._favorite.setChecked(row.favorite)
+        theme.set_icon(self._favorite, "star-filled" if row.favorite else "star")
+        triggers = foreign_text(", ".join(row.trigger_words))
+        self._triggers.setText(triggers)
+        self._triggers.setVisible(bool(triggers))
+        self._copy_triggers.setVisible(bool(triggers))
+        self._link.setVisible(is_web_address(row.source_url))
+        self._show_facts(row, {})
+        typing = self._notes.hasFocus() and self._notes_of == row.id
+        if not typing and (self._notes_of != row.id or self._saved_notes != (row.notes or "")):
+            self._notes_of = row.id
+            self._saved_notes = row.notes or ""
+            self._notes.show_notes(row.notes)
+        self._show_preview()
+
+    def _show_facts(self, row: ModelRow, origins: Mapping[str, Origin]) -> None:
+        def fact(label: str, column: str, value: str | None, tip: str = "") -> tuple[str, str, str, str]:
+            origin = origins.get(column)
+            where = "" if origin is None else _origin_text(origin)
+            return label, value or "", tip, where
+
+        self._facts.show_facts(
+            [
+                fact(self.tr("Type"), "type", type_label(row.type)),
+                fact(self.tr("Base model"), "base_model", foreign_text(row.base_model, 200)),
+                fact(self.tr("Tags"), "tags", foreign_text(", ".join(row.tags), 2000)),
+                fact(self.tr("Licence"), "license", foreign_text(row.license, 300)),
+                fact(
+                    self.tr("Source"),
+                    "source_url",
+                    _shortened(foreign_text(row.source_url, 300), 44),
+                    plain_tip(row.source_url),
+                ),
+                fact(self.tr("State"), "file_state", state_text(row)),
+                fact(self.tr("SHA-256"), "sha256", hash_text(row.sha256), row.sha256 or ""),
+                fact(self.tr("Format"), "format", foreign_text(row.format, 60)),
+                fact(self.tr("Added"), "added_at", date_text(row.added_at)),
+                fact(self.tr("Modified"), "modified_at", date_text(row.modified_at)),
+            ]
+        )
+
+    @Slot()
+    def _show_preview(self) -> None:
+        row = self._row
+        if row is None:
+            return
+        size = QSize(max(64, self._preview.width()), PREVIEW_HEIGHT)
+        picture = self._previews.picture(row, size, self.devicePixelRatioF(), self._roots)
+        if picture is not self._preview.pixmap_shown or picture is None:
+            self._preview.show_picture(picture, row.type)
+        # Without a picture the box is a quiet band, not a hole.
+        self._preview.setFixedHeight(PREVIEW_HEIGHT if picture is not None or row.preview else 64)
+
+    # --- details ----------------------------------------------------------------------------------------
+
+    @Slot()
+    def _ask(self) -> None:
+        if self._key is not None:
+            self._since_last.start()
+            question = partial(load_details, self._catalog, self._key)
+            self._tasks.ask(question, self._on_loaded, key=(id(self), "details"))
+
+    @Slot(object)
+    def _on_loaded(self, loaded: Loaded) -> None:
+        if loaded.key != self._key or loaded.details is None:
+            return
+        self._show_details(loaded.details, loaded.chief)
+
+    @Slot(object)
+    def _on_refreshed(self, loaded: Loaded) -> None:
+        row = self._row
+        if row is None or loaded.key != row.id or loaded.details is None:
+            return
+        if self._details is None:
+            # The first answer is still on its way and as new as this one.
+            self._show_details(loaded.details, loaded.chief)
+            return
+        old = [(record.id, record.payload_sha256) for record in self._details.records]
+        new = [(record.id, record.payload_sha256) for record in loaded.details.records]
+        if old == new and loaded.details.row == row and loaded.details.files == self._details.files:
+            self._details = loaded.details
+            self._show_facts(row, loaded.details.provenance)
+            return
+        chosen = self._source.currentIndex()
+        self._show_details(loaded.details, loaded.chief)
+        if old == new and 0 < chosen < self._source.count():
+            self._source.setCurrentIndex(chosen)
+
+    def _show_details(self, details: ModelDetails, chief: Shown | None) -> None:
+        self._details = details
+        self._row = details.row
+        self._key = details.row.sha256 or details.row.id
+        self._roots = tuple(
+            dict.fromkeys(
+                os.path.dirname(record.source_path) for record in details.records if record.source_path
+            )
+        )
+        self._show_row(details.row)
+        self._show_facts(details.row, details.provenance)
+        self._files_table.show_files(details)
+        self._files.set_title(self.tr("Files ({})").format(count_text(len(details.files))))
+        facts = _header_facts(details.header)
+        self._header_facts.show_facts(facts)
+        self._header.setVisible(bool(facts))
+        self._source.blockSignals(True)
+        self._source.clear()
+        for record in details.records:
+            self._source.addItem(_record_title(record))
+            place = self._source.count() - 1
+            tip = f"{record.source_path}\n{record.record_key}".strip()
+            self._source.setItemData(place, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
+        self._source.blockSignals(False)
+        self._metadata.set_title(
+            self.tr("Metadata ({})").format(count_text(len(details.records)))
+            if len(details.records) > 1
+            else self.tr("Metadata")
+        )
+        self._show_payload(chief)
+        self.details_shown.emit(details.asked)
+
+    def _clear_payload(self) -> None:
+        self._source.blockSignals(True)
+        self._source.clear()
+        self._source.blockSignals(False)
+        self._tree.payload_model.show_value(None, has_value=False)
+        self._raw.show_text("")
+        self._note.hide()
+        self._more.hide()
+        self._no_metadata.hide()
+
+    def _show_payload(self, shown: Shown | None) -> None:
+        self._shown = shown
+        has_one = shown is not None
+        for widget in (self._source, self._views, self._payload_buttons):
+            widget.setVisible(has_one)
+        self._no_metadata.setVisible(not has_one)
+        if shown is None:
+            self._note.hide()
+            self._tree.payload_model.show_value(None, has_value=False)
+            self._raw.show_text("")
+            return
+        parsed = shown.parsed
+        self._tree.payload_model.show_value(parsed.value, has_value=parsed.ok)
+        self._raw.show_text(shown.text)
+        note = _note_of(shown)
+        self._note.setText(note)
+        self._note.setVisible(bool(note))
+        if not parsed.ok:
+            self._views.setCurrentIndex(1)
+        self._more.setVisible(shown.is_cut)
+        self._more.setText(
+            self.tr("Show more (the first {} characters of {} are shown)").format(
+                count_text(len(shown.text)), size_text(shown.record.size_bytes)
+            )
+        )
+
+    @Slot(int)
+    def _on_source_chosen(self, place: int) -> None:
+        if self._details is not None and 0 <= place < len(self._details.records):
+            self._raw_limit = VIEW_LIMIT
+            self._ask_record(self._details.records[place])
+
+    @Slot()
+    def _on_more_clicked(self) -> None:
+        if self._shown is not None:
+            self._raw_limit = len(self._shown.text) + VIEW_LIMIT
+            self._ask_record(self._shown.record)
+
+    def _ask_record(self, record: StoredRecord) -> None:
+        question = partial(show_record, self._catalog, record, self._raw_limit)
+        self._tasks.ask(question, self._on_record, key=(id(self), "record"))
+
+    @Slot(object)
+    def _on_record(self, shown: Shown) -> None:
+        details = self._details
+        place = self._source.currentIndex()
+        if details is None or not 0 <= place < len(details.records):
+            return
+        if details.records[place].id == shown.record.id:
+            self._show_payload(shown)
+
+    @Slot()
+    def _on_copy_payload(self) -> None:
+        if self._shown is not None:
+            question = partial(self._catalog.record_payload, self._shown.record.id)
+            self._tasks.ask(question, self._put_on_clipboard)
+
+    def _put_on_clipboard(self, payload: bytes | None) -> None:
+        if payload is not None:
+            data = QMimeData()
+            data.setText(payloads.text(payload).encode("utf-8", "replace").decode("utf-8"))
+            # Programs that ask for it get the bytes as they are, whatever their encoding.
+            data.setData("application/json", payload)
+            QGuiApplication.clipboard().setMimeData(data)
+
+    @Slot()
+    def _on_save_payload(self) -> None:
+        if self._shown is None:
+            return
+        record = self._shown.record
+        dialog = QFileDialog(self, self.tr("Save the payload"))
+        dialog.setObjectName("savePayloadDialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.selectFile(_file_name_for(record))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(partial(self._save_payload, record.id))
+        dialog.open()
+
+    def _save_payload(self, record_id: int, path: str) -> None:
+        self._tasks.change(
+            partial(write_payload, self._catalog, record_id, path),
+            self._on_payload_saved,
+            failed=partial(self.message.emit, self.tr("The payload was not saved")),
+        )
+
+    def _on_payload_saved(self, path: str) -> None:
+        self.message.emit(self.tr("The payload was saved as {}").format(foreign_text(path)), None)
+
+    # --- edits ------------------------------------------------------------------------------------------
+
+    def _edit(self, column: str, value: Any) -> None:
+        if self._row is None:
+            return
+        self._row = replace(self._row, **{column: value})
+        self._show_row(self._row)
+        self.row_changed.emit(self._row)
+        self._tasks.change(
+            partial(self._library.edit, [self._row.id], column, value), failed=self._on_edit_failed
+        )
+
+    def _on_edit_failed(self, error: Exception) -> None:
+        if not isinstance(error, ModelmgrError):
+            log.error("An edit failed", exc_info=error)
+        self.message.emit(self.tr("What you changed was not saved"), error)
+
+    @Slot()
+    def _on_favorite_clicked(self) -> None:
+        self.toggle_favorite()
+
+    @Slot(object)
+    def _on_rated(self, rating: int | None) -> None:
+        self._edit("rating", rating)
+
+    @Slot()
+    def _save_notes(self) -> None:
+        text = self._notes.toPlainText()
+        if self._notes_of is None or text == self._saved_notes:
+            return
+        self._saved_notes = text
+        if self._row is not None and self._row.id == self._notes_of:
+            self._row = replace(self._row, notes=text or None)
+            self.row_changed.emit(self._row)
+        self._tasks.change(
+            partial(self._library.edit, [self._notes_of], "notes", text or None),
+            failed=self._on_edit_failed,
+        )
+
+    @Slot()
+    def _on_link_clicked(self) -> None:
+        address = self._row.source_url if self._row is not None else None
+        if address is not None and is_web_address(address):
+            QDesktopServices.openUrl(QUrl(address))
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+def _trouble_text(row: ModelRow) -> str:
+    state = state_of(row)
+    path = foreign_text(row.path, 500)
+    if row.path is None and is_absent(row):
+        return "There is no file of this model yet. It links itself when a scan meets one."
+    words = {
+        "missing": f"The file is gone. It was last seen at {path}",
+        "offline": f"The folder can't be reached now: {path}",
+        "unreadable": f"The file can't be read: {path}",
+        "failed": "The hash could not be computed.",
+    }
+    return words.get(state, "")
+
+
+def _origin_text(origin: Origin) -> str:
+    if origin.source == "user":
+        return "you"
+    if origin.source in ("header", "file"):
+        return origin.source
+    return source_label(origin.source)
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-(limit // 2 - 1) :]}"
+
+
+def _record_title(record: StoredRecord) -> str:
+    name = foreign_text(os.path.basename(record.source_path), 120)
+    key = foreign_text(record.record_key, 60)
+    where = " · ".join(part for part in (name, key) if part)
+    return f"{source_label(record.source)} — {where}" if where else source_label(record.source)
+
+
+def _note_of(shown: Shown) -> str:
+    parsed = shown.parsed
+    if not parsed.ok:
+        place = "" if parsed.offset is None else f" (at byte {count_text(parsed.offset)})"
+        message = foreign_text(parsed.message, 400) or "This could not be read."
+        return f"{message}{place} The text is kept exactly as it was found."
+    notes = []
+    if "duplicate-keys" in parsed.flags:
+        notes.append("Some keys occur twice; the tree shows the last of each.")
+    if parsed.tolerant:
+        notes.append("This is not quite JSON; it was read with one eye closed.")
+    return " ".join(notes)
+
+
+_HEADER_LABELS = (
+    ("architecture", "Architecture"),
+    ("variant", "Variant"),
+    ("algorithm", "Algorithm"),
+    ("rank", "Rank"),
+    ("precision", "Precision"),
+    ("layout", "Layout"),
+    ("components", "Holds"),
+    ("parameter_count", "Parameters"),
+    ("tensor_count", "Tensors"),
+    ("candidates", "Could be"),
+    ("confidence", "Confidence"),
+    ("evidence", "Evidence"),
+    ("problems", "Problems"),
+)
+
+
+def _header_facts(header: Mapping[str, Any] | None) -> list[tuple[str, str, str, str]]:
+    """Return what the file's own header says, as facts."""
+    if not header:
+        return []
+    facts = []
+    for key, label in _HEADER_LABELS:
+        text = _plain_value(header.get(key))
+        if text:
+            facts.append((label, _shortened(text, 400), plain_tip(text, 2000) if len(text) > 400 else "", ""))
+    return facts
+
+
+def _plain_value(value: Any) -> str:
+    if value is None or value == "" or value == [] or value == {}:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count_text(value)
+    if isinstance(value, Mapping):
+        if "message" in value:
+            return foreign_text(str(value["message"]), 400)
+        return ", ".join(f"{foreign_text(str(key), 60)}: {_plain_value(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(filter(None, (_plain_value(item) for item in value[:50])))
+    return foreign_text(str(value), 1000)
+
+
+def _file_name_for(record: StoredRecord) -> str:
+    name = foreign_text(os.path.basename(record.source_path), _SAVE_LIMIT_NAME) or f"{record.source}.json"
+    return f"{name}.json" if record.record_key else name

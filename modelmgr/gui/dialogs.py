@@ -1,0 +1,320 @@
+"""The small dialogs: settings, problems of a run, everything by name, about. All are opened, none blocks."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+import modelmgr
+from modelmgr.gui import theme
+from modelmgr.gui.reasons import problem_label
+from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
+from modelmgr.settings import Settings
+from modelmgr.values import FileState, LibraryFolder, Problem
+
+PROBLEM_ROWS = 5000
+
+
+class SettingsDialog(QDialog):
+    """What the user can choose, and the folders of the library.
+
+    Signals:
+        chosen(Settings): the user accepted; taken at once.
+        folder_removed(str): the user takes a folder out of the library.
+    """
+
+    chosen = Signal(object)
+    folder_removed = Signal(str)
+
+    def __init__(
+        self, settings: Settings, folders: Sequence[LibraryFolder], catalog_path: str, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("settingsDialog")
+        self.setWindowTitle(self.tr("Settings"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._settings = settings
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
+        layout.setSpacing(theme.S)
+
+        def choice(name: str, title: str, text: str, is_on: bool) -> QCheckBox:
+            box = QCheckBox(title, self)
+            box.setObjectName(name)
+            box.setChecked(is_on)
+            box.setAccessibleDescription(text)
+            layout.addWidget(box)
+            note = theme.plain_label(text, "secondary", self)
+            note.setWordWrap(True)
+            note.setContentsMargins(theme.XL, 0, 0, theme.S)
+            layout.addWidget(note)
+            return box
+
+        self._hash = choice(
+            "settingHash",
+            self.tr("Compute hashes while scanning"),
+            self.tr(
+                "Identifies models and finds duplicates. Reads every new file once, which takes its time."
+            ),
+            settings.hash_while_scanning,
+        )
+        self._previews = choice(
+            "settingPreviews",
+            self.tr("Show previews in the table"),
+            self.tr("Small pictures beside the names, where a model has one."),
+            settings.show_previews,
+        )
+        self._comfortable = choice(
+            "settingComfortable",
+            self.tr("Comfortable rows"),
+            self.tr("Taller rows with a larger picture and the file's name."),
+            settings.comfortable_rows,
+        )
+        self._restore = choice(
+            "settingRestore",
+            self.tr("Begin with the filters of the last time"),
+            self.tr("Otherwise the window opens with all models."),
+            settings.restore_filters,
+        )
+        layout.addWidget(theme.plain_label(self.tr("Library folders"), "group", self))
+        self._folders = QListWidget(self)
+        self._folders.setObjectName("settingFolders")
+        self._folders.setAccessibleName(self.tr("Library folders"))
+        self._folders.setProperty("framed", True)
+        self._folders.setMinimumHeight(108)
+        self._folders.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        for folder in folders:
+            words = counted(folder.file_count, "file")
+            if folder.state != FileState.PRESENT:
+                words = f"{words}, {folder.state}"
+            item = QListWidgetItem(f"{foreign_text(folder.path, 1000)}  ({words})")
+            item.setToolTip(plain_tip(folder.path))
+            item.setData(Qt.ItemDataRole.UserRole, folder.path)
+            self._folders.addItem(item)
+        self._folders.itemSelectionChanged.connect(self._on_folder_selected)
+        layout.addWidget(self._folders)
+        row = QHBoxLayout()
+        self._remove = QPushButton(self.tr("Take out of the library…"), self)
+        self._remove.setObjectName("settingRemoveFolder")
+        self._remove.setEnabled(False)
+        self._remove.clicked.connect(self._on_remove)
+        row.addWidget(self._remove)
+        row.addStretch(1)
+        layout.addLayout(row)
+        place = theme.plain_label(
+            self.tr("Catalog: {}").format(foreign_text(catalog_path, 1000)), "secondary", self
+        )
+        place.setWordWrap(True)
+        place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout.addWidget(place)
+        buttons = QDialogButtonBox(self)
+        save = buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
+        save.setObjectName("settingsSave")
+        save.setProperty("primary", True)
+        buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)
+        self.resize(520, self.sizeHint().height())
+
+    @Slot()
+    def _on_folder_selected(self) -> None:
+        self._remove.setEnabled(bool(self._folders.selectedItems()))
+
+    @Slot()
+    def _on_remove(self) -> None:
+        item = self._folders.currentItem()
+        if item is None:
+            return
+        path = item.data(Qt.ItemDataRole.UserRole)
+        question = QMessageBox(self)
+        question.setObjectName("removeFolderQuestion")
+        question.setIcon(QMessageBox.Icon.Question)
+        question.setTextFormat(Qt.TextFormat.PlainText)
+        question.setText(self.tr("Take this folder out of the library?\n{}").format(foreign_text(path, 1000)))
+        question.setInformativeText(
+            self.tr(
+                "The files stay where they are. Models that something is known about stay in the library."
+            )
+        )
+        yes = question.addButton(self.tr("Take out"), QMessageBox.ButtonRole.AcceptRole)
+        yes.setObjectName("removeFolderYes")
+        question.addButton(QMessageBox.StandardButton.Cancel)
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        question.accepted.connect(self._on_remove_accepted)
+        question.open()
+
+    @Slot()
+    def _on_remove_accepted(self) -> None:
+        item = self._folders.takeItem(self._folders.currentRow())
+        if item is not None:
+            self.folder_removed.emit(item.data(Qt.ItemDataRole.UserRole))
+
+    def accept(self) -> None:
+        self.chosen.emit(
+            replace(
+                self._settings,
+                hash_while_scanning=self._hash.isChecked(),
+                show_previews=self._previews.isChecked(),
+                comfortable_rows=self._comfortable.isChecked(),
+                restore_filters=self._restore.isChecked(),
+            )
+        )
+        super().accept()
+
+
+class ProblemsDialog(QDialog):
+    """The items of a run that failed, or that were taken with a doubt."""
+
+    def __init__(self, problems: Sequence[Problem], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("problemsDialog")
+        self.setWindowTitle(self.tr("Problems"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._problems = problems
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
+        layout.setSpacing(theme.S)
+        words = counted(len(problems), "problem")
+        if len(problems) > PROBLEM_ROWS:
+            words += self.tr(", the first {} are shown").format(count_text(PROBLEM_ROWS))
+        layout.addWidget(theme.plain_label(words, "pane-title", self))
+        table = QTableWidget(min(len(problems), PROBLEM_ROWS), 3, self)
+        table.setObjectName("problemsTable")
+        table.setAccessibleName(self.tr("Problems"))
+        table.setProperty("framed", True)
+        table.setHorizontalHeaderLabels([self.tr("What"), self.tr("File"), self.tr("Why")])
+        table.verticalHeader().hide()
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        header = table.horizontalHeader()
+        header.resizeSection(0, 170)
+        header.resizeSection(1, 280)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        for row, problem in enumerate(problems[:PROBLEM_ROWS]):
+            for column, text in enumerate((problem_label(problem.code), problem.path, problem.message)):
+                item = QTableWidgetItem(foreign_text(text, 2000))
+                item.setToolTip(plain_tip(text))
+                table.setItem(row, column, item)
+        layout.addWidget(table, 1)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        copy = buttons.addButton(self.tr("Copy all"), QDialogButtonBox.ButtonRole.ActionRole)
+        copy.setObjectName("problemsCopy")
+        copy.clicked.connect(self._on_copy)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)
+        self.resize(860, 420)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        lines = (
+            f"{problem.code}\t{foreign_text(problem.path)}\t{foreign_text(problem.message)}"
+            for problem in self._problems
+        )
+        QGuiApplication.clipboard().setText("\n".join(lines))
+
+
+class CommandPalette(QDialog):
+    """Every action by its name: type some letters, press Enter."""
+
+    def __init__(self, actions: Sequence[QAction], parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("commandPalette")
+        self.setAccessibleName(self.tr("Everything by name"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._actions = sorted(actions, key=_name_of)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.S, theme.S, theme.S, theme.S)
+        layout.setSpacing(theme.S)
+        self._edit = QLineEdit(self)
+        self._edit.setObjectName("commandEdit")
+        self._edit.setPlaceholderText(self.tr("What do you want to do?"))
+        self._edit.setAccessibleName(self.tr("Name of an action"))
+        self._edit.textChanged.connect(self._show)
+        self._edit.returnPressed.connect(self._run)
+        self._edit.installEventFilter(self)
+        self._list = QListWidget(self)
+        self._list.setObjectName("commandList")
+        self._list.setAccessibleName(self.tr("Actions"))
+        self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._list.itemClicked.connect(self._run)
+        layout.addWidget(self._edit)
+        layout.addWidget(self._list)
+        self.resize(460, 360)
+        self._show("")
+        centre = parent.mapToGlobal(parent.rect().topLeft())
+        self.move(centre.x() + (parent.width() - self.width()) // 2, centre.y() + 64)
+        self._edit.setFocus()
+
+    @Slot(str)
+    def _show(self, text: str) -> None:
+        self._list.clear()
+        words = text.casefold().split()
+        for number, action in enumerate(self._actions):
+            name = _name_of(action)
+            if action.isEnabled() and all(word in name.casefold() for word in words):
+                keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+                item = QListWidgetItem(action.icon(), f"{name}    {keys}" if keys else name)
+                item.setData(Qt.ItemDataRole.UserRole, number)
+                self._list.addItem(item)
+        self._list.setCurrentRow(0)
+
+    @Slot()
+    def _run(self) -> None:
+        item = self._list.currentItem()
+        self.accept()
+        if item is not None:
+            self._actions[item.data(Qt.ItemDataRole.UserRole)].trigger()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+            if step is not None:
+                row = self._list.currentRow() + step
+                self._list.setCurrentRow(max(0, min(self._list.count() - 1, row)))
+                return True
+        return super().eventFilter(watched, event)
+
+
+def _name_of(action: QAction) -> str:
+    return action.text().replace("&", "").rstrip("…")
+
+
+def about_box(parent: QWidget, catalog_path: str, sqlite_version: str) -> QMessageBox:
+    """Return the box that says which program this is, and on what it stands."""
+    from PySide6 import __version__ as pyside_version
+    from PySide6.QtCore import qVersion
+
+    box = QMessageBox(parent)
+    box.setObjectName("aboutBox")
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setWindowTitle("modelmgr")
+    box.setText(f"modelmgr {modelmgr.__version__}")
+    box.setInformativeText(
+        f"Catalog: {foreign_text(catalog_path, 1000)}\n"
+        f"SQLite {sqlite_version}, Qt {qVersion()}, PySide {pyside_version}\n"
+        "Icons: Lucide, ISC licence"
+    )
+    return box

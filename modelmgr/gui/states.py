@@ -1,0 +1,404 @@
+"""What the window shows instead of rows, and over them: first start, nothing found, messages, drops, no catalog."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from modelmgr.errors import CatalogError
+from modelmgr.gui import theme
+from modelmgr.gui.table.filters import FilterChips, Filters, label_of, value_label
+from modelmgr.gui.text import counted, foreign_text
+from modelmgr.values import ModelQuery
+
+_CARD_WIDTH = 560
+
+
+class _Way(QPushButton):
+    """One of the ways in: an icon, what it does, and what that means."""
+
+    def __init__(self, icon: str, title: str, text: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._icon = icon
+        self._title = theme.plain_label(title, "card-title", self)
+        self._text = theme.plain_label(text, "secondary", self)
+        self._text.setWordWrap(True)
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(text)
+        for label in (self._title, self._text):
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(64, theme.M, theme.L, theme.M)
+        layout.setSpacing(2)
+        layout.addWidget(self._title)
+        layout.addWidget(self._text)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+
+    def set_text(self, text: str) -> None:
+        """Show another explanation."""
+        self._text.setText(text)
+        self.setAccessibleDescription(text)
+
+    def sizeHint(self) -> QSize:
+        layout = self.layout()
+        assert layout is not None
+        return QSize(_CARD_WIDTH, layout.heightForWidth(min(_CARD_WIDTH, max(240, self.width()))))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        picture = theme.pixmap(self._icon, 24, theme.colors().accent_on_base, self.devicePixelRatioF())
+        painter.drawPixmap(20, (self.height() - 24) // 2, picture)
+
+
+class FirstStart(QWidget):
+    """The empty library: three ways in.
+
+    Signals:
+        add_wanted(), import_wanted(), demo_wanted(): the user chose one.
+    """
+
+    add_wanted = Signal()
+    import_wanted = Signal()
+    demo_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("firstStart")
+        column = QWidget(self)
+        column.setMaximumWidth(_CARD_WIDTH)
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
+        layout.setSpacing(theme.S)
+        layout.addWidget(theme.plain_label(self.tr("Your models, in one place"), "page-title", column))
+        lead = theme.plain_label(
+            self.tr("Nothing is moved, renamed or changed: your files stay where they are."),
+            "secondary",
+            column,
+        )
+        lead.setWordWrap(True)
+        layout.addWidget(lead)
+        layout.addSpacing(theme.M)
+        add = _Way(
+            "folder-plus",
+            self.tr("Add a folder…"),
+            self.tr("Look through a folder of checkpoints, LoRAs and the like, on any disk."),
+            column,
+        )
+        add.setObjectName("firstAddFolder")
+        add.clicked.connect(self.add_wanted)
+        self._bring = _Way(
+            "download",
+            self.tr("Bring in what other tools know…"),
+            self.tr("Notes, trigger words, previews and history from ComfyUI, A1111, InvokeAI and others."),
+            column,
+        )
+        self._bring.setObjectName("firstImport")
+        self._bring.clicked.connect(self.import_wanted)
+        demo = _Way(
+            "package-open",
+            self.tr("Look at the demo"),
+            self.tr("A small sample library, in a window and a folder of its own."),
+            column,
+        )
+        demo.setObjectName("firstDemo")
+        demo.clicked.connect(self.demo_wanted)
+        for way in (add, self._bring, demo):
+            layout.addWidget(way)
+        outer = QVBoxLayout(self)
+        outer.addStretch(2)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(column, 4)
+        row.addStretch(1)
+        outer.addLayout(row)
+        outer.addStretch(3)
+
+    @Slot(object)
+    def show_found(self, tools: Sequence[str]) -> None:
+        """Name the tools that were found on this computer."""
+        if tools:
+            names = ", ".join(dict.fromkeys(foreign_text(tool, 60) for tool in tools))
+            self._bring.set_text(self.tr("Found on this computer: {}.").format(names))
+
+
+class NothingMatches(QWidget):
+    """No model fits: what was asked for, as chips to take off, and a near miss if there is one."""
+
+    def __init__(self, filters: Filters, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("nothingMatches")
+        self._filters = filters
+        self._near: tuple[str, str] | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.XL, theme.XL, theme.XL, theme.XL)
+        layout.setSpacing(theme.M)
+        layout.addStretch(2)
+        self._title = theme.plain_label("", "pane-title", self)
+        self._title.setObjectName("nothingMatchesTitle")
+        self._title.setWordWrap(True)
+        self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self._title)
+        chips = QHBoxLayout()
+        chips.addStretch(1)
+        self._chips = FilterChips(filters, self, with_search=True)
+        self._chips.setMinimumWidth(320)
+        chips.addWidget(self._chips, 2)
+        chips.addStretch(1)
+        layout.addLayout(chips)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        self._near_button = QPushButton(self)
+        self._near_button.setObjectName("nearMissButton")
+        self._near_button.clicked.connect(self._on_near)
+        self._near_button.hide()
+        clear = QPushButton(self.tr("Show all models"), self)
+        clear.setObjectName("showAllButton")
+        clear.clicked.connect(filters.clear)
+        buttons.addWidget(self._near_button)
+        buttons.addWidget(clear)
+        buttons.addStretch(1)
+        layout.addLayout(buttons)
+        layout.addStretch(3)
+        filters.changed.connect(self._on_query_changed)
+        self._on_query_changed(filters.query)
+
+    @Slot(object)
+    def _on_query_changed(self, _query: ModelQuery) -> None:
+        self._title.setText(self.tr("Nothing matches {}").format(label_of(self._filters.active())))
+        self._near_button.hide()
+
+    def show_near_miss(self, group: str, value: str, count: int) -> None:
+        """Offer to take one filter off, after which there would be `count` models."""
+        self._near = (group, value)
+        words = self.tr("favourites") if group == "favorite" else f"“{_short(value_label(group, value))}”"
+        self._near_button.setText(
+            self.tr("Without {}: {}").format(words, counted(count, "model")).replace("&", "&&")
+        )
+        self._near_button.show()
+
+    @Slot()
+    def _on_near(self) -> None:
+        if self._near is not None:
+            self._filters.take_off(*self._near)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 32 else f"{text[:31]}…"
+
+
+class MessageBar(QFrame):
+    """One line at the top of the page: what happened, what it means, and one thing to do about it.
+
+    Signals:
+        acted(): the user pressed its button.
+    """
+
+    acted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("messageBar")
+        self._icon_name = "info"
+        self._mark = QLabel(self)
+        self._text = theme.plain_label("", None, self)
+        self._text.setObjectName("messageText")
+        self._text.setWordWrap(True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._button = QPushButton(self)
+        self._button.setObjectName("messageButton")
+        self._button.clicked.connect(self._on_acted)
+        self._close = QToolButton(self)
+        self._close.setObjectName("messageClose")
+        self._close.setAccessibleName(self.tr("Dismiss this message"))
+        theme.set_icon(self._close, "x")
+        self._close.clicked.connect(self.hide)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.M, theme.XS, theme.S, theme.XS)
+        layout.setSpacing(theme.S)
+        layout.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self._button)
+        layout.addWidget(self._close)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self._text.text()
+
+    def show_message(self, text: str, *, is_problem: bool = False, button: str = "") -> None:
+        """Show a message until it is dismissed or the next one comes."""
+        self._icon_name = "triangle-alert" if is_problem else "info"
+        self._text.setText(foreign_text(text, 1000))
+        self._button.setText(button)
+        self._button.setVisible(bool(button))
+        self.setAccessibleName(self._text.text())
+        self.take_palette()
+        self.show()
+
+    def take_palette(self) -> None:
+        """Take the colours of now."""
+        colors = theme.colors()
+        color = colors.problem if self._icon_name == "triangle-alert" else colors.accent_on_base
+        self._mark.setPixmap(theme.pixmap(self._icon_name, 16, color, self.devicePixelRatioF()))
+        self.setStyleSheet(
+            f"#messageBar {{ background: {colors.hover.name()}; border-bottom: 1px solid {colors.line.name()}; }}"
+        )
+
+    @Slot()
+    def _on_acted(self) -> None:
+        self.hide()
+        self.acted.emit()
+
+
+class DropHint(QWidget):
+    """Lies over the window while something is dragged over it, and says what letting go would do."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("dropHint")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAcceptDrops(False)
+        self._count = 0
+        self.hide()
+
+    def show_for(self, count: int) -> None:
+        """Show the hint for so many files and folders."""
+        self._count = count
+        parent = self.parentWidget()
+        if parent is not None:
+            self.setGeometry(parent.rect())
+        self.raise_()
+        self.show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors = theme.colors()
+        veil = theme.mix(colors.base, colors.accent, 0.08)
+        veil.setAlphaF(0.94)
+        painter.fillRect(self.rect(), veil)
+        frame = QRectF(self.rect()).adjusted(theme.XL, theme.XL, -theme.XL, -theme.XL)
+        painter.setPen(QPen(colors.accent_on_base, 2, Qt.PenStyle.DashLine))
+        painter.drawRoundedRect(frame, 12, 12)
+        ratio = self.devicePixelRatioF()
+        icon = theme.pixmap("download", 48, colors.accent_on_base, ratio)
+        middle = self.rect().center()
+        painter.drawPixmap(middle.x() - 24, middle.y() - 76, icon)
+        font = self.font()
+        size = font.pointSizeF()
+        font.setPointSizeF(size * 1.4)
+        font.setWeight(font.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(colors.text)
+        title = self.tr("Drop to see what is in {}").format(counted(self._count, "item"))
+        line = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        painter.drawText(frame.toRect().adjusted(0, int(frame.height() / 2) - 10, 0, 0), line, title)
+        font.setPointSizeF(size)
+        font.setWeight(font.Weight.Normal)
+        painter.setFont(font)
+        painter.setPen(colors.secondary)
+        text = self.tr("Nothing is imported before you say so. Your files stay where they are.")
+        painter.drawText(frame.toRect().adjusted(0, int(frame.height() / 2) + 28, 0, 0), line, text)
+
+
+# --- no catalog -------------------------------------------------------------------------------------------
+
+_SAFE = {
+    "catalog_too_new": (
+        "This catalog was written by a newer version of the program",
+        "Nothing was changed. Your model files and what other tools know about them are not touched either.",
+        "Update the program, or open another catalog with --catalog.",
+    ),
+    "catalog_damaged": (
+        "This file can't be read as a catalog",
+        "Nothing was changed, and your model files are safe: the catalog only remembers them.",
+        "Restore a backup with “modelmgr restore FILE”, or keep a copy of this file and ask for help with it.",
+    ),
+    "catalog_read_only": (
+        "The catalog can't be written here",
+        "Nothing was changed.",
+        "Make the file and its folder writable, or open another catalog with --catalog.",
+    ),
+    "catalog_busy": (
+        "Another program is using the catalog",
+        "Nothing was changed. What the other program writes is safe.",
+        "Close the other window or wait until its work is done, then try again.",
+    ),
+    "disk_full": (
+        "The disk of the catalog is full",
+        "All that was saved before is safe.",
+        "Free some space on that disk, then try again.",
+    ),
+}
+_SAFE_ELSE = (
+    "The catalog can't be opened",
+    "Nothing was changed, and your model files are safe.",
+    "Look whether the folder exists and the disk is connected, or open another catalog with --catalog.",
+)
+
+
+class ErrorWindow(QMainWindow):
+    """The one clear page for a catalog that can't be opened: what is safe, what to do, and the path.
+
+    Signals:
+        retry_wanted(): the user wants to try again.
+    """
+
+    retry_wanted = Signal()
+
+    def __init__(self, error: CatalogError, path: str) -> None:
+        super().__init__()
+        self.setObjectName("errorWindow")
+        self.setWindowTitle("modelmgr")
+        title, safe, todo = _SAFE.get(error.code, _SAFE_ELSE)
+        page = QWidget(self)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(48, 48, 48, 48)
+        layout.setSpacing(theme.M)
+        layout.addStretch(1)
+        heading = theme.plain_label(self.tr(title), "page-title", page)
+        heading.setObjectName("errorTitle")
+        heading.setWordWrap(True)
+        layout.addWidget(heading)
+        for name, text in (("errorMessage", error.message), ("errorSafe", safe), ("errorTodo", todo)):
+            label = theme.plain_label(foreign_text(text, 2000), None, page)
+            label.setObjectName(name)
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            layout.addWidget(label)
+        place = theme.plain_label(foreign_text(path, 2000), "secondary", page)
+        place.setObjectName("errorPath")
+        place.setWordWrap(True)
+        place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout.addWidget(place)
+        layout.addSpacing(theme.M)
+        buttons = QHBoxLayout()
+        retry = QPushButton(self.tr("Try again"), page)
+        retry.setObjectName("errorRetry")
+        retry.clicked.connect(self.retry_wanted)
+        close = QPushButton(self.tr("Close"), page)
+        close.setObjectName("errorClose")
+        close.setProperty("primary", True)
+        close.clicked.connect(self.close)
+        buttons.addWidget(retry)
+        buttons.addWidget(close)
+        buttons.addStretch(1)
+        layout.addLayout(buttons)
+        layout.addStretch(2)
+        self.setCentralWidget(page)
+        self.resize(720, 460)
+        self.setStyleSheet(theme.style_sheet(self.palette(), self.font()))
+        close.setFocus()

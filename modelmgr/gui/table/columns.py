@@ -1,0 +1,269 @@
+"""The columns of the library table: what each is called, how wide it begins, and its words for a row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from modelmgr.gui.text import (
+    age_text,
+    count_text,
+    date_text,
+    exact_size_text,
+    foreign_text,
+    hash_text,
+    plain_tip,
+    size_text,
+    stars_text,
+    type_label,
+)
+from modelmgr.values import FileState, HashState, ModelRow
+
+
+class Look(Enum):
+    """How a cell is painted."""
+
+    TEXT = 0
+    NAME = 1
+    NUMBER = 2
+    STATE = 3
+    FAVORITE = 4
+    MONO = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: what it is remembered by; the light column it shows, where it shows one alone.
+        title: its header, to be translated in the context ``Columns``.
+        width: in pixels at 100 %, before the user changes it.
+        text: a row's cell as text; escaped, since most of it is foreign.
+        tip: the tool tip, HTML-escaped; None for the text itself where it is cut.
+        sort: the column that the catalog sorts by, or None.
+        copied: what Ctrl+C takes; None for the text.
+        hidden: whether it is hidden until the user shows it.
+    """
+
+    name: str
+    title: str
+    width: int
+    text: Callable[[ModelRow], str]
+    look: Look = Look.TEXT
+    tip: Callable[[ModelRow], str] | None = None
+    sort: str | None = None
+    copied: Callable[[ModelRow], str] | None = None
+    hidden: bool = False
+    elide_middle: bool = False
+
+
+def state_of(row: ModelRow) -> str:
+    """Return the one state that a row shows: its file's trouble first, then how far its hash is."""
+    if row.file_state != FileState.PRESENT:
+        return row.file_state
+    if row.hash_state in (HashState.NONE, HashState.HASHING):
+        return "hashing"
+    if row.hash_state == HashState.FAILED:
+        return "failed"
+    return "present"
+
+
+_STATE_WORDS = {"hashing": "hashing…", "failed": "not hashed"}
+
+
+def state_text(row: ModelRow) -> str:
+    """Return the word beside the state's dot."""
+    state = state_of(row)
+    return _STATE_WORDS.get(state, state)
+
+
+def _state_tip(row: ModelRow) -> str:
+    path = foreign_text(row.path) or "no file"
+    words = {
+        "present": f"The file is where it was: {path}",
+        "missing": f"The file is gone. It was last seen at {path}",
+        "offline": f"The folder can't be reached now. The file was last seen at {path}",
+        "unreadable": f"The file can't be read: {path}",
+        "hashing": "The hash of this file is not computed yet.",
+        "failed": f"The hash could not be computed: {path}",
+    }
+    return plain_tip(words.get(state_of(row), path))
+
+
+def is_absent(row: ModelRow) -> bool:
+    """Tell whether the row is greyed, because its file cannot be used now."""
+    return row.file_state in (FileState.MISSING, FileState.OFFLINE)
+
+
+def _joined(words: tuple[str, ...]) -> str:
+    return foreign_text(", ".join(words))
+
+
+def _yes_no(value: bool | None) -> str:
+    return "" if value is None else "yes" if value else "no"
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "name",
+        "Name",
+        320,
+        lambda row: foreign_text(row.name),
+        Look.NAME,
+        tip=lambda row: plain_tip(f"{row.name}\n{row.path}" if row.path else row.name),
+        sort="name",
+        copied=lambda row: row.name,
+    ),
+    Column("type", "Type", 112, lambda row: type_label(row.type), sort="type"),
+    Column(
+        "base_model",
+        "Base model",
+        112,
+        lambda row: foreign_text(row.base_model),
+        sort="base_model",
+    ),
+    Column(
+        "size_bytes",
+        "Size",
+        80,
+        lambda row: size_text(row.size_bytes),
+        Look.NUMBER,
+        tip=lambda row: exact_size_text(row.size_bytes),
+        sort="size_bytes",
+    ),
+    Column(
+        "tags",
+        "Tags",
+        136,
+        lambda row: _joined(row.tags),
+        copied=lambda row: ", ".join(row.tags),
+    ),
+    Column(
+        "rating",
+        "Rating",
+        80,
+        lambda row: stars_text(row.rating),
+        sort="rating",
+    ),
+    Column(
+        "added_at",
+        "Added",
+        72,
+        lambda row: age_text(row.added_at),
+        Look.NUMBER,
+        tip=lambda row: date_text(row.added_at),
+        sort="added_at",
+        copied=lambda row: date_text(row.added_at),
+    ),
+    Column(
+        "state",
+        "State",
+        104,
+        state_text,
+        Look.STATE,
+        tip=_state_tip,
+        sort="file_state",
+    ),
+    Column(
+        "favorite",
+        "Favourite",
+        80,
+        lambda row: "favourite" if row.favorite else "",
+        Look.FAVORITE,
+        sort="favorite",
+        hidden=True,
+    ),
+    Column(
+        "trigger_words",
+        "Trigger words",
+        160,
+        lambda row: _joined(row.trigger_words),
+        copied=lambda row: ", ".join(row.trigger_words),
+        hidden=True,
+    ),
+    Column(
+        "file_name",
+        "File name",
+        200,
+        lambda row: foreign_text(row.file_name),
+        tip=lambda row: plain_tip(row.path),
+        sort="file_name",
+        copied=lambda row: row.file_name or "",
+        hidden=True,
+        elide_middle=True,
+    ),
+    Column(
+        "folder",
+        "Folder",
+        220,
+        lambda row: foreign_text(row.folder),
+        sort="folder",
+        copied=lambda row: row.folder or "",
+        hidden=True,
+        elide_middle=True,
+    ),
+    Column(
+        "format",
+        "Format",
+        96,
+        lambda row: foreign_text(row.format),
+        sort="format",
+        hidden=True,
+    ),
+    Column(
+        "file_count",
+        "Files",
+        56,
+        lambda row: count_text(row.file_count),
+        Look.NUMBER,
+        sort="file_count",
+        hidden=True,
+    ),
+    Column(
+        "modified_at",
+        "Modified",
+        80,
+        lambda row: age_text(row.modified_at),
+        Look.NUMBER,
+        tip=lambda row: date_text(row.modified_at),
+        sort="modified_at",
+        copied=lambda row: date_text(row.modified_at),
+        hidden=True,
+    ),
+    Column(
+        "sha256",
+        "SHA-256",
+        104,
+        lambda row: hash_text(row.sha256),
+        Look.MONO,
+        tip=lambda row: row.sha256 or "",
+        copied=lambda row: row.sha256 or "",
+        hidden=True,
+    ),
+    Column(
+        "license",
+        "Licence",
+        120,
+        lambda row: foreign_text(row.license),
+        hidden=True,
+    ),
+    Column("nsfw", "NSFW", 64, lambda row: _yes_no(row.nsfw), hidden=True),
+    Column(
+        "source_url",
+        "Source",
+        200,
+        lambda row: foreign_text(row.source_url),
+        hidden=True,
+    ),
+    Column(
+        "notes",
+        "Notes",
+        220,
+        lambda row: foreign_text(row.notes, 300),
+        copied=lambda row: row.notes or "",
+        hidden=True,
+    ),
+)
+
+COLUMN_OF_NAME = {column.name: number for number, column in enumerate(COLUMNS)}
+NAME_COLUMN = COLUMN_OF_NAME["name"]

@@ -1,0 +1,534 @@
+"""The library table itself: painting, selection that survives a new order, columns that are remembered."""
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import (
+    QAction,
+    QFont,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QPainter,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from modelmgr.gui import theme
+from modelmgr.gui.previews import Previews
+from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN, Look, is_absent, state_of
+from modelmgr.gui.table.model import Index, Kept, LibraryModel, Places, column_title
+from modelmgr.gui.text import foreign_text
+from modelmgr.values import ModelRow
+
+MIN_NAME_WIDTH = 160
+MIN_COLUMN_WIDTH = 40
+MAX_COLUMN_WIDTH = 2000
+COPY_LIMIT = 10_000
+_ICON_PX = 16
+_THUMB_PX = 20
+_COMFORTABLE_THUMB_PX = 36
+_DOT_PX = 9
+
+_SELECTED = QStyle.StateFlag.State_Selected
+_FOCUSED = QStyle.StateFlag.State_HasFocus
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Paints the cells; a handful of calls each, since a frame has some four hundred of them."""
+
+    def __init__(self, model: LibraryModel, previews: Previews, parent: QTableView) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._previews = previews
+        self._view = parent
+        self.comfortable = False
+        self.take_palette()
+
+    def take_palette(self) -> None:
+        """Take colours, fonts and icons for the palette and font of now."""
+        self._colors = theme.colors()
+        self._type_icons: dict[tuple[str, bool], QPixmap] = {}
+        font = self._view.font()
+        self._small = QFont(font)
+        if font.pointSizeF() > 0:
+            self._small.setPointSizeF(font.pointSizeF() * 0.92)
+        self._small_metrics = QFontMetrics(self._small)
+        self._mono = theme.mono_font(font)
+
+    def _type_icon(self, model_type: str, selected: bool) -> QPixmap:
+        found = self._type_icons.get((model_type, selected))
+        if found is None:
+            color = self._colors.accent_text if selected else self._colors.secondary
+            ratio = self._view.devicePixelRatioF()
+            found = theme.pixmap(theme.type_icon_name(model_type), _ICON_PX, color, ratio)
+            self._type_icons[model_type, selected] = found
+        return found
+
+    def _paint_name(
+        self, painter: QPainter, rect: QRect, row: ModelRow, selected: bool, metrics: QFontMetrics
+    ) -> None:
+        side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
+        left, middle = rect.left() + theme.S, rect.center().y()
+        picture = self._previews.thumbnail(row, side, self._view.devicePixelRatioF()) if row.preview else None
+        if picture is not None:
+            painter.drawPixmap(left, middle - side // 2 + 1, picture)
+        else:
+            inset = (side - _ICON_PX) // 2
+            painter.drawPixmap(left + inset, middle - _ICON_PX // 2 + 1, self._type_icon(row.type, selected))
+        rect.setLeft(left + side + theme.S)
+        name = foreign_text(row.name)
+        mode = Qt.TextElideMode.ElideRight
+        if not self.comfortable or not row.file_name:
+            painter.drawText(rect, _LEFT, metrics.elidedText(name, mode, rect.width()))
+            return
+        upper, lower = QRect(rect), QRect(rect)
+        upper.setBottom(middle + 1)
+        lower.setTop(middle + 1)
+        painter.drawText(
+            upper,
+            int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom),
+            metrics.elidedText(name, mode, rect.width()),
+        )
+        painter.setFont(self._small)
+        if not selected:
+            painter.setPen(self._colors.greyed if is_absent(row) else self._colors.secondary)
+        file_name = self._small_metrics.elidedText(
+            foreign_text(row.file_name), Qt.TextElideMode.ElideMiddle, rect.width()
+        )
+        painter.drawText(lower, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), file_name)
+
+    # --- Qt ---------------------------------------------------------------------------------------------
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        colors = self._colors
+        column = COLUMNS[index.column()]
+        look = column.look
+        rect = QRect(option.rect)
+        selected = bool(option.state & _SELECTED)
+        row = self._model.row_at(index.row())
+        if selected:
+            painter.fillRect(rect, colors.accent)
+        if row is None:
+            if look is Look.NAME or index.column() == COLUMN_OF_NAME["type"]:
+                bar = QRectF(rect.left() + theme.S, rect.center().y() - 4, rect.width() * 0.5, 8)
+                painter.fillRect(bar, colors.line)
+            return
+        painter.save()
+        painter.setFont(option.font)
+        metrics = option.fontMetrics
+        if selected:
+            painter.setPen(colors.accent_text)
+        elif is_absent(row):
+            painter.setPen(colors.greyed)
+        else:
+            painter.setPen(colors.text if look is Look.NAME else colors.secondary)
+        if look is Look.NAME:
+            rect.setRight(rect.right() - theme.XS)
+            self._paint_name(painter, rect, row, selected, metrics)
+        elif look is Look.FAVORITE:
+            if row.favorite:
+                color = colors.accent_text if selected else colors.busy
+                star = theme.pixmap("star", _ICON_PX, color, self._view.devicePixelRatioF())
+                painter.drawPixmap(rect.left() + theme.S, rect.center().y() - _ICON_PX // 2 + 1, star)
+        else:
+            rect.adjust(theme.S, 0, -theme.S, 0)
+            if look is Look.STATE:
+                dot = QRectF(rect.left(), rect.center().y() - _DOT_PX / 2 + 0.5, _DOT_PX, _DOT_PX)
+                theme.draw_state_mark(painter, dot, state_of(row), colors.accent_text if selected else None)
+                rect.setLeft(rect.left() + _DOT_PX + 7)
+            elif look is Look.MONO:
+                painter.setFont(self._mono)
+                metrics = QFontMetrics(self._mono)
+            mode = Qt.TextElideMode.ElideMiddle if column.elide_middle else Qt.TextElideMode.ElideRight
+            text = metrics.elidedText(column.text(row), mode, rect.width())
+            painter.drawText(rect, _RIGHT if look is Look.NUMBER else _LEFT, text)
+        if option.state & _FOCUSED:
+            ring = colors.accent_text if selected else colors.accent_on_base
+            painter.setPen(QPen(ring, 1, Qt.PenStyle.DotLine))
+            painter.drawRect(option.rect.adjusted(1, 1, -2, -2))
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(MIN_COLUMN_WIDTH, theme.ROW_HEIGHT)
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
+        editor = QLineEdit(parent)
+        editor.setObjectName("nameEditor")
+        editor.setAccessibleName(self.tr("Name of the model"))
+        editor.setMaxLength(4096)
+        editor.setAcceptDrops(False)
+        return editor
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
+        editor.setGeometry(option.rect.adjusted(theme.S + side + theme.XS, 1, -1, -1))
+
+
+class LibraryView(QTableView):
+    """The table of the library.
+
+    Signals:
+        model_selected(object): the `ModelRow` whose details are wanted, or None; only when the *selection*
+            says so. A view that gets the focus makes its first row current without selecting it, and nobody
+            asked for that row's payload.
+        selection_counted(int): how many rows are selected.
+        columns_changed(): the user moved, showed, hid or widened columns.
+        sort_wanted(str, bool): a column to sort by, and whether downwards.
+        left_upwards(): the user pressed "up" in the first row, towards the search.
+    """
+
+    model_selected = Signal(object)
+    selection_counted = Signal(int)
+    columns_changed = Signal()
+    sort_wanted = Signal(str, bool)
+    left_upwards = Signal()
+
+    def __init__(self, model: LibraryModel, previews: Previews, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("libraryTable")
+        self.setAccessibleName(self.tr("Models in the library"))
+        self._model = model
+        self._serial = 0
+        self._shown_id: int | None = None
+        self._waits_for: int | None = None
+        self._parked: Kept | None = None
+        self._goes_to_top = False
+        self._fits = False
+        self._hidden_widths: dict[int, int] = {}
+        self._delegate = RowDelegate(model, previews, self)
+        self.setItemDelegate(self._delegate)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setCornerButtonEnabled(False)
+        self.setTabKeyNavigation(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        rows = self.verticalHeader()
+        rows.hide()
+        rows.setMinimumSectionSize(theme.ROW_HEIGHT)
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header = self.horizontalHeader()
+        header.setSectionsMovable(True)
+        header.setSectionsClickable(True)
+        header.setHighlightSections(False)
+        header.setSortIndicatorShown(True)
+        header.setMinimumSectionSize(MIN_COLUMN_WIDTH)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setModel(model)
+        # The header walks all rows to see whether its column is selected; an empty selection of its own
+        # answers at once (Ctrl+A in a million rows took 13 to 29 s without).
+        header.setSelectionModel(QItemSelectionModel(model, header))
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        for number, column in enumerate(COLUMNS):
+            header.resizeSection(number, column.width)
+            self._show_column(number, not column.hidden)
+        self.set_comfortable(False)
+        self._column_menu = self.make_column_menu(self)
+        header.customContextMenuRequested.connect(self._on_header_menu)
+        header.sectionClicked.connect(self._on_header_clicked)
+        header.sectionResized.connect(self._on_section_resized)
+        header.sectionMoved.connect(self.columns_changed)
+        model.keeper = self.kept
+        model.reordered.connect(self._on_reordered)
+        model.query_changed.connect(self._on_query_changed)
+        model.rows_arrived.connect(self._on_rows_arrived)
+        previews.arrived.connect(self._on_preview_arrived)
+        self.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        self.selectionModel().currentRowChanged.connect(self._on_selection_changed)
+
+    # --- questions --------------------------------------------------------------------------------------
+
+    def selected_count(self) -> int:
+        """Return how many rows are selected."""
+        return sum(last - first + 1 for first, last in self._stretches())
+
+    def selected_ids(self) -> "array[int]":
+        """Return the ids of the selected rows, in stretches of the order."""
+        ids = self._model.ids
+        found = array("q")
+        for first, last in self._stretches():
+            found.extend(ids[first : last + 1])
+        return found
+
+    def selected_model(self) -> ModelRow | None:
+        """Return the row whose details are shown, if it is known."""
+        return None if self._shown_id is None else self._model.known(self._shown_id)
+
+    def kept(self) -> Kept:
+        """Return what should stay where it is for the user, whatever happens to the order."""
+        selection = self.selectionModel()
+        if self._parked is not None and not selection.hasSelection():
+            return self._parked
+        current = self.currentIndex()
+        top = self.rowAt(0)
+        return Kept(
+            self.selected_ids(),
+            self._model.id_at(current.row()) if current.isValid() else None,
+            self._model.id_at(top) if top > 0 else None,
+            self._serial,
+        )
+
+    def column_state(self) -> list[dict[str, Any]]:
+        """Return the columns in the user's order, with width and visibility, for `restore_columns`."""
+        header = self.horizontalHeader()
+        state = []
+        for section in (header.logicalIndex(place) for place in range(header.count())):
+            hidden = header.isSectionHidden(section)
+            # A hidden section reports no width.
+            width = self._hidden_widths.get(section, 0) if hidden else header.sectionSize(section)
+            state.append({"name": COLUMNS[section].name, "width": width, "hidden": hidden})
+        return state
+
+    # --- deeds ------------------------------------------------------------------------------------------
+
+    def restore_columns(self, state: Sequence[Mapping[str, Any]]) -> None:
+        """Put the columns back as `column_state` found them; columns it doesn't name keep their places."""
+        header = self.horizontalHeader()
+        place = 0
+        for entry in state:
+            section = COLUMN_OF_NAME.get(str(entry.get("name")))
+            width = entry.get("width")
+            if section is None:
+                continue
+            header.moveSection(header.visualIndex(section), place)
+            place += 1
+            if isinstance(width, int) and MIN_COLUMN_WIDTH <= width <= MAX_COLUMN_WIDTH:
+                header.resizeSection(section, width)
+            self._show_column(section, not entry.get("hidden") or section == NAME_COLUMN)
+        self._fit_name()
+
+    def set_comfortable(self, comfortable: bool) -> None:
+        """Choose between dense rows and taller ones with a larger picture and the file's name."""
+        self._delegate.comfortable = comfortable
+        height = theme.COMFORTABLE_ROW_HEIGHT if comfortable else theme.ROW_HEIGHT
+        # A large system font needs more than the scale foresees.
+        lines = self.fontMetrics().height() * (2 if comfortable else 1) + theme.S
+        self.verticalHeader().setDefaultSectionSize(max(height, lines))
+        self.verticalScrollBar().setSingleStep(max(height, lines))
+        self.viewport().update()
+
+    def show_sort(self, name: str, descending: bool) -> None:
+        """Show in the header what the rows are sorted by."""
+        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
+        for number, column in enumerate(COLUMNS):
+            if column.sort == name:
+                self.horizontalHeader().setSortIndicator(number, order)
+                return
+
+    def select_first(self) -> None:
+        """Give the table the focus, with a row selected if there is one."""
+        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if self._model.rowCount() and not self.selectionModel().hasSelection():
+            self.selectRow(0)
+
+    def rename_current(self) -> None:
+        """Open the editor on the current row's name."""
+        current = self.currentIndex()
+        if current.isValid():
+            self.edit(current.siblingAtColumn(NAME_COLUMN))
+
+    def copy_cells(self, text_of: Callable[[ModelRow], str] | None = None) -> None:
+        """Copy what the focused column shows of the selected rows (the first ten thousand), a line each."""
+        if text_of is None:
+            column = COLUMNS[max(0, self.currentIndex().column())]
+            text_of = column.copied or column.text
+        ids = self.selected_ids()[:COPY_LIMIT]
+        if ids:
+            self._model.ask_rows(ids, partial(self._put_on_clipboard, text_of))
+
+    def take_palette(self) -> None:
+        """Take the colours and fonts of now."""
+        self._delegate.take_palette()
+        self.set_comfortable(self._delegate.comfortable)
+        self._model.take_palette()
+
+    def make_column_menu(self, parent: QWidget) -> QMenu:
+        """Return a menu that shows and hides columns."""
+        menu = QMenu(self.tr("Columns"), parent)
+        for number, column in enumerate(COLUMNS):
+            action = QAction(column_title(column), menu)
+            action.setCheckable(True)
+            action.setData(number)
+            action.setEnabled(number != NAME_COLUMN)
+            menu.addAction(action)
+        menu.aboutToShow.connect(partial(self._on_column_menu_shown, menu))
+        menu.triggered.connect(self._on_column_toggled)
+        return menu
+
+    def _stretches(self) -> list[tuple[int, int]]:
+        """Return the selected rows as (first, last); never one by one, they may be a million."""
+        selection = self.selectionModel().selection()
+        parts = (selection.at(place) for place in range(selection.count()))
+        return [(part.top(), part.bottom()) for part in parts]
+
+    # --- slots ------------------------------------------------------------------------------------------
+
+    def _put_on_clipboard(self, text_of: Callable[[ModelRow], str], rows: Sequence[ModelRow]) -> None:
+        # A lone surrogate of a path that is no UTF-8 has no place on a clipboard.
+        text = "\n".join(text_of(row) for row in rows).encode("utf-8", "replace").decode("utf-8")
+        QGuiApplication.clipboard().setText(text)
+
+    def _on_column_menu_shown(self, menu: QMenu) -> None:
+        for action in menu.actions():
+            action.setChecked(not self.isColumnHidden(action.data()))
+
+    @Slot(QAction)
+    def _on_column_toggled(self, action: QAction) -> None:
+        self._show_column(action.data(), action.isChecked())
+        self._fit_name()
+        self.columns_changed.emit()
+
+    @Slot(QPoint)
+    def _on_header_menu(self, place: QPoint) -> None:
+        self._column_menu.popup(self.horizontalHeader().mapToGlobal(place))
+
+    @Slot(int)
+    def _on_header_clicked(self, section: int) -> None:
+        name = COLUMNS[section].sort
+        query = self._model.query
+        if name is None:
+            self.show_sort(query.sort, query.descending)
+        elif name == query.sort:
+            self.sort_wanted.emit(name, not query.descending)
+        else:
+            # The newest, the largest, the best first: what one looks for when sorting by these.
+            self.sort_wanted.emit(
+                name, name in ("added_at", "modified_at", "size_bytes", "rating", "favorite")
+            )
+
+    @Slot(int, int, int)
+    def _on_section_resized(self, section: int, _old: int, _new: int) -> None:
+        if not self._fits:
+            if section != NAME_COLUMN:
+                self._fit_name()
+            self.columns_changed.emit()
+
+    def _show_column(self, section: int, visible: bool) -> None:
+        if not visible and not self.isColumnHidden(section):
+            self._hidden_widths[section] = self.columnWidth(section)
+        self.setColumnHidden(section, not visible)
+
+    def _fit_name(self) -> None:
+        """Let the names have the room that the other columns leave."""
+        header = self.horizontalHeader()
+        others = sum(header.sectionSize(n) for n in range(header.count()) if n != NAME_COLUMN)
+        self._fits = True
+        header.resizeSection(NAME_COLUMN, max(MIN_NAME_WIDTH, self.viewport().width() - others))
+        self._fits = False
+
+    @Slot(object)
+    def _on_query_changed(self, _query: object) -> None:
+        self._goes_to_top = True
+
+    @Slot(object)
+    def _on_reordered(self, places: Places) -> None:
+        selection = self.selectionModel()
+        if not self._model.is_complete:
+            # Only the first rows are here: what was selected waits for the whole order.
+            self._parked = places.kept
+            self.scrollToTop()
+            return
+        self._parked = None
+        if places.stretches or selection.hasSelection():
+            last = self._model.columnCount() - 1
+            chosen = QItemSelection()
+            for first_row, last_row in places.stretches:
+                chosen.select(self._model.index(first_row, 0), self._model.index(last_row, last))
+            selection.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        if places.current is not None:
+            current = self._model.index(places.current, max(0, self.currentIndex().column()))
+            selection.setCurrentIndex(current, QItemSelectionModel.SelectionFlag.NoUpdate)
+        if self._goes_to_top:
+            self._goes_to_top = False
+            self.scrollToTop()
+            if places.current is not None and places.stretches:
+                self.scrollTo(self._model.index(places.current, NAME_COLUMN))
+        elif places.top is not None:
+            self.scrollTo(
+                self._model.index(places.top, NAME_COLUMN), QAbstractItemView.ScrollHint.PositionAtTop
+            )
+        self._on_selection_changed()
+
+    @Slot()
+    def _on_selection_changed(self) -> None:
+        self._serial += 1
+        stretches = self._stretches()
+        count = sum(last - first + 1 for first, last in stretches)
+        if count:
+            self._parked = None
+        elif self._parked is not None:
+            return
+        self.selection_counted.emit(count)
+        row = -1
+        if count:
+            current = self.currentIndex().row()
+            row = current if any(first <= current <= last for first, last in stretches) else stretches[0][0]
+        row_id = self._model.id_at(row) if row >= 0 else None
+        self._waits_for = None
+        if row_id == self._shown_id:
+            return
+        known = self._model.row_at(row) if row_id is not None else None
+        if row_id is not None and known is None:
+            self._waits_for = row_id
+            return
+        self._shown_id = row_id
+        self.model_selected.emit(known)
+
+    @Slot()
+    def _on_rows_arrived(self) -> None:
+        if self._waits_for is None:
+            return
+        row = self._model.known(self._waits_for)
+        if row is not None:
+            self._waits_for = None
+            self._shown_id = row.id
+            self.model_selected.emit(row)
+
+    @Slot()
+    def _on_preview_arrived(self) -> None:
+        self.viewport().update()
+
+    # --- Qt ---------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_name()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Up and self.currentIndex().row() == 0 and not event.modifiers():
+            self.left_upwards.emit()
+            return
+        super().keyPressEvent(event)

@@ -1,0 +1,108 @@
+"""Settings: what the user chose, as one dataclass in one small JSON file; and where such files lie.
+
+The user's own catalog has its settings in the platform's configuration folder. Any other catalog (a demo, a
+second library, one of a test) brings its settings with it, in a file beside it.
+"""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import platformdirs
+
+log = logging.getLogger(__name__)
+
+FILE_LIMIT_BYTES = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the user chose.
+
+    Attributes:
+        hash_while_scanning: False leaves the hashes of new files for later; then nothing can be promoted by
+            its hash, and duplicates stay unknown.
+        comfortable_rows: rows of 44 instead of 28 pixels, with larger pictures.
+        show_previews: small pictures in the table; without them the type's icon stands there.
+        restore_filters: bring back search and filters of the last session.
+    """
+
+    hash_while_scanning: bool = True
+    comfortable_rows: bool = False
+    show_previews: bool = True
+    restore_filters: bool = True
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the settings; what is missing, odd or unreadable has its default."""
+        found = read_json(path)
+        known = {
+            field.name: found[field.name]
+            for field in fields(cls)
+            if isinstance(found.get(field.name), type(field.default))
+        }
+        return cls(**known)
+
+    def save(self, path: Path) -> None:
+        """Write the settings.
+
+        Raises:
+            OSError: the file can't be written; the old one stays as it was.
+        """
+        write_json(path, asdict(self))
+
+
+def default_catalog_path() -> str:
+    """Return where the user's own catalog lies."""
+    return os.path.join(platformdirs.user_data_dir("modelmgr", appauthor=False), "catalog.sqlite")
+
+
+def settings_path(catalog_path: str | os.PathLike[str]) -> Path:
+    """Return the settings file that belongs to a catalog."""
+    catalog = Path(os.path.realpath(catalog_path))
+    if catalog == Path(os.path.realpath(default_catalog_path())):
+        return Path(platformdirs.user_config_dir("modelmgr", appauthor=False)) / "settings.json"
+    return catalog.with_name(catalog.name + ".settings.json")
+
+
+def window_state_path(catalog_path: str | os.PathLike[str]) -> Path:
+    """Return the file beside a catalog that remembers the window: place, columns, order, filters."""
+    catalog = Path(os.path.realpath(catalog_path))
+    return catalog.with_name(catalog.name + ".window.json")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a small JSON object of ours; an empty one where there is none that can be read."""
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(FILE_LIMIT_BYTES))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        log.info("Could not read %s: %s", path, error)
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Replace a small JSON file in one step, so that no crash leaves half of it.
+
+    Raises:
+        OSError: it can't be written; the old one stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            json.dump(dict(values), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
