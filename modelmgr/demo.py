@@ -437,7 +437,7 @@ class DemoLibrary:
 
 
 def write_demo_library(root: Path) -> DemoLibrary:
-    """Write the whole library below `root` (made if need be): some 90 models, about 50 MB, in a second or two."""
+    """Write the whole library below `root` (made if need be): some 90 models, 60 MB, in half a second."""
     content = json.loads(resource_path("demo", "library.json").read_bytes())
     shelf = _Shelf(
         root, json.loads(resource_path("demo", "blueprints.json").read_bytes()), content["chat_template"]

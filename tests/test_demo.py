@@ -15,6 +15,7 @@ import pytest
 
 from modelmgr import demo
 from modelmgr.demo import DemoLibrary, write_demo_library
+from modelmgr.readers import read_header
 from modelmgr.sqlite import driver
 from modelmgr.vocabulary import canonical_base, canonical_type
 
@@ -252,6 +253,19 @@ def test_expected_types_and_bases_are_words_of_the_vocabulary(library: DemoLibra
         assert canonical_type(identity.type) == identity.type
         if identity.base_model is not None:
             assert canonical_base(identity.base_model) == identity.base_model
+
+
+def test_the_readers_find_in_every_header_what_was_written_into_it(library: DemoLibrary) -> None:
+    headers = {path: read_header(str(path)) for path in library.expected}
+    found = {path: demo.Identity(header.type, header.base_model) for path, header in headers.items()}
+    assert found == dict(library.expected)
+    doubtful = {path for path, header in headers.items() if header.problems}
+    assert doubtful == {library.empty, library.pointer, library.web_page, library.truncated}
+
+
+def test_adapters_of_every_kind_are_told_apart(library: DemoLibrary) -> None:
+    headers = [read_header(str(path)) for path in library.expected]
+    assert {h.algorithm for h in headers if h.type == "lora"} == {"lora", "locon", "loha", "lokr", "dora"}
 
 
 def test_every_model_lies_in_a_library_folder_and_no_other_file_looks_like_one(library: DemoLibrary) -> None:
