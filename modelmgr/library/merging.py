@@ -143,10 +143,13 @@ class Merging:
                 self.relight(model_id)
 
 
-def claims_of(record: Record, siblings: frozenset[str] = frozenset()) -> Claims:
-    """Return what a record says; a record of a source that isn't known any more says nothing."""
+def claims_of(record: Record, siblings: frozenset[str] = frozenset(), sha256: str | None = None) -> Claims:
+    """Return what a record says; a record of a source that isn't known any more says nothing.
+
+    Arguments as `LegacySource.claims`.
+    """
     source = BY_RECORD_ID.get(record.source)
-    return source.claims(record, siblings) if source is not None else Claims()
+    return source.claims(record, siblings, sha256) if source is not None else Claims()
 
 
 def header_facts(header: Header) -> dict[str, Any]:
@@ -168,7 +171,8 @@ def _witness(record: StoredRecord, computed: Mapping[str, str], size_bytes: int 
         claims = Claims(marker=True)
     else:
         claims = claims_of(
-            Record(record.source, record.source_path, record.record_key, record.payload, record.extra)
+            Record(record.source, record.source_path, record.record_key, record.payload, record.extra),
+            sha256=computed.get("sha256"),
         )
     return mapping.Witness(
         record_id=record.id,

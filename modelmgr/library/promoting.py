@@ -144,6 +144,9 @@ class Promoting(Importing, Scanning):
     def _decide(
         self, case: _Case, attach_anyway: bool, allow_missing: bool, report: PromoteReport, progress: Progress
     ) -> None:
+        if "sha256" in case.computed:
+            siblings = self.names_in(os.path.dirname(case.record.source_path)).all
+            case.claims = claims_of(case.record, siblings, case.computed["sha256"])
         self._add_partial_hashes(case, progress)
         path = case.entry.path if case.entry is not None else None
         facts = promotion.Facts(

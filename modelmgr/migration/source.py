@@ -45,9 +45,14 @@ class LegacySource(Protocol):
         many: True if a container holds many records (database, export), False for a sidecar.
     """
 
-    id: str
-    record_ids: tuple[str, ...]
-    many: bool
+    @property
+    def id(self) -> str: ...  # noqa: D102 - properties only because a source never changes its attributes
+
+    @property
+    def record_ids(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def many(self) -> bool: ...  # noqa: D102
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the file name alone (any case) whether a container is worth a probe; opens nothing."""
@@ -67,10 +72,12 @@ class LegacySource(Protocol):
             Unreadable: nothing (more) of this container can be read.
         """
 
-    def claims(self, record: Record, siblings: frozenset[str]) -> Claims:
+    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return what a record says, derived from its payload and extra alone; never raises for their content.
 
         Args:
             record: one of this source's records.
             siblings: the names now beside the container (empty if its folder is gone), to bind by stem.
+            sha256: the computed one of the file it is bound to, if known: a record of several versions then tells
+                which of them is meant.
         """

@@ -204,7 +204,7 @@ class A1111Text:
             extra[SAME_AS] = card[0]
         yield Record(self.id, container.path, "", content, extra or None)
 
-    def claims(self, record: Record, siblings: frozenset[str]) -> Claims:
+    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return the text as notes, unless it is only the copy of a description."""
         _, names, is_first = _text_speaks_of(os.path.basename(record.source_path), siblings)
         if len(record.payload) > payload.PARSE_LIMIT_BYTES:
