@@ -4,12 +4,11 @@ from modelmgr.catalog import engine
 from modelmgr.errors import CatalogBusy
 from modelmgr.library.exporting import Exporting
 from modelmgr.library.promoting import Promoting
-from modelmgr.library.scanning import Scanning
 from modelmgr.progress import Progress
 from modelmgr.values import Problem
 
 
-class Library(Scanning, Promoting, Exporting):
+class Library(Promoting, Exporting):
     """What the doors ask to be done. The questions go to `catalog`."""
 
     def backup(self, target: str, progress: Progress) -> list[Problem]:
