@@ -60,4 +60,5 @@ class QuietDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         width = option.fontMetrics.horizontalAdvance(str(index.data(_DISPLAY) or ""))
-        return QSize(width + 2 * theme.S, theme.ROW_HEIGHT)
+        # A few pixels more than the text: rounding up and down would cut it otherwise.
+        return QSize(width + 2 * theme.S + theme.XS, theme.ROW_HEIGHT)

@@ -19,8 +19,8 @@ from PySide6.QtCore import (
     QEvent,
     QIODevice,
     QMimeData,
+    QRectF,
     QSaveFile,
-    QSize,
     Qt,
     QUrl,
     Signal,
@@ -32,6 +32,9 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPen,
     QShortcut,
 )
 from PySide6.QtWidgets import (
@@ -63,6 +66,7 @@ from PySide6.QtWidgets import (
 from modelmgr import documents
 from modelmgr.errors import ModelmgrError, NotFound
 from modelmgr.gui import theme
+from modelmgr.gui.cells import QuietDelegate
 from modelmgr.gui.jobs_panel import ElidedLabel, Pace, error_text, sentence, show_step
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, gather_folders, problem_label, source_label
 from modelmgr.gui.tasks import Task, Tasks
@@ -87,6 +91,7 @@ SHOWN_ITEMS = 1_000
 """So many problems and ignored files are listed; a number says how many there are."""
 
 OFFERED_FOLDERS = 3
+_BOX_INDENT = 19
 PROMOTED_AT_ONCE = 500
 
 _PATH = Qt.ItemDataRole.UserRole
@@ -255,9 +260,9 @@ def preview_sentence(report: ImportReport) -> str:
         tools = len(report.by_source)
         parts.append(f"{counted(known, 'record')} from {counted(tools, 'source')}")
         if report.unchanged and report.imported:
-            parts[0] += f", {count_text(report.unchanged)} of them known already"
+            parts[0] += f" ({count_text(report.unchanged)} of them known already)"
         elif report.unchanged:
-            parts[0] += ", all of them known already"
+            parts[0] += " (all of them known already)"
     if report.model_count:
         parts.append(counted(report.model_count, "model file"))
     if not parts:
@@ -336,17 +341,24 @@ def _list(parent: QWidget, name: str, words: str, columns: Sequence[str]) -> QTr
     tree.setHeaderLabels(list(columns))
     tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     tree.setTabKeyNavigation(False)
+    tree.setItemDelegate(QuietDelegate(tree))
+    tree.setCornerWidget(QWidget(tree))
     return tree
 
 
 def _item(texts: Sequence[str], *, numbers_from: int | None = None) -> QTreeWidgetItem:
     item = QTreeWidgetItem(list(texts))
-    item.setSizeHint(0, QSize(0, theme.ROW_HEIGHT - theme.XS))
     for column, text in enumerate(texts):
         item.setToolTip(column, plain_tip(text))
         if numbers_from is not None and column >= numbers_from:
             item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return item
+
+
+def _fit_height(tree: QTreeWidget, most: int) -> None:
+    """Make a list as high as its lines, up to `most` of them."""
+    lines = max(1, min(most, tree.topLevelItemCount()))
+    tree.setFixedHeight(tree.header().sizeHint().height() + lines * theme.ROW_HEIGHT + theme.S)
 
 
 def _note(words: str, parent: QWidget, icon: str = "info") -> QWidget:
@@ -410,35 +422,47 @@ class _DropArea(QFrame):
         layout.addWidget(words)
         layout.addLayout(self.buttons)
         layout.addStretch(1)
-        self._tint(False)
+        self._is_over = False
+        self._tint()
 
-    def _tint(self, is_over: bool) -> None:
+    def _tint(self) -> None:
         colors = theme.colors()
-        ratio = self.devicePixelRatioF()
-        color = colors.accent_on_base if is_over else colors.absent
-        self._icon.setPixmap(theme.pixmap("download", 32, color, ratio))
-        self.setStyleSheet(
-            f"#dropArea {{ border: 1px dashed {color.name()}; border-radius: 8px;"
-            f" background: {(colors.chosen if is_over else colors.base).name()}; }}"
-        )
+        color = colors.accent_on_base if self._is_over else colors.absent
+        self._icon.setPixmap(theme.pixmap("download", 32, color, self.devicePixelRatioF()))
+        self.update()
+
+    def _show_over(self, is_over: bool) -> None:
+        self._is_over = is_over
+        self._tint()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
-            self._tint(True)
+            self._show_over(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._tint(False)
+        self._show_over(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self._tint(False)
+        self._show_over(False)
         event.acceptProposedAction()
         self.dropped.emit(dropped_paths(event.mimeData()))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.colors()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(colors.accent_on_base if self._is_over else colors.absent, 1)
+        pen.setDashPattern([5, 4])
+        painter.setPen(pen)
+        painter.setBrush(colors.chosen if self._is_over else colors.base)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        painter.end()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
-            self._tint(False)
+            self._tint()
 
 
 # --- the pages --------------------------------------------------------------------------------------------
@@ -485,6 +509,7 @@ class _SourcesPage(_Page):
         self._chosen.setProperty("framed", True)
         self._chosen.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._chosen.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self._chosen.setItemDelegate(QuietDelegate(self._chosen))
         self._chosen.itemSelectionChanged.connect(self._update_remove)
         self._remove = QPushButton(_tr("&Remove"), self)
         self._remove.setObjectName("removePathButton")
@@ -527,14 +552,13 @@ class _SourcesPage(_Page):
             item = QListWidgetItem(foreign_text(path))
             item.setData(_PATH, path)
             item.setToolTip(plain_tip(path))
-            theme_icon = "folder" if os.path.isdir(path) else "file"
-            item.setIcon(theme.icon(theme_icon))
+            item.setIcon(theme.icon("folder" if os.path.isdir(path) else "file"))
             self._chosen.addItem(item)
         for path, box in self._boxes.items():
             box.setChecked(path in self._journey.paths)
-        self._chosen_title.setText(
-            _tr("Chosen") if not self._journey.paths else _tr("Chosen ({})").format(len(self._journey.paths))
-        )
+        self._chosen_title.setText(_tr("Chosen ({})").format(count_text(len(self._journey.paths))))
+        self._chosen_title.setVisible(bool(self._journey.paths))
+        self._chosen.setVisible(bool(self._journey.paths))
         self._update_remove()
         self.completeChanged.emit()
 
@@ -554,6 +578,7 @@ class _SourcesPage(_Page):
             card = QVBoxLayout()
             card.setSpacing(0)
             card.addWidget(box)
+            place.setIndent(_BOX_INDENT)
             card.addWidget(place)
             self._found.addLayout(card, at // 3, at % 3)
             self._boxes[each.path] = box
@@ -669,9 +694,11 @@ class _PreviewPage(_Page):
             page,
             "previewSamples",
             _tr("Samples"),
-            [_tr("Name"), _tr("Type"), _tr("Base model"), _tr("Says"), _tr("Source")],
+            [_tr("Name"), _tr("Type"), _tr("Base model"), _tr("Says")],
         )
-        for column, width in enumerate((150, 80, 90, 120)):
+        self._samples.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self._samples.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for column, width in enumerate((132, 86, 84)):
             self._samples.setColumnWidth(column, width)
         self._samples.currentItemChanged.connect(self._on_sample_changed)
         self._raw = QPlainTextEdit(page)
@@ -684,10 +711,9 @@ class _PreviewPage(_Page):
         beside = QSplitter(Qt.Orientation.Horizontal, page)
         beside.setChildrenCollapsible(False)
         beside.setHandleWidth(theme.S)
-        beside.setStyleSheet("QSplitter::handle { background: transparent; }")
         beside.addWidget(self._samples)
         beside.addWidget(self._raw)
-        beside.setSizes([440, 360])
+        beside.setSizes([500, 300])
         self._problems = _list(
             page, "previewProblems", _tr("Problems"), [_tr("What"), _tr("Where"), _tr("More")]
         )
@@ -698,6 +724,7 @@ class _PreviewPage(_Page):
         self._tabs = QTabWidget(page)
         self._tabs.setObjectName("previewTabs")
         self._tabs.setDocumentMode(True)
+        self._tabs.tabBar().setDrawBase(False)
         self._pages: list[tuple[QWidget, str]] = [
             (beside, _tr("Samples")),
             (self._models, _tr("Model files")),
@@ -730,8 +757,8 @@ class _PreviewPage(_Page):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.S)
-        layout.addWidget(self._table, 2)
-        layout.addWidget(self._tabs, 3)
+        layout.addWidget(self._table)
+        layout.addWidget(self._tabs, 1)
         layout.addWidget(self._add_models)
         layout.addLayout(self._folders)
         layout.addWidget(self._promote)
@@ -789,6 +816,7 @@ class _PreviewPage(_Page):
         self._journey.preview = report
         self._show(report)
         self.completeChanged.emit()
+        self._wizard.button(QWizard.WizardButton.CommitButton).setFocus()
 
     @Slot(object)
     def _on_failed(self, error: Exception) -> None:
@@ -828,6 +856,7 @@ class _PreviewPage(_Page):
             any_of = any(counts.get(key, 0) for counts in report.by_source.values())
             self._table.setColumnHidden(column, not any_of)
         self._table.setVisible(bool(report.by_source))
+        _fit_height(self._table, 6)
         self._show_samples(report.samples)
         self._show_problems(report.problems)
         _fill(self._ignored, report.ignored_paths)
@@ -851,11 +880,10 @@ class _PreviewPage(_Page):
                     type_label(str(sample.fields.get("type") or "")),
                     foreign_text(str(sample.fields.get("base_model") or "")),
                     ", ".join(says) if sample.problem is None else problem_label(sample.problem),
-                    source_label(sample.source),
                 ]
             )
             item.setData(0, _PATH, foreign_text(sample.raw_text, VIEW_LIMIT, lines=True))
-            item.setToolTip(4, plain_tip(sample.source_path))
+            item.setToolTip(0, plain_tip(f"{source_label(sample.source)}: {sample.source_path}"))
             self._samples.addTopLevelItem(item)
         first = self._samples.topLevelItem(0)
         if first is not None:
@@ -951,24 +979,16 @@ class _ImportPage(_Page):
         self._current = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
         self._current.setObjectName("importCurrent")
         theme.set_role(self._current, "secondary")
-        self._stop = QPushButton(_tr("&Stop"), self)
-        self._stop.setObjectName("importCancelButton")
-        self._stop.clicked.connect(self.stop)
         self._later = QPushButton(_tr("Go on in the &background"), self)
         self._later.setObjectName("goOnButton")
         self._later.clicked.connect(self._on_later)
-        row = QHBoxLayout()
-        row.setSpacing(theme.S)
-        row.addWidget(self._stop)
-        row.addWidget(self._later)
-        row.addStretch(1)
         lines = QVBoxLayout()
         lines.setSpacing(theme.S)
         lines.addWidget(self._bar)
         lines.addWidget(self._counts)
         lines.addWidget(self._current)
         self._layout.addLayout(lines)
-        self._layout.addLayout(row)
+        self._layout.addWidget(self._later, 0, Qt.AlignmentFlag.AlignLeft)
         self._layout.addStretch(1)
         self._layout.addWidget(_note(_tr("Your files stay where they are."), self))
 
@@ -993,8 +1013,7 @@ class _ImportPage(_Page):
 
     def _start(self, title: str, deed: Callable[[Progress], Any], succeeded: Callable[[Any], None]) -> None:
         self._pace = Pace()
-        self._stop.setEnabled(True)
-        self._stop.setText(_tr("&Stop"))
+        self._wizard.offer_stop(True)
         self._counts.setText(_tr("Starting"))
         self._current.show_text("")
         show_step(self._bar, None)
@@ -1009,8 +1028,7 @@ class _ImportPage(_Page):
         """Stop what runs; whole records are kept, and the last page says which."""
         if self._task is not None:
             self._task.cancel()
-            self._stop.setEnabled(False)
-            self._stop.setText(_tr("Stopping…"))
+            self._wizard.offer_stop(False)
 
     @Slot(object)
     def _on_progressed(self, step: Step) -> None:
@@ -1145,10 +1163,11 @@ class _ReportPage(_Page):
         self._problems_title = theme.plain_label(_tr("Problems"), "group", self)
         self._layout.addWidget(self._sum)
         self._layout.addWidget(self._lines)
-        self._layout.addWidget(self._decisions, 2)
+        self._layout.addWidget(self._decisions)
         self._layout.addWidget(self._problems_title)
-        self._layout.addWidget(self._problems, 3)
-        self._layout.addStretch(0)
+        self._layout.addWidget(self._problems, 1)
+        self._filler = QWidget(self)
+        self._layout.addWidget(self._filler, 1)
 
     def initializePage(self) -> None:
         journey = self._journey
@@ -1195,6 +1214,7 @@ class _ReportPage(_Page):
             texts = [problem_label(problem.code), foreign_text(where), foreign_text(problem.message)]
             self._problems.addTopLevelItem(_item(texts))
         self._problems.setVisible(bool(problems))
+        self._filler.setVisible(not problems)
         self._problems_title.setVisible(bool(problems))
         self._problems_title.setText(_tr("Problems ({})").format(count_text(len(problems))))
 
@@ -1210,6 +1230,7 @@ class _ReportPage(_Page):
         for words, count in lines:
             self._decisions.addTopLevelItem(_item([words, count_text(count)], numbers_from=1))
         self._decisions.setVisible(bool(lines))
+        _fit_height(self._decisions, 7)
         total = ready + sum(waiting.values())
         self._wizard.offer_review(total)
 
@@ -1224,7 +1245,7 @@ class _Steps(QWidget):
         super().__init__(parent)
         self._labels = []
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.XL, theme.L, theme.L, theme.L)
+        layout.setContentsMargins(theme.M, theme.L + theme.XS, theme.L, theme.L)
         layout.setSpacing(theme.M)
         for words in (_tr("Where from"), _tr("What is there"), _tr("Importing"), _tr("Done")):
             label = theme.plain_label(words, "secondary", self)
@@ -1273,6 +1294,7 @@ class MigrationWizard(QWizard):
         self.setOption(QWizard.WizardOption.NoCancelButtonOnLastPage)
         self.setOption(QWizard.WizardOption.HaveCustomButton1)
         self.setOption(QWizard.WizardOption.HaveCustomButton2)
+        self.setOption(QWizard.WizardOption.HaveCustomButton3)
         if parent is None:
             self.setStyleSheet(theme.style_sheet(self.palette(), self.font()))
         self._steps = _Steps(self)
@@ -1299,13 +1321,19 @@ class MigrationWizard(QWizard):
             (kind.CancelButton, "cancelButton", self.tr("Cancel")),
             (kind.CustomButton1, "saveReportButton", self.tr("&Save report…")),
             (kind.CustomButton2, "reviewPendingButton", self.tr("&Review pending")),
+            (kind.CustomButton3, "importCancelButton", self.tr("&Stop")),
         ):
             self.setButtonText(which, words)
             self.button(which).setObjectName(name)
         for which in (kind.NextButton, kind.CommitButton, kind.CustomButton2):
-            self.button(which).setProperty("primary", True)
+            button = self.button(which)
+            button.setProperty("primary", True)
+            # QWizard has had them polished already, before they had the property.
+            button.style().unpolish(button)
+            button.style().polish(button)
         self.button(kind.CustomButton1).clicked.connect(self._on_save_report)
         self.button(kind.CustomButton2).clicked.connect(self._on_review)
+        self.button(kind.CustomButton3).clicked.connect(self._importing.stop)
 
     # --- what others call -------------------------------------------------------------------------------
 
@@ -1333,26 +1361,35 @@ class MigrationWizard(QWizard):
         )
         button.setEnabled(waiting > 0)
 
+    def offer_stop(self, is_possible: bool) -> None:
+        """Let the button say whether the import can be stopped, or is being stopped."""
+        self.setButtonText(
+            QWizard.WizardButton.CustomButton3, self.tr("&Stop") if is_possible else self.tr("Stopping…")
+        )
+        self.button(QWizard.WizardButton.CustomButton3).setEnabled(is_possible)
+
     # --- pages ------------------------------------------------------------------------------------------
 
     @Slot(int)
     def _on_page_changed(self, page: int) -> None:
         kind = QWizard.WizardButton
-        layout = [kind.BackButton, kind.Stretch, kind.NextButton, kind.CommitButton, kind.CancelButton]
+        layout = [kind.BackButton, kind.Stretch, kind.CancelButton, kind.NextButton, kind.CommitButton]
         if page == IMPORT:
-            layout = [kind.Stretch]
+            layout = [kind.Stretch, kind.CustomButton3]
         elif page == REPORT:
-            layout = [kind.CustomButton1, kind.Stretch, kind.CustomButton2, kind.FinishButton]
+            layout = [kind.CustomButton1, kind.Stretch, kind.FinishButton, kind.CustomButton2]
         self.setButtonLayout(layout)
         self._steps.show_step(page)
+        if page == REPORT:
+            self.button(kind.FinishButton).setFocus()
         if page == REPORT and self._closes_after:
             self._closes_after = False
             super().reject()
 
     @Slot()
     def _on_review(self) -> None:
-        self.accept()
         self.review_requested.emit()
+        self.accept()
 
     @Slot()
     def _on_save_report(self) -> None:

@@ -57,6 +57,7 @@ PLACED_ROWS = 20_000
 PLACED_AT_ONCE = 1_000
 SHOWN_PLACES = 3
 SEARCH_MS = 150
+FIRST_LOOK_MS = 300
 
 _PENDING = (PendingState.PENDING.value,)
 _GROUP = Qt.ItemDataRole.UserRole
@@ -486,6 +487,12 @@ class PendingPage(QWidget):
         self._search_soon.setInterval(SEARCH_MS)
         self._search_soon.timeout.connect(self._show_query)
         self._search.textChanged.connect(self._search_soon.start)
+        # A page that nobody has opened yet is filled soon after the window stands, not before its first paint.
+        self._first_look = QTimer(self)
+        self._first_look.setSingleShot(True)
+        self._first_look.setInterval(FIRST_LOOK_MS)
+        self._first_look.timeout.connect(self._look_once)
+        self._first_look.start()
         escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self._search, self._search.clear)
         escape.setContext(Qt.ShortcutContext.WidgetShortcut)
 
@@ -573,6 +580,11 @@ class PendingPage(QWidget):
         self._view.clearSelection()
         self._clear_banners()
         self._update_group()
+
+    @Slot()
+    def _look_once(self) -> None:
+        if self._table.query is None:
+            self.reload()
 
     def _query(self) -> PendingQuery:
         states, problems = {
@@ -918,8 +930,7 @@ class PendingPage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self._table.query is None:
-            self.reload()
+        self._look_once()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

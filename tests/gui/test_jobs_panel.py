@@ -1,0 +1,232 @@
+"""The corner of the status bar that says what is going on."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QToolButton
+
+from modelmgr.errors import DiskFull
+from modelmgr.gui.jobs_panel import JobsPanel, Pace, bar_value, error_text, result_text, sentence
+from modelmgr.progress import Cancelled, Progress, Step
+from modelmgr.values import ImportReport, PromoteReport, ScanReport, VerifyReport
+
+WAIT_MS = 5_000
+
+
+@pytest.fixture
+def panel(qtbot, tasks) -> Iterator[JobsPanel]:
+    made = JobsPanel(tasks)
+    qtbot.addWidget(made)
+    made.resize(900, 28)
+    made.show()
+    yield made
+
+
+class Held:
+    """A deed that has done some steps and waits until it is let go, or cancelled."""
+
+    def __init__(self, *steps: Step, outcome: object = None) -> None:
+        self.steps = steps
+        self.outcome = outcome
+        self.stepped = threading.Event()
+        self.let_go = threading.Event()
+
+    def __call__(self, progress: Progress) -> object:
+        for step in self.steps:
+            progress.step(step.done, step.total, step.text, step.unit)
+        self.stepped.set()
+        while not self.let_go.wait(0.01):
+            progress.check()
+        return self.outcome
+
+
+def child(panel: JobsPanel, kind: type, name: str):
+    return panel.findChild(kind, name)
+
+
+def test_running_work_is_named_and_counted_and_can_be_stopped(qtbot, tasks, panel):
+    deed = Held(Step(214, 1020, "ink.safetensors", "files"))
+    task = tasks.run("Hashing", deed)
+    qtbot.waitUntil(lambda: "214 of 1,020 files" in panel.text, timeout=WAIT_MS)
+    assert panel.text.startswith("Hashing · ")
+    assert child(panel, QProgressBar, "taskBar").value() == 209
+    assert "ink.safetensors" in child(panel, QLabel, "taskLine").toolTip()
+    with qtbot.waitSignal(task.cancelled, timeout=WAIT_MS):
+        qtbot.mouseClick(child(panel, QToolButton, "taskCancel"), Qt.MouseButton.LeftButton)
+        assert "Stopping" in panel.text
+    qtbot.waitUntil(lambda: panel.text == "Stopped: Hashing.", timeout=WAIT_MS)
+    assert not child(panel, QProgressBar, "taskBar").isVisible()
+
+
+def test_the_result_of_work_stands_there_as_a_line(qtbot, tasks, panel):
+    deed = Held(outcome=PromoteReport(promoted=12, stayed=2))
+    deed.let_go.set()
+    with qtbot.waitSignal(panel.said, timeout=WAIT_MS) as said:
+        tasks.run("Promoting", deed)
+    assert said.args == ["12 models were promoted, 2 need a decision."]
+    qtbot.waitUntil(lambda: panel.text == said.args[0], timeout=WAIT_MS)
+    assert not child(panel, QToolButton, "taskCancel").isVisible()
+
+
+def test_of_several_deeds_the_newest_is_shown_and_a_list_holds_all(qtbot, tasks, panel):
+    first, second = Held(Step(1, 10, "", "files")), Held(Step(2, 10, "", "records"))
+    tasks.run("Hashing", first)
+    newest = tasks.run("Importing", second)
+    qtbot.waitUntil(lambda: "2 of 10 records" in panel.text, timeout=WAIT_MS)
+    more = child(panel, QToolButton, "taskMore")
+    assert more.text() == "1 more"
+    qtbot.mouseClick(more, Qt.MouseButton.LeftButton)
+    popup = child(panel, QFrame, "taskList")
+    titles = [label.text() for label in popup.findChildren(QLabel)]
+    assert "Hashing" in titles and "Importing" in titles
+    buttons = popup.findChildren(QToolButton, "taskCancelOne")
+    with qtbot.waitSignal(newest.cancelled, timeout=WAIT_MS):
+        qtbot.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not popup.isVisible(), timeout=WAIT_MS)
+    assert "1 of 10 files" in panel.text
+    first.let_go.set()
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
+
+
+def test_the_list_of_several_deeds_closes_when_one_is_left(qtbot, tasks, panel):
+    first, second = Held(), Held()
+    tasks.run("One", first)
+    tasks.run("Two", second)
+    qtbot.mouseClick(child(panel, QToolButton, "taskMore"), Qt.MouseButton.LeftButton)
+    popup = child(panel, QFrame, "taskList")
+    assert popup.isVisible()
+    first.let_go.set()
+    qtbot.waitUntil(lambda: not popup.isVisible(), timeout=WAIT_MS)
+    second.let_go.set()
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
+
+
+def test_a_failure_is_a_line_that_says_what_happened(qtbot, tasks, panel):
+    def fail(progress: Progress) -> None:
+        raise DiskFull("The disk of the catalog is full.")
+
+    with qtbot.waitSignal(panel.said, timeout=WAIT_MS) as said:
+        tasks.run("Importing", fail)
+    assert said.args == ["Importing: The disk of the catalog is full."]
+
+
+def test_a_failure_that_its_asker_takes_is_not_told_twice(qtbot, tasks, panel):
+    def fail(progress: Progress) -> None:
+        raise DiskFull("The disk of the catalog is full.")
+
+    taken: list[object] = []
+    task = tasks.run("Importing", fail)
+    task.failed.connect(taken.append)
+    qtbot.waitUntil(lambda: bool(taken), timeout=WAIT_MS)
+    assert panel.text == ""
+
+
+def test_a_message_waits_until_running_work_is_over(qtbot, tasks, panel):
+    deed = Held()
+    tasks.run("Hashing", deed)
+    panel.show_message("1 record was dismissed.")
+    assert panel.text.startswith("Hashing")
+    deed.let_go.set()
+    qtbot.waitUntil(lambda: panel.text == "1 record was dismissed.", timeout=WAIT_MS)
+
+
+def test_foreign_words_in_a_title_are_shown_as_they_are(qtbot, tasks, panel):
+    panel.show_message('<img src="file:///dev/zero">\u202egnp')
+    line = child(panel, QLabel, "taskLine")
+    assert line.textFormat() == Qt.TextFormat.PlainText
+    assert panel.text == '<img src="file:///dev/zero">⇤gnp'
+
+
+def test_every_part_that_can_be_clicked_has_a_name_for_those_who_hear_it(qtbot, tasks, panel):
+    deed = Held()
+    tasks.run("Hashing", deed)
+    assert panel.accessibleName()
+    assert child(panel, QToolButton, "taskCancel").accessibleName() == "Stop: Hashing"
+    assert child(panel, QProgressBar, "taskBar").accessibleName()
+    deed.let_go.set()
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
+
+
+# --- pace -------------------------------------------------------------------------------------------------
+
+
+def test_the_rate_is_that_of_the_last_seconds():
+    pace = Pace()
+    for second in range(30):
+        pace.add(Step(second * (10 if second < 15 else 100), None, "", "records"), float(second))
+    assert pace.rate == pytest.approx(100, rel=0.01)
+    assert pace.rate_words() == "100 records/s"
+
+
+def test_a_rate_is_not_guessed_from_the_first_moment():
+    pace = Pace()
+    step = Step(5, 10, "", "files")
+    pace.add(Step(0, 10, "", "files"), 0.0)
+    pace.add(step, 0.1)
+    assert pace.rate is None
+    assert pace.words(step) == "5 of 10 files"
+
+
+def test_bytes_are_shown_as_sizes_with_the_time_that_is_left():
+    pace = Pace()
+    pace.add(Step(0, 40_000_000_000, "", "bytes"), 0.0)
+    step = Step(4_000_000_000, 40_000_000_000, "", "bytes")
+    pace.add(step, 2.0)
+    assert pace.words(step) == "4.0 GB of 40 GB · 2.0 GB/s · 18 s left"
+
+
+def test_a_new_phase_begins_a_new_pace():
+    pace = Pace()
+    pace.add(Step(0, 10, "", "files"), 0.0)
+    pace.add(Step(10, 10, "", "files"), 2.0)
+    pace.add(Step(1, 500, "", "bytes"), 3.0)
+    assert pace.rate is None
+
+
+@pytest.mark.parametrize(
+    ("step", "value"),
+    [
+        (Step(0, None), None),
+        (Step(0, 0), None),
+        (Step(5, 10), 500),
+        (Step(20, 10), 1000),
+        (Step(2**52, 2**53, "", "bytes"), 500),
+    ],
+)
+def test_a_bar_holds_any_number_of_bytes(step, value):
+    assert bar_value(step) == value
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (PromoteReport(promoted=1), "1 model was promoted"),
+        (PromoteReport(stayed=1), "1 record needs a decision"),
+        (PromoteReport(promoted=12, stayed=2), "12 models were promoted, 2 need a decision"),
+        (PromoteReport(), "0 models were promoted"),
+        (PromoteReport(promoted=3, cancelled=True), "The promotion was stopped: 3 models were promoted"),
+        (ImportReport(seen=5, added=3, updated=1, failed=1), "4 records were imported, 1 could not be read"),
+        (ImportReport(seen=2, unchanged=2), "0 records were imported, 2 were known"),
+        (ImportReport(seen=2, added=2, dry_run=True), ""),
+        (ScanReport(seen=2, added=2, missing=1), "2 models were added, 1 is missing"),
+        (VerifyReport(checked=4, ok=4), "4 files were checked, all as they were"),
+        (
+            VerifyReport(checked=4, ok=2, changed=1, missing=1),
+            "4 files were checked, 1 has changed, 1 is missing",
+        ),
+        ((1, 2), ""),
+    ],
+)
+def test_a_report_is_one_sentence(report, words):
+    assert result_text(report) == words
+    assert sentence(report) == (words[:1].upper() + words[1:] + "." if words else "")
+
+
+def test_an_unexpected_failure_does_not_show_its_entrails():
+    assert "KeyError" not in error_text(KeyError("secret"))
+    assert error_text(Cancelled()) == error_text(ValueError("x"))
