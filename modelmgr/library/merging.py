@@ -157,13 +157,17 @@ def header_facts(header: Header) -> dict[str, Any]:
     return {
         "type": header.type,
         "base_model": header.base_model,
-        "certain": header.confidence == "certain",
+        # Where the header leaves only the base open (it names the candidates), it still proves the type.
+        "certain": header.type != "unknown" and (header.confidence != "ambiguous" or bool(header.candidates)),
         "suggestions": dict(header.suggestions),
+        "personal": sorted(header.personal),
     }
 
 
 def _header_facts(facts: Mapping[str, Any] | None) -> mapping.HeaderFacts | None:
-    return None if facts is None else mapping.HeaderFacts(**facts)
+    return (
+        None if facts is None else mapping.HeaderFacts(**{**facts, "personal": frozenset(facts["personal"])})
+    )
 
 
 def _witness(record: StoredRecord, computed: Mapping[str, str], size_bytes: int | None) -> mapping.Witness:

@@ -210,8 +210,13 @@ def test_a_cancelled_scan_keeps_whole_rows_and_the_next_one_goes_on(
     for number in range(30):
         lora(f"{number}.safetensors", number)
 
-    progress = Progress(lambda step: progress.cancel() if step.unit == "bytes" else None)
-    report = library.scan([str(models)], progress=progress)
+    class CancelledWhileHashing(Progress):
+        def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
+            if unit == "bytes":
+                self.cancel()
+            super().step(done, total, text, unit)
+
+    report = library.scan([str(models)], progress=CancelledWhileHashing())
     assert report.cancelled
     assert len(rows(library)) == 30
     assert scan(library).unchanged == 30
