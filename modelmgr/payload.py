@@ -20,6 +20,7 @@ from modelmgr.values import MIB
 PARSE_LIMIT_BYTES = 64 * MIB
 NESTING_LIMIT = 200
 REPAIR_LIMIT_CHARS = 16 * MIB
+SAMPLE_BYTES = 8 * MIB
 VALUES_LIMIT_BYTES = 384 * MIB
 
 DUPLICATE_KEYS = "duplicate-keys"
@@ -153,22 +154,25 @@ def _decodings(payload: bytes) -> Iterator[tuple[str, str, int]]:
 
 
 def _display_codec(payload: bytes) -> tuple[str, int]:
+    """Return the codec that fits best, judged by the beginning of a large payload, and the mark's length."""
     for mark, codec in _BOMS:
         if payload.startswith(mark):
             return codec, len(mark)
-    decoded = payload.decode("utf-8", "replace")
+    sample = payload[:SAMPLE_BYTES]
+    is_whole = len(sample) == len(payload)
+    decoded = codecs.getincrementaldecoder("utf-8")("replace").decode(sample, final=is_whole)
     bad = decoded.count("\ufffd")
     if not bad:
         return "utf-8", 0
     # A damaged spot in a text that is full of well-formed UTF-8 makes it no other encoding.
-    good = len(decoded) - len(payload.decode("ascii", "ignore")) - bad
+    good = len(decoded) - len(sample.decode("ascii", "ignore")) - bad
     if good > 4 * bad:
         return "utf-8", 0
-    if len(payload) <= PARSE_LIMIT_BYTES and payload.lstrip()[:1] in (b"{", b"["):
-        found = parse(payload)
+    if is_whole and sample.lstrip()[:1] in (b"{", b"["):
+        found = parse(sample)
         if found.ok and found.codec in _LOCALE_CODECS:
             return found.codec, 0
-    return next((codec for codec, _, _ in _decodings(payload)), "utf-8"), 0
+    return next((codec for codec, _, _ in _decodings(sample)), "utf-8"), 0
 
 
 def _parse_text(decoded: str, codec: str, mark_bytes: int) -> Parsed:

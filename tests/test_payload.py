@@ -259,6 +259,14 @@ def test_a_limit_gives_the_beginning_of_the_same_text(codec):
     assert text(written, 100_000) == whole
 
 
+def test_a_large_payload_is_judged_by_its_beginning():
+    large = "Häfen ".encode() * (payload.SAMPLE_BYTES // 7) + "ä".encode() * 20
+    assert text(large, 5) == "Häfen"
+    assert text("Häfen ".encode("cp1252") * (payload.SAMPLE_BYTES // 5), 5) == "Häfen"
+    # The sample ends within this character, which is no damage.
+    assert text(b"x" * (payload.SAMPLE_BYTES - 1) + "ä".encode())[-1] == "ä"
+
+
 def test_a_half_character_at_the_limit_does_not_show():
     assert text("🌊🌊🌊".encode(), 2) == "🌊🌊"
 

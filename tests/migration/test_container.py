@@ -394,3 +394,66 @@ def test_no_thread_and_no_descriptor_is_left_open(database, tmp_path):
             read_container(str(path))
     assert len(os.listdir("/proc/self/fd")) == opened
     assert threading.active_count() == 1
+
+
+def test_a_file_that_grows_past_the_limit_is_too_large(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    path.write_bytes(b"1234")
+    really_stat = os.fstat
+    times = iter([True])
+
+    def grow_after_the_look(file):
+        facts = really_stat(file)
+        if next(times, False):
+            path.write_bytes(b"123456789")
+        return facts
+
+    monkeypatch.setattr(os, "fstat", grow_after_the_look)
+    assert code_of(path, limit_bytes=4) == "too_large"
+
+
+@pytest.mark.parametrize("reads_before", [0, 1])
+def test_a_disk_error_in_a_database_is_unreadable_and_leaves_nothing(
+    database, tmp_path, monkeypatch, reads_before
+):
+    room = tmp_path / "room"
+    room.mkdir()
+    reads = iter(range(10))
+    really_read = os.read
+
+    def fail(file, size):
+        if next(reads) >= reads_before:
+            raise OSError(5, "Input/output error")
+        return really_read(file, size)
+
+    monkeypatch.setattr(os, "read", fail)
+    with pytest.raises(Unreadable) as caught, copy_database(str(database), folder=str(room)):
+        pass
+    assert caught.value.code == "unreadable"
+    assert list(room.iterdir()) == []
+
+
+def test_a_database_that_vanishes_while_it_is_copied_is_not_found(database, monkeypatch):
+    times = iter([False, True])
+
+    def vanish():
+        if next(times, False):
+            os.unlink(database)
+
+    reading_as(monkeypatch, vanish)
+    with pytest.raises(Unreadable) as caught, copy_database(str(database)):
+        pass
+    assert caught.value.code == "not_found"
+
+
+def test_a_database_that_shrinks_while_it_is_copied_is_copied_again(database, monkeypatch):
+    content = database.read_bytes()
+    times = iter([False, True])
+
+    def shrink():
+        if next(times, False):
+            database.write_bytes(content[:-4096])
+
+    reading_as(monkeypatch, shrink)
+    with copy_database(str(database)) as copy:
+        assert os.path.getsize(copy) == len(content) - 4096
