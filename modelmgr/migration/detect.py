@@ -1,0 +1,246 @@
+"""Which of the files that the user named or dropped are records of another tool: by content, not by name alone."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from modelmgr import sqlite, tree
+from modelmgr.errors import Unreadable, Usage
+from modelmgr.migration.source import Container, LegacySource, Report
+from modelmgr.migration.sources import ALL
+from modelmgr.progress import Progress
+from modelmgr.values import MODEL_SUFFIXES, Problem, is_below_any
+
+MAX_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One file under the paths that were named.
+
+    Attributes:
+        kind: ``container`` of a legacy source, ``model`` (a scan's affair), or ``ignored``: nothing that is known.
+        path: absolute, as found.
+        container: for a source to read; None for the other kinds.
+        source: whose it is.
+    """
+
+    kind: Literal["container", "model", "ignored"]
+    path: str
+    container: Container | None = None
+    source: LegacySource | None = None
+
+
+def find(
+    paths: Sequence[str],
+    *,
+    library_folders: Sequence[str],
+    source: str | None = None,
+    progress: Progress,
+    report: Report,
+) -> Iterator[Found]:
+    """Yield every file under the named paths once, in the order of the paths, folders before what is in them.
+
+    A file that is reported as a problem (gone, unreadable, a link that leads outside) is not yielded as well; so
+    found and reported files together are all that there are. Links to containers come after everything else: only
+    then is it known where the links to folders led.
+
+    Args:
+        paths: files and folders.
+        library_folders: the user's; containers that are links may lead there.
+        source: the id of a source or of one of its records; then no other source is asked.
+        progress: asked once a file.
+        report: called for each problem, in the calling thread.
+
+    Raises:
+        Usage: no source has that id.
+    """
+    sources = [one for one in ALL if source is None or source in (one.id, *one.record_ids)]
+    if not sources:
+        raise Usage(f"{source} is no known source.", source=source)
+    return _Search(paths, library_folders, sources, progress, report).found()
+
+
+class _Search:
+    """One run; remembers what it met, so that nothing is taken twice."""
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        library_folders: Sequence[str],
+        sources: Sequence[LegacySource],
+        progress: Progress,
+        report: Report,
+    ) -> None:
+        self._paths = list(dict.fromkeys(os.path.abspath(path) for path in paths))
+        self._sources = sources
+        self._progress = progress
+        self._report = report
+        self._allowed = [os.path.realpath(folder) for folder in library_folders]
+        self._named: set[str] = set()
+        self._listed: set[str] = set()
+        self._taken: set[str] = set()
+        self._links: list[Container] = []
+        self._folders: dict[str, _Folder] = {}
+        self._count = 0
+
+    def found(self) -> Iterator[Found]:
+        """Yield what there is."""
+        for path in self._paths:
+            if os.path.isdir(path):
+                self._allowed.append(os.path.realpath(path))
+            else:
+                self._named.add(path)
+        for path in self._paths:
+            if path in self._named:
+                yield from self._file(path)
+            else:
+                yield from self._folder(path)
+        for container in self._links:
+            yield from self._link(container)
+
+    # --- where files come from --------------------------------------------------------------------------
+
+    def _file(self, path: str) -> Iterator[Found]:
+        """Look at a file that the user named."""
+        if is_below_any(os.path.realpath(path), tree.FORBIDDEN_ROOTS):
+            self._report(Problem(path, "outside", "Nothing below /proc, /sys and /dev is read."))
+            return
+        try:
+            entry = tree.entry_of(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._report(Problem(path, "not_found", "There is no such file or folder."))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self._report(Problem(path, "unreadable", f"The file can't be looked at: {reason}."))
+        else:
+            folder = os.path.dirname(path)
+            yield from self._entry(
+                entry, self._beside(folder), named=True, real_folder=os.path.realpath(folder)
+            )
+
+    def _folder(self, root: str) -> Iterator[Found]:
+        """Walk a folder that the user named."""
+        listings = tree.walk(
+            root, self._progress, wanted=self._is_wanted, max_depth=MAX_DEPTH, report=self._report
+        )
+        for listing in listings:
+            if listing.link_target is not None and listing.link_target not in self._allowed:
+                self._allowed.append(listing.link_target)
+            folder = _Folder.of(listing.names)
+            real_folder = os.path.realpath(listing.path)
+            entries = {entry.name: entry for entry in listing.entries}
+            for name in sorted(listing.names):
+                entry = entries.get(name)
+                if entry is not None:
+                    if entry.path not in self._named:
+                        yield from self._entry(entry, folder, named=False, real_folder=real_folder)
+                elif not self._is_wanted(name):  # a wanted one without an entry was reported by the walk
+                    yield from self._ignored(os.path.join(listing.path, name))
+
+    def _is_wanted(self, name: str) -> bool:
+        return _is_model(name) or any(source.wants(name, False) for source in self._sources)
+
+    def _beside(self, folder: str) -> "_Folder":
+        found = self._folders.get(folder)
+        if found is None:
+            try:
+                with os.scandir(folder) as items:
+                    found = _Folder.of(item.name for item in items if not item.is_dir())
+            except OSError:
+                found = _Folder.of(())
+            self._folders[folder] = found
+        return found
+
+    # --- what they are ----------------------------------------------------------------------------------
+
+    def _entry(
+        self, entry: tree.Entry, folder: "_Folder", *, named: bool, real_folder: str
+    ) -> Iterator[Found]:
+        if entry.path in self._listed:
+            return
+        self._listed.add(entry.path)
+        self._count += 1
+        self._progress.step(self._count, None, entry.name, "files")
+        if _is_model(entry.name):
+            yield Found("model", entry.path)
+            return
+        if not any(source.wants(entry.name, named) for source in self._sources):
+            yield Found("ignored", entry.path)
+            return
+        container = Container(
+            path=entry.path,
+            name=entry.name,
+            size_bytes=entry.size_bytes,
+            mtime_ns=entry.mtime_ns,
+            siblings=folder.names,
+            named=named,
+            folder_holds_models=folder.holds_models,
+        )
+        if entry.is_link:
+            self._links.append(container)
+        else:
+            yield from self._container(container, os.path.join(real_folder, entry.name))
+
+    def _link(self, container: Container) -> Iterator[Found]:
+        """Look at a container that is a link, if it leads to where the program may read."""
+        target = os.path.realpath(container.path)
+        if is_below_any(target, self._allowed):
+            yield from self._container(container, target)
+        else:
+            message = (
+                f"This is a link to {target}, which is outside what you named; name that file or its folder."
+            )
+            self._report(Problem(container.path, "outside", message))
+
+    def _container(self, container: Container, real_path: str) -> Iterator[Found]:
+        if real_path in self._taken:
+            return
+        self._taken.add(real_path)
+        problems: list[Problem] = []
+        for source in self._sources:
+            if source.wants(container.name, container.named) and _probed(source, container, problems):
+                yield Found("container", container.path, container, source)
+                return
+        failed = next((problem for problem in problems if not problem.kept), None)
+        if failed is not None:
+            self._report(failed)
+        else:
+            yield Found("ignored", container.path)
+
+    def _ignored(self, path: str) -> Iterator[Found]:
+        if path not in self._named and path not in self._listed:
+            self._listed.add(path)
+            yield Found("ignored", path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """The names of the files in a folder, and whether models are among them."""
+
+    names: frozenset[str]
+    holds_models: bool
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "_Folder":
+        found = frozenset(names)
+        return cls(found, any(map(_is_model, found)))
+
+
+def _is_model(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in MODEL_SUFFIXES
+
+
+def _probed(source: LegacySource, container: Container, problems: list[Problem]) -> bool:
+    try:
+        return source.probe(container, problems.append)
+    except Unreadable as error:
+        problems.append(Problem(container.path, error.code, error.message))
+    except OSError as error:
+        problems.append(
+            Problem(container.path, "unreadable", f"The file can't be read: {error.strerror or error}.")
+        )
+    except sqlite.Error as error:
+        problems.append(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
+    return False

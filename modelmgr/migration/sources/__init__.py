@@ -1,0 +1,27 @@
+"""All legacy sources, in the order in which they are asked whether a container is theirs."""
+
+from modelmgr.migration.source import LegacySource
+from modelmgr.migration.sources.a1111 import A1111Json, A1111Text
+from modelmgr.migration.sources.civitai import CivitaiInfo
+from modelmgr.migration.sources.generic_sqlite import GenericSqlite
+from modelmgr.migration.sources.generic_text import GenericCsv, GenericJson, GenericJsonl
+from modelmgr.migration.sources.lora_manager import LoraManager
+from modelmgr.migration.sources.modelmgr_export import ModelmgrExport
+
+ALL: tuple[LegacySource, ...] = (
+    CivitaiInfo(),
+    LoraManager(),
+    A1111Json(),
+    A1111Text(),
+    GenericSqlite(),
+    ModelmgrExport(),  # before the generic forms, which it has too
+    GenericJsonl(),
+    GenericJson(),
+    GenericCsv(),
+)
+"""The first whose name pattern and probe both fit takes the container."""
+
+BY_RECORD_ID: dict[str, LegacySource] = {
+    record_id: source for source in ALL for record_id in source.record_ids
+}
+"""`Record.source` -> the source that reads its claims."""
