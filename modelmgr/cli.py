@@ -457,6 +457,7 @@ def _open_window(call: _Call, catalog_path: str, paths: Sequence[str]) -> int:
         raise ModelmgrError(
             f"The window can't be opened, for Qt can't be loaded: {error}.", code="qt_missing"
         ) from error
+    _log_to_terminal()
     code: int = run(catalog_path, paths)
     if call.wants_json:
         call.say({}, ())

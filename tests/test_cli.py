@@ -68,17 +68,15 @@ def run(catalog: Path | str, *words: str | Path, **environment: str) -> Answer:
 
 def write_model(path: Path | str, filling: bytes = b"\0", metadata: dict[str, str] | None = None) -> str:
     """Write a small safetensors LoRA and return its SHA-256."""
+    block = "lora_unet_down_blocks_0_attentions_0_proj_in"
     header: dict[str, Any] = {
-        "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": {
-            "dtype": "F16",
-            "shape": [4, 320],
-            "data_offsets": [0, 2560],
-        }
+        f"{block}.lora_down.weight": {"dtype": "F16", "shape": [4, 320], "data_offsets": [0, 2560]},
+        f"{block}.lora_up.weight": {"dtype": "F16", "shape": [320, 4], "data_offsets": [2560, 5120]},
     }
     if metadata:
         header["__metadata__"] = metadata
     packed = json.dumps(header).encode()
-    body = struct.pack("<Q", len(packed)) + packed + (filling * 2560)[:2560]
+    body = struct.pack("<Q", len(packed)) + packed + (filling * 5120)[:5120]
     with open(path, "wb") as file:
         file.write(body)
     return hashlib.sha256(body).hexdigest()
@@ -570,14 +568,14 @@ def test_control_and_direction_marks_of_names_reach_no_terminal(tmp_path: Path) 
     scan = run(catalog, "scan", tmp_path)
     listed = run(catalog, "list")
     sha256 = next(
-        row["sha256"] for row in run(catalog, "list", "--json").json["models"] if row["type"] == "lora"
+        row["sha256"] for row in run(catalog, "list", "--json").json["models"] if "evil" in row["path"]
     )
     shown = run(catalog, "show", sha256)
     wrong = run(catalog, "scan", tmp_path / "not\x1bthere")
     for answer in (scan, listed, shown, wrong):
         for text in (answer.out, answer.err):
             assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
-    assert "\u241b[31m\\u202e" in listed.out
+    assert "\u241b[31m\\u202e" in shown.out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a path is any bytes")

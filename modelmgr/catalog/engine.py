@@ -227,9 +227,6 @@ def look_at(path: str) -> str:
             facts = os.fstat(file.fileno())
             head = file.read(100)
     except FileNotFoundError:
-        folder = os.path.dirname(os.path.abspath(path))
-        if not os.path.isdir(folder):
-            raise CatalogError(f"The folder {folder} of the catalog does not exist.", path=path) from None
         return "absent"
     except IsADirectoryError:
         raise CatalogError(f"The catalog {path} is a folder.", path=path) from None
