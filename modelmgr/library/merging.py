@@ -27,6 +27,10 @@ from modelmgr.values import (
 )
 
 KEPT_FOLDERS = 16
+PLACE_RANK = 7
+NO_MODEL_FORMATS = frozenset(("unknown", "text", "empty", "invalid", "lfs-pointer", "zip"))
+"""What a file with the name of a model may turn out to be instead."""
+
 EDITABLE = frozenset(MERGED_COLUMNS)
 """The light columns that the user may set."""
 
@@ -70,16 +74,18 @@ class Merging:
                 computed["sha256"] = row.sha256
             size_bytes = row.size_bytes if row.path else None
             witnesses = [_witness(record, computed, size_bytes) for record in records]
+            facts = self.catalog.header_facts(model_id)
             merged = mapping.merge(
                 witnesses,
                 sha256=row.sha256,
                 file_path=row.path,
                 size_bytes=size_bytes,
-                header=_header_facts(self.catalog.header_facts(model_id)),
+                header=_header_facts(facts),
                 user=self.catalog.user_values(model_id),
             )
             fields = dict(merged.fields)
             origins = dict(merged.origins)
+            _without_guess(fields, origins, facts)
             if row.path and row.file_state == FileState.PRESENT:
                 folder = os.path.dirname(row.path)
                 roots = [folder, *(os.path.dirname(record.source_path) for record in records)]
@@ -92,15 +98,17 @@ class Merging:
         self, path: str, header: Header, siblings: "FolderNames"
     ) -> tuple[dict[str, Any], dict[str, Origin]]:
         """Return the light columns of a file about which no record speaks, and their origins."""
+        facts = header_facts(header)
         merged = mapping.merge(
             [],
             sha256=None,
             file_path=path,
             size_bytes=None,
-            header=_header_facts(header_facts(header)),
+            header=_header_facts(facts),
             user={},
         )
         fields, origins = dict(merged.fields), dict(merged.origins)
+        _without_guess(fields, origins, facts)
         self._choose_preview(fields, origins, path, siblings, [os.path.dirname(path)])
         return fields, origins
 
@@ -161,13 +169,35 @@ def header_facts(header: Header) -> dict[str, Any]:
         "certain": header.type != "unknown" and (header.confidence != "ambiguous" or bool(header.candidates)),
         "suggestions": dict(header.suggestions),
         "personal": sorted(header.personal),
+        "is_model": _holds_a_model(header),
     }
 
 
+def _holds_a_model(header: Header) -> bool:
+    broken = any(problem.code != "wrong_suffix" for problem in header.problems)
+    return header.format not in NO_MODEL_FORMATS and (header.tensor_count > 0 or not broken)
+
+
 def _header_facts(facts: Mapping[str, Any] | None) -> mapping.HeaderFacts | None:
-    return (
-        None if facts is None else mapping.HeaderFacts(**{**facts, "personal": frozenset(facts["personal"])})
+    if facts is None:
+        return None
+    return mapping.HeaderFacts(
+        facts["type"],
+        facts["base_model"],
+        facts["certain"],
+        facts["suggestions"],
+        frozenset(facts.get("personal", ())),
     )
+
+
+def _without_guess(
+    fields: dict[str, Any], origins: dict[str, Origin], facts: Mapping[str, Any] | None
+) -> None:
+    """Take back a type that only the folder's name gave to a file that holds no model."""
+    by_place = "type" in origins and origins["type"].rank == PLACE_RANK
+    if by_place and facts is not None and not facts.get("is_model", True):
+        fields["type"] = "unknown"
+        origins.pop("type")
 
 
 def _witness(record: StoredRecord, computed: Mapping[str, str], size_bytes: int | None) -> mapping.Witness:

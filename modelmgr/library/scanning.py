@@ -9,7 +9,7 @@ from modelmgr import discovery, tree
 from modelmgr.catalog.file_store import FoundModel, KnownFile
 from modelmgr.discovery import HashJob
 from modelmgr.errors import NotFound
-from modelmgr.library.merging import FolderNames, Merging, header_facts
+from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import Header, read_header
 from modelmgr.values import (
@@ -26,7 +26,6 @@ from modelmgr.values import (
 
 CHUNK_FILES = 500
 CHUNK_S = 0.25
-NO_MODEL_FORMATS = frozenset(("unknown", "text", "empty", "invalid", "lfs-pointer", "zip"))
 
 
 @dataclass(slots=True)

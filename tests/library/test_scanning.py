@@ -82,15 +82,16 @@ def test_without_hashing_a_row_is_identified_and_a_later_scan_hashes_it(
 def test_a_damaged_file_is_a_row_of_unknown_type_and_a_problem_that_says_why(
     library: Library, models: Path, lora: Lora, name: str, content: bytes
 ) -> None:
-    (models / name).write_bytes(content)
-    lora("good.safetensors", 1)
+    folder = models / "loras"
+    lora("good.safetensors", 1, folder)
+    (folder / name).write_bytes(content)
     report = scan(library, models)
     assert (report.added, report.failed) == (2, 0)
     found = rows(library)
     assert found[name].type == "unknown"
     assert found["good.safetensors"].type == "lora"
     (problem,) = report.problems
-    assert problem.path == str(models / name)
+    assert problem.path == str(folder / name)
     assert problem.kept
     assert problem.message.endswith(".")
     assert scan(library).problems == []
