@@ -1,0 +1,367 @@
+"""LoRA and LyCORIS: the tensors of a header grouped into the modules that they change.
+
+The suffix of a name says which algorithm and which part, the rest is the module (Comfy-Org/ComfyUI
+comfy/weight_adapter; kohya-ss/sd-scripts networks; huggingface/peft). Trainers write one module's path with dots or
+with underscores and behind various prefixes; here all become one spelling, ``_`` between the parts, and a rule may
+ask for a module, its widths, and the highest index, in a path with dots.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from modelmgr.readers.tensors import Tensors
+
+Shape = tuple[int, ...]
+
+_WEIGHT_PARTS = {
+    "lora_down": "down",
+    "lora_up": "up",
+    "lora_mid": "mid",
+    "lora_A": "down",
+    "lora_B": "up",
+    "a1": "a1",
+    "a2": "a2",
+    "b1": "b1",
+    "b2": "b2",
+    "oft_R": "oft",
+    "lora_magnitude_vector": "dora",
+}
+_ENDINGS = {
+    "alpha": "alpha",
+    "dora_scale": "dora",
+    "lora_magnitude_vector": "dora",
+    "lora_A": "down",
+    "lora_B": "up",
+    "lora_a": "down",
+    "lora_b": "up",
+    "hada_w1_a": "w1_a",
+    "hada_w1_b": "w1_b",
+    "hada_w2_a": "w2_a",
+    "hada_w2_b": "w2_b",
+    "hada_t1": "t1",
+    "hada_t2": "t2",
+    "lokr_w1": "lokr_w1",
+    "lokr_w1_a": "lokr_w1_a",
+    "lokr_w1_b": "lokr_w1_b",
+    "lokr_w2": "lokr_w2",
+    "lokr_w2_a": "lokr_w2_a",
+    "lokr_w2_b": "lokr_w2_b",
+    "lokr_t2": "lokr_t2",
+    "oft_blocks": "oft",
+    "oft_diag": "oft",
+    "rescale": "rescale",
+    "on_input": "on_input",
+    "diff": "diff",
+    "diff_b": "diff_b",
+    "w_norm": "w_norm",
+    "b_norm": "b_norm",
+    "set_weight": "set",
+    "reshape_weight": "reshape",
+}
+_WHOLE_TAILS = {f"{word}.weight": part for word, part in _WEIGHT_PARTS.items()} | _ENDINGS
+"""Everything behind the first dot where a module is spelt without dots, as most trainers do."""
+_DIFFUSERS_TAIL = re.compile(r"(?:[._]lora|\.lora_linear_layer)$")
+_XLABS_TAIL = re.compile(r"_lora\d$")
+_TELLING = (
+    *(f".{part}.weight" for part in _WEIGHT_PARTS),
+    *(f".{ending}" for ending in _ENDINGS if ending not in ("alpha", "rescale", "reshape_weight")),
+    ".lora_A.default.weight",
+    "lora.down.weight",
+    "layer.down.weight",
+    *(f"_lora{number}.down.weight" for number in (1, 2)),
+)
+"""Without one of these endings no name belongs to an adapter, and no name needs to be taken apart."""
+_INNER_INDEX = re.compile(r"(?<=_)\d+(?=_)")
+
+_DIALECTS = (
+    ("lora_prior_unet_", "kohya"),
+    ("lora_prior_te_", "kohya"),
+    ("lora_unet__", "kohya"),
+    ("lora_unet_", "kohya"),
+    ("oft_unet_", "kohya"),
+    ("lora_transformer_", "onetrainer"),
+    ("lycoris_transformer_", "lycoris"),
+    ("lycoris_unet_", "lycoris"),
+    ("lycoris_", "lycoris"),
+    ("base_model_model_model_diffusion_model_", "peft"),
+    ("base_model_model_diffusion_model_", "peft"),
+    ("base_model_model_transformer_", "peft"),
+    ("base_model_model_unet_", "peft"),
+    ("base_model_model_", "peft"),
+    ("model_diffusion_model_", "comfy"),
+    ("diffusion_model_", "comfy"),
+    ("transformer_", "diffusers"),
+    ("unet_", "diffusers"),
+    ("lora_te", "kohya"),
+)
+"""Beginnings of module paths in the common spelling; longer ones first where one contains another."""
+_KEPT_BEGINNING = "lora_"
+_NOT_A_PREFIX = ("transformer_blocks_", "transformer_h_")
+
+
+@dataclass(slots=True)
+class Group:
+    """The tensors of one module: part -> shape."""
+
+    module: str
+    parts: dict[str, Shape] = field(default_factory=dict)
+
+    @property
+    def algorithm(self) -> str | None:
+        """How the change is made, or None where a needed half is missing."""
+        parts = self.parts
+        if "down" in parts and "up" in parts:
+            if "dora" in parts:
+                return "dora"
+            return "locon" if _is_convolution(parts["down"]) else "lora"
+        if {"w1_a", "w1_b", "w2_a", "w2_b"} <= parts.keys():
+            return "loha"
+        if ("lokr_w1" in parts or {"lokr_w1_a", "lokr_w1_b"} <= parts.keys()) and (
+            "lokr_w2" in parts or {"lokr_w2_a", "lokr_w2_b"} <= parts.keys()
+        ):
+            return "lokr"
+        if "oft" in parts:
+            return "boft" if len(parts["oft"]) == 4 else "oft"
+        if {"a1", "a2", "b1", "b2"} <= parts.keys():
+            return "glora"
+        if "on_input" in parts:
+            return "ia3"
+        if "diff" in parts or "diff_b" in parts:
+            return "full"
+        if "w_norm" in parts or "b_norm" in parts:
+            return "norm"
+        return "set" if "set" in parts else None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether one half of a pair is there without the other."""
+        return self.algorithm is None and bool(self.parts.keys() & _HALVES)
+
+    @property
+    def rank(self) -> int | None:
+        """The inner dimension of the factors, where there are factors."""
+        parts = self.parts
+        if "down" in parts and "up" in parts and parts["down"]:
+            return parts["down"][0]
+        if parts.get("w1_b"):
+            return parts["w1_b"][0]
+        inner = [parts[part][0] for part in ("lokr_w1_b", "lokr_w2_b") if parts.get(part)]
+        return min(inner, default=None)
+
+    @property
+    def widths(self) -> tuple[int | None, int | None]:
+        """Width of the module's input and of its output."""
+        parts = self.parts
+        if "down" in parts or "up" in parts:
+            return _dim(parts.get("down"), 1), _dim(parts.get("up"), 0)
+        if "w1_a" in parts or "w1_b" in parts:
+            return _dim(parts.get("w1_b"), 1), _dim(parts.get("w1_a"), 0)
+        if any(part.startswith("lokr_") for part in parts):
+            return self._lokr_width(1), self._lokr_width(0)
+        if "diff" in parts:
+            return _dim(parts["diff"], 1), _dim(parts["diff"], 0)
+        if len(parts.get("oft", ())) == 3:
+            blocks = parts["oft"]
+            return None, blocks[0] * blocks[1]
+        return None, None
+
+    def _lokr_width(self, dim: int) -> int | None:
+        """The Kronecker product multiplies the widths of its two factors."""
+        total = 1
+        for factor in ("lokr_w1", "lokr_w2"):
+            shape = self.parts.get(factor)
+            width = _dim(shape, dim) if shape else _dim(self.parts.get(f"{factor}_{'ab'[dim]}"), dim)
+            if width is None:
+                return None
+            total *= width
+        return total
+
+
+_HALVES = frozenset(
+    ("down", "up", "w1_a", "w1_b", "w2_a", "w2_b", "lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w2_a", "a1", "b1")
+)
+
+
+def _dim(shape: Shape | None, index: int) -> int | None:
+    return shape[index] if shape is not None and len(shape) > index else None
+
+
+def _is_convolution(shape: Shape) -> bool:
+    return len(shape) >= 4 and shape[-1] > 1
+
+
+class Adapter:
+    """A header's tensors as the changes of modules.
+
+    Attributes:
+        groups: module as named -> its tensors.
+        complete_groups: how many of them are whole.
+        share: the part of all tensors that belong to an adapter.
+    """
+
+    def __init__(self, tensors: Tensors) -> None:
+        self.groups: dict[str, Group] = {}
+        self.complete_groups = 0
+        self.share = 0.0
+        self._algorithms: Counter[str | None] = Counter()
+        if not any(map(tensors.may_end_with, _TELLING)):
+            return
+        counted = 0
+        specs = tensors.specs
+        groups = self.groups
+        whole_tails = _WHOLE_TAILS
+        for name, spec in specs.items():
+            module, _, tail = name.partition(".")
+            part = whole_tails.get(tail)
+            if part is None:
+                found = _split(name)
+                if found is None:
+                    continue
+                module, part = found
+            counted += 1
+            group = groups.get(module)
+            if group is None:
+                group = groups[module] = Group(module)
+            group.parts[part] = spec.shape
+        for module, group in groups.items():
+            if "on_input" in group.parts and module + ".weight" in specs:
+                counted += 1
+            algorithm = group.algorithm
+            self._algorithms[algorithm] += 1
+            if algorithm is not None:
+                self.complete_groups += 1
+        self.share = counted / max(1, len(specs))
+
+    @property
+    def algorithm(self) -> str | None:
+        """The algorithm of most modules; plain differences and norms count only where there is nothing else."""
+        counts = self._algorithms.copy()
+        del counts[None]
+        if not counts:
+            return None
+        if counts["dora"]:
+            return "dora"
+        if counts["locon"] and not (counts.keys() - {"lora", "locon", "full", "norm", "set"}):
+            return "locon"
+        main = [(count, name) for name, count in counts.items() if name not in ("full", "norm", "set")]
+        if main:
+            return max(main, key=lambda pair: pair[0])[1]
+        return counts.most_common(1)[0][0]
+
+    @property
+    def rank(self) -> int | str | None:
+        """One number, or the least and the greatest."""
+        ranks = {group.rank for group in self.groups.values()} - {None}
+        if not ranks:
+            return None
+        least, greatest = min(r for r in ranks if r is not None), max(r for r in ranks if r is not None)
+        return least if least == greatest else f"{least}-{greatest}"
+
+    @property
+    def broken(self) -> list[str]:
+        """The modules of which one half is missing."""
+        return [module for module, group in self.groups.items() if group.is_broken]
+
+    @property
+    def dialect(self) -> str | None:
+        """Whose spelling most modules have."""
+        counts = Counter(dialect for _, dialect in self._paths)
+        return counts.most_common(1)[0][0] if counts else None
+
+    def changes(self, path: str) -> bool:
+        """Tell whether a module's path contains `path` (``^``: begins, ``$``: ends) as whole parts."""
+        return _needle(path) in self._skeletons
+
+    def widths(self, path: str, *, inward: bool) -> set[int]:
+        """Return the widths of the inputs (or outputs) of all modules that contain `path`."""
+        needle = _needle(path)
+        found: set[int] = set()
+        for skeleton, widths in self._widths.items():
+            if needle in skeleton:
+                found |= widths[0 if inward else 1]
+        return found
+
+    def highest_index(self, path: str) -> int | None:
+        """Return the highest number that stands right after `path`."""
+        numbers = re.findall(
+            "_" + path.replace(".", "_").replace("*", r"\d+") + r"_(\d{1,4})(?=_)", self._plain
+        )
+        return max(map(int, numbers), default=None)
+
+    @cached_property
+    def _paths(self) -> list[tuple[str, str]]:
+        """Of each group: its path in the common spelling, without its prefix, and the dialect of that prefix."""
+        return list(map(_path_of, self.groups))
+
+    @cached_property
+    def _plain(self) -> str:
+        return "\n_" + "_\n_".join(path for path, _ in self._paths) + "_\n"
+
+    @cached_property
+    def _skeleton_lines(self) -> list[str]:
+        return _INNER_INDEX.sub("*", "\n".join(path for path, _ in self._paths)).split("\n")
+
+    @cached_property
+    def _skeletons(self) -> str:
+        return "".join(f"\n_{line}_\n" for line in dict.fromkeys(self._skeleton_lines))
+
+    @cached_property
+    def _widths(self) -> dict[str, tuple[set[int], set[int]]]:
+        widths: dict[str, tuple[set[int], set[int]]] = {}
+        for line, group in self._pairs():
+            inward, outward = group.widths
+            known = widths.setdefault(f"\n_{line}_\n", (set(), set()))
+            if inward is not None:
+                known[0].add(inward)
+            if outward is not None:
+                known[1].add(outward)
+        return widths
+
+    def _pairs(self) -> Iterator[tuple[str, Group]]:
+        return zip(self._skeleton_lines, self.groups.values(), strict=True)
+
+
+def _split(name: str) -> tuple[str, str] | None:
+    """Return the module and the part of an adapter's tensor, or None for any other tensor."""
+    head, _, last = name.rpartition(".")
+    part = _ENDINGS.get(last)
+    if part is not None:
+        return (head, part) if head else None
+    if last not in ("weight", "bias"):
+        return None
+    head, _, part_name = head.rpartition(".")
+    if part_name == "default":
+        head, _, part_name = head.rpartition(".")
+    part = _WEIGHT_PARTS.get(part_name)
+    if part is not None:
+        return (head, part if last == "weight" else part + "_bias") if head else None
+    if part_name in ("down", "up") and last == "weight":
+        short = _DIFFUSERS_TAIL.sub("", head)
+        if short != head:
+            return short, part_name
+        if _XLABS_TAIL.search(head):
+            return head, part_name
+    return None
+
+
+def _path_of(module: str) -> tuple[str, str]:
+    """Return a module's path in the common spelling without its dialect's beginning, and the dialect."""
+    path = module.replace(".", "_").replace("\n", "_")
+    if path.startswith("lora_unet_") and path[10:11] != "_":
+        return path[10:], "kohya"
+    for beginning, dialect in _DIALECTS:
+        if path.startswith(beginning) and not path.startswith(_NOT_A_PREFIX):
+            if beginning == "lora_te":
+                return path[len(_KEPT_BEGINNING) :], dialect
+            return path[len(beginning) :].lstrip("_"), dialect
+    return path, "peft" if "." in module else "kohya"
+
+
+@lru_cache(maxsize=1024)
+def _needle(path: str) -> str:
+    begins, ends = path.startswith("^"), path.endswith("$")
+    body = path.removeprefix("^").removesuffix("$").replace(".", "_")
+    return ("\n_" if begins else "_") + body + ("_\n" if ends else "_")

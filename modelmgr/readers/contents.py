@@ -1,0 +1,124 @@
+"""What a format's reader hands to the identification: names, shapes, metadata, and what is wrong with them.
+
+Nothing here knows what a model is.
+"""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+TENSOR_LIMIT = 200_000
+"""More tensors than any model has; a header that claims more is read no further."""
+
+
+class Spec(NamedTuple):
+    """Type, shape and stored size of one tensor.
+
+    `shape` is in PyTorch's order. `size_bytes` is what the file stores, whatever the shape says.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    size_bytes: int
+
+
+class Defect(NamedTuple):
+    """Something wrong in a file: a code of the catalog's list and one sentence for the user."""
+
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Contents:
+    """One file's header, as far as it could be read.
+
+    Attributes:
+        format: the format's id; ``invalid`` for a header that can't be read at all.
+        specs: tensor name -> type and shape, in the file's order.
+        metadata: key -> text (safetensors) or value (GGUF); foreign, long values cut.
+        defects: what is wrong, worst first.
+        data_offset: where the tensor bytes begin, or None.
+        facts: what the format itself states, under the names that `Header.as_json` gives out.
+        kinds: the different specs with their numbers, if the reader has counted them.
+    """
+
+    format: str
+    specs: dict[str, Spec] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    defects: list[Defect] = field(default_factory=list)
+    data_offset: int | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    kinds: list[tuple[Spec, int]] | None = None
+
+    def bytes_by_dtype(self) -> dict[str, int]:
+        """Return how many bytes each type of tensor stores, most first."""
+        sizes: Counter[str] = Counter()
+        for spec, count in self._kinds():
+            sizes[spec.dtype] += spec.size_bytes * count
+        return dict(sizes.most_common())
+
+    def parameter_count(self) -> int:
+        """Return the number of elements in all tensors, by their shapes as stored."""
+        total = 0
+        for spec, count in self._kinds():
+            elements = 1
+            for dim in spec.shape:
+                elements *= dim
+            total += elements * count
+        return total
+
+    def _kinds(self) -> list[tuple[Spec, int]]:
+        if self.kinds is None:
+            self.kinds = list(Counter(self.specs.values()).items())
+        return self.kinds
+
+
+class FileBytes:
+    """Bounded positioned reads of an open file, with the size that it had when it was opened."""
+
+    __slots__ = ("_descriptor", "size_bytes")
+
+    def __init__(self, descriptor: int, size_bytes: int) -> None:
+        self._descriptor = descriptor
+        self.size_bytes = size_bytes
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return up to `count` bytes from `offset`: fewer where the file ends, or was cut meanwhile."""
+        count = min(count, self.size_bytes - offset)
+        if count <= 0:
+            return b""
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+        block = os.read(self._descriptor, count)
+        if len(block) == count or not block:
+            return block
+        blocks = [block]
+        missing = count - len(block)
+        while missing > 0 and (block := os.read(self._descriptor, missing)):
+            blocks.append(block)
+            missing -= len(block)
+        return b"".join(blocks)
+
+
+def clean(text: str) -> str:
+    """Return `text` fit for JSON, UTF-8 and a database: lone surrogates as U+FFFD, no NUL."""
+    if text.isascii():
+        return text.replace("\0", "") if "\0" in text else text
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _has_surrogate(text) else text
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def quoted(name: str) -> str:
+    """Return a foreign name short and printable, in quotes, for a message."""
+    shown = name if len(name) <= 80 else name[:77] + "..."
+    return '"' + "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown) + '"'

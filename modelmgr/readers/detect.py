@@ -1,0 +1,188 @@
+"""The format of a file by its first bytes; its name counts only as what the user may expect.
+
+Pickles are recognised, never walked and never run.
+"""
+
+import os
+import re
+
+from modelmgr.readers import gguf, onnx, safetensors, torch_zip
+from modelmgr.readers.contents import Contents, Defect, FileBytes, clean
+
+HEAD_BYTES = 512
+_POINTER_LIMIT_BYTES = 1024
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
+_OLD_GGML = {
+    b"ggml": "ggml", b"lmgg": "ggml", b"ggmf": "ggmf", b"fmgg": "ggmf",
+    b"ggjt": "ggjt", b"tjgg": "ggjt", b"ggla": "ggla", b"algg": "ggla",
+}  # fmt: skip
+_DOWNLOAD_ERROR = re.compile(rb"\s*(<!doctype|<html|<\?xml|\{\s*\"error)", re.IGNORECASE)
+_NCNN_PARAM = b"7767517"
+
+TORCH_FORMATS = frozenset(("torch-zip", "torch-legacy", "torchscript", "pickle"))
+MODEL_FORMATS = TORCH_FORMATS | {"safetensors", "gguf", "onnx", "ncnn", "numpy"}
+
+_EXPECTED: dict[str, frozenset[str]] = {
+    ".safetensors": frozenset(("safetensors",)),
+    ".sft": frozenset(("safetensors",)),
+    ".gguf": frozenset(("gguf",)),
+    ".onnx": frozenset(("onnx",)),
+    ".ckpt": TORCH_FORMATS,
+    ".pt": TORCH_FORMATS,
+    ".pth": TORCH_FORMATS,
+    ".pt2": TORCH_FORMATS | {"zip"},
+    ".pkl": TORCH_FORMATS,
+    ".bin": TORCH_FORMATS | {"ncnn", "onnx"},
+}
+_LABELS = {
+    "safetensors": "a safetensors file",
+    "gguf": "a GGUF file",
+    "onnx": "an ONNX model",
+    "torch-zip": "a PyTorch zip",
+    "torchscript": "a TorchScript module",
+    "torch-legacy": "an old PyTorch file",
+    "pickle": "a Python pickle",
+    "numpy": "a NumPy file",
+    "ncnn": "an ncnn model",
+    "zip": "a zip archive",
+}
+
+
+def read_contents(file: FileBytes, path: str) -> Contents:
+    """Read the header of whatever the file is.
+
+    Always answers: a file that is no model comes back with the format it has and one defect that says what it is.
+    """
+    contents = _read(file, path)
+    _compare_with_name(contents, path)
+    return contents
+
+
+def _read(file: FileBytes, path: str) -> Contents:
+    if file.size_bytes == 0:
+        return Contents("empty", defects=[Defect("empty_file", "The file is empty.")])
+    head = file.at(0, HEAD_BYTES)
+    magic = head[:4]
+    if magic == gguf.MAGIC:
+        return gguf.read(file)
+    if magic in _OLD_GGML:
+        return _unsupported(f"An old GGML file ({_OLD_GGML[magic]}); today's programs can't load it.")
+    if magic == b"PK\x03\x04":
+        contents = torch_zip.read(file)
+        if contents.format == "zip" and not contents.defects:
+            contents.defects.append(
+                Defect("not_a_model", "The file is a zip archive that holds no PyTorch model.")
+            )
+        return contents
+    if _looks_like_safetensors(head):
+        return safetensors.read(file)
+    if head.startswith(_LEGACY_TORCH):
+        return Contents("torch-legacy")
+    if len(head) > 2 and head[0] == 0x80 and head[1] <= 5:
+        return Contents("pickle")
+    if head.startswith(_LFS_POINTER):
+        return _lfs_pointer(file)
+    if _DOWNLOAD_ERROR.match(head):
+        return Contents(
+            "text",
+            defects=[Defect("not_a_model", "The file is a web page or an error message: a failed download.")],
+        )
+    if head.startswith(b"\x93NUMPY"):
+        return Contents("numpy")
+    if path.lower().endswith(".bin") and _is_ncnn(path):
+        return Contents("ncnn")
+    if head[0] == 0x08 and (model := onnx.read(file) or onnx.cut_off(file)) is not None:
+        return model
+    if head[257:262] == b"ustar":
+        if b"pickle" in head[:100] or b"storages" in head[:100] or b"tensors" in head[:100]:
+            return Contents(
+                "torch-legacy", defects=[Defect("unsupported", "A PyTorch tar file of 2016; it is not read.")]
+            )
+        return Contents("unknown", defects=[Defect("not_a_model", "The file is a tar archive.")])
+    return _nothing_known(head, file, path)
+
+
+def _looks_like_safetensors(head: bytes) -> bool:
+    """Tell whether a plausible length and the opening brace of a header stand at the start (cut off or not)."""
+    return (
+        len(head) > 8
+        and head[8] == 0x7B
+        and 2 <= int.from_bytes(head[:8], "little") <= safetensors.HEADER_LIMIT_BYTES
+    )
+
+
+def _nothing_known(head: bytes, file: FileBytes, path: str) -> Contents:
+    if len(head) >= 8 and _is_text(head):
+        return Contents("text", defects=[Defect("not_a_model", "The file is plain text.")])
+    if _suffix(path) in (".safetensors", ".sft"):
+        # No safetensors header stands there: its reader says in which way not.
+        contents = safetensors.read(file)
+        contents.format = "invalid"
+        return contents
+    if not head.strip(b"\0"):
+        return Contents(
+            "unknown",
+            defects=[Defect("not_a_model", "The file begins with NUL bytes only: an unfinished download?")],
+        )
+    return Contents(
+        "unknown", defects=[Defect("not_a_model", "The file is in no format that holds a model.")]
+    )
+
+
+def _unsupported(message: str) -> Contents:
+    return Contents("unknown", defects=[Defect("unsupported", message)])
+
+
+def _lfs_pointer(file: FileBytes) -> Contents:
+    """Read a Git LFS pointer (git-lfs/git-lfs, docs/spec.md, "The Pointer"): lines of key and value."""
+    contents = Contents("lfs-pointer")
+    for line in file.at(0, _POINTER_LIMIT_BYTES).decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition(" ")
+        if key in ("oid", "size"):
+            contents.metadata[f"lfs.{key}"] = clean(value.strip())
+    size = contents.metadata.get("lfs.size", "")
+    whole = f" of {int(size):,} bytes" if size.isdecimal() and len(size) < 16 else ""
+    contents.defects.append(
+        Defect("lfs_pointer", f"The file is a Git LFS pointer; the model itself{whole} was not downloaded.")
+    )
+    return contents
+
+
+def _is_ncnn(path: str) -> bool:
+    """Tell whether the .param file beside begins as ncnn's do; the weights have no magic of their own."""
+    try:
+        descriptor = os.open(path[: -len(".bin")] + ".param", os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError):
+        return False
+    try:
+        return os.read(descriptor, len(_NCNN_PARAM)) == _NCNN_PARAM
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _is_text(head: bytes) -> bool:
+    if any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The head may end inside a character.
+        return error.start >= len(head) - 3
+    return True
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _compare_with_name(contents: Contents, path: str) -> None:
+    suffix = _suffix(path)
+    expected = _EXPECTED.get(suffix)
+    if expected is None or contents.format in expected or contents.format not in _LABELS:
+        return
+    contents.defects.insert(
+        0, Defect("wrong_suffix", f"The file is named {suffix} but is {_LABELS[contents.format]}.")
+    )

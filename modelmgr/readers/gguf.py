@@ -1,0 +1,438 @@
+"""The header of a GGUF file: key-value pairs and tensor infos; tensor data is not touched.
+
+Layout (ggml-org/ggml, docs/gguf.md): magic, version, counts, pairs, infos, padding, data. All lengths come from a
+stranger: each is held against the end of the file and against a budget before anything is read or kept. A
+vocabulary of a quarter million strings is walked, not stored.
+"""
+
+import math
+import struct
+from typing import Any
+
+from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, clean, quoted
+
+MAGIC = b"GGUF"
+NEWEST_VERSION = 3
+PAIR_LIMIT = 65_536
+CLAIMED_TENSOR_LIMIT = 1_000_000
+HEADER_LIMIT_BYTES = 64 * 1024 * 1024
+KEY_LIMIT_BYTES = 65_535
+STRING_LIMIT_BYTES = 16 * 1024 * 1024
+KEPT_STRING_BYTES = 1024 * 1024
+ARRAY_LIMIT = 2**30
+KEPT_ELEMENTS = 64
+DEPTH_LIMIT = 4
+ITEM_LIMIT = 2_000_000
+"""Elements of all arrays of strings together; the largest vocabularies with their merges have 0.8 million."""
+NAME_LIMIT_BYTES = 1024
+FIRST_BLOCK_BYTES = 256 * 1024
+
+_STRING, _ARRAY = 8, 9
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+_UINT32 = 4
+
+TENSOR_TYPES: dict[int, tuple[str, int, int]] = {
+    0: ("F32", 1, 4),
+    1: ("F16", 1, 2),
+    2: ("Q4_0", 32, 18),
+    3: ("Q4_1", 32, 20),
+    6: ("Q5_0", 32, 22),
+    7: ("Q5_1", 32, 24),
+    8: ("Q8_0", 32, 34),
+    9: ("Q8_1", 32, 40),
+    10: ("Q2_K", 256, 84),
+    11: ("Q3_K", 256, 110),
+    12: ("Q4_K", 256, 144),
+    13: ("Q5_K", 256, 176),
+    14: ("Q6_K", 256, 210),
+    15: ("Q8_K", 256, 292),
+    16: ("IQ2_XXS", 256, 66),
+    17: ("IQ2_XS", 256, 74),
+    18: ("IQ3_XXS", 256, 98),
+    19: ("IQ1_S", 256, 50),
+    20: ("IQ4_NL", 32, 18),
+    21: ("IQ3_S", 256, 110),
+    22: ("IQ2_S", 256, 82),
+    23: ("IQ4_XS", 256, 136),
+    24: ("I8", 1, 1),
+    25: ("I16", 1, 2),
+    26: ("I32", 1, 4),
+    27: ("I64", 1, 8),
+    28: ("F64", 1, 8),
+    29: ("IQ1_M", 256, 56),
+    30: ("BF16", 1, 2),
+    34: ("TQ1_0", 256, 54),
+    35: ("TQ2_0", 256, 66),
+    39: ("MXFP4", 32, 17),
+    40: ("NVFP4", 64, 36),
+    41: ("Q1_0", 128, 18),
+}
+"""Type id -> name, elements and bytes of a block (ggml-org/llama.cpp, gguf-py/gguf/constants.py)."""
+
+FILE_TYPES = {
+    0: "F32",
+    1: "F16",
+    2: "Q4_0",
+    3: "Q4_1",
+    7: "Q8_0",
+    8: "Q5_0",
+    9: "Q5_1",
+    10: "Q2_K",
+    11: "Q3_K_S",
+    12: "Q3_K_M",
+    13: "Q3_K_L",
+    14: "Q4_K_S",
+    15: "Q4_K_M",
+    16: "Q5_K_S",
+    17: "Q5_K_M",
+    18: "Q6_K",
+    19: "IQ2_XXS",
+    20: "IQ2_XS",
+    21: "Q2_K_S",
+    22: "IQ3_XS",
+    23: "IQ3_XXS",
+    24: "IQ1_S",
+    25: "IQ4_NL",
+    26: "IQ3_S",
+    27: "IQ3_M",
+    28: "IQ2_S",
+    29: "IQ2_M",
+    30: "IQ4_XS",
+    31: "IQ1_M",
+    32: "BF16",
+    36: "TQ1_0",
+    37: "TQ2_0",
+    38: "MXFP4_MOE",
+    39: "NVFP4",
+    40: "Q1_0",
+}
+"""general.file_type -> quantisation name (ggml-org/llama.cpp, gguf-py/gguf/constants.py, LlamaFileType)."""
+_GUESSED = 1024
+
+_FACTS = {
+    "context_length": "context_length",
+    "embedding_length": "embedding_length",
+    "block_count": "block_count",
+    "feed_forward_length": "feed_forward_length",
+    "attention.head_count": "head_count",
+    "attention.head_count_kv": "head_count_kv",
+    "expert_count": "expert_count",
+    "expert_used_count": "expert_used_count",
+    "vocab_size": "vocab_size",
+}
+"""Keys below the architecture's own prefix -> names of facts."""
+
+
+class _Stop(Exception):
+    """The header can't be read further; carries the defect that says why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.defect = Defect(code, message)
+
+
+class _Cursor:
+    """Reads numbers and strings from the start of a file; holds what it has read, up to `HEADER_LIMIT_BYTES`."""
+
+    def __init__(self, file: FileBytes) -> None:
+        self.file = file
+        self.buffer = bytearray(file.at(0, FIRST_BLOCK_BYTES))
+        self.position = 0
+        self.items = 0
+        self.set_layout("<", wide=True)
+
+    def set_layout(self, order: str, *, wide: bool) -> None:
+        """Fix byte order and width of lengths (32 bits in version 1)."""
+        self.order = order
+        self.uint32 = struct.Struct(order + "I")
+        self.length = struct.Struct(order + ("Q" if wide else "I"))
+        self.scalars = {kind: struct.Struct(order + code) for kind, code in _SCALARS.items()}
+
+    def need(self, count: int) -> int:
+        """Make sure that `count` bytes from here are in the buffer; return the position and step past them."""
+        start = self.position
+        end = start + count
+        if end > len(self.buffer):
+            self._fill(end)
+        self.position = end
+        return start
+
+    def number(self, form: struct.Struct) -> Any:
+        """Read one scalar."""
+        return form.unpack_from(self.buffer, self.need(form.size))[0]
+
+    def text(self, limit: int, kept: int = KEPT_STRING_BYTES) -> str:
+        """Read one string of at most `limit` bytes; keep the first `kept` of them."""
+        count = self.number(self.length)
+        if count > limit:
+            self._refuse_length(count, limit)
+        start = self.need(count)
+        return clean(self.buffer[start : start + min(count, kept)].decode("utf-8", "replace"))
+
+    def skip_texts(self, count: int) -> None:
+        """Step over `count` strings; only their lengths are looked at."""
+        unpack, width = self.length.unpack_from, self.length.size
+        position = self.position
+        buffer = self.buffer
+        while count:
+            done = 0
+            try:
+                for done in range(count):  # noqa: B007  (how far it came is asked after a break by exception)
+                    position += width + unpack(buffer, position)[0]
+                break
+            except (struct.error, OverflowError):
+                # The next length lies beyond the buffer: get more, unless it lies beyond the file.
+                count -= done
+                self._fill(position + width)
+        self.position = position
+        self.need(0)
+
+    def _fill(self, end: int) -> None:
+        size_bytes = self.file.size_bytes
+        if end > size_bytes:
+            raise _Stop("truncated", f"The file is cut off inside its header: {size_bytes:,} bytes.")
+        if end > HEADER_LIMIT_BYTES:
+            raise _Stop(
+                "too_large", f"The header is longer than {HEADER_LIMIT_BYTES:,} bytes; the rest was not read."
+            )
+        have = len(self.buffer)
+        wanted = min(max(end, 2 * have), HEADER_LIMIT_BYTES, size_bytes)
+        self.buffer += self.file.at(have, wanted - have)
+        if len(self.buffer) < end:
+            raise _Stop("truncated", "The file became shorter while it was read.")
+
+    def _refuse_length(self, count: int, limit: int) -> None:
+        if self.position + count > self.file.size_bytes:
+            raise _Stop(
+                "header_invalid",
+                f"A string at byte {self.position:,} claims {count:,} bytes, more than the file has.",
+            )
+        raise _Stop(
+            "header_invalid",
+            f"A string at byte {self.position:,} claims {count:,} bytes; {limit:,} are allowed.",
+        )
+
+
+def read(file: FileBytes) -> Contents:
+    """Read pairs and tensor infos, as far as they make sense, and hold the tensors against the file's size."""
+    contents = Contents("gguf")
+    cursor = _Cursor(file)
+    try:
+        tensor_count = _read_pairs(cursor, contents)
+        data_bytes = _read_infos(cursor, tensor_count, contents)
+    except _Stop as stop:
+        contents.defects.insert(0, stop.defect)
+        data_bytes = 0
+    _state_facts(contents, data_bytes)
+    return contents
+
+
+def _read_pairs(cursor: _Cursor, contents: Contents) -> int:
+    """Read everything up to the tensor infos; return how many of them are claimed."""
+    cursor.need(len(MAGIC))
+    version = cursor.number(cursor.uint32)
+    if version & 0xFFFF == 0:
+        # Byte order is stated nowhere: a small version number read the wrong way round has only its high half.
+        cursor.set_layout(">", wide=True)
+        version = int.from_bytes(version.to_bytes(4, "little"), "big")
+        contents.facts["byte_order"] = "big"
+    contents.facts["gguf_version"] = version
+    if not 1 <= version <= NEWEST_VERSION:
+        raise _Stop(
+            "unsupported_version", f"GGUF version {version}; versions 1 to {NEWEST_VERSION} are known."
+        )
+    if version == 1:
+        cursor.set_layout(cursor.order, wide=False)
+    tensor_count: int = cursor.number(cursor.length)
+    pair_count = cursor.number(cursor.length)
+    if tensor_count > CLAIMED_TENSOR_LIMIT:
+        raise _Stop("header_invalid", f"The header claims {tensor_count:,} tensors.")
+    if pair_count > PAIR_LIMIT:
+        raise _Stop("header_invalid", f"The header claims {pair_count:,} key-value pairs.")
+    duplicate: str | None = None
+    for _ in range(pair_count):
+        key = cursor.text(KEY_LIMIT_BYTES)
+        value = _read_value(cursor, cursor.number(cursor.uint32), key, 0)
+        if key in contents.metadata:
+            duplicate = key if duplicate is None else duplicate
+            continue
+        contents.metadata[key] = value
+    if duplicate is not None:
+        contents.defects.append(
+            Defect("duplicate_keys", f"The header names {quoted(duplicate)} twice; the first one was taken.")
+        )
+    return tensor_count
+
+
+def _read_value(cursor: _Cursor, kind: int, key: str, depth: int) -> Any:
+    if kind == _STRING:
+        return cursor.text(STRING_LIMIT_BYTES)
+    if kind == _ARRAY:
+        return _read_array(cursor, key, depth)
+    form = cursor.scalars.get(kind)
+    if form is None:
+        raise _Stop("header_invalid", f"The value of {quoted(key)} is of unknown type {kind}.")
+    return cursor.number(form)
+
+
+def _read_array(cursor: _Cursor, key: str, depth: int) -> Any:
+    """Read an array: a list, or for more than `KEPT_ELEMENTS` its count and its first elements."""
+    if depth >= DEPTH_LIMIT:
+        raise _Stop("header_invalid", f"The value of {quoted(key)} is nested too deeply.")
+    kind = cursor.number(cursor.uint32)
+    count = cursor.number(cursor.length)
+    smallest = _SIZES.get(kind, cursor.length.size)
+    if count > ARRAY_LIMIT or count * smallest > HEADER_LIMIT_BYTES:
+        raise _Stop("header_invalid", f"The array {quoted(key)} claims {count:,} elements.")
+    if count * smallest > cursor.file.size_bytes - cursor.position:
+        raise _Stop("truncated", f"The file is cut off inside its header: {cursor.file.size_bytes:,} bytes.")
+    kept = min(count, KEPT_ELEMENTS)
+    if kind in _SIZES:
+        start = cursor.position
+        cursor.need(kept * smallest)
+        first = list(struct.unpack_from(f"{cursor.order}{kept}{_SCALARS[kind]}", cursor.buffer, start))
+        cursor.position = start + count * smallest
+        if cursor.position > HEADER_LIMIT_BYTES:
+            raise _Stop(
+                "too_large", f"The header is longer than {HEADER_LIMIT_BYTES:,} bytes; the rest was not read."
+            )
+    else:
+        # What becomes an object costs more than what is stepped over.
+        cursor.items += 16 * count if kind == _ARRAY else count + 8 * kept
+        if cursor.items > ITEM_LIMIT:
+            raise _Stop(
+                "too_large",
+                f"The header's arrays hold more than {ITEM_LIMIT:,} elements; the rest was not read.",
+            )
+        if kind == _STRING:
+            first = [cursor.text(STRING_LIMIT_BYTES) for _ in range(kept)]
+            cursor.skip_texts(count - kept)
+        elif kind == _ARRAY:
+            first = [_read_array(cursor, key, depth + 1) for _ in range(count)][:kept]
+        else:
+            raise _Stop("header_invalid", f"The array {quoted(key)} is of unknown type {kind}.")
+    return first if count == kept else {"count": count, "first": first}
+
+
+def _read_infos(cursor: _Cursor, tensor_count: int, contents: Contents) -> int:
+    """Read the tensor infos; return the bytes that the tensors take in the data area."""
+    alignment = _alignment(contents)
+    metadata = contents.metadata
+    uint32, quad = cursor.uint32, cursor.length
+    kinds: dict[tuple[int, tuple[int, ...]], Spec] = {}
+    extent = 0
+    unaligned: str | None = None
+    duplicate: str | None = None
+    for _ in range(min(tensor_count, TENSOR_LIMIT)):
+        name = cursor.text(NAME_LIMIT_BYTES)
+        dimensions = cursor.number(uint32)
+        if dimensions > 4:
+            raise _Stop(
+                "header_invalid", f"Tensor {quoted(name)} has {dimensions:,} dimensions; GGUF allows 4."
+            )
+        start = cursor.need(dimensions * quad.size + 12)
+        # Stored innermost first, the reverse of PyTorch's order.
+        shape = struct.unpack_from(f"{cursor.order}{dimensions}{quad.format[-1]}", cursor.buffer, start)[::-1]
+        kind, offset = struct.unpack_from(cursor.order + "IQ", cursor.buffer, start + dimensions * quad.size)
+        key = (kind, shape)
+        spec = kinds.get(key)
+        if spec is None:
+            spec = kinds[key] = _spec_of(kind, shape)
+        original = metadata.get("comfy.gguf.orig_shape." + name)
+        if isinstance(original, list) and all(type(dim) is int for dim in original):
+            spec = spec._replace(shape=tuple(original))
+        if name in contents.specs:
+            duplicate = name if duplicate is None else duplicate
+        contents.specs[name] = spec
+        if offset % alignment and unaligned is None:
+            unaligned = name
+        extent = max(extent, offset + spec.size_bytes)
+    data_offset = -(-cursor.position // alignment) * alignment
+    contents.data_offset = data_offset
+    if duplicate is not None:
+        contents.defects.append(
+            Defect("duplicate_keys", f"Tensor {quoted(duplicate)} stands twice in the header.")
+        )
+    if unaligned is not None:
+        contents.defects.append(
+            Defect("offsets", f"The offset of tensor {quoted(unaligned)} is no multiple of {alignment}.")
+        )
+    if tensor_count > TENSOR_LIMIT:
+        contents.defects.append(
+            Defect(
+                "too_large", f"The header lists {tensor_count:,} tensors; only {TENSOR_LIMIT:,} were read."
+            )
+        )
+    elif extent and data_offset + extent > cursor.file.size_bytes:
+        contents.defects.insert(
+            0,
+            Defect(
+                "truncated",
+                f"The file is cut off: {cursor.file.size_bytes:,} of {data_offset + extent:,} bytes.",
+            ),
+        )
+    return sum(spec.size_bytes for spec in contents.specs.values())
+
+
+def _alignment(contents: Contents) -> int:
+    stated = contents.metadata.get("general.alignment", 32)
+    if type(stated) is int and stated > 0 and stated & (stated - 1) == 0:
+        return stated
+    contents.defects.append(Defect("alignment", "The header's alignment is no power of two; 32 was taken."))
+    return 32
+
+
+def _spec_of(kind: int, shape: tuple[int, ...]) -> Spec:
+    if kind not in TENSOR_TYPES:
+        return Spec(f"type {kind}", shape, 0)
+    name, block, block_bytes = TENSOR_TYPES[kind]
+    return Spec(name, shape, -(-math.prod(shape) // block) * block_bytes)
+
+
+def _state_facts(contents: Contents, data_bytes: int) -> None:
+    """Derive what a person wants to see: quantisation, size in parameters, context, experts, split."""
+    metadata, facts = contents.metadata, contents.facts
+    architecture = metadata.get("general.architecture")
+    if architecture is not None and not (isinstance(architecture, str) and architecture.strip()):
+        contents.defects.append(Defect("metadata_invalid", "The header's general.architecture is no text."))
+        del metadata["general.architecture"]
+        architecture = None
+    quantization = _quantization(contents)
+    if quantization:
+        facts["quantization"] = quantization
+    parameters = sum(
+        math.prod(spec.shape)
+        for name, spec in contents.specs.items()
+        if not name.endswith(("rope_freqs.weight", ".lora_a", ".lora_b"))
+    )
+    if parameters:
+        facts["parameter_count"] = parameters
+        if data_bytes:
+            facts["bits_per_weight"] = round(8 * data_bytes / parameters, 2)
+    if architecture is not None:
+        for key, fact in _FACTS.items():
+            value = metadata.get(f"{architecture}.{key}")
+            if type(value) is int or isinstance(value, (list, dict)):
+                facts[fact] = value
+    tokens = metadata.get("tokenizer.ggml.tokens")
+    if "vocab_size" not in facts and isinstance(tokens, (list, dict)):
+        facts["vocab_size"] = tokens["count"] if isinstance(tokens, dict) else len(tokens)
+    for key, fact in (("split.no", "split_no"), ("split.count", "split_count")):
+        if type(metadata.get(key)) is int:
+            facts[fact] = metadata[key]
+    if any(key.startswith("quantize.imatrix.") for key in metadata):
+        facts["imatrix"] = True
+
+
+def _quantization(contents: Contents) -> str | None:
+    file_type = contents.metadata.get("general.file_type")
+    if type(file_type) is int and file_type & ~_GUESSED in FILE_TYPES:
+        return FILE_TYPES[file_type & ~_GUESSED] + (" (guessed)" if file_type & _GUESSED else "")
+    sizes: dict[str, int] = {}
+    for spec in contents.specs.values():
+        if len(spec.shape) >= 2:
+            sizes[spec.dtype] = sizes.get(spec.dtype, 0) + spec.size_bytes
+    if not sizes:
+        return None
+    return max(sizes, key=lambda name: sizes[name]) + " (by tensors)"

@@ -1,0 +1,325 @@
+"""What a header's tensors and metadata make of the file: type, base model, variant, and the reason.
+
+Shapes and names decide the family; embedded metadata refine inside that family, never against it; the file's name
+refines only what neither settled. The tables are data, see `modelmgr.readers.rules`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
+
+from modelmgr.readers import rules
+from modelmgr.readers.contents import Contents, Defect
+from modelmgr.readers.rules import Answer, View
+from modelmgr.readers.tensors import Tensors
+
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_FIELD = re.compile(r"\{(\w+)\}")
+_PLAIN_DTYPES = frozenset(("F16", "BF16", "F32", "F64", "I64", "BOOL"))
+_ADAPTER_TYPES = frozenset(("lora", "llm_adapter", "control_lora"))
+_LYCORIS = frozenset(("loha", "lokr", "oft", "boft", "glora", "ia3", "full", "norm", "set"))
+_INNER_QUANTIZATION = (".absmax", ".quant_map", ".weight_scale", ".weight_scale_2", ".quant_state", ".SCB")
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The answer in the library's words."""
+
+    type: str = "unknown"
+    base_model: str | None = None
+    candidates: tuple[str, ...] = ()
+    variant: str | None = None
+    architecture: str | None = None
+    algorithm: str | None = None
+    rank: int | str | None = None
+    alpha: float | None = None
+    precision: str | None = None
+    layout: str | None = None
+    components: tuple[str, ...] = ()
+    parameter_count: int | None = None
+    confidence: str = "certain"
+    evidence: tuple[str, ...] = ()
+    defects: list[Defect] = field(default_factory=list)
+
+
+def identify(contents: Contents, name: str) -> Verdict:
+    """Tell what a safetensors or GGUF header belongs to.
+
+    Args:
+        contents: the header as read.
+        name: the file's name without its folder; the last and weakest witness.
+    """
+    view = View(contents.format, Tensors(contents.specs, contents.metadata), contents.metadata, name)
+    answer = rules.match("gates", view) or {"type": "unknown", "evidence": []}
+    if "base" in answer and isinstance(answer["base"], str) and answer["base"].startswith("@"):
+        # An architecture's word stands as it is; it is a statement of the file, but the only one there can be.
+        answer["base"] = view.text(answer["base"][1:])
+    verdict = Verdict()
+    if not contents.specs:
+        answer["evidence"] = ["no tensors"]
+    verdict.components = _components(view)
+    if answer["type"] == "diffusion_model" and any(part in _outside_parts() for part in verdict.components):
+        answer["type"] = "checkpoint"
+    if answer["type"] == "llm" and not answer.get("base"):
+        answer["base"] = answer.get("word")
+    if answer["type"] in _ADAPTER_TYPES and contents.specs:
+        _describe_adapter(view, answer, verdict)
+    _refine(view, answer, verdict)
+    _state(view, answer, verdict)
+    _describe_storage(contents, view, verdict)
+    return verdict
+
+
+def _describe_adapter(view: View, answer: Answer, verdict: Verdict) -> None:
+    adapter = view.adapter
+    verdict.algorithm = adapter.algorithm
+    verdict.rank = adapter.rank
+    verdict.alpha = _alpha(view)
+    answer.setdefault("layout", adapter.dialect)
+    broken = adapter.broken
+    if broken:
+        shown = broken[0] if len(broken[0]) <= 80 else broken[0][:77] + "..."
+        more = f" (and {len(broken) - 1:,} more)" if len(broken) > 1 else ""
+        verdict.defects.append(
+            Defect("incomplete_pair", f"One half of the adapter of {shown!r} is missing{more}.")
+        )
+
+
+def _alpha(view: View) -> float | None:
+    for key in ("ss_network_alpha", "lora_alpha", "alpha", "adapter.lora.alpha"):
+        text = view.text(key)
+        if text is not None:
+            try:
+                alpha = float(text)
+            except ValueError:
+                continue
+            if abs(alpha) < 1e9:
+                return alpha
+    return None
+
+
+def _components(view: View) -> tuple[str, ...]:
+    """Return the parts of a bundle, by the beginnings of the names."""
+    found: list[str] = []
+    if not view.tensors.specs:
+        return ()
+    for part in _parts()["parts"]:
+        if part["part"] in found or any(other in found for other in part.get("unless", ())):
+            continue
+        if view.tensors.count_below(part["prefix"]):
+            found.append(part["part"])
+    return tuple(found)
+
+
+# --- metadata ---------------------------------------------------------------------------------------------
+
+
+def _refine(view: View, answer: Answer, verdict: Verdict) -> None:
+    """Let the embedded statements refine the base inside the family that the tensors prove."""
+    if answer["type"] in ("llm", "mmproj", "vocab", "embedding_model") and view.format == "gguf":
+        return
+    for key, base, text in _statements(view):
+        known = answer.get("base")
+        if known == "any":
+            return
+        candidates = answer.get("candidates", [])
+        if known is None and candidates:
+            chosen = next((c for c in candidates if _is_within(base, c) or _is_within(c, base)), None)
+            if chosen is None:
+                _note_conflict(verdict, key, text, " or ".join(candidates))
+                continue
+            _decide(answer, base if _is_within(base, chosen) else chosen, f"{key}: {text}")
+        elif known is None:
+            if answer["type"] != "unknown":
+                _decide(answer, base, f"{key}: {text}")
+        elif base != known and _is_within(base, known):
+            answer["proven"] = answer.get("proven", known)
+            _decide(answer, base, f"{key}: {text}")
+        elif not _is_within(known, base):
+            _note_conflict(verdict, key, text, str(answer.get("proven", known)))
+    _name_finely(view, answer)
+
+
+def _decide(answer: Answer, base: str, evidence: str) -> None:
+    answer.update(base=base, confidence="metadata")
+    answer["evidence"].append(evidence[:200])
+
+
+def _note_conflict(verdict: Verdict, key: str, text: str, proven: str) -> None:
+    if any(defect.code == "metadata_conflict" for defect in verdict.defects):
+        return
+    verdict.defects.append(
+        Defect(
+            "metadata_conflict",
+            f"The metadata say {text[:60]!r} ({key}), but the tensors are those of {proven}.",
+        )
+    )
+
+
+def _statements(view: View) -> Iterator[tuple[str, str, str]]:
+    """Yield key, base and text of each key's first fitting statement."""
+    spoken: set[str] = set()
+    for key, patterns, base in _known_statements():
+        text = view.text(key)
+        if text is None or key in spoken:
+            continue
+        lowered = text.strip().lower()
+        if any(fnmatchcase(lowered, pattern) for pattern in patterns):
+            spoken.add(key)
+            yield key, base, text.strip()
+
+
+def _name_finely(view: View, answer: Answer) -> None:
+    """Look for the finer names whose models share every name and shape, in what trainers wrote down."""
+    finer = _metadata()["finer"].get(answer.get("base") or "")
+    if finer is None or answer["type"] not in finer["types"]:
+        return
+    for key in finer["keys"]:
+        text = view.text(key)
+        if not text:
+            continue
+        words = {word.lower() for word in _WORDS.findall(text[:2000])}
+        if words & set(finer["stop"]):
+            return
+        for choice in finer["words"]:
+            if words & set(choice["words"]) or text.strip().lower() in choice.get("whole", ()):
+                answer["proven"] = answer["base"]
+                _decide(answer, choice["base"], f"{key}: {text}")
+                return
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+def _state(view: View, answer: Answer, verdict: Verdict) -> None:
+    """Put the answer into the library's words."""
+    kind = answer["type"]
+    if kind == "lora" and verdict.algorithm in _LYCORIS:
+        kind = "lycoris"
+    verdict.type = _bases()["types"].get(kind, kind)
+    base = answer.get("base")
+    verdict.base_model = _word(base)
+    verdict.candidates = tuple(
+        dict.fromkeys(word for c in answer.get("candidates", ()) if (word := _word(c)) is not None)
+    )
+    proven = answer.get("proven", base)
+    if (
+        kind in ("llm", "mmproj", "shard", "vocab", "llm_adapter", "embedding_model")
+        and view.format == "gguf"
+    ):
+        verdict.architecture = view.text("general.architecture")
+    elif proven != "any":
+        verdict.architecture = proven
+    if answer.get("variant"):
+        verdict.variant = _FIELD.sub(lambda found: str(view.measure(found[1])), answer["variant"])
+    verdict.layout = answer.get("layout")
+    verdict.confidence = answer.get("confidence", "certain")
+    verdict.evidence = tuple(dict.fromkeys(answer["evidence"]))
+
+
+def _word(base: str | None) -> str | None:
+    if base is None:
+        return None
+    known = _bases()["bases"].get(base)
+    if known is None:
+        return base
+    word: str | None = known.get("word", base)
+    return word
+
+
+def _is_within(base: str, family: str) -> bool:
+    """Tell whether `base` is `family` or one of its finer names."""
+    bases = _bases()["bases"]
+    seen = 0
+    known: str | None = base
+    while known is not None and seen < 8:
+        if known == family:
+            return True
+        known = bases.get(known, {}).get("of")
+        seen += 1
+    return False
+
+
+# --- storage ----------------------------------------------------------------------------------------------
+
+
+def _describe_storage(contents: Contents, view: View, verdict: Verdict) -> None:
+    """State precision and number of parameters."""
+    if "quantization" in contents.facts:
+        verdict.precision = contents.facts["quantization"]
+    sizes = contents.bytes_by_dtype()
+    if contents.format != "safetensors" or not sizes:
+        return
+    dominant = next(iter(sizes))
+    verdict.precision = dominant
+    parameters: int | None = contents.parameter_count()
+    if not sizes.keys() <= _PLAIN_DTYPES:
+        scheme = _scheme(view)
+        if scheme == "scaled":
+            verdict.precision = f"{dominant} (scaled)"
+        elif scheme is not None:
+            verdict.precision = scheme
+            parameters = _packed_parameters(view) if scheme in ("NF4", "FP4", "NVFP4") else None
+    if parameters is not None and parameters < 2**63:
+        verdict.parameter_count = parameters
+
+
+def _scheme(view: View) -> str | None:
+    for conditions, scheme in _schemes():
+        if all(condition.holds(view) for condition in conditions):
+            return scheme
+    return None
+
+
+def _packed_parameters(view: View) -> int:
+    """Count the elements of weights that hold two values a byte, without the tables that unpack them."""
+    total = 0
+    for name, spec in view.tensors.specs.items():
+        if any(mark in name for mark in _INNER_QUANTIZATION):
+            continue
+        elements = 1
+        for dim in spec.shape:
+            elements *= dim
+        total += 2 * elements if spec.dtype == "U8" else elements
+    return total
+
+
+# --- data -------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _bases() -> Mapping[str, Any]:
+    bases: Mapping[str, Any] = rules.load("bases")
+    return bases
+
+
+@lru_cache(maxsize=1)
+def _metadata() -> Mapping[str, Any]:
+    metadata: Mapping[str, Any] = rules.load("metadata")
+    return metadata
+
+
+@lru_cache(maxsize=1)
+def _known_statements() -> tuple[tuple[str, tuple[str, ...], str], ...]:
+    return tuple(
+        (line["key"], tuple(line["is"].split("|")), line["base"]) for line in _metadata()["statements"]
+    )
+
+
+@lru_cache(maxsize=1)
+def _parts() -> Mapping[str, Any]:
+    parts: Mapping[str, Any] = rules.load("parts")
+    return parts
+
+
+@lru_cache(maxsize=1)
+def _outside_parts() -> frozenset[str]:
+    return frozenset(part["part"] for part in _parts()["parts"] if part.get("outside"))
+
+
+@lru_cache(maxsize=1)
+def _schemes() -> tuple[tuple[tuple[rules.Condition, ...], str], ...]:
+    return tuple((rules.rule_of({"when": line["when"]}).when, line["scheme"]) for line in _parts()["schemes"])

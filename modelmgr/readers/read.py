@@ -1,0 +1,96 @@
+"""From a path to a `Header`: open, recognise, read, identify."""
+
+import errno
+import os
+import stat
+
+from modelmgr.readers import detect, onnx, safetensors
+from modelmgr.readers.contents import Contents, FileBytes
+from modelmgr.readers.header import Header
+from modelmgr.readers.identify import Verdict, identify
+from modelmgr.readers.rules import version
+from modelmgr.readers.suggest import suggestions
+from modelmgr.values import Problem
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+def read_header(path: str) -> Header:
+    """Read a file's header and tell what the file is.
+
+    Whatever is in the file, there is an answer; what is wrong with it stands in the header's problems. Tensor data
+    are not read, nothing is executed or unpickled.
+
+    Raises:
+        OSError: the file is gone, is no regular file, or can't be opened or read.
+    """
+    descriptor = os.open(path, _FLAGS)
+    try:
+        file = _regular(descriptor, path)
+        contents = detect.read_contents(file, path)
+    finally:
+        os.close(descriptor)
+    return _header_of(contents, path)
+
+
+def read_metadata(path: str) -> bytes | None:
+    """Return the exact bytes of a safetensors file's ``__metadata__``, or None where there are none.
+
+    Raises:
+        OSError: as `read_header`.
+    """
+    descriptor = os.open(path, _FLAGS)
+    try:
+        return safetensors.read_metadata(_regular(descriptor, path))
+    finally:
+        os.close(descriptor)
+
+
+def _regular(descriptor: int, path: str) -> FileBytes:
+    # Opened without blocking, so a pipe gets this far, and no further.
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return FileBytes(descriptor, status.st_size)
+
+
+def _header_of(contents: Contents, path: str) -> Header:
+    name = os.path.basename(path)
+    verdict = identify(contents, name) if contents.format in ("safetensors", "gguf") else _unread(contents)
+    columns, personal = suggestions(contents.metadata)
+    defects = contents.defects + verdict.defects
+    parameters = contents.facts.get("parameter_count", verdict.parameter_count)
+    return Header(
+        format=contents.format,
+        type=verdict.type,
+        base_model=verdict.base_model,
+        candidates=verdict.candidates,
+        variant=verdict.variant,
+        architecture=verdict.architecture,
+        algorithm=verdict.algorithm,
+        rank=verdict.rank,
+        alpha=verdict.alpha,
+        precision=verdict.precision,
+        layout=verdict.layout,
+        components=verdict.components,
+        parameter_count=parameters if parameters is not None and parameters < 2**63 else None,
+        tensor_count=len(contents.specs),
+        metadata=contents.metadata,
+        data_offset=contents.data_offset,
+        confidence=verdict.confidence,
+        evidence=verdict.evidence,
+        problems=tuple(Problem(path, defect.code, defect.message, kept=True) for defect in defects),
+        suggestions=columns,
+        personal=personal,
+        facts=contents.facts,
+        rules_version=version(),
+    )
+
+
+def _unread(contents: Contents) -> Verdict:
+    """Answer for the formats whose tensors are not looked at."""
+    if contents.format == "onnx" and onnx.is_upscaler(contents):
+        return Verdict("upscaler", evidence=("one image in, one image out",))
+    if contents.format in detect.TORCH_FORMATS:
+        return Verdict(confidence="ambiguous", evidence=("a pickle: neither run nor read",))
+    return Verdict()

@@ -1,0 +1,110 @@
+"""Light columns that a header's own metadata offer.
+
+``ssmd_*`` is what a person typed into an editor of headers (kohya-ss/sd-webui-additional-networks); ``modelspec.*``
+is Stability-AI/ModelSpec 1.0.1; ``general.*`` is ggml-org/ggml docs/gguf.md. What trainers note about their captions
+(``ss_tag_frequency``) is no trigger word and no tag.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from modelmgr.readers.contents import clean
+
+_NOTHING = frozenset(("", "none", "null", "[]", "{}", "n/a", "unknown", "(no title)", "undefined"))
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
+_SECRETS = frozenset(("token", "api_key", "key"))
+_LINE_LIMIT = 500
+_TEXT_LIMIT = 20_000
+_LIST_LIMIT = 256
+
+
+def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return light column -> value, and the names of those columns that a person typed."""
+    typed: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
+    _put(typed, "name", _line(metadata.get("ssmd_display_name")))
+    _put(typed, "trigger_words", _list(metadata.get("ssmd_keywords")))
+    _put(typed, "tags", _list(metadata.get("ssmd_tags")))
+    _put(typed, "notes", _text(metadata.get("ssmd_description")))
+    _put(typed, "source_url", _url(metadata.get("ssmd_source")))
+    _put(typed, "rating", _rating(metadata.get("ssmd_rating")))
+
+    _put(stated, "name", _line(metadata.get("modelspec.title")) or _line(metadata.get("general.name")))
+    phrase = _text(metadata.get("modelspec.trigger_phrase"))
+    _put(stated, "trigger_words", [phrase] if phrase else None)
+    _put(stated, "tags", _list(metadata.get("modelspec.tags")) or _list(metadata.get("general.tags")))
+    _put(stated, "license", _line(metadata.get("modelspec.license")) or _gguf_license(metadata))
+    _put(stated, "source_url", _gguf_url(metadata))
+    return {**stated, **typed}, frozenset(typed)
+
+
+def _put(columns: dict[str, Any], name: str, value: Any) -> None:
+    if value is not None and value != []:
+        columns[name] = value
+
+
+def _text(value: Any) -> str | None:
+    """Return a text that says something, or None."""
+    if not isinstance(value, str):
+        return None
+    text = clean(value[:_TEXT_LIMIT]).strip()
+    return None if text.lower() in _NOTHING else text
+
+
+def _line(value: Any) -> str | None:
+    text = _text(value)
+    if text is None:
+        return None
+    return _CONTROL.sub(" ", text)[:_LINE_LIMIT].strip() or None
+
+
+def _list(value: Any) -> list[str] | None:
+    """Return the entries of a list or of a text with commas: trimmed, without empty ones and repetitions."""
+    if isinstance(value, dict):
+        value = value.get("first")
+    if isinstance(value, str):
+        value = value[:_TEXT_LIMIT].split(",")
+    if not isinstance(value, list):
+        return None
+    entries = [entry for member in value[:_LIST_LIMIT] if (entry := _line(member)) is not None]
+    return list(dict.fromkeys(entries)) or None
+
+
+def _rating(value: Any) -> int | None:
+    text = _text(value)
+    return int(text) if text is not None and text in ("1", "2", "3", "4", "5") else None
+
+
+def _url(value: Any) -> str | None:
+    """Return the address of a page without the secrets that some addresses carry."""
+    text = _line(value)
+    if text is None or not text.lower().startswith(("http://", "https://")) or " " in text:
+        return None
+    try:
+        parts = urlsplit(text)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return None
+    kept = [(key, member) for key, member in query if key.lower() not in _SECRETS]
+    if len(kept) == len(query):
+        return text
+    return urlunsplit(parts._replace(query=urlencode(kept)))
+
+
+def _gguf_license(metadata: Mapping[str, Any]) -> str | None:
+    stated = _line(metadata.get("general.license"))
+    if stated is not None and stated.lower() != "other":
+        return stated
+    return (
+        _line(metadata.get("general.license.name")) or _line(metadata.get("general.license.link")) or stated
+    )
+
+
+def _gguf_url(metadata: Mapping[str, Any]) -> str | None:
+    for key in ("general.repo_url", "general.url", "general.source.repo_url", "general.source.url"):
+        found = _url(metadata.get(key))
+        if found is not None:
+            return found
+    return None
