@@ -58,7 +58,9 @@ class Connections:
             upgrades.prepare(nothing)
             return cls(nothing, "mode=rw", folder)
         if state == "absent" and not os.path.isdir(os.path.dirname(real)):
-            raise CatalogError(f"The folder {os.path.dirname(real)} of the catalog does not exist.", path=real)
+            raise CatalogError(
+                f"The folder {os.path.dirname(real)} of the catalog does not exist.", path=real
+            )
         with engine.translated(real):
             uri_query = cls._access(real, create)
             catalog = cls(real, uri_query, None)

@@ -30,6 +30,7 @@ _LIGHT = (
     "payload_sha256, size_bytes, imported_at, base_model, candidates"
 )
 STORED_PROBLEMS = 10_000
+OWN_EXTRA_KEYS = frozenset(("columns", "header"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,13 @@ def extra_text(extra: Mapping[str, Any] | None) -> str | None:
     return None if extra is None else json.dumps(extra)
 
 
-def _extra_sha256(text: str | None) -> str:
-    return "" if text is None else hashlib.sha256(text.encode()).hexdigest()
+def _extra_sha256(extra: Mapping[str, Any] | None) -> str:
+    """Return the digest of what of `extra` is part of the record itself: the row's other columns, a table's header.
+
+    The rest tells what stood around it at the time, which makes no new version of an unchanged payload.
+    """
+    own = {key: value for key, value in (extra or {}).items() if key in OWN_EXTRA_KEYS}
+    return hashlib.sha256(json.dumps(own).encode()).hexdigest() if own else ""
 
 
 class PendingStore(Connections):
@@ -156,7 +162,7 @@ class PendingStore(Connections):
         A record that this very batch has written counts as it did then, so that a resumed batch ends with the
         counts of an uninterrupted one.
         """
-        extra = _extra_sha256(extra_text(record.extra))
+        extra = _extra_sha256(record.extra)
         with engine.translated(self.path):
             rows = (
                 self._question()
@@ -203,7 +209,7 @@ class PendingStore(Connections):
                         path_in(record.source_path),
                         key_in(record.record_key),
                         record.payload_sha256,
-                        _extra_sha256(extra),
+                        _extra_sha256(record.extra),
                         len(record.payload),
                         printable(new.name),
                         new.type,

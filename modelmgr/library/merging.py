@@ -73,7 +73,10 @@ class Merging:
             if row.sha256 and row.hash_state == HashState.DONE:
                 computed["sha256"] = row.sha256
             size_bytes = row.size_bytes if row.path else None
-            witnesses = [_witness(record, computed, size_bytes) for record in records]
+            witnesses = [
+                _witness(record, self.names_in(os.path.dirname(record.source_path)).all, computed, size_bytes)
+                for record in records
+            ]
             facts = self.catalog.header_facts(model_id)
             merged = mapping.merge(
                 witnesses,
@@ -200,13 +203,16 @@ def _without_guess(
         origins.pop("type")
 
 
-def _witness(record: StoredRecord, computed: Mapping[str, str], size_bytes: int | None) -> mapping.Witness:
+def _witness(
+    record: StoredRecord, siblings: frozenset[str], computed: Mapping[str, str], size_bytes: int | None
+) -> mapping.Witness:
     if record.payload is None:
         claims = Claims(marker=True)
     else:
         claims = claims_of(
             Record(record.source, record.source_path, record.record_key, record.payload, record.extra),
-            sha256=computed.get("sha256"),
+            siblings,
+            computed.get("sha256"),
         )
     return mapping.Witness(
         record_id=record.id,

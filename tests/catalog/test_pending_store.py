@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ ODD_PAYLOADS = [
 
 
 def new(payload: bytes, key: str = "", path: str = "/m/x.json", **extra: object) -> NewRecord:
-    record = Record("generic-json", path, key, payload, extra or None)
+    record = Record("generic-json", path, key, payload, {"columns": extra} if extra else None)
     return NewRecord(record, "x", "lora", None, None, None, None, "")
 
 
@@ -53,6 +54,9 @@ def test_the_same_record_again_adds_nothing_and_a_changed_one_a_version(catalog:
     # A row whose JSON stayed but whose other columns changed has something new to say.
     assert catalog.put_records(again, [new(b"2", "k"), new(b"1", "l", rating=5)]) == ["updated", "updated"]
     assert catalog.pending_count(PendingQuery()) == 4
+    # What stood around an unchanged payload makes no version of it.
+    aside = replace(new(b"1", "k").record, extra={"copied_from": "x.txt"})
+    assert catalog.put_records(again, [replace(new(b"1", "k"), record=aside)]) == ["unchanged"]
 
 
 def test_a_resumed_batch_counts_what_it_had_written_itself(catalog: Catalog) -> None:
@@ -96,7 +100,7 @@ def test_an_attached_record_is_whole_and_its_pending_row_stays_as_history(promot
     row = promoted.pending_rows([1])[0]
     assert (row.state, row.sha256, row.file_path, row.problem) == ("promoted", "a" * 64, "/m/x.gguf", None)
     (record,) = promoted.records_of(1)
-    assert (record.payload, record.extra, record.record_key) == (b"1", {"a": 1}, "k")
+    assert (record.payload, record.extra, record.record_key) == (b"1", {"columns": {"a": 1}}, "k")
     assert promoted.attach(1, 1, "a" * 64, None, "path") is None
 
 
