@@ -205,7 +205,9 @@ def run(catalog_path: str, paths: Sequence[str] = ()) -> int:
     path = os.path.abspath(catalog_path)
     if os.path.realpath(path) == os.path.realpath(default_catalog_path()):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-    app = QApplication.instance() or QApplication([sys.argv[0]])
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication([sys.argv[0]])
     app.setApplicationName("modelmgr")
     app.setApplicationDisplayName("modelmgr")
     app.setDesktopFileName("modelmgr")

@@ -48,6 +48,7 @@ from modelmgr import payload as payloads
 from modelmgr.catalog import Catalog
 from modelmgr.errors import ModelmgrError
 from modelmgr.gui import theme
+from modelmgr.gui.jobs_panel import ElidedLabel
 from modelmgr.gui.payload_tree import PayloadTree
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.reasons import source_label
@@ -79,6 +80,9 @@ SAVE_DELAY_MS = 1000
 PREVIEW_HEIGHT = 176
 NOTES_LIMIT = 100_000
 NAME_LINES = 3
+_ORIGIN_WIDTH = 84
+_FACT_LENGTH = 140
+_SAID_BY = "According to: {}"
 
 _SAVE_LIMIT_NAME = 80
 
@@ -451,6 +455,7 @@ class FilesTable(QTableWidget):
         self.verticalHeader().setDefaultSectionSize(26)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setMinimumSectionSize(48)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for section, width in ((1, 76), (2, 68), (3, 0)):
@@ -490,7 +495,7 @@ class FactsGrid(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(theme.M)
         self._grid.setVerticalSpacing(theme.XS)
-        self._grid.setColumnMinimumWidth(0, 84)
+        self._grid.setColumnMinimumWidth(0, 72)
         self._grid.setColumnStretch(1, 1)
         self._shown: list[tuple[str, str, str, str]] | None = None
 
@@ -516,9 +521,17 @@ class FactsGrid(QWidget):
             )
             shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
             shown.setToolTip(tip)
+            shown.setAlignment(Qt.AlignmentFlag.AlignLeft | top)
             shown.setAccessibleName(f"{label}: {value}")
-            self._grid.addWidget(shown, row, 1, top)
-            self._grid.addWidget(theme.plain_label(origin, "secondary", self), row, 2, top)
+            self._grid.addWidget(shown, row, 1, 1, 1 if origin else 2, top)
+            if origin:
+                where = ElidedLabel(self)
+                theme.set_role(where, "secondary")
+                where.show_text(origin)
+                where.setMaximumWidth(_ORIGIN_WIDTH)
+                where.setAlignment(Qt.AlignmentFlag.AlignRight)
+                where.setToolTip(plain_tip(_SAID_BY.format(origin)))
+                self._grid.addWidget(where, row, 2, top)
         self.updateGeometry()
 
 
@@ -718,6 +731,7 @@ class DetailsPane(QWidget):
         self._views = QTabWidget(box)
         self._views.setObjectName("metadataViews")
         self._views.setDocumentMode(True)
+        self._views.tabBar().setDrawBase(False)
         self._tree = PayloadTree(self._views)
         self._tree.setObjectName("metadataTree")
         self._tree.setAccessibleName(self.tr("Metadata as a tree"))
@@ -870,7 +884,7 @@ class DetailsPane(QWidget):
                 fact(
                     self.tr("Source"),
                     "source_url",
-                    _shortened(foreign_text(row.source_url, 300), 44),
+                    _shortened(_address_text(row.source_url), 36),
                     plain_tip(row.source_url),
                 ),
                 fact(self.tr("State"), "file_state", state_text(row)),
@@ -1133,6 +1147,12 @@ def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-(limit // 2 - 1) :]}"
 
 
+def _address_text(address: str | None) -> str:
+    """Return the place that an address names, without what only a server reads."""
+    shown = foreign_text(address, 300)
+    return shown.split("://", 1)[-1].split("?", 1)[0].split("#", 1)[0].removeprefix("www.")
+
+
 def _record_title(record: StoredRecord) -> str:
     name = foreign_text(os.path.basename(record.source_path), 120)
     key = foreign_text(record.record_key, 60)
@@ -1179,7 +1199,8 @@ def _header_facts(header: Mapping[str, Any] | None) -> list[tuple[str, str, str,
     for key, label in _HEADER_LABELS:
         text = _plain_value(header.get(key))
         if text:
-            facts.append((label, _shortened(text, 400), plain_tip(text, 2000) if len(text) > 400 else "", ""))
+            shown = text if len(text) <= _FACT_LENGTH else f"{text[:_FACT_LENGTH]}…"
+            facts.append((label, shown, plain_tip(text, 2000) if shown != text else "", ""))
     return facts
 
 

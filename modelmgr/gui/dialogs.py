@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QGuiApplication, QIcon, QKeyEvent, QKeySequence, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -99,7 +99,7 @@ class SettingsDialog(QDialog):
         self._folders.setObjectName("settingFolders")
         self._folders.setAccessibleName(self.tr("Library folders"))
         self._folders.setProperty("framed", True)
-        self._folders.setMinimumHeight(108)
+        self._folders.setFixedHeight(120)
         self._folders.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         for folder in folders:
             words = counted(folder.file_count, "file")
@@ -128,7 +128,7 @@ class SettingsDialog(QDialog):
         buttons = QDialogButtonBox(self)
         save = buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
         save.setObjectName("settingsSave")
-        save.setProperty("primary", True)
+        theme.set_primary(save)
         buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -258,10 +258,16 @@ class CommandPalette(QDialog):
         self._list.setObjectName("commandList")
         self._list.setAccessibleName(self.tr("Actions"))
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._list.setIconSize(QSize(16, 16))
+        self._list.setProperty("framed", True)
         self._list.itemClicked.connect(self._run)
         layout.addWidget(self._edit)
         layout.addWidget(self._list)
-        self.resize(460, 360)
+        # So that all names begin on one line.
+        nothing = QPixmap(16, 16)
+        nothing.fill(Qt.GlobalColor.transparent)
+        self._no_icon = QIcon(nothing)
+        self.resize(460, 420)
         self._show("")
         centre = parent.mapToGlobal(parent.rect().topLeft())
         self.move(centre.x() + (parent.width() - self.width()) // 2, centre.y() + 64)
@@ -275,7 +281,8 @@ class CommandPalette(QDialog):
             name = _name_of(action)
             if action.isEnabled() and all(word in name.casefold() for word in words):
                 keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-                item = QListWidgetItem(action.icon(), f"{name}    {keys}" if keys else name)
+                icon = self._no_icon if action.icon().isNull() else action.icon()
+                item = QListWidgetItem(icon, f"{name}    {keys}" if keys else name)
                 item.setData(Qt.ItemDataRole.UserRole, number)
                 self._list.addItem(item)
         self._list.setCurrentRow(0)

@@ -30,7 +30,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QSizePolicy,
     QSplitter,
-    QStackedWidget,
     QToolBar,
     QToolButton,
     QVBoxLayout,
@@ -46,7 +45,7 @@ from modelmgr.gui.jobs_panel import JobsPanel, error_text, sentence
 from modelmgr.gui.migration_wizard import MigrationWizard, dropped_paths, found_installs
 from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.previews import Previews
-from modelmgr.gui.states import DropHint, FirstStart, MessageBar, NothingMatches
+from modelmgr.gui.states import DropHint, FirstStart, MessageBar, NothingMatches, Pages
 from modelmgr.gui.table.filters import FilterChips, FilterPanel, Filters, Overview, SearchEdit
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.view import LibraryView
@@ -70,7 +69,7 @@ log = logging.getLogger(__name__)
 
 LIBRARY_PAGE, PENDING_PAGE = 0, 1
 _TABLE, _NOTHING, _FIRST = range(3)
-_PANEL_WIDTH, _DETAILS_WIDTH = 212, 348
+_PANEL_WIDTH, _DETAILS_WIDTH = 196, 328
 _START_SIZE = QSize(1360, 860)
 
 
@@ -148,7 +147,7 @@ class MainWindow(QMainWindow):
         self._table = LibraryView(self._model, self._previews, self)
         self._nothing = NothingMatches(self.filters, self)
         self._first = FirstStart(self)
-        self._rows = QStackedWidget(self)
+        self._rows = Pages(self)
         for page in (self._table, self._nothing, self._first):
             self._rows.addWidget(page)
         self._chips = FilterChips(self.filters, self)
@@ -174,7 +173,7 @@ class MainWindow(QMainWindow):
 
     def _build_pages(self) -> None:
         self._pending = PendingPage(self._library, self._tasks, self)
-        self._pages = QStackedWidget(self)
+        self._pages = Pages(self)
         self._pages.setObjectName("pages")
         self._pages.addWidget(self._splitter)
         self._pages.addWidget(self._pending)
@@ -337,6 +336,11 @@ class MainWindow(QMainWindow):
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         bar.setIconSize(QSize(16, 16))
         bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        # A button sets its words close to its icon; the space holds them apart.
+        self._add_folder.setIconText(" " + self.tr("Add folder"))
+        self._import.setIconText(" " + self.tr("Import"))
+        self._show_library.setIconText(" " + self.tr("Library"))
+        self._show_pending.setIconText(" " + self.tr("Pending"))
         bar.addAction(self._show_library)
         bar.addAction(self._show_pending)
         self.search = SearchEdit(bar)
@@ -349,11 +353,9 @@ class MainWindow(QMainWindow):
         add = QToolButton(bar)
         add.setObjectName("addButton")
         add.setDefaultAction(self._add_folder)
-        add.setText(self.tr("Add folder"))
         bring = QToolButton(bar)
         bring.setObjectName("importButton")
         bring.setDefaultAction(self._import)
-        bring.setText(self.tr("Import"))
         for button in (add, bring):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             bar.addWidget(button)
@@ -464,6 +466,7 @@ class MainWindow(QMainWindow):
 
     def start_asking(self) -> None:
         """Ask for what can come after the first paint: counts, folders, unfinished imports."""
+        self.search.setFocus()
         self._panel.refresh()
         self._ask_folders()
         self._ask_pending_count()
@@ -505,9 +508,9 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_pending_counted(self, count: int) -> None:
-        self._show_pending.setText(
-            self.tr("&Pending ({})").format(count_text(count)) if count else self.tr("&Pending")
-        )
+        words = self.tr("Pending ({})").format(count_text(count)) if count else self.tr("Pending")
+        self._show_pending.setText(f"&{words}")
+        self._show_pending.setIconText(f" {words}")
 
     @Slot(object)
     def _on_interrupted(self, batches: Sequence[object]) -> None:
@@ -521,7 +524,7 @@ class MainWindow(QMainWindow):
     def _on_query_changed(self, query: ModelQuery) -> None:
         self.search.show_text(query.search)
         self._table.show_sort(query.sort, query.descending)
-        self._chips_row.setVisible(any(group != "search" for group, _value in self.filters.active()))
+        self._show_chips()
         self._model.show_query(query)
         self.show_page(LIBRARY_PAGE)
 
@@ -567,6 +570,7 @@ class MainWindow(QMainWindow):
             return
         had_focus = self._rows.isAncestorOf(self.focusWidget()) if self.focusWidget() else False
         self._rows.setCurrentIndex(page)
+        self._show_chips()
         if page == _NOTHING:
             choices = [
                 (group, value, self.filters.without(group, value)) for group, value in self.filters.active()
@@ -581,6 +585,11 @@ class MainWindow(QMainWindow):
             self._tasks.ask(partial(found_installs, os.path.expanduser("~")), self._on_installs)
         elif had_focus:
             self._table.setFocus()
+
+    def _show_chips(self) -> None:
+        """Show what is on above the table; the page for "nothing matches" has chips of its own."""
+        has_chips = any(group != "search" for group, _value in self.filters.active())
+        self._chips_row.setVisible(has_chips and self._rows.currentIndex() != _NOTHING)
 
     @Slot(object)
     def _on_near_miss(self, found: tuple[ModelQuery, str, str, int] | None) -> None:
@@ -605,8 +614,11 @@ class MainWindow(QMainWindow):
 
     def show_page(self, page: int) -> None:
         """Show the library or the pending page."""
-        self._pages.setCurrentIndex(page)
         is_library = page == LIBRARY_PAGE
+        # The room is made before it is needed, or the window would grow.
+        if not is_library:
+            self._dock.hide()
+        self._pages.setCurrentIndex(page)
         self._show_library.setChecked(is_library)
         self._show_pending.setChecked(not is_library)
         self._dock.setVisible(is_library and self._details_action.isChecked())
@@ -884,7 +896,7 @@ class MainWindow(QMainWindow):
             self._details.restore_folds(folds)
         self._filters_action.setChecked(state.get("filters_shown") is not False)
         self._details_action.setChecked(state.get("details_shown") is not False)
-        self._chips_row.setVisible(any(group != "search" for group, _value in self.filters.active()))
+        self._show_chips()
         self._on_selection_counted(0)
         self.show_page(PENDING_PAGE if state.get("page") == "pending" else LIBRARY_PAGE)
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QPushButton,
     QSizePolicy,
+    QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -23,6 +24,22 @@ from modelmgr.gui.text import counted, foreign_text
 from modelmgr.values import ModelQuery
 
 _CARD_WIDTH = 560
+
+
+class Pages(QStackedWidget):
+    """A stack that asks for no more room than the page in front needs."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.currentChanged.connect(self.updateGeometry)
+
+    def minimumSizeHint(self) -> QSize:
+        page = self.currentWidget()
+        return QSize(0, 0) if page is None else page.minimumSizeHint().expandedTo(page.minimumSize())
+
+    def sizeHint(self) -> QSize:
+        page = self.currentWidget()
+        return super().sizeHint() if page is None else page.sizeHint()
 
 
 class _Way(QPushButton):
@@ -43,17 +60,29 @@ class _Way(QPushButton):
         layout.setSpacing(2)
         layout.addWidget(self._title)
         layout.addWidget(self._text)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
 
     def set_text(self, text: str) -> None:
         """Show another explanation."""
         self._text.setText(text)
         self.setAccessibleDescription(text)
+        self.updateGeometry()
 
-    def sizeHint(self) -> QSize:
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
         layout = self.layout()
         assert layout is not None
-        return QSize(_CARD_WIDTH, layout.heightForWidth(min(_CARD_WIDTH, max(240, self.width()))))
+        return layout.heightForWidth(width)
+
+    def sizeHint(self) -> QSize:
+        return QSize(_CARD_WIDTH, self.heightForWidth(_CARD_WIDTH))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(240, self.heightForWidth(max(240, self.width())))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

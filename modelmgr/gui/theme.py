@@ -294,16 +294,17 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QTableView[framed="true"], QTreeView[framed="true"], QListView[framed="true"],
     QPlainTextEdit[framed="true"], QTextEdit[framed="true"] {{ border: 1px solid {rgb(c.line)};
         border-radius: 6px; }}
+    QTableView[framed="true"]::item {{ padding: 0 {S}px; }}
+    QTreeView[framed="true"]::item {{ padding: 3px 0; }}
+    QListView[framed="true"]::item {{ padding: {XS}px {S}px; }}
     QTableCornerButton::section {{ background: {rgb(c.base)}; border: 0; }}
 
-    QLineEdit, QComboBox, QSpinBox {{ border: 1px solid {rgb(edge)}; border-radius: 6px;
+    QLineEdit {{ border: 1px solid {rgb(edge)}; border-radius: 6px;
         padding: {XS}px {S}px; background: {rgb(c.base)}; color: {rgb(c.text)}; min-height: 20px;
         selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; }}
-    QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QPlainTextEdit[framed="true"]:focus
+    QLineEdit:focus, QPlainTextEdit[framed="true"]:focus
         {{ border-color: {rgb(c.accent_on_base)}; }}
     QTableView QLineEdit {{ border-radius: 0; padding: 0 {XS}px; min-height: 0; }}
-    QComboBox::drop-down {{ border: 0; width: 20px; }}
-    QComboBox QAbstractItemView {{ border: 1px solid {rgb(edge)}; }}
     QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}
 
     QPushButton {{ border: 1px solid {rgb(edge)}; border-radius: 6px; padding: {XS + 1}px {M}px;
@@ -327,9 +328,12 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QToolButton:disabled {{ color: {rgb(c.absent)}; }}
     QToolButton::menu-indicator {{ image: none; }}
     QToolButton[role="section"] {{ font-weight: 600; padding: {XS}px 0; text-align: left; }}
+    QToolButton[role="section"]:checked {{ background: transparent; }}
     QToolButton[role="section"]:hover {{ background: transparent; color: {rgb(c.accent_on_base)}; }}
     QToolButton[role="chip"] {{ border: 1px solid {rgb(edge)}; border-radius: 11px; padding: 2px {S}px;
         font-size: {pt(0.92)}; }}
+    QToolButton[role="chip-clear"] {{ padding: 2px {S}px; font-size: {pt(0.92)};
+        color: {rgb(c.accent_on_base)}; }}
     QToolButton[role="chip"]:hover, QToolButton[role="chip"]:focus
         {{ border-color: {rgb(c.accent_on_base)}; }}
 
@@ -353,10 +357,10 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QScrollArea {{ border: 0; background: transparent; }}
     QScrollBar:vertical {{ background: transparent; width: 12px; margin: 0; }}
     QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 0; }}
-    QScrollBar::handle {{ background: {rgb(c.absent)}; border-radius: 3px; margin: 3px; }}
+    QScrollBar::handle {{ background: {rgb(mix(c.base, c.text, 0.24))}; border-radius: 3px; margin: 3px; }}
     QScrollBar::handle:vertical {{ min-height: 32px; }}
     QScrollBar::handle:horizontal {{ min-width: 32px; }}
-    QScrollBar::handle:hover {{ background: {rgb(c.secondary)}; }}
+    QScrollBar::handle:hover {{ background: {rgb(c.absent)}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     """
@@ -370,6 +374,14 @@ def set_role(label: QLabel, role: str) -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setProperty("role", role)
     return label
+
+
+def set_primary(button: QAbstractButton) -> None:
+    """Make a button the one that stands out."""
+    button.setProperty("primary", True)
+    # A button box has looked at the style already.
+    button.style().unpolish(button)
+    button.style().polish(button)
 
 
 def plain_label(text: str = "", role: str | None = None, parent: QWidget | None = None) -> QLabel:

@@ -178,16 +178,18 @@ class SearchEdit(QLineEdit):
         self._delay.setSingleShot(True)
         self._delay.setInterval(SEARCH_DELAY_MS)
         self._delay.timeout.connect(self._tell)
-        self.textChanged.connect(self._delay.start)
+        self.textChanged.connect(self._on_text_changed)
         self.returnPressed.connect(self._on_return)
 
     def show_text(self, text: str) -> None:
         """Show the text of a query without searching for it again."""
         if text != self.text():
-            self.blockSignals(True)
             self.setText(text)
-            self.blockSignals(False)
             self._delay.stop()
+
+    @Slot(str)
+    def _on_text_changed(self, _text: str) -> None:
+        self._delay.start()
 
     @Slot()
     def _tell(self) -> None:
@@ -319,6 +321,8 @@ class _FacetDelegate(QStyledItemDelegate):
 
     @staticmethod
     def _icon_of(group: str | None, value: str) -> str | None:
+        if value == _KIND_MORE:
+            return None
         if group == "all":
             return "library"
         if group == "favorite":
@@ -327,7 +331,7 @@ class _FacetDelegate(QStyledItemDelegate):
             return theme.type_icon_name(value)
         if group == "folders":
             return "folder"
-        if group == "tags" and value != _KIND_MORE:
+        if group == "tags":
             return "tag"
         return None
 
@@ -477,7 +481,7 @@ class FilterPanel(QWidget):
             self._fit_children(header, group, shown, len(values) - len(shown))
             for value, item in zip(shown, _children(header), strict=False):
                 self._count(item, _count_of(counts, value, group), value in chosen)
-            header.setHidden(not shown)
+            header.setHidden(not shown or not overview.everything)
 
     @staticmethod
     def _values(group: str, counts: Mapping[str, int], chosen: Sequence[str]) -> list[str]:
@@ -539,8 +543,11 @@ def _tail(path: str) -> str:
 class FlowLayout(QLayout):
     """Puts widgets side by side and begins a new line where there is no more room."""
 
-    def __init__(self, parent: QWidget | None = None, spacing: int = theme.XS) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, spacing: int = theme.XS, *, is_centred: bool = False
+    ) -> None:
         super().__init__(parent)
+        self._is_centred = is_centred
         self._items: list[QLayoutItem] = []
         self._gap = spacing
         self.setContentsMargins(0, 0, 0, 0)
@@ -590,19 +597,29 @@ class FlowLayout(QLayout):
         return size + QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
 
     def _place(self, rect: QRect, *, move: bool) -> int:
+        """Put the items into lines below the top of `rect`; return the height that they take."""
         margins = self.contentsMargins()
         area = rect.marginsRemoved(margins)
-        x, y, line = area.x(), area.y(), 0
+        lines: list[list[tuple[QLayoutItem, QSize]]] = [[]]
+        x = 0
         for item in self._items:
-            hint = item.sizeHint()
-            if x > area.x() and x + hint.width() > area.right() + 1:
-                x, y, line = area.x(), y + line + self._gap, 0
-            if move:
-                width = min(hint.width(), max(0, area.width()))
-                item.setGeometry(QRect(QPoint(x, y), QSize(width, hint.height())))
+            hint = item.sizeHint().boundedTo(QSize(max(1, area.width()), 10_000))
+            if lines[-1] and x + hint.width() > area.width():
+                lines.append([])
+                x = 0
+            lines[-1].append((item, hint))
             x += hint.width() + self._gap
-            line = max(line, hint.height())
-        return y + line - rect.y() + margins.bottom()
+        y = area.y()
+        for line in lines:
+            height = max((hint.height() for _item, hint in line), default=0)
+            length = sum(hint.width() for _item, hint in line) + self._gap * (len(line) - 1)
+            x = area.x() + ((area.width() - length) // 2 if self._is_centred else 0)
+            for item, hint in line:
+                if move:
+                    item.setGeometry(QRect(QPoint(x, y + (height - hint.height()) // 2), hint))
+                x += hint.width() + self._gap
+            y += height + self._gap
+        return y - self._gap - rect.y() + margins.bottom()
 
 
 class FilterChips(QWidget):
@@ -613,7 +630,7 @@ class FilterChips(QWidget):
         self.setObjectName("filterChips")
         self._filters = filters
         self._with_search = with_search
-        self._flow = FlowLayout(self)
+        self._flow = FlowLayout(self, is_centred=with_search)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -630,6 +647,7 @@ class FilterChips(QWidget):
             clear = QToolButton(self)
             clear.setObjectName("clearFiltersButton")
             clear.setText(self.tr("Clear all"))
+            clear.setProperty("role", "chip-clear")
             clear.clicked.connect(self._filters.clear)
             self._flow.addWidget(clear)
         self.setVisible(bool(active))
@@ -652,6 +670,8 @@ class FilterChips(QWidget):
         label = (
             self.tr("Favourites") if group == "favorite" else f"{names[group]}: {value_label(group, value)}"
         )
+        # The style sheet's font counts, for the words and for the size that the button remembers.
+        chip.ensurePolished()
         shown = QFontMetrics(chip.font()).elidedText(label, Qt.TextElideMode.ElideMiddle, 260)
         # An ampersand in a name is no mnemonic.
         chip.setText(shown.replace("&", "&&"))

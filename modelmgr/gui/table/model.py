@@ -9,7 +9,7 @@ enums in Python makes a frame four times as long.
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -54,6 +54,10 @@ _DISPLAY, _EDIT, _TOOL_TIP, _ALIGNMENT, _FOREGROUND, _ACCESSIBLE = 0, 2, 3, 7, 9
 _TEXT_ROLES = (_DISPLAY, _ACCESSIBLE)
 
 
+def _no_ids() -> "array[int]":
+    return array("q")
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What should stay where it is for the user when the order changes, by id.
@@ -64,7 +68,7 @@ class Kept:
         serial: tells one selection from the next.
     """
 
-    ids: "array[int]" = array("q")  # noqa: RUF009 never written to
+    ids: "array[int]" = field(default_factory=_no_ids)
     current: int | None = None
     top: int | None = None
     serial: int = 0

@@ -1,0 +1,138 @@
+"""A catalog with made-up models, put there as a scan and a promotion would, and the tasks of a window."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from modelmgr.catalog import Catalog
+from modelmgr.catalog.file_store import FoundModel
+from modelmgr.catalog.pending_store import NewRecord
+from modelmgr.gui import theme
+from modelmgr.gui.tasks import Tasks
+from modelmgr.library import Library
+from modelmgr.values import BatchState, Origin, Record, Totals
+
+TYPES = ("lora", "checkpoint", "vae", "embedding")
+BASES = ("SDXL 1.0", "SD 1.5", "Flux.1 D", None)
+
+
+def payload_of(number: int) -> bytes:
+    """Return the payload that model `number` carries."""
+    return json.dumps(
+        {"name": f"Model {number:05}", "id": number, "stats": {"downloads": number * 7}}
+    ).encode()
+
+
+class Fill:
+    """Puts models into a catalog."""
+
+    def __init__(self, catalog: Catalog, folder: Path) -> None:
+        self.catalog = catalog
+        self.folder = folder
+
+    def add(self, count: int, *, first: int = 0, hashed: bool = True, records: bool = True) -> list[int]:
+        """Add models named ``Model 00000`` and so on; each has a file, and a record if `records`."""
+        found = []
+        for number in range(first, first + count):
+            fields = {
+                "name": f"Model {number:05}",
+                "type": TYPES[number % len(TYPES)],
+                "base_model": BASES[number % len(BASES)],
+                "tags": ("ink", f"tag{number % 7}"),
+                "rating": number % 6 or None,
+                "trigger_words": (f"word{number}",),
+            }
+            found.append(
+                FoundModel(
+                    path=str(self.folder / f"model_{number:05}.safetensors"),
+                    size_bytes=1_000_000 * (number + 1),
+                    mtime_ns=1_700_000_000_000_000_000 + number,
+                    inode=number + 1,
+                    device=7,
+                    fields=fields,
+                    origins={"name": Origin("file", 7), "type": Origin("header", 2)},
+                    format="safetensors",
+                    header={"format": "safetensors", "architecture": "unet", "tensor_count": 12},
+                    facts={},
+                )
+            )
+        ids = self.catalog.put_found(found)
+        if not hashed:
+            return ids
+        for number, (model_id, model) in enumerate(zip(ids, found, strict=True), first):
+            (file,) = self.catalog.files_of(model_id)
+            self.catalog.put_hash(file.id, model.size_bytes, model.mtime_ns, f"{number + 1:064x}")
+        if records:
+            self._attach(ids, first)
+        return ids
+
+    def _attach(self, ids: list[int], first: int) -> None:
+        self.attach(
+            {
+                model_id: [
+                    Record("civitai-info", f"/elsewhere/{number}.civitai.info", "", payload_of(number))
+                ]
+                for number, model_id in enumerate(ids, first)
+            }
+        )
+
+    def attach(self, records: dict[int, list[Record]]) -> None:
+        """Attach records to models; the first of each becomes its chief record."""
+        batch = self.catalog.begin_batch(["/elsewhere"], None)
+        new = [
+            NewRecord(record, f"r{model_id}", "lora", None, None, None, None, "")
+            for model_id, found in records.items()
+            for record in found
+        ]
+        self.catalog.put_records(batch, new)
+        self.catalog.end_batch(batch, BatchState.DONE, Totals(seen=len(new), added=len(new)))
+        from modelmgr.values import PendingQuery
+
+        rows = self.catalog.pending_page(PendingQuery(states=("pending",)), None)
+        by_place = {(row.source_path, row.record_key): row.id for row in rows}
+        for model_id, found in records.items():
+            (model,) = self.catalog.rows([model_id])
+            attached = [
+                self.catalog.attach(
+                    by_place[record.source_path, record.record_key],
+                    model_id,
+                    model.sha256 or "",
+                    None,
+                    "path",
+                )
+                for record in found
+            ]
+            self.catalog.set_chief(model_id, attached[0])
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """A new catalog."""
+    with Catalog.open(tmp_path / "catalog.sqlite") as made:
+        yield made
+
+
+@pytest.fixture
+def fill(catalog: Catalog, tmp_path: Path) -> Fill:
+    """Something to put models into the catalog with."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return Fill(catalog, folder)
+
+
+@pytest.fixture
+def library(catalog: Catalog) -> Library:
+    """The deeds on that catalog."""
+    return Library(catalog)
+
+
+@pytest.fixture
+def tasks(qapp: QApplication) -> Iterator[Tasks]:
+    """The door to threads; closed after the test, before the catalog is."""
+    theme.apply(qapp)
+    made = Tasks()
+    yield made
+    assert made.shutdown()
