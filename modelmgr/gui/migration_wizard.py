@@ -31,11 +31,10 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
-    QKeySequence,
+    QKeyEvent,
     QPainter,
     QPaintEvent,
     QPen,
-    QShortcut,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -465,6 +464,22 @@ class _DropArea(QFrame):
             self._tint()
 
 
+class _PathList(QListWidget):
+    """The chosen paths.
+
+    Signals:
+        remove_wanted(): the user pressed Del.
+    """
+
+    remove_wanted = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Delete:
+            self.remove_wanted.emit()
+            return
+        super().keyPressEvent(event)
+
+
 # --- the pages --------------------------------------------------------------------------------------------
 
 
@@ -503,7 +518,7 @@ class _SourcesPage(_Page):
             self._found.setColumnStretch(column, 1)
         self._boxes: dict[str, QCheckBox] = {}
         self._chosen_title = theme.plain_label(_tr("Chosen"), "group", self)
-        self._chosen = QListWidget(self)
+        self._chosen = _PathList(self)
         self._chosen.setObjectName("chosenPaths")
         self._chosen.setAccessibleName(_tr("Chosen folders and files"))
         self._chosen.setProperty("framed", True)
@@ -514,8 +529,7 @@ class _SourcesPage(_Page):
         self._remove = QPushButton(_tr("&Remove"), self)
         self._remove.setObjectName("removePathButton")
         self._remove.clicked.connect(self._on_remove)
-        delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self._chosen, self._on_remove)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        self._chosen.remove_wanted.connect(self._on_remove)
         head = QHBoxLayout()
         head.addWidget(self._chosen_title, 1)
         head.addWidget(self._remove)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QKeySequence, QPainter, QPaintEvent, QShortcut, QShowEvent
+from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -178,6 +178,16 @@ class _Banner(QFrame):
         painter.end()
 
 
+class _SearchEdit(QLineEdit):
+    """A search that Esc clears."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+            return
+        super().keyPressEvent(event)
+
+
 class _Hairline(QWidget):
     """One pixel between two panes."""
 
@@ -323,7 +333,7 @@ class PendingPage(QWidget):
         self._title.setObjectName("pendingTitle")
         self._words = theme.plain_label("", "secondary", self)
         self._words.setWordWrap(True)
-        self._search = QLineEdit(self)
+        self._search = _SearchEdit(self)
         self._search.setObjectName("pendingSearch")
         self._search.setPlaceholderText(self.tr("Name or place"))
         self._search.setAccessibleName(self.tr("Search the pending records"))
@@ -493,8 +503,6 @@ class PendingPage(QWidget):
         self._first_look.setInterval(FIRST_LOOK_MS)
         self._first_look.timeout.connect(self._look_once)
         self._first_look.start()
-        escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self._search, self._search.clear)
-        escape.setContext(Qt.ShortcutContext.WidgetShortcut)
 
     # --- what others call -------------------------------------------------------------------------------
 

@@ -1,0 +1,556 @@
+"""From dropped paths to a report whose totals add up, on real files and a real catalog."""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFrame,
+    QLabel,
+    QListWidget,
+    QMessageBox,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QTreeWidget,
+    QWidget,
+    QWizard,
+)
+
+from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
+from modelmgr.gui.migration_wizard import (
+    IMPORT,
+    PREVIEW,
+    REPORT,
+    SOURCES,
+    MigrationWizard,
+    dropped_paths,
+    found_installs,
+    preview_sentence,
+    scan_targets,
+)
+from modelmgr.gui.tasks import Tasks
+from modelmgr.library import Library
+from modelmgr.progress import Progress
+from modelmgr.values import ImportReport, ModelQuery, PendingQuery
+
+WAIT_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoLibrary:
+    """The demo library; read only, so that one will do."""
+    return write_demo_library(tmp_path_factory.mktemp("demo"))
+
+
+class Wizard:
+    """The wizard as a person sees it."""
+
+    def __init__(self, qtbot, wizard: MigrationWizard) -> None:
+        self.qtbot = qtbot
+        self.wizard = wizard
+
+    def child(self, kind: type, name: str):
+        found = self.wizard.findChild(kind, name)
+        assert found is not None, name
+        return found
+
+    def click(self, name: str) -> None:
+        button = self.child(QPushButton, name)
+        assert button.isEnabled(), name
+        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def wait_page(self, page: int) -> None:
+        self.qtbot.waitUntil(lambda: self.wizard.currentId() == page, timeout=WAIT_MS)
+
+    def wait_preview(self) -> ImportReport:
+        self.wait_page(PREVIEW)
+        self.qtbot.waitUntil(lambda: self.wizard.journey.preview is not None, timeout=WAIT_MS)
+        return self.wizard.journey.preview
+
+    def figures(self) -> dict[str, int]:
+        names = ("Seen", "Imported", "Unchanged", "Ignored", "Failed")
+        return {name: int(self.child(QLabel, f"report{name}").text().replace(",", "")) for name in names}
+
+
+@pytest.fixture
+def open_wizard(qtbot, library: Library, tasks: Tasks) -> Callable[..., Wizard]:
+    def make(*paths: object, library: Library = library) -> Wizard:
+        wizard = MigrationWizard(library, tasks, [str(path) for path in paths])
+        qtbot.addWidget(wizard)
+        with qtbot.waitExposed(wizard):
+            wizard.open()
+        return Wizard(qtbot, wizard)
+
+    return make
+
+
+def pending_count(library: Library) -> int:
+    return library.catalog.pending_count(PendingQuery())
+
+
+class HeldLibrary(Library):
+    """A library that waits at a known record of an import, until it is let go or cancelled."""
+
+    def __init__(self, catalog, hold_at: int) -> None:
+        super().__init__(catalog)
+        self.hold_at = hold_at
+        self.reached = threading.Event()
+        self.let_go = threading.Event()
+
+    def import_paths(self, paths, *, source=None, progress: Progress) -> ImportReport:
+        return super().import_paths(paths, source=source, progress=_Held(self, progress))
+
+
+class _Held(Progress):
+    """Hands steps on, and stops at the one that the library waits for."""
+
+    def __init__(self, library: HeldLibrary, progress: Progress) -> None:
+        super().__init__()
+        self._library = library
+        self._outer = progress
+        self._steps = 0
+
+    def step(self, done, total, text="", unit="files") -> None:
+        self._outer.step(done, total, text, unit)
+        self._steps += 1
+        if self._steps == self._library.hold_at:
+            self._library.reached.set()
+            while not self._library.let_go.wait(0.01):
+                self._outer.check()
+
+    def check(self) -> None:
+        self._outer.check()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._outer.is_cancelled
+
+
+# --- the walk ---------------------------------------------------------------------------------------------
+
+
+def test_from_dropped_paths_to_a_report_whose_totals_add_up(qtbot, open_wizard, demo, library):
+    seen = open_wizard(demo.root)
+    preview = seen.wait_preview()
+    assert pending_count(library) == 0
+    assert library.catalog.folders() == []
+    seen.child(QCheckBox, "addModelsBox").setChecked(False)
+    commit = seen.child(QPushButton, "commitButton")
+    assert commit.text() == f"&Import {preview.imported} records"
+    with qtbot.waitSignal(seen.wizard.imported, timeout=WAIT_MS) as imported:
+        seen.click("commitButton")
+    seen.wait_page(REPORT)
+    figures = seen.figures()
+    parts = ("Imported", "Unchanged", "Ignored", "Failed")
+    assert figures["Seen"] == sum(figures[part] for part in parts) > 0
+    assert figures["Imported"] == preview.imported == pending_count(library)
+    assert imported.args[0].seen == figures["Seen"]
+    review = seen.child(QPushButton, "reviewPendingButton")
+    qtbot.waitUntil(lambda: review.isEnabled() and "83" in review.text(), timeout=WAIT_MS)
+    with qtbot.waitSignal(seen.wizard.review_requested):
+        seen.click("reviewPendingButton")
+    assert not seen.wizard.isVisible()
+
+
+def test_importing_again_adds_nothing_and_says_so(qtbot, open_wizard, demo, library):
+    library.import_paths([str(demo.root)], progress=Progress())
+    before = pending_count(library)
+    seen = open_wizard(demo.root)
+    preview = seen.wait_preview()
+    assert preview.imported == 0
+    assert "all of them known already" in preview_sentence(preview)
+    seen.child(QCheckBox, "addModelsBox").setChecked(False)
+    assert seen.child(QPushButton, "commitButton").text() == "&Import"
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert seen.figures()["Imported"] == 0
+    assert seen.figures()["Unchanged"] == before == pending_count(library)
+
+
+def test_the_models_that_were_found_are_added_and_what_is_clear_is_promoted(
+    qtbot, open_wizard, demo, library
+):
+    folder = demo.folders[0]
+    seen = open_wizard(folder)
+    preview = seen.wait_preview()
+    assert seen.child(QCheckBox, "addModelsBox").isChecked()
+    assert not seen.child(QCheckBox, "promoteBox").isChecked()
+    seen.child(QCheckBox, "promoteBox").setChecked(True)
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    journey = seen.wizard.journey
+    assert journey.scanned is not None
+    assert journey.scanned.added > 0
+    assert journey.promoted is not None
+    assert journey.promoted.promoted > 0
+    assert library.catalog.count(ModelQuery()) > 0
+    assert [each.path for each in library.catalog.folders()] == [str(folder)]
+    assert preview.model_count >= journey.scanned.added
+    lines = seen.child(QLabel, "reportLines").text()
+    assert "promoted" in lines
+    assert "added" in lines
+
+
+def test_only_models_can_be_added_where_no_tool_has_said_anything(qtbot, open_wizard, tmp_path, library):
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    model = write_inkwash_harbor(folder)
+    seen = open_wizard(folder)
+    seen.wait_preview()
+    assert seen.child(QPushButton, "commitButton").text() == "&Add 1 model file"
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    (row,) = library.catalog.page(ModelQuery(), None)
+    assert row.path == str(model)
+
+
+def test_nothing_known_means_nothing_to_import(qtbot, open_wizard, tmp_path):
+    (tmp_path / "readme.txt").write_text("hello")
+    seen = open_wizard(tmp_path / "readme.txt")
+    seen.wait_preview()
+    assert not seen.child(QPushButton, "commitButton").isEnabled()
+    words = [label.text() for label in seen.wizard.currentPage().findChildren(QLabel)]
+    assert "Nothing was found here that the program knows." in words
+
+
+# --- where from -------------------------------------------------------------------------------------------
+
+
+def test_it_opens_where_it_asks_for_sources_and_nothing_is_ticked(open_wizard):
+    seen = open_wizard()
+    assert seen.wizard.currentId() == SOURCES
+    assert seen.wizard.currentPage().objectName() == "sourcesPage"
+    assert not seen.child(QPushButton, "nextButton").isEnabled()
+    assert not any(box.isChecked() for box in seen.wizard.findChildren(QCheckBox, "foundInstall"))
+
+
+def test_paths_are_dropped_chosen_and_taken_away_again(qtbot, open_wizard, demo):
+    seen = open_wizard()
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(demo.csv)), QUrl.fromLocalFile(str(demo.folders[0]))])
+    drop = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    seen.child(QFrame, "dropArea").dropEvent(drop)
+    chosen = seen.child(QListWidget, "chosenPaths")
+    assert [chosen.item(at).text() for at in range(chosen.count())] == [str(demo.csv), str(demo.folders[0])]
+    seen.child(QFrame, "dropArea").dropEvent(drop)
+    assert chosen.count() == 2
+    chosen.item(0).setSelected(True)
+    qtbot.keyClick(chosen, Qt.Key.Key_Delete)
+    assert seen.wizard.journey.paths == [str(demo.folders[0])]
+    assert seen.child(QPushButton, "nextButton").isEnabled()
+    chosen.item(0).setSelected(True)
+    seen.click("removePathButton")
+    assert not seen.child(QPushButton, "nextButton").isEnabled()
+
+
+def test_a_folder_can_be_chosen_in_a_dialog(qtbot, open_wizard, demo):
+    seen = open_wizard()
+    seen.click("addFolderButton")
+    dialog = seen.child(QFileDialog, "addFolderDialog")
+    dialog.filesSelected.emit([str(demo.root)])
+    dialog.close()
+    seen.click("nextButton")
+    assert seen.wait_preview().imported > 0
+
+
+def test_other_tools_on_this_computer_are_named_and_chosen_by_hand(qtbot, open_wizard, tmp_path, monkeypatch):
+    for place in ("ComfyUI", "stable-diffusion-webui", ".ollama/models"):
+        (tmp_path / place).mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    seen = open_wizard()
+    qtbot.waitUntil(lambda: len(seen.wizard.findChildren(QCheckBox, "foundInstall")) == 3, timeout=WAIT_MS)
+    boxes = {box.text(): box for box in seen.wizard.findChildren(QCheckBox, "foundInstall")}
+    assert set(boxes) == {"ComfyUI", "A1111", "Ollama"}
+    assert seen.wizard.journey.paths == []
+    boxes["ComfyUI"].click()
+    assert seen.wizard.journey.paths == [str(tmp_path / "ComfyUI")]
+    boxes["ComfyUI"].click()
+    assert seen.wizard.journey.paths == []
+
+
+def test_one_folder_under_two_names_is_found_once(tmp_path):
+    (tmp_path / "ComfyUI").mkdir()
+    (tmp_path / "comfyui").symlink_to(tmp_path / "ComfyUI")
+    assert [each.path for each in found_installs(str(tmp_path))] == [str(tmp_path / "ComfyUI")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes are a matter of POSIX")
+def test_a_dropped_name_that_is_no_utf8_keeps_its_bytes():
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromEncoded(b"file:///data/odd%FFname"), QUrl("https://example.org/x")])
+    assert dropped_paths(mime) == ["/data/odd\udcffname"]
+
+
+# --- what is there ----------------------------------------------------------------------------------------
+
+
+def test_the_preview_shows_sources_samples_problems_and_ignored_files(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.root)
+    preview = seen.wait_preview()
+    table = seen.child(QTreeWidget, "previewSources")
+    lines = {}
+    for at in range(table.topLevelItemCount()):
+        item = table.topLevelItem(at)
+        lines[item.text(0)] = (item.text(1), item.text(2))
+    assert lines["Civitai Helper"] == ("34", "34")
+    assert len(lines) == len(preview.by_source)
+    samples = seen.child(QTreeWidget, "previewSamples")
+    assert samples.topLevelItemCount() == len(preview.samples)
+    samples.setCurrentItem(samples.topLevelItem(1))
+    assert seen.child(QPlainTextEdit, "previewRaw").toPlainText()[:40] == preview.samples[1].raw_text[:40]
+    problems = seen.child(QTreeWidget, "previewProblems")
+    assert problems.topLevelItem(0).text(0) == "Its text can't be read as data"
+    assert problems.topLevelItem(0).text(1) == str(demo.broken_sidecar)
+    assert seen.child(QTreeWidget, "previewIgnored").topLevelItemCount() == preview.ignored
+    labels = [label.text() for label in seen.wizard.currentPage().findChildren(QLabel)]
+    assert "Your files stay where they are." in labels
+
+
+def test_back_leads_to_the_sources_and_keeps_what_was_chosen(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.csv)
+    seen.wait_preview()
+    seen.click("backButton")
+    seen.wait_page(SOURCES)
+    assert seen.wizard.journey.paths == [str(demo.csv)]
+    seen.click("nextButton")
+    assert seen.wait_preview() is not None
+
+
+def test_other_paths_begin_anew_at_their_preview(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.csv)
+    seen.wait_preview()
+    seen.wizard.set_paths([str(demo.jsonl)])
+    assert seen.wizard.currentId() == PREVIEW
+    preview = seen.wait_preview()
+    assert all(sample.source_path == str(demo.jsonl) for sample in preview.samples)
+
+
+def test_closing_while_it_looks_stops_the_look_and_asks_nothing(qtbot, open_wizard, demo, tasks):
+    seen = open_wizard(demo.root)
+    seen.wizard.reject()
+    assert not seen.wizard.isVisible()
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
+
+
+def test_folders_that_records_speak_of_are_offered_and_added_before_the_import(
+    qtbot, open_wizard, tmp_path, library
+):
+    folder, far = tmp_path / "here", tmp_path / "far"
+    folder.mkdir()
+    far.mkdir()
+    model = write_inkwash_harbor(far)
+    told = {"file_path": str(model), "model_name": "Ink", "base_model": "SDXL 1.0", "civitai": {}}
+    (folder / "ink.metadata.json").write_text(json.dumps(told))
+    seen = open_wizard(folder)
+    preview = seen.wait_preview()
+    assert preview.outside_folders == {str(far): 1}
+    (box,) = seen.wizard.findChildren(QCheckBox, "addOutsideBox")
+    assert not box.isChecked()
+    assert str(far) in box.text()
+    box.setChecked(True)
+    assert library.catalog.folders() == []
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert [each.path for each in library.catalog.folders()] == [str(far)]
+    (row,) = library.catalog.pending_page(PendingQuery(), None)
+    assert row.problem is None
+    assert row.file_path == str(model)
+
+
+def test_only_paths_that_hold_models_are_scanned(tmp_path):
+    with_models, without = tmp_path / "a", tmp_path / "b"
+    with_models.mkdir()
+    without.mkdir()
+    file = str(with_models / "x.safetensors")
+    report = ImportReport(model_paths=[file], model_count=1)
+    paths = [str(with_models), str(without), file, str(tmp_path / "x.json")]
+    assert scan_targets(paths, report) == [str(with_models), file]
+    report.model_count = 5_000
+    assert scan_targets(paths, report) == [str(with_models), str(without), file]
+
+
+# --- importing --------------------------------------------------------------------------------------------
+
+
+def test_stopping_in_the_middle_keeps_whole_records(qtbot, open_wizard, demo, catalog):
+    library = HeldLibrary(catalog, hold_at=40)
+    seen = open_wizard(demo.root, library=library)
+    preview = seen.wait_preview()
+    seen.click("commitButton")
+    qtbot.waitUntil(library.reached.is_set, timeout=WAIT_MS)
+    seen.click("importCancelButton")
+    seen.wait_page(REPORT)
+    figures = seen.figures()
+    kept = pending_count(library)
+    assert 0 < figures["Imported"] == kept < preview.imported
+    assert figures["Seen"] == sum(figures[part] for part in ("Imported", "Unchanged", "Ignored", "Failed"))
+    words = [label.text() for label in seen.wizard.currentPage().findChildren(QLabel)]
+    assert any("Whole records were kept" in each for each in words)
+    for row in catalog.pending_page(PendingQuery(), None):
+        record = catalog.pending_record(row.id)
+        assert record is not None
+        assert record.payload_sha256 == row.payload_sha256
+    library.hold_at = -1
+    report = library.import_paths([str(demo.root)], progress=Progress())
+    assert report.imported + kept == preview.imported
+
+
+def test_closing_while_it_imports_asks_first(qtbot, open_wizard, demo, catalog):
+    library = HeldLibrary(catalog, hold_at=10)
+    seen = open_wizard(demo.root, library=library)
+    seen.wait_preview()
+    seen.click("commitButton")
+    qtbot.waitUntil(library.reached.is_set, timeout=WAIT_MS)
+    seen.wizard.close()
+    assert seen.wizard.isVisible()
+    box = seen.child(QMessageBox, "stopImportQuestion")
+    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    assert seen.wizard.is_importing
+    qtbot.waitUntil(lambda: seen.wizard.findChild(QMessageBox, "stopImportQuestion") is None, timeout=WAIT_MS)
+    seen.wizard.reject()
+    with qtbot.waitSignal(seen.wizard.imported, timeout=WAIT_MS) as imported:
+        seen.click("confirmStopButton")
+    assert imported.args[0].cancelled
+    qtbot.waitUntil(lambda: not seen.wizard.isVisible(), timeout=WAIT_MS)
+
+
+def test_a_running_import_shows_its_progress_and_takes_no_other_paths(qtbot, open_wizard, demo, catalog):
+    library = HeldLibrary(catalog, hold_at=60)
+    seen = open_wizard(demo.root, library=library)
+    seen.wait_preview()
+    seen.child(QCheckBox, "addModelsBox").setChecked(False)
+    seen.click("commitButton")
+    qtbot.waitUntil(library.reached.is_set, timeout=WAIT_MS)
+    assert seen.wizard.currentId() == IMPORT
+    seen.wizard.set_paths([str(demo.csv)])
+    assert seen.wizard.currentId() == IMPORT
+    assert seen.wizard.journey.paths == [str(demo.root)]
+    bar = seen.child(QProgressBar, "importProgress")
+    assert bar.accessibleName()
+    library.let_go.set()
+    seen.wait_page(REPORT)
+
+
+def test_the_rest_goes_on_in_the_background_once_the_records_are_in(qtbot, open_wizard, demo, catalog, tasks):
+    class SlowScan(HeldLibrary):
+        def scan(self, paths=(), *, hash_files=True, progress):
+            self.reached.set()
+            while not self.let_go.wait(0.01):
+                progress.check()
+            return super().scan(paths, hash_files=hash_files, progress=progress)
+
+    library = SlowScan(catalog, hold_at=-1)
+    seen = open_wizard(demo.folders[2], library=library)
+    seen.wait_preview()
+    seen.click("commitButton")
+    qtbot.waitUntil(library.reached.is_set, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: seen.child(QPushButton, "goOnButton").isVisible(), timeout=WAIT_MS)
+    seen.click("goOnButton")
+    seen.wait_page(REPORT)
+    assert "still being added" in seen.child(QLabel, "reportLines").text()
+    seen.click("finishButton")
+    assert len(tasks.running) == 1
+    library.let_go.set()
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
+    assert catalog.count(ModelQuery()) > 0
+
+
+# --- done -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["txt", "json"])
+def test_the_report_can_be_saved_as_text_and_as_json(qtbot, open_wizard, demo, tmp_path, suffix, tasks):
+    seen = open_wizard(demo.root)
+    seen.wait_preview()
+    seen.child(QCheckBox, "addModelsBox").setChecked(False)
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    target = tmp_path / f"report.{suffix}"
+    seen.click("saveReportButton")
+    dialog = seen.child(QFileDialog, "saveReportDialog")
+    dialog.fileSelected.emit(str(target))
+    dialog.close()
+    qtbot.waitUntil(target.exists, timeout=WAIT_MS)
+    text = target.read_text("utf-8")
+    figures = seen.figures()
+    if suffix == "json":
+        found = json.loads(text)
+        assert found["import"]["seen"] == figures["Seen"]
+        assert found["import"]["problems"][0]["code"] == "unparsed_payload"
+        assert found["paths"] == [str(demo.root)]
+    else:
+        assert f"{figures['Seen']} seen = {figures['Imported']} imported" in text
+        assert f"unparsed_payload: {demo.broken_sidecar}" in text
+
+
+def test_a_report_that_can_not_be_written_is_said(qtbot, open_wizard, demo, tmp_path, tasks):
+    seen = open_wizard(demo.csv)
+    seen.wait_preview()
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    seen.click("saveReportButton")
+    dialog = seen.child(QFileDialog, "saveReportDialog")
+    with qtbot.waitSignal(tasks.failed, timeout=WAIT_MS) as failed:
+        dialog.fileSelected.emit(str(tmp_path / "not" / "there" / "report.txt"))
+    dialog.close()
+    assert "could not be written" in failed.args[1].message
+
+
+def test_what_waits_is_listed_by_what_is_to_be_done(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.root)
+    seen.wait_preview()
+    seen.child(QCheckBox, "addModelsBox").setChecked(False)
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    waiting = seen.child(QTreeWidget, "reportDecisions")
+    qtbot.waitUntil(lambda: waiting.topLevelItemCount() > 0, timeout=WAIT_MS)
+    lines = {
+        waiting.topLevelItem(at).text(0): waiting.topLevelItem(at).text(1)
+        for at in range(waiting.topLevelItemCount())
+    }
+    assert lines == {
+        "Ready to promote": "81",
+        "Its file was not found": "1",
+        "Its text can't be read as data": "1",
+    }
+
+
+# --- for everybody ----------------------------------------------------------------------------------------
+
+
+def test_every_part_is_found_by_its_name_and_has_one_for_those_who_hear_it(open_wizard):
+    seen = open_wizard()
+    assert seen.wizard.objectName() == "migrationWizard"
+    for page, name in enumerate(("sourcesPage", "previewPage", "importPage", "reportPage")):
+        assert seen.wizard.page(page).objectName() == name
+        assert seen.wizard.page(page).accessibleName()
+    for name in ("previewSources", "previewSamples", "previewProblems", "chosenPaths", "previewRaw"):
+        assert seen.child(QWidget, name).accessibleName(), name
+    assert isinstance(seen.wizard, QWizard)
+
+
+def test_hostile_words_in_a_source_are_shown_as_plain_text(qtbot, open_wizard, tmp_path):
+    bait = '<img src="file:///dev/zero">\u202eevil'
+    told = {"file_path": "/x", "model_name": bait, "base_model": bait, "civitai": {}, "sha256": ""}
+    (tmp_path / "bait.metadata.json").write_text(json.dumps(told))
+    seen = open_wizard(tmp_path / "bait.metadata.json")
+    seen.wait_preview()
+    samples = seen.child(QTreeWidget, "previewSamples")
+    assert samples.topLevelItem(0).text(0) == '<img src="file:///dev/zero">⇤evil'
+    assert "<img" not in samples.topLevelItem(0).toolTip(0)
+    for label in seen.wizard.findChildren(QLabel):
+        assert "img" not in label.text() or label.textFormat() == Qt.TextFormat.PlainText

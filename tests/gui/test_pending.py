@@ -1,0 +1,715 @@
+"""The inbox: what waits, why, and every deed that settles it, on real files and a real catalog."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
+from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QMessageBox,
+    QPlainTextEdit,
+    QPushButton,
+    QTableView,
+    QTreeWidget,
+    QWidget,
+)
+
+from modelmgr.catalog import Catalog
+from modelmgr.catalog.pending_store import NewRecord
+from modelmgr.demo import write_safetensors
+from modelmgr.gui.pending import PendingPage
+from modelmgr.gui.pending_preview import Preview, breakable, read_preview
+from modelmgr.gui.pending_table import PendingTable
+from modelmgr.gui.reasons import (
+    explanation,
+    folder_in,
+    gather_folders,
+    missing_folder,
+    problem_label,
+    reason,
+    source_label,
+)
+from modelmgr.gui.tasks import Tasks
+from modelmgr.library import Library
+from modelmgr.progress import Progress
+from modelmgr.values import BatchState, ModelQuery, PendingQuery, Record, Totals
+
+WAIT_MS = 5_000
+WHY = 1
+
+
+def write_model(path: Path) -> Path:
+    """Write a LoRA whose bytes are its own."""
+    tensors = {"lora_unet_a.lora_down.weight": ("F16", (4, 8)), "lora_unet_a.lora_up.weight": ("F16", (8, 4))}
+    write_safetensors(path, tensors, {"ss_output_name": path.name})
+    return path
+
+
+def write_civitai(path: Path, name: str, number: int) -> Path:
+    """Write a sidecar without any hash."""
+    told = {"id": number, "modelId": 7, "name": "v1", "model": {"name": name, "type": "LORA"}}
+    path.write_text(json.dumps(told | {"trainedWords": ["ink", "harbor"]}), encoding="utf-8")
+    return path
+
+
+def write_lora_manager(path: Path, name: str, file_path: str, sha256: str = "") -> Path:
+    """Write a sidecar that names a file, and claims a hash."""
+    told = {
+        "file_path": file_path,
+        "sha256": sha256,
+        "model_name": name,
+        "base_model": "SDXL 1.0",
+        "civitai": {},
+    }
+    path.write_text(json.dumps(told), encoding="utf-8")
+    return path
+
+
+@dataclass
+class Inbox:
+    """An imported folder with one record of each kind, and three that are clear."""
+
+    folder: Path
+    far: Path
+    library: Library
+
+    def id_of(self, name: str) -> int:
+        rows = self.library.catalog.pending_page(PendingQuery(), None)
+        return next(row.id for row in rows if row.name.startswith(name))
+
+    def row(self, name: str):
+        return self.library.catalog.pending_rows([self.id_of(name)])[0]
+
+    def promote(self) -> None:
+        """Let the program find out which claimed hash is wrong; the rest stays as it was."""
+        self.library.promote([self.id_of("Wrong")], progress=Progress())
+
+
+@pytest.fixture
+def inbox(tmp_path: Path, library: Library) -> Inbox:
+    folder, far = tmp_path / "import", tmp_path / "far"
+    folder.mkdir()
+    far.mkdir()
+    for number in range(3):
+        write_model(folder / f"ink_{number}.safetensors")
+        write_civitai(folder / f"ink_{number}.civitai.info", f"Ink {number}", number + 1)
+    wrong = write_model(folder / "wrong.safetensors")
+    write_lora_manager(folder / "wrong.metadata.json", "Wrong", str(wrong), "ab" * 32)
+    write_lora_manager(folder / "gone.metadata.json", "Gone", "D:/AI/loras/gone.safetensors", "cd" * 32)
+    write_model(folder / "broken.safetensors")
+    (folder / "broken.civitai.info").write_text('{"id": 5, "model": {"na', encoding="utf-8")
+    write_lora_manager(folder / "spoken.metadata.json", "Spoken", str(write_model(far / "far.safetensors")))
+    write_model(folder / "two.safetensors")
+    (folder / "two.pt").write_bytes(b"PK\x03\x04 of something else")
+    write_civitai(folder / "two.civitai.info", "Two", 9)
+    library.import_paths([str(folder)], progress=Progress())
+    made = Inbox(folder, far, library)
+    made.promote()
+    return made
+
+
+class Page:
+    """The page as a person sees it."""
+
+    def __init__(self, qtbot, page: PendingPage) -> None:
+        self.qtbot = qtbot
+        self.page = page
+        self.table = page.findChild(QTableView, "pendingTable")
+        self.groups = page.findChild(QTreeWidget, "pendingGroups")
+
+    @property
+    def model(self) -> PendingTable:
+        return self.table.model()
+
+    def text(self, row: int, column: int) -> str:
+        return self.model.index(row, column).data()
+
+    def names(self) -> list[str]:
+        return [self.text(row, 0) for row in range(self.model.rowCount())]
+
+    def show(self, group: str, rows: int) -> None:
+        self.page.show_group(group)
+        self.wait_rows(rows)
+
+    def wait_rows(self, rows: int) -> None:
+        def is_there() -> bool:
+            return self.model.is_loaded and self.names().count("…") == 0 and len(self.names()) == rows
+
+        self.qtbot.waitUntil(is_there, timeout=WAIT_MS)
+
+    def select(self, name: str) -> None:
+        row = next(row for row, text in enumerate(self.names()) if text.startswith(name))
+        self.table.selectRow(row)
+
+    def button(self, name: str) -> QPushButton:
+        return self.page.findChild(QPushButton, name)
+
+    def click(self, name: str) -> None:
+        assert self.button(name).isEnabled(), name
+        assert self.button(name).isVisible(), name
+        self.qtbot.mouseClick(self.button(name), Qt.MouseButton.LeftButton)
+
+    def count(self, group: int) -> str:
+        return self.groups.topLevelItem(group).text(1)
+
+
+@pytest.fixture
+def make_page(qtbot, library: Library, tasks: Tasks) -> Callable[[], Page]:
+    def make() -> Page:
+        page = PendingPage(library, tasks)
+        qtbot.addWidget(page)
+        page.resize(1200, 720)
+        with qtbot.waitExposed(page):
+            page.show()
+        return Page(qtbot, page)
+
+    return make
+
+
+@pytest.fixture
+def page(make_page: Callable[[], Page], inbox: Inbox) -> Page:
+    made = make_page()
+    made.wait_rows(8)
+    return made
+
+
+# --- what is shown ----------------------------------------------------------------------------------------
+
+
+def test_every_waiting_record_stands_there_with_its_reason(page):
+    reasons = {page.text(row, 0).split(" - ")[0]: page.text(row, WHY) for row in range(8)}
+    assert reasons == {
+        "Ink 0": "Ready to promote",
+        "Ink 1": "Ready to promote",
+        "Ink 2": "Ready to promote",
+        "Wrong": "The claimed hash is not the file's",
+        "Gone": "Its file was not found",
+        "broken": "Its text can't be read as data",
+        "Spoken": "Outside the library folders",
+        "Two": "Several files fit",
+    }
+
+
+def test_the_groups_count_what_there_is_to_do(page):
+    words = [(page.groups.topLevelItem(at).text(0), page.count(at)) for at in range(8)]
+    assert words == [
+        ("Everything waiting", "8"),
+        ("Ready to promote", "3"),
+        ("Needs a decision", "3"),
+        ("File not found", "1"),
+        ("Can't be read", "1"),
+        ("Promoted", ""),
+        ("Dismissed", ""),
+        ("All records", "8"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "names"),
+    [
+        ("ready", ["Ink 0", "Ink 1", "Ink 2"]),
+        ("decision", ["Spoken", "Two", "Wrong"]),
+        ("missing", ["Gone"]),
+        ("unreadable", ["broken"]),
+    ],
+)
+def test_a_group_shows_its_records_alone(page, group, names):
+    page.show(group, len(names))
+    assert sorted(name.split(" - ")[0] for name in page.names()) == names
+
+
+def test_the_model_of_the_table_keeps_all_rules_of_models(qtbot, page):
+    tester = QAbstractItemModelTester(page.model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    for group, rows in (("decision", 3), ("promoted", 0), ("waiting", 8)):
+        page.page.show_group(group)
+        qtbot.waitUntil(lambda rows=rows: page.model.rowCount() == rows, timeout=WAIT_MS)
+    page.page.reload()
+    page.wait_rows(8)
+    del tester
+
+
+def test_a_click_on_a_title_sorts(qtbot, page):
+    header = page.table.horizontalHeader()
+    place = QPoint(header.sectionViewportPosition(0) + 20, header.height() // 2)
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: page.names()[0].startswith("broken"), timeout=WAIT_MS)
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: page.names()[0].startswith("Wrong"), timeout=WAIT_MS)
+
+
+def test_the_list_can_be_searched(qtbot, page):
+    edit = page.page.findChild(QLineEdit, "pendingSearch")
+    edit.setText("ink")
+    page.wait_rows(3)
+    edit.setText("nothing like this")
+    empty = page.page.findChild(QLabel, "pendingEmpty")
+    qtbot.waitUntil(lambda: empty.isVisible(), timeout=WAIT_MS)
+    assert empty.text() == "Nothing here matches “nothing like this”"
+    qtbot.keyClick(edit, Qt.Key.Key_Escape)
+    page.wait_rows(8)
+
+
+def test_an_inbox_that_never_held_anything_says_what_to_do_next(qtbot, make_page):
+    page = make_page()
+    button = page.button("pendingImportButton")
+    qtbot.waitUntil(button.isVisible, timeout=WAIT_MS)
+    with qtbot.waitSignal(page.page.import_requested):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_news_from_another_program_changes_counts_and_rows(page, inbox):
+    inbox.library.dismiss([inbox.id_of("Gone")])
+    page.page.reload()
+    page.wait_rows(7)
+    assert page.count(6) == "1"
+
+
+# --- the selected record ----------------------------------------------------------------------------------
+
+
+def test_selecting_a_record_shows_what_it_says_and_its_raw_text(qtbot, page, inbox):
+    preview = page.page.findChild(QLabel, "pendingHint").parent()
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        page.select("Ink 1")
+    raw = preview.findChild(QPlainTextEdit, "pendingRaw")
+    assert raw.toPlainText() == (inbox.folder / "ink_1.civitai.info").read_text()
+    assert preview.findChild(QLabel, "pendingName").text() == "Ink 1 - v1"
+    assert any(label.text() == "ink, harbor" for label in preview.findChildren(QLabel))
+
+
+def test_for_a_wrong_hash_the_claimed_and_the_computed_one_stand_side_by_side(qtbot, page, inbox):
+    preview = page.page.findChild(QLabel, "pendingHint").parent()
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        page.select("Wrong")
+    claimed = preview.findChildren(QLabel, "pendingClaimed")[0].text()
+    computed = preview.findChildren(QLabel, "pendingComputed")[0].text()
+    assert claimed == "ab" * 32
+    assert len(computed) == 64
+    assert computed in inbox.row("Wrong").message
+    assert any(label.text() == "differs" for label in preview.findChildren(QLabel))
+
+
+def test_a_payload_that_does_not_parse_is_shown_raw_with_the_place_where_it_breaks(qtbot, page):
+    preview = page.page.findChild(QLabel, "pendingHint").parent()
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        page.select("broken")
+    assert preview.findChild(QPlainTextEdit, "pendingRaw").toPlainText() == '{"id": 5, "model": {"na'
+    note = preview.findChild(QLabel, "pendingNote")
+    assert note.isVisible()
+    assert "byte 20" in note.text()
+
+
+def test_an_answer_that_comes_late_for_an_earlier_row_is_dropped(qtbot, page):
+    preview = page.page.findChild(QLabel, "pendingHint").parent()
+    shown: list[int] = []
+    preview.shown.connect(shown.append)
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS) as signal:
+        page.select("Ink 0")
+        page.select("Wrong")
+    last = page.model.ids[page.table.selectionModel().selectedRows()[0].row()]
+    assert signal.args == [last]
+    assert shown == [last]
+    assert "Wrong" in preview.findChild(QPlainTextEdit, "pendingRaw").toPlainText()
+
+
+class CountingTasks(Tasks):
+    """The tasks of a window, with a count of the records that were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records = 0
+
+    def ask(self, question, answer, *, failed=None, key=None) -> None:
+        if getattr(question, "func", None) is read_preview:
+            self.records += 1
+        super().ask(question, answer, failed=failed, key=key)
+
+
+def many(catalog: Catalog, count: int) -> None:
+    batch = catalog.begin_batch(["/elsewhere"], None)
+    new = [
+        NewRecord(
+            Record("civitai-info", f"/elsewhere/{number}.civitai.info", "", b'{"n": %d}' % number),
+            f"Model {number:05}",
+            "lora",
+            "SDXL 1.0",
+            None,
+            None,
+            None,
+            "",
+        )
+        for number in range(count)
+    ]
+    catalog.put_records(batch, new)
+    catalog.end_batch(batch, BatchState.DONE, Totals(seen=count, added=count))
+
+
+def test_holding_an_arrow_key_over_a_hundred_rows_reads_a_few_records(qtbot, library):
+    many(library.catalog, 120)
+    tasks = CountingTasks()
+    page = PendingPage(library, tasks)
+    qtbot.addWidget(page)
+    page.show()
+    seen = Page(qtbot, page)
+    qtbot.waitUntil(lambda: seen.model.rowCount() == 120 and seen.text(110, 0) != "…", timeout=WAIT_MS)
+    seen.table.selectRow(0)
+    preview = page.findChild(QLabel, "pendingHint").parent()
+    last = seen.model.ids[100]
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS, check_params_cb=lambda row_id: row_id == last):
+        for _ in range(100):
+            qtbot.keyClick(seen.table, Qt.Key.Key_Down)
+    assert 1 <= tasks.records <= 5
+    assert tasks.shutdown()
+
+
+def test_many_rows_come_by_pages_and_ctrl_a_is_a_range(qtbot, library, tasks):
+    many(library.catalog, 2_000)
+    page = PendingPage(library, tasks)
+    qtbot.addWidget(page)
+    page.show()
+    seen = Page(qtbot, page)
+    qtbot.waitUntil(lambda: seen.model.rowCount() == 2_000 and seen.text(0, 0) != "…", timeout=WAIT_MS)
+    assert seen.text(1_500, 0) == "…"
+    seen.table.scrollToBottom()
+    qtbot.waitUntil(lambda: seen.text(1_999, 0) == "Model 01999", timeout=WAIT_MS)
+    seen.table.selectAll()
+    assert seen.table.stretches == [(0, 1_999)]
+    hint = page.findChild(QLabel, "pendingHint")
+    assert hint.text() == "2,000 records are selected"
+
+
+def test_an_import_that_adds_rows_leaves_what_is_selected_alone(qtbot, library, tasks):
+    many(library.catalog, 50)
+    page = PendingPage(library, tasks)
+    qtbot.addWidget(page)
+    page.show()
+    seen = Page(qtbot, page)
+    qtbot.waitUntil(lambda: seen.model.rowCount() == 50, timeout=WAIT_MS)
+    seen.table.selectRow(7)
+    batch = library.catalog.begin_batch(["/more"], None)
+    record = Record("civitai-info", "/more/x.civitai.info", "", b"{}")
+    library.catalog.put_records(batch, [NewRecord(record, "New", "lora", None, None, None, None, "")])
+    with qtbot.waitSignal(seen.model.rowsInserted, timeout=WAIT_MS):
+        page.reload()
+    assert seen.table.selected_ids == [seen.model.ids[7]]
+
+
+# --- deeds ------------------------------------------------------------------------------------------------
+
+
+def test_promoting_what_is_ready_moves_rows_and_says_so(qtbot, page, inbox):
+    assert page.button("promoteReadyButton").text() == "Promote 3 ready"
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("promoteReadyButton")
+    assert said.args == ["3 models were promoted."]
+    page.wait_rows(5)
+    assert (page.count(1), page.count(5)) == ("", "3")
+    page.show("promoted", 3)
+    assert inbox.library.catalog.stats()["models"] == 3
+
+
+def test_promoting_selected_records_says_what_needs_a_decision(qtbot, page):
+    page.table.selectAll()
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("promoteSelectedButton")
+    # The record whose text can't be read is promoted as well: its file stands beside it.
+    assert said.args == ["4 models were promoted, 4 need a decision."]
+    page.wait_rows(4)
+
+
+def test_nothing_selected_is_said_and_not_done(qtbot, page):
+    with qtbot.waitSignal(page.page.message) as said:
+        page.page.promote_selected()
+    assert said.args == ["Select the records to promote first."]
+
+
+def test_what_can_not_be_read_can_be_promoted(qtbot, page, inbox):
+    page.show("unreadable", 1)
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("promoteReadyButton")
+    assert said.args == ["1 model was promoted."]
+    assert inbox.row("broken").state == "promoted"
+
+
+def test_attaching_in_spite_of_a_wrong_hash_asks_first(qtbot, page, inbox):
+    page.show("decision", 3)
+    page.select("Wrong")
+    page.click("attachAnywayButton")
+    box = page.page.findChild(QMessageBox, "attachAnywayQuestion")
+    assert "wrong.safetensors" in box.text()
+    assert box.textFormat() == Qt.TextFormat.PlainText
+    assert box.defaultButton().text() == "Don't attach"
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        qtbot.mouseClick(box.findChild(QPushButton, "confirmAttachButton"), Qt.MouseButton.LeftButton)
+    assert said.args == ["1 model was promoted."]
+    page.wait_rows(2)
+    row = inbox.row("Wrong")
+    assert row.state == "promoted"
+    assert row.sha256 != "ab" * 32
+    record = inbox.library.catalog.pending_record(row.id)
+    assert record is not None
+    assert b"abab" in record.payload
+
+
+def test_attaching_can_be_left_alone(qtbot, page, inbox):
+    page.select("Wrong")
+    page.click("attachAnywayButton")
+    box = page.page.findChild(QMessageBox, "attachAnywayQuestion")
+    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    assert inbox.row("Wrong").state == "pending"
+
+
+def test_attaching_a_mixed_selection_touches_only_what_has_a_wrong_hash(qtbot, page, inbox):
+    page.table.selectAll()
+    page.click("attachAnywayButton")
+    box = page.page.findChild(QMessageBox, "attachAnywayQuestion")
+    assert box.text() == "Attach 1 record to their files although the hashes differ?"
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        qtbot.mouseClick(box.findChild(QPushButton, "confirmAttachButton"), Qt.MouseButton.LeftButton)
+    assert inbox.row("Wrong").state == "promoted"
+    assert inbox.row("Ink 0").state == "pending"
+
+
+def test_of_several_files_that_fit_a_person_chooses_one(qtbot, page, inbox):
+    page.show("decision", 3)
+    preview = page.page.findChild(QLabel, "pendingHint").parent()
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        page.select("Two")
+    choices = preview.findChildren(QPushButton, "useCandidateButton")
+    wanted = next(choice for choice in choices if "two.safetensors" in choice.accessibleName())
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        qtbot.mouseClick(wanted, Qt.MouseButton.LeftButton)
+    assert said.args == ["The record is bound to two.safetensors and ready to promote."]
+    page.wait_rows(2)
+    assert inbox.row("Two").problem is None
+    assert inbox.row("Two").file_path == str(inbox.folder / "two.safetensors")
+
+
+def test_a_record_whose_file_is_gone_can_be_told_where_it_is(qtbot, page, inbox):
+    model = write_model(inbox.folder / "renamed.safetensors")
+    page.show("missing", 1)
+    page.select("Gone")
+    page.click("locateButton")
+    dialog = page.page.findChild(QFileDialog, "locateDialog")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        dialog.fileSelected.emit(str(model))
+    dialog.close()
+    page.show("ready", 4)
+    assert inbox.row("Gone").file_path == str(model)
+
+
+def test_a_file_that_vanished_meanwhile_is_said_and_nothing_changes(qtbot, page, inbox):
+    page.select("Gone")
+    page.click("locateButton")
+    dialog = page.page.findChild(QFileDialog, "locateDialog")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        dialog.fileSelected.emit(str(inbox.folder / "never.safetensors"))
+    dialog.close()
+    assert "never.safetensors" in said.args[0]
+    assert inbox.row("Gone").problem == "no_file"
+
+
+def test_a_record_can_be_kept_without_a_file(qtbot, page, inbox):
+    page.show("missing", 1)
+    page.select("Gone")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.click("keepWithoutFileButton")
+    assert inbox.row("Gone").state == "promoted"
+    details = inbox.library.catalog.details("cd" * 32)
+    assert details is not None
+    assert details.row.file_count == 0
+
+
+def test_dismissed_records_are_kept_and_come_back(qtbot, page, inbox):
+    page.select("Wrong")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("dismissButton")
+    assert said.args == ["1 record was dismissed and can be restored."]
+    page.show("dismissed", 1)
+    page.select("Wrong")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("restoreButton")
+    assert said.args == ["1 record waits again."]
+    assert inbox.row("Wrong").state == "pending"
+
+
+def test_after_a_deed_the_next_record_is_selected(qtbot, page, inbox):
+    page.show("decision", 3)
+    page.table.selectRow(0)
+    following = page.text(1, 0)
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.click("dismissButton")
+    page.wait_rows(2)
+    (selected,) = page.table.selected_ids
+    assert inbox.library.catalog.pending_rows([selected])[0].name == following
+
+
+def test_clearing_promoted_records_asks_first_and_keeps_their_payloads(qtbot, page, inbox):
+    inbox.library.promote([inbox.id_of("Ink 0")], progress=Progress())
+    page.page.reload()
+    page.show("promoted", 1)
+    page.click("clearPromotedButton")
+    box = page.page.findChild(QMessageBox, "clearPromotedQuestion")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        qtbot.mouseClick(box.findChild(QPushButton, "confirmClearButton"), Qt.MouseButton.LeftButton)
+    assert said.args == ["1 promoted record was cleared from the list."]
+    (model,) = inbox.library.catalog.page(ModelQuery(), None)
+    details = inbox.library.catalog.details(model.id)
+    assert details is not None
+    assert details.records[0].payload == (inbox.folder / "ink_0.civitai.info").read_bytes()
+
+
+def test_only_the_deeds_that_fit_can_be_done(page):
+    page.show("decision", 3)
+    page.select("Two")
+    assert not page.button("attachAnywayButton").isEnabled()
+    page.select("Wrong")
+    assert page.button("attachAnywayButton").isEnabled()
+    page.table.clearSelection()
+    for name in ("attachAnywayButton", "locateButton", "dismissButton", "tryAgainButton"):
+        assert not page.button(name).isEnabled(), name
+
+
+# --- folders that records speak of ------------------------------------------------------------------------
+
+
+def test_a_folder_that_records_speak_of_can_be_added_with_one_click(qtbot, page, inbox):
+    page.show("decision", 3)
+    banner = lambda: page.page.findChild(QPushButton, "pendingBannerButton")  # noqa: E731
+    qtbot.waitUntil(lambda: banner() is not None and banner().isVisible(), timeout=WAIT_MS)
+    words = page.page.findChild(QLabel, "pendingBannerText").text()
+    assert words == f"1 record speaks of files in {inbox.far}"
+    with qtbot.waitSignal(page.page.add_folder_requested) as wanted:
+        qtbot.mouseClick(banner(), Qt.MouseButton.LeftButton)
+    assert wanted.args == [str(inbox.far)]
+
+
+def test_a_folder_of_another_computer_can_be_said_to_be_elsewhere_now(qtbot, page, inbox):
+    moved = inbox.folder.parent / "moved" / "loras"
+    moved.mkdir(parents=True)
+    model = write_model(moved / "gone.safetensors")
+    page.show("missing", 1)
+    banner = lambda: page.page.findChild(QPushButton, "pendingBannerButton")  # noqa: E731
+    qtbot.waitUntil(lambda: banner() is not None and banner().isVisible(), timeout=WAIT_MS)
+    assert "D:/AI/loras" in page.page.findChild(QLabel, "pendingBannerText").text()
+    qtbot.mouseClick(banner(), Qt.MouseButton.LeftButton)
+    dialog = page.page.findChild(QFileDialog, "mapFolderDialog")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        dialog.fileSelected.emit(str(moved))
+    dialog.close()
+    assert said.args == ["1 record has found its file."]
+    assert inbox.row("Gone").file_path == str(model)
+
+
+@pytest.mark.parametrize(
+    ("counts", "gathered"),
+    [
+        ({}, []),
+        ({"/data/models/loras": 3}, [("/data/models/loras", 3)]),
+        ({"/data/models/loras": 3, "/data/models/vae/sdxl": 4}, [("/data/models", 7)]),
+        ({"/home/kit/AI/a": 1, "/home/kit/AI/b": 1}, [("/home/kit/AI", 2)]),
+        ({"/home/kit/AI": 1, "/home/ann/AI": 2}, [("/home/ann/AI", 2), ("/home/kit/AI", 1)]),
+        ({r"D:\AI\loras": 3, r"D:\AI\vae": 2}, [(r"D:\AI", 5)]),
+        ({"/mnt/one/models": 1, "/mnt/two/models": 1}, [("/mnt/one/models", 1), ("/mnt/two/models", 1)]),
+    ],
+)
+def test_folders_in_one_place_are_gathered(counts, gathered):
+    assert gather_folders(counts) == gathered
+
+
+def test_the_folder_of_a_missing_file_is_read_from_the_sentence():
+    assert missing_folder("There is no file D:\\AI\\x.safetensors.") == "D:\\AI"
+    sentence = f"There is no file /data/a b/x.safetensors, and none with SHA-256 {'a' * 64} is known."
+    assert missing_folder(sentence) == "/data/a b"
+    assert missing_folder("There is no file x.safetensors.") == ""
+    assert missing_folder("Something else.") == ""
+    assert folder_in("/x") == ""
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "unparsed_payload",
+        "too_large",
+        "too_deep",
+        "changed_while_reading",
+        "outside",
+        "unreadable",
+        "not_found",
+        "hash_mismatch",
+        "no_file",
+        "ambiguous",
+    ],
+)
+def test_every_problem_of_the_contract_has_words(code):
+    assert "_" not in reason(code)
+    assert explanation(code).endswith(".")
+    assert explanation(code) != reason(code) + "."
+
+
+def test_a_code_that_nobody_knows_is_made_readable():
+    assert problem_label("odd_new_problem") == "Odd new problem"
+    assert explanation("odd_new_problem") == "Odd new problem."
+    assert source_label("some-new-tool\u202e") == "some-new-tool⇤"
+
+
+def test_a_long_path_may_break_in_a_label_and_stays_the_same_to_read():
+    text = "There is no file /data/models/" + "x" * 40
+    assert breakable(text).replace("\u200b", "") == text
+    assert max(len(part) for part in breakable(text).replace(" ", "\u200b").split("\u200b")) <= 17
+
+
+def test_a_record_that_is_gone_is_said_to_be(library):
+    many(library.catalog, 1)
+    (row,) = library.catalog.pending_page(PendingQuery(), None)
+    found = read_preview(library.catalog, row, 10)
+    assert (found.text, found.has_more, found.is_gone) == ('{"n": 0}', False, False)
+    gone = type(row)(**{name: getattr(row, name) for name in row.__slots__} | {"id": 999})
+    assert read_preview(library.catalog, gone, 10) == Preview(999, is_gone=True)
+
+
+def test_hostile_words_reach_the_screen_as_plain_text(qtbot, library, tasks):
+    batch = library.catalog.begin_batch(["/elsewhere"], None)
+    bait = '<img src="file:///dev/zero"><b>\u202eevil\u0007'
+    record = Record("civitai-info", "/elsewhere/x.civitai.info", "", json.dumps({"a": bait}).encode())
+    library.catalog.put_records(batch, [NewRecord(record, bait, bait, bait, None, None, "no_file", bait)])
+    page = PendingPage(library, tasks)
+    qtbot.addWidget(page)
+    page.show()
+    seen = Page(qtbot, page)
+    seen.wait_rows(1)
+    preview = page.findChild(QLabel, "pendingHint").parent()
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        seen.table.selectRow(0)
+    for label in page.findChildren(QLabel):
+        if "img" in label.text():
+            assert label.textFormat() == Qt.TextFormat.PlainText
+            assert "\u202e" not in label.text()
+    tip = seen.model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "<img" not in tip
+
+
+def test_the_whole_page_can_be_worked_with_the_keyboard(qtbot, page):
+    names = ("pendingGroups", "pendingTable", "pendingSearch", "pendingRaw", "promoteReadyButton")
+    for name in names:
+        widget = page.page.findChild(QWidget, name)
+        assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus, name
+        assert widget.accessibleName() or isinstance(widget, QPushButton), name
+    page.groups.setFocus()
+    qtbot.keyClick(page.groups, Qt.Key.Key_Down)
+    assert page.page.group == "ready"
+    page.wait_rows(3)
+    page.table.setFocus()
+    index = page.model.index(0, 0)
+    page.table.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
+    qtbot.keyClick(page.table, Qt.Key.Key_Down)
+    assert page.table.selected_count == 1
