@@ -83,22 +83,7 @@ def rows(parts: Iterator[bytes], dialect: Dialect) -> Iterator[Row]:
         dialect: of the file.
     """
     mark = re.escape(dialect.delimiter.encode("ascii"))
-    inside = rb'[^"\\]*+(?:(?:""|\\.)[^"\\]*+)*+' if dialect.backslash else rb'[^"]*+(?:""[^"]*+)*+'
-    blank = rb" *+" if dialect.delimiter == "\t" else rb"[ \t]*+"
-    cell = (
-        rb"(?:"
-        + blank
-        + rb'"'
-        + inside
-        + rb'"[^'
-        + mark
-        + rb"\r\n]*+|(?!"
-        + blank
-        + rb'")[^'
-        + mark
-        + rb"\r\n]*+)"
-    )
-    whole = re.compile(cell + rb"(?:" + mark + cell + rb")*+", re.DOTALL)
+    whole = _row_pattern(mark, b" *+" if dialect.delimiter == "\t" else b"[ \t]*+", dialect.backslash)
     empty = re.compile(rb'[\s\x00"' + mark + rb"]*+")
     buffer = b""
     base = dialect.start
@@ -136,6 +121,26 @@ def rows(parts: Iterator[bytes], dialect: Dialect) -> Iterator[Row]:
         is_blank = empty.fullmatch(buffer, pos, end) is not None
         yield Row(base + pos, base + end, broken, is_blank)
         pos = line_end.end() if line_end else len(buffer)
+
+
+def _row_pattern(mark: bytes, blank: bytes, backslash: bool) -> re.Pattern[bytes]:
+    """Return what a row looks like.
+
+    A cell is in quotes, over several lines only if a delimiter or line end follows the closing one; or it has none.
+    """
+    inside = rb'[^"\\]*+(?:(?:""|\\.)[^"\\]*+)*+' if backslash else rb'[^"]*+(?:""[^"]*+)*+'
+    inline = rb'[^"\r\n]*+(?:""[^"\r\n]*+)*+'
+    cell = rb"(?:%(blank)b\"%(inside)b\"%(blank)b(?=%(mark)b|[\r\n]|\Z)" % {
+        b"blank": blank,
+        b"inside": inside,
+        b"mark": mark,
+    }
+    cell += rb"|%(blank)b\"%(inline)b\"%(plain)b|(?!%(blank)b\")%(plain)b)" % {
+        b"blank": blank,
+        b"inline": inline,
+        b"plain": rb"[^%b\r\n]*+" % mark,
+    }
+    return re.compile(rb"%(cell)b(?:%(mark)b%(cell)b)*+" % {b"cell": cell, b"mark": mark}, re.DOTALL)
 
 
 def cells(row: str, dialect: Dialect) -> list[str]:

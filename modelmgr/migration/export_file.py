@@ -157,6 +157,8 @@ class ExportFile:
             self.codec, self.origin, self.width = "utf-16-le", 2, 2
         elif head.startswith(codecs.BOM_UTF16_BE):
             self.codec, self.origin, self.width = "utf-16-be", 2, 2
+        elif head[2:4] == b"\0\0":
+            return  # holes of a file that was never written to its end
         elif len(head) >= 2 and head[0] and not head[1]:  # no mark, but ASCII with a zero beside each letter
             self.codec, self.width = "utf-16-le", 2
         elif len(head) >= 2 and not head[0] and head[1]:

@@ -18,7 +18,10 @@ _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _NO_BRACKET = re.compile(rb'(?:[^"\[\]{}/]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _SCALAR = re.compile(rb'[^,\[\]{}"/]*+')
 _SLICE = 1 << 16
+_TRIAL_READS = 4
 _TRIALS = 1000
+_TRIAL_COST = 1 << 10
+_IGNORED = b" \t\r\n\0"
 _FIRST_KEY = re.compile(rb'\{\s*+(?:"[^"\\]*+"\s*+:)?')
 
 
@@ -315,27 +318,42 @@ def _signature(view: bytes, start: int) -> bytes:
 def _next_element(view: bytes, broken_start: int, first_start: int) -> int:
     """Return where the next element begins that looks like its neighbours, or -1.
 
-    It must begin exactly like the broken one or the first one, up to its first key, with blanks and all, be complete,
-    and be followed by the end of the list and of the text, or by another such element: so a list within the broken
-    element is not taken for the outer one.
+    It must begin exactly like the broken one or the first one, up to its first key, with blanks and all, and so must
+    all that follow it, up to the end of the list and of the text or to the next broken one: so a list within the
+    broken element is not taken for the outer one.
     """
     likenesses = {_signature(view, start) for start in (broken_start, first_start) if start >= 0} - {b""}
     if not likenesses:
         return -1
-    beginning = re.compile(rb",\s*+(?=" + b"|".join(re.escape(found) for found in sorted(likenesses)) + rb")")
-    for tried, comma in enumerate(beginning.finditer(view, broken_start + 1)):
-        if tried == _TRIALS:
+    likeness = re.compile(b"|".join(re.escape(found) for found in sorted(likenesses)))
+    beginning = re.compile(rb",\s*+(?=" + likeness.pattern + rb")")
+    budget = _TRIAL_READS * len(view) + _TRIALS * _TRIAL_COST
+    for comma in beginning.finditer(view, broken_start + 1):
+        cut = Cut(_slices(view, comma.end()), comma.end(), inside=b"[")
+        if _continues(view, cut, likeness):
+            return comma.end()
+        budget -= cut.end - comma.end() + _TRIAL_COST
+        if budget < 0:
             break
-        start = comma.end()
-        found = next(iter(Cut(_slices(view, start), start, inside=b"[")), None)
-        if found is None or found.broken:
-            continue
-        behind = _end(_BLANK, view, found.end)
-        if beginning.match(view, behind):
-            return start
-        if view[behind : behind + 1] == b"]" and not view[behind + 1 : behind + 1000].strip(b" \t\r\n\0]}"):
-            return start
     return -1
+
+
+def _continues(view: bytes, cut: Cut, likeness: re.Pattern[bytes]) -> bool:
+    count = 0
+    for count, member in enumerate(cut, 1):
+        if not likeness.match(view, member.start):
+            return False
+        if member.broken:
+            return count > 1
+    if not count or not cut.closed:
+        return count > 0
+    rest = view[cut.end : cut.end + _SLICE].strip(_IGNORED)
+    if not rest or rest == b"}":
+        return True
+    if not rest.startswith(b","):
+        return False
+    wrapper = Cut(_slices(view, cut.end), cut.end, inside=b"{")
+    return not any(member.broken for member in wrapper) and wrapper.closed and wrapper.rest() < 0
 
 
 def _tail_end(view: bytes, start: int) -> int:
