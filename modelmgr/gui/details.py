@@ -209,6 +209,7 @@ class PreviewBox(QWidget):
         self._type = "unknown"
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(PREVIEW_HEIGHT)
+        self.show_picture(None, "unknown")
 
     def show_picture(self, picture: QPixmap | None, model_type: str) -> None:
         """Show a picture, or the icon of the type."""

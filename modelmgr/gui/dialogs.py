@@ -141,10 +141,9 @@ class SettingsDialog(QDialog):
 
     @Slot()
     def _on_remove(self) -> None:
-        item = self._folders.currentItem()
-        if item is None:
+        if not self._folders.selectedItems():
             return
-        path = item.data(Qt.ItemDataRole.UserRole)
+        path = self._folders.selectedItems()[0].data(Qt.ItemDataRole.UserRole)
         question = QMessageBox(self)
         question.setObjectName("removeFolderQuestion")
         question.setIcon(QMessageBox.Icon.Question)

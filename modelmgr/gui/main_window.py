@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
+    QGuiApplication,
     QKeySequence,
     QResizeEvent,
 )
@@ -923,7 +924,8 @@ class MainWindow(QMainWindow):
     # --- looks ------------------------------------------------------------------------------------------
 
     def _take_palette(self) -> None:
-        sheet = theme.style_sheet(self.palette(), self.font())
+        # The application's, not the window's own: that one still wears the last style sheet.
+        sheet = theme.style_sheet(QGuiApplication.palette(), self.font())
         if sheet == self._sheet:
             return
         self._sheet = sheet

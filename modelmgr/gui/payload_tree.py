@@ -47,6 +47,7 @@ class PayloadModel(QAbstractItemModel):
         if has_value and not isinstance(value, dict | list):
             value = {"": value}
         self._nodes = [_Node(-1, 0, "", value if has_value else {}, [])]
+        self._grow(0)
         self._secondary = colors().secondary
         self.endResetModel()
 
@@ -59,6 +60,21 @@ class PayloadModel(QAbstractItemModel):
 
     def _node(self, index: Index) -> _Node:
         return self._nodes[index.internalId()] if index.isValid() else self._nodes[0]
+
+    def _grow(self, number: int) -> None:
+        """Make the next nodes below a node."""
+        node = self._nodes[number]
+        first = len(node.children)
+        if isinstance(node.value, dict) and node.keys is None:
+            node.keys = list(node.value)
+        for row in range(first, min(first + CHUNK, len(node.value))):
+            if node.keys is not None:
+                key = node.keys[row]
+                value = node.value[key]
+            else:
+                key, value = str(row), node.value[row]
+            node.children.append(len(self._nodes))
+            self._nodes.append(_Node(number, row, key, value, []))
 
     # --- Qt ---------------------------------------------------------------------------------------------
 
@@ -92,20 +108,9 @@ class PayloadModel(QAbstractItemModel):
         if not self.canFetchMore(parent):
             return
         number = parent.internalId() if parent.isValid() else 0
-        node = self._nodes[number]
-        first = len(node.children)
-        last = min(first + CHUNK, len(node.value))
-        if isinstance(node.value, dict) and node.keys is None:
-            node.keys = list(node.value)
-        self.beginInsertRows(parent, first, last - 1)
-        for row in range(first, last):
-            if node.keys is not None:
-                key = node.keys[row]
-                value = node.value[key]
-            else:
-                key, value = str(row), node.value[row]
-            node.children.append(len(self._nodes))
-            self._nodes.append(_Node(number, row, key, value, []))
+        first = len(self._nodes[number].children)
+        self.beginInsertRows(parent, first, min(first + CHUNK, len(self._nodes[number].value)) - 1)
+        self._grow(number)
         self.endInsertRows()
 
     def data(self, index: Index, role: int = _DISPLAY) -> Any:

@@ -13,7 +13,7 @@ from modelmgr.catalog.pending_store import NewRecord
 from modelmgr.gui import theme
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
-from modelmgr.values import BatchState, Origin, Record, Totals
+from modelmgr.values import BatchState, Origin, PendingQuery, Record, Totals
 
 TYPES = ("lora", "checkpoint", "vae", "embedding")
 BASES = ("SDXL 1.0", "SD 1.5", "Flux.1 D", None)
@@ -56,7 +56,14 @@ class Fill:
                     origins={"name": Origin("file", 7), "type": Origin("header", 2)},
                     format="safetensors",
                     header={"format": "safetensors", "architecture": "unet", "tensor_count": 12},
-                    facts={},
+                    facts={
+                        "type": fields["type"],
+                        "base_model": fields["base_model"],
+                        "certain": True,
+                        "suggestions": {"name": fields["name"]},
+                        "personal": [],
+                        "is_model": True,
+                    },
                 )
             )
         ids = self.catalog.put_found(found)
@@ -89,8 +96,6 @@ class Fill:
         ]
         self.catalog.put_records(batch, new)
         self.catalog.end_batch(batch, BatchState.DONE, Totals(seen=len(new), added=len(new)))
-        from modelmgr.values import PendingQuery
-
         rows = self.catalog.pending_page(PendingQuery(states=("pending",)), None)
         by_place = {(row.source_path, row.record_key): row.id for row in rows}
         for model_id, found in records.items():

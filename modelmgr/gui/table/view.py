@@ -494,8 +494,7 @@ class LibraryView(QTableView):
         self.selection_counted.emit(count)
         row = -1
         if count:
-            current = self.currentIndex().row()
-            row = current if any(first <= current <= last for first, last in stretches) else stretches[0][0]
+            row = self._row_to_show(stretches)
         row_id = self._model.id_at(row) if row >= 0 else None
         self._waits_for = None
         if row_id == self._shown_id:
@@ -506,6 +505,18 @@ class LibraryView(QTableView):
             return
         self._shown_id = row_id
         self.model_selected.emit(known)
+
+    def _row_to_show(self, stretches: Sequence[tuple[int, int]]) -> int:
+        """Return the row with the focus if it is selected, else the one that is shown, else the first."""
+        current = self.currentIndex().row()
+        if any(first <= current <= last for first, last in stretches):
+            return current
+        if self._shown_id is not None:
+            ids = self._model.ids
+            for first, last in stretches:
+                if self._shown_id in ids[first : last + 1]:
+                    return ids.index(self._shown_id, first, last + 1)
+        return stretches[0][0]
 
     @Slot()
     def _on_rows_arrived(self) -> None:

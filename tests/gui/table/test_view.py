@@ -1,0 +1,170 @@
+"""The table: what is selected stays so, details are wanted by selection alone, columns come back."""
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QGuiApplication
+
+from modelmgr.gui.previews import Previews
+from modelmgr.gui.table.columns import COLUMN_OF_NAME
+from modelmgr.gui.table.model import LibraryModel
+from modelmgr.gui.table.view import LibraryView
+from modelmgr.values import Changes, ModelQuery
+
+
+@pytest.fixture
+def view(qtbot, catalog, tasks) -> LibraryView:
+    made = LibraryView(LibraryModel(catalog, tasks), Previews(tasks))
+    qtbot.addWidget(made)
+    made.resize(900, 500)
+    made.show()
+    return made
+
+
+def load(qtbot, view, query=None) -> LibraryModel:
+    model = view.model()
+    model.load_at_once(query or ModelQuery())
+    qtbot.waitUntil(lambda: model.is_complete)
+    return model
+
+
+def selected_names(view) -> list[str]:
+    return sorted(view.model().known(row_id).name for row_id in view.selected_ids())
+
+
+def test_the_focus_selects_nothing(qtbot, fill, view):
+    fill.add(5)
+    load(qtbot, view)
+    with qtbot.assertNotEmitted(view.model_selected, wait=50):
+        view.setFocus()
+        view.setCurrentIndex(view.model().index(-1, -1))
+        view.selectionModel().setCurrentIndex(
+            view.model().index(0, 0), QItemSelectionModel.SelectionFlag.NoUpdate
+        )
+
+
+def test_a_selected_row_is_told_once(qtbot, fill, view):
+    fill.add(5)
+    load(qtbot, view)
+    told = []
+    view.model_selected.connect(told.append)
+    view.selectRow(2)
+    view.selectRow(2)
+    assert [row.name for row in told] == ["Model 00002"]
+    view.clearSelection()
+    assert told[-1] is None
+
+
+def test_a_row_that_is_not_known_yet_is_told_when_it_comes(qtbot, fill, view):
+    fill.add(2000, hashed=False)
+    load(qtbot, view)
+    with qtbot.waitSignal(view.model_selected) as told:
+        view.selectRow(1999)
+    assert told.args[0].name == "Model 01999"
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_the_selection_stays_with_its_models_in_another_order(qtbot, fill, view, count):
+    fill.add(50)
+    model = load(qtbot, view)
+    for row in range(0, count * 2, 2):
+        view.selectionModel().select(
+            model.index(row, 0),
+            QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows,
+        )
+    before = selected_names(view)
+    told = []
+    view.model_selected.connect(told.append)
+    with qtbot.waitSignal(model.reordered):
+        model.show_query(ModelQuery(sort="size_bytes", descending=True))
+    assert selected_names(view) == before
+    assert view.selected_count() == count
+    assert told == []
+
+
+def test_the_selection_survives_rows_that_a_scan_brings(qtbot, fill, view):
+    fill.add(20, first=10)
+    model = load(qtbot, view)
+    view.selectRow(5)
+    before = selected_names(view)
+    fill.add(10)
+    with qtbot.waitSignal(model.reordered):
+        model.refresh(Changes(models=True))
+    assert selected_names(view) == before
+    assert view.selectionModel().selectedRows()[0].row() == 15
+
+
+def test_a_model_that_a_filter_hides_is_no_longer_shown(qtbot, fill, view):
+    fill.add(8)
+    model = load(qtbot, view)
+    view.selectRow(1)
+    with qtbot.waitSignal(view.model_selected) as told:
+        model.show_query(ModelQuery(types=("lora",)))
+    assert told.args == [None]
+
+
+def test_selecting_everything_is_one_stretch(qtbot, fill, view):
+    fill.add(3000, hashed=False)
+    load(qtbot, view)
+    view.selectAll()
+    assert view.selected_count() == 3000
+    assert view.selectionModel().selection().count() == 1
+    assert len(view.selected_ids()) == 3000
+
+
+def test_columns_come_back_as_they_were(qtbot, catalog, tasks, view):
+    header = view.horizontalHeader()
+    rating = COLUMN_OF_NAME["rating"]
+    header.moveSection(header.visualIndex(rating), 1)
+    header.resizeSection(COLUMN_OF_NAME["tags"], 177)
+    view.setColumnHidden(COLUMN_OF_NAME["added_at"], True)
+    view.setColumnHidden(COLUMN_OF_NAME["format"], False)
+    state = view.column_state()
+    other = LibraryView(LibraryModel(catalog, tasks), Previews(tasks))
+    qtbot.addWidget(other)
+    other.restore_columns(state)
+    assert other.column_state() == state or [c["name"] for c in other.column_state()] == [
+        c["name"] for c in state
+    ]
+    assert other.horizontalHeader().visualIndex(rating) == 1
+    assert other.columnWidth(COLUMN_OF_NAME["tags"]) == 177
+    assert other.isColumnHidden(COLUMN_OF_NAME["added_at"])
+    assert not other.isColumnHidden(COLUMN_OF_NAME["format"])
+
+
+def test_odd_column_state_does_no_harm(view):
+    view.restore_columns([{"name": "nope"}, {"name": "name", "hidden": True, "width": 10**9}, {}])
+    assert not view.isColumnHidden(COLUMN_OF_NAME["name"])
+
+
+def test_a_click_on_a_header_asks_for_another_order(qtbot, fill, view):
+    fill.add(3)
+    load(qtbot, view)
+    header = view.horizontalHeader()
+    with qtbot.waitSignal(view.sort_wanted) as told:
+        header.sectionClicked.emit(COLUMN_OF_NAME["size_bytes"])
+    assert told.args == ["size_bytes", True]
+    with qtbot.assertNotEmitted(view.sort_wanted):
+        header.sectionClicked.emit(COLUMN_OF_NAME["tags"])
+
+
+def test_copy_takes_what_the_focused_column_shows(qtbot, fill, view):
+    fill.add(3)
+    load(qtbot, view)
+    view.selectAll()
+    view.selectionModel().setCurrentIndex(
+        view.model().index(0, COLUMN_OF_NAME["trigger_words"]), QItemSelectionModel.SelectionFlag.NoUpdate
+    )
+    view.copy_cells()
+    qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == "word0\nword1\nword2")
+
+
+def test_f2_renames_the_row(qtbot, fill, view):
+    fill.add(2)
+    model = load(qtbot, view)
+    view.selectRow(1)
+    with qtbot.waitSignal(model.renamed) as told:
+        view.rename_current()
+        editor = view.findChild(object, "nameEditor")
+        editor.setText("Copperleaf")
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert told.args[1] == "Copperleaf"

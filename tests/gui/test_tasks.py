@@ -1,0 +1,219 @@
+"""The door to threads: order of answers, cancel, errors, and what happens at the end."""
+
+import threading
+from functools import partial
+
+import pytest
+from PySide6.QtCore import QObject, QThread
+from PySide6.QtWidgets import QWidget
+from shiboken6 import delete
+
+from modelmgr.errors import NotFound
+from modelmgr.gui.tasks import Tasks, TaskState
+from modelmgr.progress import Cancelled, Progress, Step
+
+
+class Asker(QObject):
+    """Collects answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[object] = []
+        self.threads: list[bool] = []
+
+    def take(self, answer: object) -> None:
+        self.answers.append(answer)
+        self.threads.append(QThread.currentThread() is self.thread())
+
+
+def test_an_answer_comes_in_the_gui_thread(qtbot, tasks):
+    asker = Asker()
+    tasks.ask(threading.get_ident, asker.take)
+    qtbot.waitUntil(lambda: len(asker.answers) == 1)
+    assert asker.answers[0] != threading.get_ident()
+    assert asker.threads == [True]
+
+
+def test_a_younger_question_takes_the_place_of_a_waiting_one(qtbot, tasks):
+    held, asked = threading.Event(), []
+    asker = Asker()
+
+    def hold() -> str:
+        held.wait(10)
+        return "held"
+
+    def question(number: int) -> int:
+        asked.append(number)
+        return number
+
+    for _ in range(3):  # every thread of the lane
+        tasks.ask(hold, asker.take)
+    for number in range(50):
+        tasks.ask(partial(question, number), asker.take, key="one")
+    held.set()
+    qtbot.waitUntil(lambda: len(asker.answers) == 4)
+    assert asked == [49]
+    assert asker.answers.count("held") == 3
+
+
+def test_an_older_answer_never_arrives_after_a_younger_one(qtbot, tasks):
+    slow, asker = threading.Event(), Asker()
+    begun, finished = threading.Event(), threading.Event()
+
+    def older() -> str:
+        begun.set()
+        slow.wait(10)
+        finished.set()
+        return "older"
+
+    tasks.ask(older, asker.take, key="k")
+    assert begun.wait(10)
+    tasks.ask(lambda: "younger", asker.take, key="k")
+    qtbot.waitUntil(lambda: asker.answers == ["younger"])
+    slow.set()
+    assert finished.wait(10)
+    tasks.ask(lambda: "last", asker.take)
+    qtbot.waitUntil(lambda: "last" in asker.answers)
+    assert asker.answers == ["younger", "last"]
+
+
+def test_nothing_is_delivered_to_a_widget_that_is_gone(qtbot, tasks):
+    taken: list[object] = []
+
+    class Pane(QWidget):
+        def take(self, answer: object) -> None:
+            taken.append(answer)
+
+    go, asker, pane = threading.Event(), Asker(), Pane()
+    tasks.ask(lambda: go.wait(10), pane.take)
+    tasks.ask(lambda: go.wait(10), partial(pane.take))
+    delete(pane)
+    go.set()
+    tasks.ask(lambda: "done", asker.take)
+    qtbot.waitUntil(lambda: asker.answers == ["done"])
+    assert taken == []
+
+
+def test_a_failed_question_is_told_once_unless_the_asker_takes_it(qtbot, tasks):
+    asker = Asker()
+
+    def fail() -> None:
+        raise NotFound("The file is gone.")
+
+    with qtbot.waitSignal(tasks.failed) as told:
+        tasks.ask(fail, asker.take)
+    assert told.args[1].message == "The file is gone."
+    with qtbot.assertNotEmitted(tasks.failed):
+        tasks.ask(fail, asker.take, failed=asker.take)
+        qtbot.waitUntil(lambda: len(asker.answers) == 1)
+
+
+@pytest.mark.logs("could not answer")
+def test_a_bug_in_a_question_is_logged_with_its_traceback(qtbot, tasks, caplog):
+    with qtbot.waitSignal(tasks.failed):
+        tasks.ask(lambda: 1 // 0, Asker().take)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_deed_reports_steps_and_its_result(qtbot, tasks):
+    seen: list[Step] = []
+
+    def deed(progress: Progress) -> str:
+        progress.step(1, 2, "one")
+        return "report"
+
+    task = tasks.run("Work", deed)
+    task.progressed.connect(seen.append)
+    with qtbot.waitSignals([task.succeeded, task.finished, tasks.finished], order="strict"):
+        pass
+    assert [step.text for step in seen] == ["one"]
+    assert (task.state, tasks.running) == (TaskState.SUCCEEDED, [])
+
+
+def test_a_cancelled_deed_ends_without_an_error(qtbot, tasks):
+    started = threading.Event()
+
+    def deed(progress: Progress) -> None:
+        started.set()
+        while True:
+            progress.step(0, None)
+
+    task = tasks.run("Work", deed)
+    assert started.wait(10)
+    with qtbot.assertNotEmitted(tasks.failed), qtbot.waitSignal(task.cancelled):
+        task.cancel()
+    assert task.state is TaskState.CANCELLED
+
+
+def test_a_deed_that_still_waits_can_be_cancelled(qtbot, tasks):
+    go = threading.Event()
+    for _ in range(2):
+        tasks.run("Busy", lambda progress: go.wait(10))
+    task = tasks.run("Waiting", lambda progress: pytest.fail("it ran"))
+    task.cancel()
+    with qtbot.waitSignal(task.cancelled):
+        go.set()
+    qtbot.waitUntil(lambda: not tasks.running)
+
+
+def test_a_question_does_not_wait_behind_deeds(qtbot, tasks):
+    go, asker = threading.Event(), Asker()
+    for _ in range(4):
+        tasks.run("Busy", lambda progress: go.wait(10))
+    tasks.ask(lambda: "answer", asker.take)
+    qtbot.waitUntil(lambda: asker.answers == ["answer"])
+    go.set()
+    qtbot.waitUntil(lambda: not tasks.running)
+
+
+def test_a_failed_deed_is_told_where_nobody_listens(qtbot, tasks):
+    def deed(progress: Progress) -> None:
+        raise NotFound("No such folder.")
+
+    with qtbot.waitSignal(tasks.failed) as told:
+        tasks.run("Scan", deed)
+    assert told.args[0] == "Scan"
+    taken = []
+    task = tasks.run("Scan", deed)
+    task.failed.connect(taken.append)
+    with qtbot.assertNotEmitted(tasks.failed), qtbot.waitSignal(task.finished):
+        pass
+    assert len(taken) == 1
+
+
+def test_closing_cancels_deeds_and_finishes_changes(qapp):
+    tasks, started, written = Tasks(), threading.Event(), []
+
+    def deed(progress: Progress) -> None:
+        started.set()
+        while True:
+            progress.step(0, None)
+
+    tasks.run("Work", deed)
+    assert started.wait(10)
+    for number in range(5):
+        tasks.change(partial(written.append, number))
+    assert tasks.shutdown()
+    assert written == [0, 1, 2, 3, 4]
+
+
+def test_changes_keep_their_order(qtbot, tasks):
+    written: list[int] = []
+    asker = Asker()
+    for number in range(30):
+        tasks.change(partial(written.append, number))
+    tasks.change(lambda: "done", asker.take)
+    qtbot.waitUntil(lambda: asker.answers == ["done"])
+    assert written == list(range(30))
+
+
+def test_cancelled_is_never_shown(qtbot, tasks):
+    asker = Asker()
+
+    def question() -> None:
+        raise Cancelled
+
+    with qtbot.assertNotEmitted(tasks.failed):
+        tasks.ask(question, asker.take)
+        tasks.ask(lambda: "done", asker.take, key="b")
+        qtbot.waitUntil(lambda: asker.answers == ["done"])

@@ -1,0 +1,109 @@
+"""Words for numbers, and what foreign text may look like."""
+
+import pytest
+
+from modelmgr.gui.text import (
+    age_text,
+    counted,
+    date_text,
+    duration_text,
+    exact_size_text,
+    foreign_text,
+    is_web_address,
+    plain_tip,
+    size_text,
+    type_label,
+)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 KB"),
+        (218_000_000, "218 MB"),
+        (6_500_000_000, "6.5 GB"),
+        (999_600_000, "1.0 GB"),
+        (4_100_000_000_000, "4.1 TB"),
+        (None, ""),
+    ],
+)
+def test_sizes_have_the_digits_that_count(size, words):
+    assert size_text(size) == words
+
+
+def test_exact_sizes_are_exact():
+    assert exact_size_text(218_123_456) == "218,123,456 bytes"
+    assert exact_size_text(1) == "1 byte"
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [(0, "now"), (60, "1 min"), (7200, "2 h"), (3 * 86400, "3 d"), (8 * 86400, "1 w"), (400 * 86400, "1 y")],
+)
+def test_ages_are_short(age, words):
+    assert age_text(1_000_000_000, 1_000_000_000 + age) == words
+
+
+def test_times_beyond_any_calendar_are_shown_as_numbers():
+    assert date_text(10**15) == str(10**15)
+    assert date_text(-(10**15)) == str(-(10**15))
+
+
+def test_what_is_left_is_rounded_up():
+    assert (duration_text(0.2), duration_text(61), duration_text(3700)) == ("1 s", "2 min", "2 h")
+
+
+def test_one_is_singular():
+    assert (counted(1, "model"), counted(12345, "model")) == ("1 model", "12,345 models")
+
+
+@pytest.mark.parametrize(
+    "mark", ["\x00", "\x1b", "\x7f", "\x9b", "\u200f", "\u202e", "\u2066", "\ufeff", "\U000e0041"]
+)
+def test_marks_that_a_screen_obeys_become_visible(mark):
+    shown = foreign_text(f"a{mark}b")
+    assert len(shown) == 3
+    assert mark not in shown
+    assert shown[1].isprintable()
+
+
+def test_letters_of_all_scripts_stay_as_they_are():
+    text = "Ärger, 漢字, ابجد, e\u0301, 😀"
+    assert foreign_text(text) == text
+
+
+def test_lone_surrogates_of_paths_do_not_reach_qt():
+    assert foreign_text("a\udcffb").encode("utf-8") == "a\ufffdb".encode()
+
+
+def test_lines_stay_only_where_there_are_lines():
+    assert foreign_text("a\nb\tc") == "a␊b␉c"
+    assert foreign_text("a\nb\tc", lines=True) == "a\nb\tc"
+
+
+def test_long_text_is_cut_with_an_ellipsis():
+    assert foreign_text("x" * 10, 4) == "xxx…"
+    assert foreign_text("x" * 4, 4) == "xxxx"
+
+
+def test_a_tip_is_never_read_as_html():
+    assert plain_tip("<img src='file:///dev/zero'>") == (
+        '<p style="white-space:pre-wrap">&lt;img src=&#x27;file:///dev/zero&#x27;&gt;</p>'
+    )
+
+
+def test_types_have_nice_labels():
+    assert [type_label(word) for word in ("lora", "text_encoder", "vae", "")] == [
+        "LoRA",
+        "Text encoder",
+        "VAE",
+        "",
+    ]
+
+
+def test_only_plain_https_addresses_are_offered_as_links():
+    assert is_web_address("https://civitai.com/models/1")
+    for address in ("http://a", "file:///etc/passwd", "javascript:x", "https://a\u202eb", None):
+        assert not is_web_address(address)

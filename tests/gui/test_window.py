@@ -1,0 +1,388 @@
+"""The window as a whole: from start to first row, what the panes do together, and what comes back."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QPalette
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QPushButton,
+    QTableView,
+    QTreeView,
+    QWidget,
+)
+
+from modelmgr.catalog import Catalog
+from modelmgr.errors import CatalogTooNew
+from modelmgr.gui import open_window, theme
+from modelmgr.gui.app import open_error_window
+from modelmgr.settings import Settings, settings_path, window_state_path
+from modelmgr.sqlite import driver
+from modelmgr.values import FileState, ModelQuery
+
+ACTIONS = (
+    "actionAddFolder",
+    "actionScan",
+    "actionImportLegacy",
+    "actionPromote",
+    "actionShowPending",
+    "actionShowLibrary",
+    "actionSettings",
+)
+WIDGETS = {
+    "libraryTable": QTableView,
+    "searchEdit": QLineEdit,
+    "filterPanel": QWidget,
+    "detailsPane": QWidget,
+    "detailsName": QWidget,
+    "detailsPreview": QWidget,
+    "metadataSource": QComboBox,
+    "metadataTree": QTreeView,
+    "metadataRaw": QPlainTextEdit,
+    "filesTable": QTableView,
+    "pendingTable": QTableView,
+    "taskProgress": QWidget,
+    "countLabel": QWidget,
+}
+
+
+@pytest.fixture
+def path(catalog, fill, tmp_path) -> Path:
+    """A closed catalog of 40 models."""
+    fill.add(40)
+    catalog.close()
+    return tmp_path / "catalog.sqlite"
+
+
+@pytest.fixture
+def open_on(qapp, qtbot):
+    """Open windows; each is closed after the test."""
+    windows: list[QMainWindow] = []
+
+    def open_(path: Path) -> QMainWindow:
+        window = open_window(path)
+        qtbot.addWidget(window)
+        windows.append(window)
+        return window
+
+    yield open_
+    for window in windows:
+        window.close()
+
+
+@pytest.fixture
+def window(open_on, path) -> QMainWindow:
+    return open_on(path)
+
+
+def find(window, name, kind=QWidget):
+    found = window.findChild(kind, name)
+    assert found is not None, name
+    return found
+
+
+def first_names(window, count=3) -> list[str]:
+    model = find(window, "libraryTable").model()
+    return [model.index(row, 0).data() for row in range(min(count, model.rowCount()))]
+
+
+def wait_for(qtbot, window, rows: int) -> None:
+    model = find(window, "libraryTable").model()
+    qtbot.waitUntil(lambda: model.rowCount() == rows and model.is_complete)
+
+
+def test_everything_that_is_promised_is_there_at_once(window):
+    for name, kind in WIDGETS.items():
+        assert find(window, name, kind).accessibleName() or isinstance(find(window, name), QLabel), name
+    menu_actions = {
+        action
+        for menu in window.menuBar().actions()
+        for action in menu.menu().actions()
+        if not action.isSeparator()
+    }
+    for name in ACTIONS:
+        action = find(window, name, QAction)
+        assert not action.shortcut().isEmpty(), name
+        assert action in menu_actions, name
+
+
+def test_the_first_rows_are_there_when_it_is_shown_and_nothing_is_selected(window):
+    assert window.isVisible()
+    assert first_names(window) == ["Model 00000", "Model 00001", "Model 00002"]
+    assert not find(window, "libraryTable").selectionModel().hasSelection()
+    assert find(window, "metadataRaw").toPlainText() == ""
+
+
+def test_no_two_actions_have_the_same_shortcut(window):
+    keys = [
+        action.shortcut().toString(QKeySequence.SequenceFormat.PortableText)
+        for action in window.findChildren(QAction)
+        if not action.shortcut().isEmpty()
+    ]
+    assert len(keys) == len(set(keys)), sorted(keys)
+
+
+def test_the_count_names_models_selection_and_size(qtbot, window):
+    label = find(window, "countLabel")
+    qtbot.waitUntil(lambda: label.text() == "40 models, 820 MB")
+    table = find(window, "libraryTable")
+    table.selectRow(0)
+    assert label.text() == "40 models, 1 selected, 820 MB"
+    table.selectAll()
+    assert label.text() == "40 models, 40 selected, 820 MB"
+
+
+def test_selecting_a_row_shows_its_payload(qtbot, window):
+    with qtbot.waitSignal(find(window, "detailsPane").details_shown):
+        find(window, "libraryTable").selectRow(7)
+    assert json.loads(find(window, "metadataRaw").toPlainText())["id"] == 7
+    assert find(window, "detailsName").text() == "Model 00007"
+    tree = find(window, "metadataTree").model()
+    assert tree.index(1, 1).data() == "7"
+
+
+def test_search_narrows_while_one_types_and_escape_clears_it(qtbot, window):
+    search = find(window, "searchEdit")
+    qtbot.keyClicks(search, "00012")
+    wait_for(qtbot, window, 1)
+    assert first_names(window) == ["Model 00012"]
+    qtbot.keyClick(search, Qt.Key.Key_Escape)
+    wait_for(qtbot, window, 40)
+
+
+def test_enter_in_the_search_goes_to_the_first_row(qtbot, window):
+    search, table = find(window, "searchEdit"), find(window, "libraryTable")
+    qtbot.keyClick(search, Qt.Key.Key_Return)
+    assert table.selectionModel().isRowSelected(0)
+
+
+def test_a_click_on_a_column_sorts_by_it(qtbot, window):
+    table = find(window, "libraryTable")
+    table.horizontalHeader().sectionClicked.emit(3)
+    qtbot.waitUntil(lambda: first_names(window, 1) == ["Model 00039"])
+    table.horizontalHeader().sectionClicked.emit(3)
+    qtbot.waitUntil(lambda: first_names(window, 1) == ["Model 00000"])
+
+
+def facet(window, name: str):
+    tree = find(window, "facetTree")
+    return tree.findItems(name, Qt.MatchFlag.MatchRecursive | Qt.MatchFlag.MatchExactly)
+
+
+def press(qtbot, window, name: str) -> None:
+    qtbot.waitUntil(lambda: bool(facet(window, name)))
+    tree, (item, *_) = find(window, "facetTree"), facet(window, name)
+    tree.scrollToItem(item)
+    qtbot.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=tree.visualItemRect(item).center())
+
+
+def test_facets_narrow_and_several_of_one_kind_widen(qtbot, window):
+    press(qtbot, window, "LoRA")
+    wait_for(qtbot, window, 10)
+    press(qtbot, window, "VAE")
+    wait_for(qtbot, window, 20)
+    press(qtbot, window, "LoRA")
+    wait_for(qtbot, window, 10)
+    press(qtbot, window, "All models")
+    wait_for(qtbot, window, 40)
+
+
+def test_nothing_found_says_so_and_leads_out(qtbot, window):
+    press(qtbot, window, "LoRA")
+    wait_for(qtbot, window, 10)
+    find(window, "searchEdit").setText("zebra")
+    title = find(window, "nothingMatchesTitle")
+    qtbot.waitUntil(title.isVisible)
+    assert title.text() == "Nothing matches zebra type:lora"
+    near = find(window, "nearMissButton", QPushButton)
+    qtbot.waitUntil(near.isVisible)
+    assert "10 models" in near.text()
+    qtbot.mouseClick(find(window, "showAllButton"), Qt.MouseButton.LeftButton)
+    wait_for(qtbot, window, 40)
+    assert find(window, "searchEdit").text() == ""
+
+
+def test_an_empty_library_offers_three_ways_in(open_on, tmp_path):
+    window = open_on(tmp_path / "new.sqlite")
+    for name in ("firstAddFolder", "firstImport", "firstDemo"):
+        assert find(window, name).isVisible()
+
+
+def test_the_window_comes_back_as_it_was(qtbot, open_on, path):
+    window = open_on(path)
+    table = find(window, "libraryTable")
+    press(qtbot, window, "LoRA")
+    wait_for(qtbot, window, 10)
+    table.horizontalHeader().sectionClicked.emit(3)
+    qtbot.waitUntil(lambda: first_names(window, 1) == ["Model 00036"])
+    table.setColumnWidth(4, 133)
+    window.resize(781, 611)
+    window.close()
+    again = open_on(path)
+    assert (again.width(), again.height()) == (781, 611)
+    assert first_names(again, 1) == ["Model 00036"]
+    table = find(again, "libraryTable")
+    assert table.model().rowCount() == 10
+    assert table.columnWidth(4) == 133
+    assert table.horizontalHeader().sortIndicatorSection() == 3
+    assert find(again, "filterChips").isVisible()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"\xff\xfe", b'{"geometry": 3, "columns": {}, "query": {"sort": 9}}']
+)
+def test_an_odd_state_file_does_no_harm(open_on, path, content):
+    window_state_path(path).write_bytes(content)
+    assert first_names(open_on(path), 1) == ["Model 00000"]
+
+
+def test_what_another_process_writes_is_seen(qtbot, window, path, fill, tmp_path):
+    with Catalog.open(path) as other:
+        fill.catalog = other
+        fill.add(2, first=100)
+    qtbot.waitUntil(lambda: find(window, "libraryTable").model().rowCount() == 42, timeout=10_000)
+
+
+def test_an_edit_reaches_the_catalog_and_the_other_pane(qtbot, window, path):
+    table = find(window, "libraryTable")
+    with qtbot.waitSignal(find(window, "detailsPane").details_shown):
+        table.selectRow(0)
+    find(window, "actionFavorite", QAction).trigger()
+    assert find(window, "favoriteButton").isChecked()
+    window.close()
+    with Catalog.open(path) as catalog:
+        assert [row.name for row in catalog.rows(catalog.order(ModelQuery(favorite=True)))] == ["Model 00000"]
+
+
+def drop(window, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    place, both = QPoint(200, 200), Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(place, both, data, buttons, keys)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    assert enter.dropAction() == Qt.DropAction.CopyAction
+    assert find(window, "dropHint").isVisible()
+    QApplication.sendEvent(window, QDropEvent(QPointF(place), both, data, buttons, keys))
+    assert not find(window, "dropHint").isVisible()
+
+
+def test_a_drop_opens_the_wizard_at_what_was_dropped(qtbot, window, tmp_path):
+    drop(window, tmp_path)
+    wizard = find(window, "migrationWizard")
+    assert wizard.isVisible()
+    assert wizard.currentPage().objectName() == "previewPage"
+    wizard.reject()
+
+
+def test_text_that_is_dragged_over_is_not_taken(window):
+    data = QMimeData()
+    data.setText("hello")
+    enter = QDragEnterEvent(
+        QPoint(10, 10),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(window, enter)
+    assert not enter.isAccepted()
+
+
+def test_the_pages_change_by_action(window):
+    find(window, "actionShowPending", QAction).trigger()
+    assert find(window, "pendingTable").isVisible() or find(window, "pendingPage").isVisible()
+    assert not find(window, "detailsPane").isVisible()
+    find(window, "actionShowLibrary", QAction).trigger()
+    assert find(window, "libraryTable").isVisible()
+    assert find(window, "detailsPane").isVisible()
+
+
+def test_the_side_panes_fold(window):
+    find(window, "actionFilters", QAction).trigger()
+    find(window, "actionDetails", QAction).trigger()
+    assert not find(window, "filterPanel").isVisible()
+    assert not find(window, "detailsPane").isVisible()
+
+
+def test_settings_are_taken_and_kept_beside_the_catalog(qtbot, window, path):
+    find(window, "actionSettings", QAction).trigger()
+    dialog = find(window, "settingsDialog")
+    find(dialog, "settingComfortable").setChecked(True)
+    find(dialog, "settingsSave", QPushButton).click()
+    assert find(window, "libraryTable").verticalHeader().defaultSectionSize() >= 44
+    assert settings_path(path).parent == path.parent
+    assert Settings.load(settings_path(path)).comfortable_rows
+
+
+def test_the_palette_can_change_while_it_is_open(qtbot, qapp, window):
+    before = qapp.palette()
+    try:
+        qapp.setPalette(theme.dark_palette())
+        qtbot.waitUntil(lambda: "#1d1e20" in window.styleSheet())
+        assert window.palette().color(QPalette.ColorRole.Base).name() == "#1d1e20"
+    finally:
+        qapp.setPalette(before)
+
+
+def test_everything_can_be_called_by_name(qtbot, window):
+    find(window, "actionCommands", QAction).trigger()
+    edit = find(window, "commandEdit", QLineEdit)
+    qtbot.keyClicks(edit, "pend")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert not find(window, "detailsPane").isVisible()
+
+
+def test_a_scan_adds_what_lies_in_a_folder(qtbot, window, tmp_path):
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "Quiet Fjord.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    window.add_folder(str(folder))
+    wait_for(qtbot, window, 41)
+    qtbot.waitUntil(lambda: not window._tasks.running)
+
+
+def test_a_problem_is_told_in_a_line_and_not_in_a_box(qtbot, window, tmp_path):
+    window.add_folder(str(tmp_path / "not there"))
+    text = find(window, "messageText")
+    qtbot.waitUntil(text.isVisible)
+    assert "not added" in text.text()
+
+
+def test_a_newer_catalog_is_refused_and_not_touched(qtbot, qapp, path, tmp_path):
+    connection = driver.connect(path)
+    connection.execute("PRAGMA user_version = 999")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(CatalogTooNew) as refused:
+        open_window(path)
+    assert path.read_bytes() == before
+    page = open_error_window(refused.value, str(path))
+    qtbot.addWidget(page)
+    assert "newer" in find(page, "errorTitle").text()
+    assert find(page, "errorPath").text() == str(path)
+
+
+def test_missing_models_are_greyed(qtbot, path, open_on):
+    with Catalog.open(path) as catalog:
+        (file,) = catalog.files_of(catalog.order(ModelQuery())[0])
+        catalog.mark_files({file.id: FileState.MISSING})
+    window = open_on(path)
+    model = find(window, "libraryTable").model()
+    assert model.index(0, 0).data(Qt.ItemDataRole.ForegroundRole) == theme.colors().greyed
+    assert model.index(1, 0).data(Qt.ItemDataRole.ForegroundRole) is None
+
+
+def test_closing_twice_is_closing_once(window):
+    window.close()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    window.close()
