@@ -1,8 +1,15 @@
-"""How plain tables and lists paint their cells: the first column in full colour, the others quiet, all on one grid."""
+"""How plain tables, lists and check boxes are painted: the first column in full colour, the others quiet, one grid."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPen
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionButton,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from modelmgr.gui import theme
 
@@ -17,6 +24,17 @@ _SELECTED = QStyle.StateFlag.State_Selected
 _FOCUSED = QStyle.StateFlag.State_HasFocus
 _DOT_PX = 9
 _ICON_PX = 16
+
+
+def elide_mode(text: str) -> Qt.TextElideMode:
+    """Return where to cut: a path in its middle, since its end is its name; other text at its end."""
+    is_path = text.startswith(("/", "\\\\")) or text[1:3] in (":\\", ":/")
+    return Qt.TextElideMode.ElideMiddle if is_path else Qt.TextElideMode.ElideRight
+
+
+def scaled(widget: QWidget, pixels: int) -> int:
+    """Return a width that grows with the font of `widget`; `pixels` is right for letters six pixels wide."""
+    return max(pixels, round(pixels * widget.fontMetrics().averageCharWidth() / 6))
 
 
 class QuietDelegate(QStyledItemDelegate):
@@ -39,26 +57,53 @@ class QuietDelegate(QStyledItemDelegate):
         rect.adjust(theme.S, 0, -theme.S, 0)
         state, icon = index.data(STATE_ROLE), index.data(_DECORATION)
         if isinstance(state, str):
-            dot = QRectF(rect.left(), rect.center().y() - _DOT_PX / 2 + 0.5, _DOT_PX, _DOT_PX)
+            dot = QRectF(self._take_mark(rect, option, _DOT_PX)).translated(0, 0.5)
             theme.draw_state_mark(painter, dot, state, colors.accent_text if selected else None)
-            rect.setLeft(rect.left() + _DOT_PX + 7)
         elif isinstance(icon, QIcon):
-            place = QRect(rect.left(), rect.center().y() - _ICON_PX // 2 + 1, _ICON_PX, _ICON_PX)
             mode = QIcon.Mode.Selected if selected else QIcon.Mode.Normal
-            icon.paint(painter, place, Qt.AlignmentFlag.AlignCenter, mode)
-            rect.setLeft(rect.left() + _ICON_PX + theme.S)
+            icon.paint(painter, self._take_mark(rect, option, _ICON_PX), Qt.AlignmentFlag.AlignCenter, mode)
+        full = str(index.data(_DISPLAY) or "")
+        mode_of_cut = elide_mode(full)
+        text = option.fontMetrics.elidedText(full, mode_of_cut, rect.width())
         alignment = index.data(_ALIGNMENT)
-        text = option.fontMetrics.elidedText(
-            str(index.data(_DISPLAY) or ""), option.textElideMode, rect.width()
-        )
-        painter.drawText(rect, _LEFT if alignment is None else int(alignment), text)
+        flags = _LEFT if alignment is None else int(alignment)
+        if mode_of_cut == Qt.TextElideMode.ElideMiddle:
+            # A path reads from left to right in every language.
+            flags |= int(Qt.TextFlag.TextForceLeftToRight)
+        painter.setLayoutDirection(option.direction)
+        painter.drawText(rect, flags, text)
         if option.state & _FOCUSED:
             ring = colors.accent_text if selected else colors.accent_on_base
             painter.setPen(QPen(ring, 1, Qt.PenStyle.DotLine))
             painter.drawRect(option.rect.adjusted(1, 1, -2, -2))
         painter.restore()
 
+    def _take_mark(self, rect: QRect, option: QStyleOptionViewItem, side: int) -> QRect:
+        """Cut the place of a mark off the beginning of a cell: its left, or its right where one reads so."""
+        top = rect.center().y() - side // 2 + 1
+        if option.direction == Qt.LayoutDirection.RightToLeft:
+            place = QRect(rect.right() - side + 1, top, side, side)
+            rect.setRight(place.left() - theme.S)
+        else:
+            place = QRect(rect.left(), top, side, side)
+            rect.setLeft(place.right() + theme.S)
+        return place
+
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         width = option.fontMetrics.horizontalAdvance(str(index.data(_DISPLAY) or ""))
         # A few pixels more than the text: rounding up and down would cut it otherwise.
         return QSize(width + 2 * theme.S + theme.XS, theme.ROW_HEIGHT)
+
+
+class CheckBox(QCheckBox):
+    """A check box whose frame is seen in the dark too.
+
+    Fusion draws it in the window's colour made darker, which on a dark ground is next to nothing.
+    """
+
+    def initStyleOption(self, option: QStyleOptionButton) -> None:
+        super().initStyleOption(option)
+        palette = option.palette
+        # What Fusion makes 140 % darker (qfusionstyle.cpp, outline) must end as our colour for marks.
+        palette.setColor(QPalette.ColorRole.Window, theme.colors().absent.lighter(140))
+        option.palette = palette

@@ -238,6 +238,9 @@ class ElidedLabel(QLabel):
         text = self.fontMetrics().elidedText(self.text(), self._mode, room.width())
         role = self.foregroundRole()
         flags = int(self.alignment()) | int(Qt.TextFlag.TextSingleLine)
+        if self._mode == Qt.TextElideMode.ElideMiddle:
+            # That is for paths, which read from left to right in every language.
+            flags |= int(Qt.TextFlag.TextForceLeftToRight)
         self.style().drawItemText(painter, room, flags, option.palette, self.isEnabled(), text, role)
 
 

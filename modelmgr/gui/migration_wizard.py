@@ -21,6 +21,7 @@ from PySide6.QtCore import (
     QMimeData,
     QRectF,
     QSaveFile,
+    QSize,
     Qt,
     QUrl,
     Signal,
@@ -65,7 +66,7 @@ from PySide6.QtWidgets import (
 from modelmgr import documents
 from modelmgr.errors import ModelmgrError, NotFound
 from modelmgr.gui import theme
-from modelmgr.gui.cells import QuietDelegate
+from modelmgr.gui.cells import CheckBox, QuietDelegate, scaled
 from modelmgr.gui.jobs_panel import ElidedLabel, Pace, error_text, sentence, show_step
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, gather_folders, problem_label, source_label
 from modelmgr.gui.tasks import Task, Tasks
@@ -338,7 +339,6 @@ def _list(parent: QWidget, name: str, words: str, columns: Sequence[str]) -> QTr
     tree.setRootIsDecorated(False)
     tree.setUniformRowHeights(True)
     tree.setHeaderLabels(list(columns))
-    tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     tree.setTabKeyNavigation(False)
     tree.setItemDelegate(QuietDelegate(tree))
     tree.setCornerWidget(QWidget(tree))
@@ -579,7 +579,7 @@ class _SourcesPage(_Page):
     @Slot(object)
     def _show_found(self, found: Sequence[FoundInstall]) -> None:
         for at, each in enumerate(found):
-            box = QCheckBox(each.tool, self)
+            box = CheckBox(each.tool, self)
             box.setObjectName("foundInstall")
             box.setProperty("path", each.path)
             box.setChecked(each.path in self._journey.paths)
@@ -710,10 +710,9 @@ class _PreviewPage(_Page):
             _tr("Samples"),
             [_tr("Name"), _tr("Type"), _tr("Base model"), _tr("Says")],
         )
-        self._samples.setTextElideMode(Qt.TextElideMode.ElideRight)
         self._samples.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for column, width in enumerate((132, 86, 84)):
-            self._samples.setColumnWidth(column, width)
+            self._samples.setColumnWidth(column, scaled(self, width))
         self._samples.currentItemChanged.connect(self._on_sample_changed)
         self._raw = QPlainTextEdit(page)
         self._raw.setObjectName("previewRaw")
@@ -725,6 +724,7 @@ class _PreviewPage(_Page):
         beside = QSplitter(Qt.Orientation.Horizontal, page)
         beside.setChildrenCollapsible(False)
         beside.setHandleWidth(theme.S)
+        beside.setStyleSheet("QSplitter::handle { background: transparent; }")
         beside.addWidget(self._samples)
         beside.addWidget(self._raw)
         beside.setSizes([500, 300])
@@ -732,7 +732,7 @@ class _PreviewPage(_Page):
             page, "previewProblems", _tr("Problems"), [_tr("What"), _tr("Where"), _tr("More")]
         )
         for column, width in enumerate((220, 320)):
-            self._problems.setColumnWidth(column, width)
+            self._problems.setColumnWidth(column, scaled(self, width))
         self._ignored = _list(page, "previewIgnored", _tr("Ignored files"), [_tr("File")])
         self._models = _list(page, "previewModels", _tr("Model files"), [_tr("File")])
         self._tabs = QTabWidget(page)
@@ -751,10 +751,10 @@ class _PreviewPage(_Page):
             inside.setContentsMargins(0, theme.S, 0, 0)
             inside.addWidget(widget)
             self._tabs.addTab(holder, title)
-        self._add_models = QCheckBox(page)
+        self._add_models = CheckBox(page)
         self._add_models.setObjectName("addModelsBox")
         self._add_models.toggled.connect(self._on_options_changed)
-        self._promote = QCheckBox(_tr("Promote what is clear right away"), page)
+        self._promote = CheckBox(_tr("Promote what is clear right away"), page)
         self._promote.setObjectName("promoteBox")
         self._promote.setToolTip(
             plain_tip(
@@ -870,7 +870,7 @@ class _PreviewPage(_Page):
             any_of = any(counts.get(key, 0) for counts in report.by_source.values())
             self._table.setColumnHidden(column, not any_of)
         self._table.setVisible(bool(report.by_source))
-        _fit_height(self._table, 6)
+        _fit_height(self._table, 5)
         self._show_samples(report.samples)
         self._show_problems(report.problems)
         _fill(self._ignored, report.ignored_paths)
@@ -931,7 +931,7 @@ class _PreviewPage(_Page):
         for folder, count in gather_folders(report.outside_folders)[:OFFERED_FOLDERS]:
             verb = _tr("speaks") if count == 1 else _tr("speak")
             words = f"{counted(count, 'record')} {verb} of files in it"
-            box = QCheckBox(_tr("Add the folder {} ({})").format(foreign_text(folder, 200), words), self)
+            box = CheckBox(_tr("Add the folder {} ({})").format(foreign_text(folder, 200), words), self)
             box.setObjectName("addOutsideBox")
             box.toggled.connect(self._on_options_changed)
             self._folders.addWidget(box)
@@ -1166,7 +1166,7 @@ class _ReportPage(_Page):
             self, "reportProblems", _tr("Problems"), [_tr("What"), _tr("Where"), _tr("More")]
         )
         for column, width in enumerate((220, 320)):
-            self._problems.setColumnWidth(column, width)
+            self._problems.setColumnWidth(column, scaled(self, width))
         header = self._decisions.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -1321,7 +1321,8 @@ class MigrationWizard(QWizard):
             self.setPage(at, page)
         self._name_buttons()
         self.currentIdChanged.connect(self._on_page_changed)
-        self.resize(960, 640)
+        room = self.screen().availableSize()
+        self.resize(QSize(scaled(self, 1000), scaled(self, 680)).boundedTo(room))
         if paths:
             self.set_paths(paths)
 

@@ -158,7 +158,7 @@ class _Banner(QFrame):
         self._button.setAccessibleDescription(words)
         self._button.clicked.connect(self._on_clicked)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.XS, theme.XS, theme.XS)
+        layout.setContentsMargins(theme.S, theme.XS, theme.XS, theme.XS)
         layout.setSpacing(theme.S)
         layout.addWidget(icon)
         layout.addWidget(label, 1)
@@ -344,12 +344,12 @@ class PendingPage(QWidget):
         head_texts.addWidget(self._title)
         head_texts.addWidget(self._words)
         head = QHBoxLayout()
-        head.setContentsMargins(theme.M, theme.M, theme.M, 0)
+        head.setContentsMargins(theme.S, theme.M, theme.S, 0)
         head.setSpacing(theme.L)
         head.addLayout(head_texts, 1)
         head.addWidget(self._search, 0, Qt.AlignmentFlag.AlignTop)
         self._banners = QVBoxLayout()
-        self._banners.setContentsMargins(theme.M, theme.S, theme.M, 0)
+        self._banners.setContentsMargins(theme.S, theme.S, theme.S, 0)
         self._banners.setSpacing(theme.XS)
         self._view = PendingView(self._table, self)
         self._view.addActions(
@@ -422,7 +422,7 @@ class PendingPage(QWidget):
 
     def _build_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
+        row.setContentsMargins(theme.S, theme.S, theme.S, theme.S)
         row.setSpacing(theme.S)
         names = {
             "promote_all": "promoteReadyButton",

@@ -53,6 +53,9 @@ SHOWN_CANDIDATES = 20
 
 _MISMATCH = re.compile(r"The record claims (.+?) ([0-9a-f]{8,64}), but .* has ([0-9a-f]{8,64})\.", re.DOTALL)
 _BREAKS = re.compile(r"[/\\]|[^\s/\\]{16}")
+_TOLD_ELSEWHERE = ("hash_mismatch", "ambiguous", "outside", "unparsed_payload")
+"""Problems whose sentence would repeat what stands beside it: both hashes, the files, the folder, the note."""
+
 _FIELDS = (
     ("tags", "Tags"),
     ("trigger_words", "Trigger words"),
@@ -121,7 +124,7 @@ def field_texts(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown = []
     for name, label in _FIELDS:
         value = fields.get(name)
-        if value is None or value == "" or value == ():
+        if value is None or value is False or value in ("", (), []):
             continue
         text = stars_text(value) if name == "rating" and isinstance(value, int) else value_text(value)
         if text:
@@ -248,11 +251,11 @@ class _Sheet(QWidget):
         words.setObjectName("pendingReason")
         words.setWordWrap(True)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.M, theme.M, theme.M)
+        layout.setContentsMargins(theme.S, theme.M, theme.M, theme.M)
         layout.setSpacing(theme.XS)
         layout.addWidget(title)
         layout.addWidget(words)
-        if row.message and row.state == PendingState.PENDING and row.problem != "hash_mismatch":
+        if row.message and row.state == PendingState.PENDING and row.problem not in _TOLD_ELSEWHERE:
             told = theme.plain_label(breakable(foreign_text(row.message, 1000)), "secondary", self)
             told.setWordWrap(True)
             layout.addWidget(told)
@@ -273,12 +276,16 @@ class _Sheet(QWidget):
         grid.setColumnMinimumWidth(0, self.fontMetrics().averageCharWidth() * 13)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
-        for column, words in ((1, self.tr("The record claims")), (2, self.tr("The file has"))):
+        sides = [(1, self.tr("The record claims"))]
+        if any(each.found for each in comparisons):
+            sides.append((2, self.tr("The file has")))
+        for column, words in sides:
             grid.addWidget(theme.plain_label(words, "secondary", self), 0, column)
         mono = theme.mono_font(self.font())
         for line, each in enumerate(comparisons, 1):
             grid.addWidget(theme.plain_label(each.name, "secondary", self), line, 0)
-            for column, text in ((1, each.claimed), (2, each.found)):
+            for column, _words in sides:
+                text = each.claimed if column == 1 else each.found
                 value = _Value(text or "–", self)
                 value.setObjectName("pendingClaimed" if column == 1 else "pendingComputed")
                 if text and each.name != "Size":
@@ -418,7 +425,7 @@ class PendingPreview(QWidget):
         head.addWidget(self._more)
         head.addWidget(self._raw_size)
         layout = QVBoxLayout(side)
-        layout.setContentsMargins(theme.M, theme.M, theme.M, theme.M)
+        layout.setContentsMargins(theme.M, theme.M, theme.S, theme.S)
         layout.setSpacing(theme.XS)
         layout.addLayout(head)
         layout.addWidget(self._note)

@@ -29,7 +29,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.cells import STATE_ROLE, QuietDelegate
+from modelmgr.gui.cells import STATE_ROLE, QuietDelegate, scaled
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, explanation, reason, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import foreign_text, plain_tip, type_label
@@ -376,10 +376,9 @@ class PendingView(QTableView):
         self.setWordWrap(False)
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         for section, column in enumerate(_COLUMNS):
-            self.setColumnWidth(section, column.width)
+            self.setColumnWidth(section, scaled(self, column.width))
         self.selectionModel().selectionChanged.connect(self._on_selection_changed)
         model.about_to_reorder.connect(self._keep)
         model.reordered.connect(self._restore)
@@ -410,15 +409,6 @@ class PendingView(QTableView):
             return None
         row = stretches[0][0]
         return self._table.ids[row] if row < len(self._table.ids) else None
-
-    def select_id(self, row_id: int) -> bool:
-        """Select the row with this id alone; False if it isn't there."""
-        try:
-            row = self._table.ids.index(row_id)
-        except ValueError:
-            return False
-        self.selectRow(row)
-        return True
 
     @Slot()
     def _on_selection_changed(self) -> None:
