@@ -43,13 +43,14 @@ class QuietDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         colors = theme.colors()
         selected = bool(option.state & _SELECTED)
+        ground, ink = self.chosen(colors)
         rect = QRect(option.rect)
         if selected:
-            painter.fillRect(rect, colors.accent)
+            painter.fillRect(rect, ground)
         painter.save()
         painter.setFont(option.font)
         if selected:
-            painter.setPen(colors.accent_text)
+            painter.setPen(ink)
         else:
             own = index.data(_FOREGROUND)
             quiet = colors.text if index.column() == 0 else colors.secondary
@@ -58,7 +59,7 @@ class QuietDelegate(QStyledItemDelegate):
         state, icon = index.data(STATE_ROLE), index.data(_DECORATION)
         if isinstance(state, str):
             dot = QRectF(self._take_mark(rect, option, _DOT_PX)).translated(0, 0.5)
-            theme.draw_state_mark(painter, dot, state, colors.accent_text if selected else None)
+            theme.draw_state_mark(painter, dot, state, ink if selected else None)
         elif isinstance(icon, QIcon):
             mode = QIcon.Mode.Selected if selected else QIcon.Mode.Normal
             icon.paint(painter, self._take_mark(rect, option, _ICON_PX), Qt.AlignmentFlag.AlignCenter, mode)
@@ -73,10 +74,14 @@ class QuietDelegate(QStyledItemDelegate):
         painter.setLayoutDirection(option.direction)
         painter.drawText(rect, flags, text)
         if option.state & _FOCUSED:
-            ring = colors.accent_text if selected else colors.accent_on_base
+            ring = ink if selected else colors.accent_on_base
             painter.setPen(QPen(ring, 1, Qt.PenStyle.DotLine))
             painter.drawRect(option.rect.adjusted(1, 1, -2, -2))
         painter.restore()
+
+    def chosen(self, colors: theme.Colors) -> tuple[QColor, QColor]:
+        """Return ground and ink of what is selected."""
+        return colors.accent, colors.accent_text
 
     def _take_mark(self, rect: QRect, option: QStyleOptionViewItem, side: int) -> QRect:
         """Cut the place of a mark off the beginning of a cell: its left, or its right where one reads so."""
@@ -93,6 +98,13 @@ class QuietDelegate(QStyledItemDelegate):
         width = option.fontMetrics.horizontalAdvance(str(index.data(_DISPLAY) or ""))
         # A few pixels more than the text: rounding up and down would cut it otherwise.
         return QSize(width + 2 * theme.S + theme.XS, theme.ROW_HEIGHT)
+
+
+class SoftDelegate(QuietDelegate):
+    """Paints what is selected softly: for a list that says where one is, beside a table that says what is meant."""
+
+    def chosen(self, colors: theme.Colors) -> tuple[QColor, QColor]:
+        return colors.chosen, colors.text
 
 
 class CheckBox(QCheckBox):

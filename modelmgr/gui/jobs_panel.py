@@ -63,6 +63,9 @@ def result_text(report: object) -> str:
         return _promote_text(report)
     if isinstance(report, VerifyReport):
         return _verify_text(report)
+    if isinstance(report, tuple):
+        # A deed of several steps returns what each of them did.
+        return "; ".join(words for words in map(result_text, report) if words)
     return ""
 
 

@@ -731,7 +731,7 @@ class _PreviewPage(_Page):
         self._problems = _list(
             page, "previewProblems", _tr("Problems"), [_tr("What"), _tr("Where"), _tr("More")]
         )
-        for column, width in enumerate((220, 320)):
+        for column, width in enumerate((200, 260)):
             self._problems.setColumnWidth(column, scaled(self, width))
         self._ignored = _list(page, "previewIgnored", _tr("Ignored files"), [_tr("File")])
         self._models = _list(page, "previewModels", _tr("Model files"), [_tr("File")])
@@ -1008,8 +1008,13 @@ class _ImportPage(_Page):
 
     @property
     def is_running(self) -> bool:
-        """Whether closing the wizard would stop something."""
+        """Whether records or models are being written."""
         return self._task is not None
+
+    @property
+    def would_lose(self) -> bool:
+        """Whether closing the wizard would cut something off: once the records are in, the rest goes on alone."""
+        return self._task is not None and self._journey.imported is None
 
     def initializePage(self) -> None:
         self._journey.imported = self._journey.scanned = self._journey.promoted = None
@@ -1165,7 +1170,7 @@ class _ReportPage(_Page):
         self._problems = _list(
             self, "reportProblems", _tr("Problems"), [_tr("What"), _tr("Where"), _tr("More")]
         )
-        for column, width in enumerate((220, 320)):
+        for column, width in enumerate((200, 260)):
             self._problems.setColumnWidth(column, scaled(self, width))
         header = self._decisions.header()
         header.setStretchLastSection(False)
@@ -1430,7 +1435,7 @@ class MigrationWizard(QWizard):
     # --- closing ----------------------------------------------------------------------------------------
 
     def reject(self) -> None:
-        if not self.is_importing:
+        if not self._importing.would_lose:
             self._previewed.leave()
             super().reject()
             return
@@ -1453,14 +1458,14 @@ class MigrationWizard(QWizard):
 
     @Slot()
     def _on_stop_confirmed(self) -> None:
-        if not self.is_importing:
+        if not self._importing.would_lose:
             super().reject()
             return
         self._closes_after = True
         self._importing.stop()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.is_importing:
+        if self._importing.would_lose:
             event.ignore()
             self.reject()
             return

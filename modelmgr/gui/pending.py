@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.cells import QuietDelegate
+from modelmgr.gui.cells import SoftDelegate
 from modelmgr.gui.jobs_panel import error_text, sentence
 from modelmgr.gui.pending_preview import PendingPreview
 from modelmgr.gui.pending_table import PendingTable, PendingView
@@ -404,7 +404,7 @@ class PendingPage(QWidget):
         tree.setRootIsDecorated(False)
         tree.setIndentation(0)
         tree.setUniformRowHeights(True)
-        tree.setItemDelegate(QuietDelegate(tree))
+        tree.setItemDelegate(SoftDelegate(tree))
         tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         tree.header().setStretchLastSection(False)
@@ -623,7 +623,10 @@ class PendingPage(QWidget):
         """Show the deeds that fit the group, with numbers, and ask for the folders that its records name."""
         count = self._counts.get(self._group, 0)
         if self._group == WAITING:
-            words = self.tr("Promote {} ready").format(count_text(self._counts.get(READY, 0)))
+            ready = self._counts.get(READY, 0)
+            words = (
+                self.tr("Promote {} ready").format(count_text(ready)) if ready else self.tr("Promote ready")
+            )
         elif count > 1:
             words = self.tr("Promote all {}").format(count_text(count))
         else:

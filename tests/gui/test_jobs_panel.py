@@ -220,6 +220,11 @@ def test_a_bar_holds_any_number_of_bytes(step, value):
             "4 files were checked, 1 has changed, 1 is missing",
         ),
         ((1, 2), ""),
+        ((ScanReport(seen=1, added=1), None), "1 model was added"),
+        (
+            (ScanReport(seen=1, added=1), PromoteReport(promoted=2)),
+            "1 model was added; 2 models were promoted",
+        ),
     ],
 )
 def test_a_report_is_one_sentence(report, words):

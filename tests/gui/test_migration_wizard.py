@@ -445,24 +445,39 @@ def test_a_running_import_shows_its_progress_and_takes_no_other_paths(qtbot, ope
     seen.wait_page(REPORT)
 
 
-def test_the_rest_goes_on_in_the_background_once_the_records_are_in(qtbot, open_wizard, demo, catalog, tasks):
-    class SlowScan(HeldLibrary):
-        def scan(self, paths=(), *, hash_files=True, progress):
-            self.reached.set()
-            while not self.let_go.wait(0.01):
-                progress.check()
-            return super().scan(paths, hash_files=hash_files, progress=progress)
+class SlowScan(Library):
+    """A library whose scan waits until it is let go."""
 
-    library = SlowScan(catalog, hold_at=-1)
+    def __init__(self, catalog) -> None:
+        super().__init__(catalog)
+        self.reached = threading.Event()
+        self.let_go = threading.Event()
+
+    def scan(self, paths=(), *, hash_files=True, progress):
+        self.reached.set()
+        while not self.let_go.wait(0.01):
+            progress.check()
+        return super().scan(paths, hash_files=hash_files, progress=progress)
+
+
+@pytest.mark.parametrize("leave", ["goOnButton", "close"])
+def test_the_rest_goes_on_in_the_background_once_the_records_are_in(
+    qtbot, open_wizard, demo, catalog, tasks, leave
+):
+    library = SlowScan(catalog)
     seen = open_wizard(demo.folders[2], library=library)
     seen.wait_preview()
     seen.click("commitButton")
     qtbot.waitUntil(library.reached.is_set, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: seen.child(QPushButton, "goOnButton").isVisible(), timeout=WAIT_MS)
-    seen.click("goOnButton")
-    seen.wait_page(REPORT)
-    assert "still being added" in seen.child(QLabel, "reportLines").text()
-    seen.click("finishButton")
+    if leave == "close":
+        seen.wizard.close()
+    else:
+        seen.click("goOnButton")
+        seen.wait_page(REPORT)
+        assert "still being added" in seen.child(QLabel, "reportLines").text()
+        seen.click("finishButton")
+    assert not seen.wizard.isVisible()
     assert len(tasks.running) == 1
     library.let_go.set()
     qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
