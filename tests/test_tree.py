@@ -77,16 +77,20 @@ def test_too_deep_is_told_and_not_silent(tmp_path: Path) -> None:
 
 
 def test_a_tree_deeper_than_python_recurses_is_walked(tmp_path: Path) -> None:
+    depth = 1_200
     here = os.getcwd()
+    os.chdir(tmp_path)
     try:
-        os.chdir(tmp_path)
-        for _ in range(1_200):
+        for _ in range(depth):
             os.mkdir("d")
             os.chdir("d")
+        found, _ = walk(tmp_path)
+        assert len(found) == depth + 1
+        for _ in range(depth):  # what clears up behind the tests recurses
+            os.chdir("..")
+            os.rmdir("d")
     finally:
         os.chdir(here)
-    found, _ = walk(tmp_path)
-    assert len(found) == 1_201
 
 
 def test_a_cancelled_walk_ends(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ from modelmgr.gui.text import (
     stars_text,
     type_label,
 )
-from modelmgr.library.merging import claims_of
+from modelmgr.library import claims_of
 from modelmgr.values import Claims, PendingModel, PendingState
 
 QUIET_MS = 120

@@ -4,5 +4,6 @@ Blocking, for any thread. `Progress` reports and cancels; a cancelled deed retur
 """
 
 from modelmgr.library.library import Library
+from modelmgr.library.merging import claims_of
 
-__all__ = ["Library"]
+__all__ = ["Library", "claims_of"]

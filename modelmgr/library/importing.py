@@ -216,11 +216,15 @@ class Importing(Merging):
     ) -> Iterator[Record]:
         def problem(found: Problem) -> None:
             _fail(report, found)
+            if not found.kept:
+                counts = _counts(report, source.id)
+                counts["seen"] += 1
+                counts["failed"] += 1
 
         try:
             yield from source.records(container, progress, problem)
         except Unreadable as error:
-            _fail(report, Problem(container.path, error.code, error.message))
+            problem(Problem(container.path, error.code, error.message))
 
     def _new_record(
         self, record: Record, container: Container, paths: Sequence[str], report: ImportReport
@@ -316,10 +320,14 @@ def _fail(report: ImportReport, problem: Problem) -> None:
         report.failed += 1
 
 
-def _count(report: ImportReport, record: Record, state: str) -> None:
-    counts = report.by_source.setdefault(
-        record.source, {"seen": 0, "imported": 0, "changed": 0, "unchanged": 0, "failed": 0}
+def _counts(report: ImportReport, source: str) -> dict[str, int]:
+    return report.by_source.setdefault(
+        source, {"seen": 0, "imported": 0, "changed": 0, "unchanged": 0, "failed": 0}
     )
+
+
+def _count(report: ImportReport, record: Record, state: str) -> None:
+    counts = _counts(report, record.source)
     counts["seen"] += 1
     if state == "unchanged":
         report.unchanged += 1
