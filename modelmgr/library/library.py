@@ -11,6 +11,18 @@ from modelmgr.values import Problem
 class Library(Promoting, Exporting):
     """What the doors ask to be done. The questions go to `catalog`."""
 
+    def look_after_crash(self, progress: Progress) -> list[Problem]:
+        """Register this program as a user of the catalog; if one before it died, check the catalog's pages.
+
+        Returns:
+            What is damaged; empty if all is well. Batches of dead programs are `interrupted` afterwards.
+        """
+        died = bool(self.catalog.dead_sessions())
+        problems = engine.check_file(self.catalog.path, progress, deep=False) if died else []
+        self.catalog.mark_interrupted()
+        self.catalog.session()
+        return problems
+
     def backup(self, target: str, progress: Progress) -> list[Problem]:
         """Copy the catalog while it is in use; the copy is checked before it gets its name.
 

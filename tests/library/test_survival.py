@@ -148,3 +148,17 @@ def test_two_imports_at_once_one_of_them_killed_keep_every_record_once(
     with Catalog.open(path) as catalog:
         Library(catalog).resume(Progress())
     assert stored(path) == expected
+
+
+def test_after_a_crash_the_catalog_is_looked_at_and_its_batches_are_interrupted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "c.sqlite"
+    program = "import sys, os; from modelmgr.catalog import Catalog; c = Catalog.open(sys.argv[1]); c.begin_batch(['/x'], None); os._exit(1)"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    with Catalog.open(path) as catalog:
+        library = Library(catalog)
+        assert len(catalog.dead_sessions()) == 1
+        assert library.look_after_crash(Progress()) == []
+        assert catalog.dead_sessions() == []
+        assert [batch.state for batch in catalog.batches()] == ["interrupted"]
