@@ -154,7 +154,10 @@ def test_after_a_crash_the_catalog_is_looked_at_and_its_batches_are_interrupted(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "c.sqlite"
-    program = "import sys, os; from modelmgr.catalog import Catalog; c = Catalog.open(sys.argv[1]); c.begin_batch(['/x'], None); os._exit(1)"
+    program = (
+        "import sys, os; from modelmgr.catalog import Catalog\n"
+        "c = Catalog.open(sys.argv[1]); c.begin_batch(['/x'], None); os._exit(1)"
+    )
     subprocess.run([sys.executable, "-c", program, str(path)], check=False)
     with Catalog.open(path) as catalog:
         library = Library(catalog)
