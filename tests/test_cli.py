@@ -609,7 +609,7 @@ def test_output_survives_a_terminal_that_knows_only_ascii(tmp_path: Path) -> Non
 def test_a_cancelled_import_keeps_whole_records_says_so_and_can_be_finished(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    records = 6_000
+    records = 3_000
     models = tmp_path / "models"
     models.mkdir()
     for at in range(records):

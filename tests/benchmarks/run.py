@@ -123,7 +123,7 @@ def _percentile(times: list[float]) -> float:
 
 @contextlib.contextmanager
 def window(*words: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
+    environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ, "PYTHONPATH": str(HERE.parent.parent)}
     with subprocess.Popen(
         [sys.executable, str(HERE / "window.py"), *words], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -342,7 +342,7 @@ def main() -> None:
             print(
                 f"made a catalog of {args.models:,} models, {size:,.0f} MB: {time.perf_counter() - begun:.1f} s"
             )
-        print(f"{'':52} {'ours':>14} {'limit':>14} {'ratio':>7}")
+        print(f"{'':50} {'ours':>11} {'limit':>11} {'':9} {'ratio':>6}")
         for name in args.only or ALL:
             words = [
                 sys.executable,
@@ -361,9 +361,7 @@ def report(name: str, answer: dict[str, Any]) -> None:
             print(line[0])
             continue
         title, ours, limit, unit, amount = line
-        print(
-            f"{title:52} {per(ours / amount):>10}/{unit:<3.3} {per(limit / amount):>10}/{unit:<3.3} {ours / limit:7.2f}"
-        )
+        print(f"{title:50} {per(ours / amount):>11} {per(limit / amount):>11} a {unit:7} {ours / limit:6.2f}")
     print(f"{name}: peak memory {answer['peak_mib']} MiB\n", flush=True)
 
 
