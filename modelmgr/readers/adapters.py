@@ -74,32 +74,29 @@ _TELLING = (
     *(f"_lora{number}.down.weight" for number in (1, 2)),
 )
 """Without one of these endings no name belongs to an adapter, and no name needs to be taken apart."""
+_ONE_INDEX = re.compile(r"\.\d+(?:\.|$)")
 _INNER_INDEX = re.compile(r"(?<=_)\d+(?=_)")
 
 _DIALECTS = (
+    ("lora_unet_", "kohya"),
+    ("diffusion_model.", "comfy"),
+    ("transformer.", "diffusers"),
+    ("unet.", "diffusers"),
     ("lora_prior_unet_", "kohya"),
     ("lora_prior_te_", "kohya"),
-    ("lora_unet__", "kohya"),
-    ("lora_unet_", "kohya"),
     ("oft_unet_", "kohya"),
+    ("lora_te", "kohya"),
     ("lora_transformer_", "onetrainer"),
     ("lycoris_transformer_", "lycoris"),
     ("lycoris_unet_", "lycoris"),
     ("lycoris_", "lycoris"),
-    ("base_model_model_model_diffusion_model_", "peft"),
-    ("base_model_model_diffusion_model_", "peft"),
-    ("base_model_model_transformer_", "peft"),
-    ("base_model_model_unet_", "peft"),
-    ("base_model_model_", "peft"),
-    ("model_diffusion_model_", "comfy"),
-    ("diffusion_model_", "comfy"),
-    ("transformer_", "diffusers"),
-    ("unet_", "diffusers"),
-    ("lora_te", "kohya"),
+    ("base_model.model.diffusion_model.", "peft"),
+    ("base_model.model.transformer.", "peft"),
+    ("base_model.model.unet.", "peft"),
+    ("base_model.model.", "peft"),
+    ("model.diffusion_model.", "comfy"),
 )
-"""Beginnings of module paths in the common spelling; longer ones first where one contains another."""
-_KEPT_BEGINNING = "lora_"
-_NOT_A_PREFIX = ("transformer_blocks_", "transformer_h_")
+"""Beginnings of modules and whose they are; longer ones first where one contains another."""
 
 
 @dataclass(slots=True)
@@ -273,7 +270,8 @@ class Adapter:
 
     def changes(self, path: str) -> bool:
         """Tell whether a module's path contains `path` (``^``: begins, ``$``: ends) as whole parts."""
-        return _needle(path) in self._skeletons
+        needle = _needle(path)
+        return needle in self._skeletons or (_ONE_INDEX.search(path) is not None and needle in self._plain)
 
     def widths(self, path: str, *, inward: bool) -> set[int]:
         """Return the widths of the inputs (or outputs) of all modules that contain `path`."""
@@ -298,7 +296,7 @@ class Adapter:
 
     @cached_property
     def _plain(self) -> str:
-        return "\n_" + "_\n_".join(path for path, _ in self._paths) + "_\n"
+        return "\n_" + "_\n\n_".join(path for path, _ in self._paths) + "_\n"
 
     @cached_property
     def _skeleton_lines(self) -> list[str]:
@@ -349,15 +347,12 @@ def _split(name: str) -> tuple[str, str] | None:
 
 def _path_of(module: str) -> tuple[str, str]:
     """Return a module's path in the common spelling without its dialect's beginning, and the dialect."""
-    path = module.replace(".", "_").replace("\n", "_")
-    if path.startswith("lora_unet_") and path[10:11] != "_":
-        return path[10:], "kohya"
     for beginning, dialect in _DIALECTS:
-        if path.startswith(beginning) and not path.startswith(_NOT_A_PREFIX):
-            if beginning == "lora_te":
-                return path[len(_KEPT_BEGINNING) :], dialect
-            return path[len(beginning) :].lstrip("_"), dialect
-    return path, "peft" if "." in module else "kohya"
+        if module.startswith(beginning):
+            # Which text encoder it is stays a part of the path.
+            kept = len("lora_") if beginning == "lora_te" else len(beginning)
+            return module[kept:].replace(".", "_").replace("\n", "_").lstrip("_"), dialect
+    return module.replace(".", "_").replace("\n", "_"), "peft" if "." in module else "kohya"
 
 
 @lru_cache(maxsize=1024)

@@ -4,12 +4,14 @@ Nothing here knows what a model is.
 """
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 TENSOR_LIMIT = 200_000
 """More tensors than any model has; a header that claims more is read no further."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Spec(NamedTuple):
@@ -40,6 +42,7 @@ class Contents:
         metadata: key -> text (safetensors) or value (GGUF); foreign, long values cut.
         defects: what is wrong, worst first.
         data_offset: where the tensor bytes begin, or None.
+        complete: False if the reading stopped before the header's end.
         facts: what the format itself states, under the names that `Header.as_json` gives out.
         kinds: the different specs with their numbers, if the reader has counted them.
     """
@@ -49,6 +52,7 @@ class Contents:
     metadata: dict[str, Any] = field(default_factory=dict)
     defects: list[Defect] = field(default_factory=list)
     data_offset: int | None = None
+    complete: bool = True
     facts: dict[str, Any] = field(default_factory=dict)
     kinds: list[tuple[Spec, int]] | None = None
 
@@ -103,19 +107,9 @@ class FileBytes:
 
 def clean(text: str) -> str:
     """Return `text` fit for JSON, UTF-8 and a database: lone surrogates as U+FFFD, no NUL."""
-    if text.isascii():
-        return text.replace("\0", "") if "\0" in text else text
     if "\0" in text:
         text = text.replace("\0", "")
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _has_surrogate(text) else text
-
-
-def _has_surrogate(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
+    return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def quoted(name: str) -> str:

@@ -25,6 +25,8 @@ DEPTH_LIMIT = 4
 ITEM_LIMIT = 2_000_000
 """Elements of all arrays of strings together; the largest vocabularies with their merges have 0.8 million."""
 NAME_LIMIT_BYTES = 1024
+DIMENSION_LIMIT = 5
+"""GGUF allows 4, but converters put the 5-D patch embeddings of video models back in (city96/ComfyUI-GGUF)."""
 FIRST_BLOCK_BYTES = 256 * 1024
 
 _STRING, _ARRAY = 8, 9
@@ -223,6 +225,7 @@ def read(file: FileBytes) -> Contents:
         data_bytes = _read_infos(cursor, tensor_count, contents)
     except _Stop as stop:
         contents.defects.insert(0, stop.defect)
+        contents.complete = False
         data_bytes = 0
     _state_facts(contents, data_bytes)
     return contents
@@ -327,7 +330,7 @@ def _read_infos(cursor: _Cursor, tensor_count: int, contents: Contents) -> int:
     for _ in range(min(tensor_count, TENSOR_LIMIT)):
         name = cursor.text(NAME_LIMIT_BYTES)
         dimensions = cursor.number(uint32)
-        if dimensions > 4:
+        if dimensions > DIMENSION_LIMIT:
             raise _Stop(
                 "header_invalid", f"Tensor {quoted(name)} has {dimensions:,} dimensions; GGUF allows 4."
             )

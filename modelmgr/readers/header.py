@@ -106,7 +106,7 @@ class Header:
         for key, value in self.metadata.items():
             safe_key, safe_value = _cut(clean(str(key)), _KEY_LIMIT), _safe(value, 0)
             size = len(json.dumps(safe_key)) + len(json.dumps(safe_value)) + 4
-            if size > room:
+            if size > room or safe_key in metadata:
                 omitted += 1
                 continue
             room -= size

@@ -52,7 +52,8 @@ def identify(contents: Contents, name: str) -> Verdict:
         contents: the header as read.
         name: the file's name without its folder; the last and weakest witness.
     """
-    view = View(contents.format, Tensors(contents.specs, contents.metadata), contents.metadata, name)
+    tensors = Tensors(contents.specs, contents.metadata)
+    view = View(contents.format, tensors, contents.metadata, name, contents.complete)
     answer = rules.match("gates", view) or {"type": "unknown", "evidence": []}
     if "base" in answer and isinstance(answer["base"], str) and answer["base"].startswith("@"):
         # An architecture's word stands as it is; it is a statement of the file, but the only one there can be.

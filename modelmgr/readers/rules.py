@@ -42,12 +42,17 @@ _KINDS = ("module:", "in:", "out:", "index:")
 
 @dataclass(slots=True)
 class View:
-    """What the conditions look at."""
+    """What the conditions look at.
+
+    Attributes:
+        complete: the header was read to its end; else tensors may be missing.
+    """
 
     format: str
     tensors: Tensors
     metadata: Mapping[str, Any]
     name: str
+    complete: bool = True
     measured: dict[str, int | float | str | None] = field(default_factory=dict)
     _adapter: Adapter | None = None
 
@@ -337,6 +342,7 @@ def _compact_scale(view: View) -> int:
 _COMPUTED: dict[str, Callable[[View], int | float | str | None]] = {
     "tensors": lambda view: len(view.tensors.specs),
     "format": lambda view: view.format,
+    "complete": lambda view: int(view.complete),
     "adapter_groups": lambda view: view.adapter.complete_groups,
     "adapter_share": lambda view: view.adapter.share,
     "depths": _depths,

@@ -33,6 +33,8 @@ METADATA_KEY_LIMIT = 10_000
 DIMENSION_LIMIT = 64
 FIRST_WINDOW_BYTES = 96 * 1024
 NUMBER_LIMIT = 2**63
+KIND_COUNT_LIMIT = 20_000
+"""Different types and shapes in one header; a model has some hundred."""
 KIND_LIMIT = 128
 """Characters of a type with its shape; longer ones are left to the general parser, so that kinds can be cached."""
 
@@ -66,7 +68,6 @@ _ABSENT = object()
 _METADATA_START = '{"__metadata__":'
 _FRAME = ((2, ":{"), (3, "dtype"), (4, ":"), (6, ","), (7, "shape"), (9, "data_offsets"))
 _OFFSETS = re.compile(r"(?::\[(?:0|[1-9][0-9]{0,18}+),(?:0|[1-9][0-9]{0,18}+)\]\},)*+")
-_KIND = re.compile(r"(?P<dtype>[^:]*):\[(?P<shape>(?:(?:0|[1-9][0-9]{0,17}+)(?:,(?=[0-9])|(?=\])))*+)\],")
 _LONG_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BRACE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}]', re.DOTALL)
 _METADATA_KEY = re.compile(rb'"__metadata__"\s*:\s*\{')
@@ -235,6 +236,8 @@ def _parse_canonical(text: str, data_bytes: int, contents: Contents) -> bool:
         return False
     names, kinds, begins, ends = table
     counts = Counter(kinds)
+    if len(counts) > KIND_COUNT_LIMIT:
+        return False
     by_kind: dict[str, Spec] = {}
     for kind in counts:
         spec = _spec_of(kind) if len(kind) <= KIND_LIMIT else None
@@ -291,13 +294,16 @@ def _columns(entries: str) -> tuple[list[str], list[str], list[str], list[str]] 
 @lru_cache(maxsize=4096)
 def _spec_of(kind: str) -> Spec | None:
     """Return the spec of ``F16:[320,4],`` with the size that it asks for (-1: unknown), or None for no such text."""
-    found = _KIND.fullmatch(kind)
-    if found is None:
+    dtype, _, rest = kind.partition(":[")
+    if not rest.endswith("],") or not rest.isascii():
         return None
-    shape = tuple(map(int, found["shape"].split(","))) if found["shape"] else ()
-    if len(shape) > DIMENSION_LIMIT:
+    parts = rest[:-2].split(",") if len(rest) > 2 else []
+    if len(parts) > DIMENSION_LIMIT or not all(map(str.isdigit, parts)):
         return None
-    return Spec(found["dtype"], shape, _expected_bytes(found["dtype"], shape))
+    if any(len(part) > 18 or (part[0] == "0" and part != "0") for part in parts):
+        return None
+    shape = tuple(map(int, parts))
+    return Spec(dtype, shape, _expected_bytes(dtype, shape))
 
 
 def _expected_bytes(dtype: str, shape: tuple[int, ...]) -> int:
@@ -420,6 +426,10 @@ def _parse_json(text: str, data_bytes: int, contents: Contents) -> None:
         dtype, shape, begin, end = parts
         kind = (dtype, shape)
         if kind not in kinds:
+            if len(kinds) >= KIND_COUNT_LIMIT:
+                message = "The header lists more different shapes than a model has; the rest was not read."
+                contents.defects.append(Defect("too_large", message))
+                break
             kinds[kind] = Spec(dtype, shape, _expected_bytes(dtype, shape))
         names.append(name)
         specs.append(kinds[kind])

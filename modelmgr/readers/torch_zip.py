@@ -23,6 +23,8 @@ def read(file: FileBytes) -> Contents:
     contents = Contents("zip")
     directory = _directory(file, contents)
     if directory is None:
+        if _first_name(file).endswith("data.pkl"):
+            contents.format = "torch-zip"
         return contents
     names, encrypted, complete = _names(directory)
     if not complete:
@@ -45,6 +47,14 @@ def read(file: FileBytes) -> Contents:
     elif names and all(name.endswith(".npy") for name in names):
         contents.format = "numpy"
     return contents
+
+
+def _first_name(file: FileBytes) -> str:
+    """Return the name in the first local header: all that is left to go by when the directory is gone."""
+    start = file.at(0, 30)
+    if len(start) < 30:
+        return ""
+    return file.at(30, min(int.from_bytes(start[26:28], "little"), 1024)).decode("utf-8", "replace")
 
 
 def _directory(file: FileBytes, contents: Contents) -> bytes | None:
