@@ -3,6 +3,7 @@
 import json
 import os
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,39 +114,17 @@ class LibraryView(Connections):
         return [found[row_id] for row_id in ids if row_id in found]
 
     def facets(self, wanted: ModelQuery) -> Facets:
-        """Count the matching models by type, base model, tag, folder and state."""
+        """Count the matching models by type, base model, tag, folder and state, the most frequent first."""
         where, parameters = query.conditions(wanted)
-        matching = f"SELECT id FROM models{where}"
-
-        def counts(sql: str, out: Callable[[Any], str] = str) -> dict[str, int]:
-            with engine.translated(self.path):
-                cursor = self._question().execute_sql(sql, parameters)
-                return {out(value): number for value, number in cursor if value is not None}
-
-        def by(column: str, out: Callable[[Any], str] = str) -> dict[str, int]:
-            return counts(
-                f"SELECT {column}, count(*) AS n FROM models{where} GROUP BY {column} "
-                f"ORDER BY n DESC, {column} LIMIT {TOP_FACETS}",
-                out,
+        with engine.translated(self.path), self._snapshot() as reader:
+            counts = _facets_of_some(reader, where, parameters) if where else _facets_of_all(reader)
+            matching = f" WHERE model_id IN (SELECT id FROM models{where})" if where else ""
+            tags = reader.execute_sql(
+                f"SELECT min(tag), count(*) AS n FROM model_tags{matching} GROUP BY key "
+                f"ORDER BY n DESC, key LIMIT {TOP_FACETS}",
+                parameters,
             )
-
-        tags_where = f" WHERE model_id IN ({matching})" if where else ""
-        states = {
-            name: self.count(_with_state(wanted, name)) for name in query.STATE_NAMES if name != "present"
-        }
-        glue = " AND " if where else " WHERE "
-        return Facets(
-            types=by("type"),
-            base_models=by("base_model"),
-            tags=counts(
-                f"SELECT min(tag), count(*) AS n FROM model_tags{tags_where} GROUP BY key "
-                f"ORDER BY n DESC, key LIMIT {TOP_FACETS}"
-            ),
-            folders=by("folder", path_out),
-            states={name: number for name, number in states.items() if number},
-            favorites=int(self._value(f"SELECT count(*) FROM models{where}{glue}favorite = 1", parameters)),
-            total=self.count(wanted),
-        )
+            return Facets(tags=dict(tags.fetchall()), **counts)
 
     def details(self, key: str | int) -> ModelDetails | None:
         """Return everything about one model, or None if there is none; one statement reads payloads.
@@ -399,7 +378,63 @@ def _origins(reader: engine.Database, model_id: int) -> dict[str, Origin]:
     }
 
 
-def _with_state(wanted: ModelQuery, name: str) -> ModelQuery:
-    from dataclasses import replace
+def _facets_of_all(reader: engine.Database) -> dict[str, Any]:
+    """Count the whole library: every count comes from an index."""
 
-    return replace(wanted, states=(name,))
+    def by(column: str) -> dict[Any, int]:
+        return dict(
+            reader.execute_sql(
+                f"SELECT {column}, count(*) AS n FROM models WHERE {column} IS NOT NULL GROUP BY {column} "
+                f"ORDER BY n DESC, {column} LIMIT {TOP_FACETS}"
+            ).fetchall()
+        )
+
+    def number(condition: str) -> int:
+        return int(reader.execute_sql(f"SELECT count(*) FROM models WHERE {condition}").fetchone()[0])
+
+    states = {
+        name: number(condition) for name, condition in query.STATE_CONDITIONS.items() if name != "present"
+    }
+    return {
+        "types": by("type"),
+        "base_models": by("base_model"),
+        "folders": {path_out(path): count for path, count in by("folder").items()},
+        "states": {name: count for name, count in states.items() if count},
+        "favorites": number("favorite = 1"),
+        "total": number("1"),
+    }
+
+
+def _facets_of_some(reader: engine.Database, where: str, parameters: Sequence[Any]) -> dict[str, Any]:
+    """Count what a query matches, in one pass: to find it may be dear, so it is found once."""
+    states = [name for name in query.STATE_CONDITIONS if name != "present"]
+    flags = ", ".join(f"({query.STATE_CONDITIONS[name]})" for name in states)
+    rows = reader.execute_sql(
+        f"SELECT type, base_model, folder, favorite, {flags}, count(*) FROM models{where} "
+        f"GROUP BY {', '.join(str(place) for place in range(1, len(states) + 5))}",
+        parameters,
+    )
+    types, bases, folders, found = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    favorites = total = 0
+    for type_, base, folder, favorite, *held, count in rows:
+        total += count
+        types[type_] += count
+        favorites += count if favorite else 0
+        if base is not None:
+            bases[base] += count
+        if folder is not None:
+            folders[path_out(folder)] += count
+        for name, holds in zip(states, held, strict=True):
+            found[name] += count if holds else 0
+    return {
+        "types": _most_frequent(types),
+        "base_models": _most_frequent(bases),
+        "folders": _most_frequent(folders),
+        "states": {name: found[name] for name in states if found[name]},
+        "favorites": favorites,
+        "total": total,
+    }
+
+
+def _most_frequent(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:TOP_FACETS])

@@ -16,9 +16,10 @@ _ORDERS: dict[str, tuple[str, ...]] = {column: (column, "id") for column in SORT
     "type": ("type", "base_model", "name COLLATE NOCASE", "id"),
     "base_model": ("base_model", "name COLLATE NOCASE", "id"),
     "file_name": ("file_name COLLATE NOCASE", "id"),
+    "hash_state": ("hash_state", "file_count", "id"),
 }
 
-_STATE_CONDITIONS = {
+STATE_CONDITIONS: dict[str, str] = {
     FileState.PRESENT: "file_state = 'present'",
     FileState.MISSING: "file_state = 'missing'",
     FileState.OFFLINE: "file_state = 'offline'",
@@ -27,8 +28,6 @@ _STATE_CONDITIONS = {
     "unidentified": "type = 'unknown'",
     HashState.HASHING: f"hash_state IN ('{HashState.NONE}', '{HashState.HASHING}') AND file_count > 0",
 }
-
-STATE_NAMES = tuple(str(name) for name in _STATE_CONDITIONS)
 
 _FIELD_WORDS = {
     "type": "types",
@@ -92,7 +91,7 @@ def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[A
         parts.append(f"{free}id IN (SELECT model_id FROM model_tags WHERE key = ?)")
         parameters.append(tag.casefold())
     if query.states:
-        known = [_STATE_CONDITIONS[name] for name in query.states if name in _STATE_CONDITIONS]
+        known = [STATE_CONDITIONS[name] for name in query.states if name in STATE_CONDITIONS]
         parts.append(
             f"{free}(" + " OR ".join(f"({condition})" for condition in known) + ")" if known else "0"
         )

@@ -152,7 +152,7 @@ class TagTable(Model):
 
         table_name = "model_tags"
         primary_key = CompositeKey("model", "key")
-        indexes = ((("key", "model"), False),)
+        indexes = ((("key", "tag", "model"), False),)
 
 
 class FileTable(Model):
@@ -316,5 +316,7 @@ ORDER_INDEXES: dict[str, str] = {
     "models_file_name": "file_name COLLATE NOCASE, id",
     "models_folder": "folder, id",
     "models_file_state": "file_state, id",
-    "models_hash_state": "hash_state, id",
+    "models_hash_state": "hash_state, file_count, id",
+    "models_file_count": "file_count, id",
+    "models_favorite": "favorite, id",
 }
