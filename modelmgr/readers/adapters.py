@@ -87,7 +87,6 @@ _DIALECTS = (
     ("oft_unet_", "kohya"),
     ("lora_te", "kohya"),
     ("lora_transformer_", "onetrainer"),
-    ("lycoris_transformer_", "lycoris"),
     ("lycoris_unet_", "lycoris"),
     ("lycoris_", "lycoris"),
     ("base_model.model.diffusion_model.", "peft"),

@@ -61,9 +61,10 @@ def identify(contents: Contents, name: str) -> Verdict:
     verdict = Verdict()
     if not contents.specs:
         answer["evidence"] = ["no tensors"]
-    verdict.components = _components(view)
-    if answer["type"] == "diffusion_model" and any(part in _outside_parts() for part in verdict.components):
-        answer["type"] = "checkpoint"
+    if answer["type"] == "diffusion_model":
+        verdict.components = _components(view)
+        if any(part in _outside_parts() for part in verdict.components):
+            answer["type"] = "checkpoint"
     if answer["type"] == "llm" and not answer.get("base"):
         answer["base"] = answer.get("word")
     if answer["type"] in _ADAPTER_TYPES and contents.specs:
@@ -105,8 +106,6 @@ def _alpha(view: View) -> float | None:
 def _components(view: View) -> tuple[str, ...]:
     """Return the parts of a bundle, by the beginnings of the names."""
     found: list[str] = []
-    if not view.tensors.specs:
-        return ()
     for part in _parts()["parts"]:
         if part["part"] in found or any(other in found for other in part.get("unless", ())):
             continue
@@ -137,6 +136,8 @@ def _refine(view: View, answer: Answer, verdict: Verdict) -> None:
             if answer["type"] != "unknown":
                 _decide(answer, base, f"{key}: {text}")
         elif base != known and _is_within(base, known):
+            if _bases()["bases"][base].get("proven"):
+                continue
             answer["proven"] = answer.get("proven", known)
             _decide(answer, base, f"{key}: {text}")
         elif not _is_within(known, base):

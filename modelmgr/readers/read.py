@@ -9,7 +9,7 @@ from modelmgr.readers.contents import Contents, FileBytes
 from modelmgr.readers.header import Header
 from modelmgr.readers.identify import Verdict, identify
 from modelmgr.readers.rules import version
-from modelmgr.readers.suggest import suggestions
+from modelmgr.readers.suggest import suggestions, training_tags
 from modelmgr.values import Problem
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -58,6 +58,9 @@ def _header_of(contents: Contents, path: str) -> Header:
     name = os.path.basename(path)
     verdict = identify(contents, name) if contents.format in ("safetensors", "gguf") else _unread(contents)
     columns, personal = suggestions(contents.metadata)
+    tags = training_tags(contents.metadata)
+    if tags:
+        contents.facts["training_tags"] = tags
     defects = contents.defects + verdict.defects
     parameters = contents.facts.get("parameter_count", verdict.parameter_count)
     return Header(

@@ -37,6 +37,7 @@ _ANSWERS = ("type", "base", "variant", "layout", "confidence", "candidates", "wo
 _SIGNS = re.compile(r"^(?P<subject>.*?)(?:\s(?P<sign>=|!=|>=|<=|~|>)\s(?P<value>.*))?$", re.DOTALL)
 _DIMENSION = re.compile(r"^(?P<pattern>.*)\[(?P<dim>-?\d+|#)\]$")
 _SHARE = re.compile(r"^share\((?P<endings>.*)\)$")
+_PART = re.compile(r"-(\d{5})-of-(\d{5})\.")
 _KINDS = ("module:", "in:", "out:", "index:")
 
 
@@ -301,6 +302,12 @@ def _depths(view: View) -> str | None:
     return ",".join(map(str, depths)) if depths else None
 
 
+def _part_number(view: View) -> int | None:
+    """Return which part of a split model the file's name says it is (huggingface/transformers, sharded weights)."""
+    found = _PART.search(view.name)
+    return int(found[1]) if found is not None and int(found[2]) > 1 else None
+
+
 def _layers(view: View) -> int:
     return view.tensors.depth("model.layers.{}.")
 
@@ -346,6 +353,7 @@ _COMPUTED: dict[str, Callable[[View], int | float | str | None]] = {
     "adapter_groups": lambda view: view.adapter.complete_groups,
     "adapter_share": lambda view: view.adapter.share,
     "depths": _depths,
+    "part_number": _part_number,
     "layers": _layers,
     "embedding_width": _embedding_width,
     "esrgan_scale": _esrgan_scale,

@@ -5,7 +5,9 @@ is Stability-AI/ModelSpec 1.0.1; ``general.*`` is ggml-org/ggml docs/gguf.md. Wh
 (``ss_tag_frequency``) is no trigger word and no tag.
 """
 
+import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -18,6 +20,8 @@ _SECRETS = frozenset(("token", "api_key", "key"))
 _LINE_LIMIT = 500
 _TEXT_LIMIT = 20_000
 _LIST_LIMIT = 256
+_FREQUENCY_LIMIT = 512 * 1024
+_TAG_LIMIT = 40
 
 
 def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
@@ -38,6 +42,29 @@ def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[
     _put(stated, "license", _line(metadata.get("modelspec.license")) or _gguf_license(metadata))
     _put(stated, "source_url", _gguf_url(metadata))
     return {**stated, **typed}, frozenset(typed)
+
+
+def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:
+    """Return the most frequent caption tags of a training, each with its count.
+
+    ``ss_tag_frequency`` (kohya-ss/sd-scripts, library/train_util.py) maps folder -> tag -> count; some trainers write
+    tag -> count, some encode the whole twice.
+    """
+    found: Any = metadata.get("ss_tag_frequency")
+    for _ in range(2):
+        if isinstance(found, str) and len(found) <= _FREQUENCY_LIMIT:
+            try:
+                found = json.loads(found)
+            except (ValueError, RecursionError):
+                return []
+    if not isinstance(found, dict):
+        return []
+    counts: Counter[str] = Counter()
+    for folder, tags in found.items():
+        for tag, count in tags.items() if isinstance(tags, dict) else ((folder, tags),):
+            if type(count) is int and 0 < count < 2**53 and isinstance(tag, str) and len(tag) <= _LINE_LIMIT:
+                counts[clean(tag).strip()] += count
+    return [[tag, count] for tag, count in counts.most_common(_TAG_LIMIT) if tag]
 
 
 def _put(columns: dict[str, Any], name: str, value: Any) -> None:

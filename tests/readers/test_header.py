@@ -177,3 +177,26 @@ def test_a_gguf_header_offers_columns(
     pairs: list[tuple[Any, ...]], expected: dict[str, Any], gguf_file: Callable[..., str]
 ) -> None:
     assert dict(read_header(gguf_file(pairs)).suggestions) == expected
+
+
+@pytest.mark.parametrize(
+    "frequency",
+    [
+        {"10_ink": {"inkwash": 40, "harbor ": 7}, "3_more": {"inkwash": 2}},
+        {"inkwash": 42, "harbor": 7},
+        json.dumps({"10_ink": {"inkwash": 42, "harbor": 7, "odd": -1, "odder": "x"}}),
+    ],
+)
+def test_the_tags_of_a_training_are_counted(frequency: Any, safetensors_file: Callable[..., str]) -> None:
+    header = read_header(safetensors_file(W, {"ss_tag_frequency": json.dumps(frequency)}))
+    assert header.as_json()["training_tags"] == [["inkwash", 42], ["harbor", 7]]
+    assert header.suggestions == {}
+
+
+@pytest.mark.parametrize(
+    "frequency", ["{broken", "[1, 2]", "3", '"\\"\\\\\\"1\\\\\\"\\""', '{"a": {"b": 1e400}}', "[" * 100_000]
+)
+def test_broken_tags_of_a_training_say_nothing(frequency: str, safetensors_file: Callable[..., str]) -> None:
+    header = read_header(safetensors_file(W, {"ss_tag_frequency": frequency}))
+    assert "training_tags" not in header.as_json()
+    assert header.problems == ()

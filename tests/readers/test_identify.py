@@ -746,6 +746,28 @@ def test_metadata_choose_among_the_candidates(
     assert header.candidates == ("SD 1.x", "SD 2.x", "SDXL")
 
 
+def test_metadata_alone_make_no_refiner(safetensors_file: Callable[..., str]) -> None:
+    header = read_header(safetensors_file(SDXL, {"modelspec.architecture": "stable-diffusion-xl-v1-refiner"}))
+    assert (header.base_model, header.confidence, header.problems) == ("SDXL", "certain", ())
+
+
+@pytest.mark.parametrize(
+    ("shapes", "name", "kind"),
+    [
+        (QWEN, "diffusion_pytorch_model-00001-of-00009.safetensors", "diffusion_model"),
+        (QWEN, "diffusion_pytorch_model-00002-of-00009.safetensors", "shard"),
+        ({"x.weight": (2, 2)}, "model-00001-of-00004.safetensors", "shard"),
+        ({"x.weight": (2, 2)}, "model-00001-of-00001.safetensors", "unknown"),
+    ],
+)
+def test_a_later_part_of_a_split_model_is_a_shard(
+    shapes: Shapes, name: str, kind: str, safetensors_file: Callable[..., str]
+) -> None:
+    header = read_header(safetensors_file(shapes, name=name))
+    assert header.type == kind
+    assert header.confidence == ("name" if kind == "shard" else "certain")
+
+
 def test_unknown_tensors_with_a_trainers_metadata_are_a_lora_by_statement(
     safetensors_file: Callable[..., str],
 ) -> None:
@@ -975,6 +997,23 @@ LORAS: list[tuple[str, Shapes, str | None, str]] = [
         "comfy",
     ),
     ("pixart", peft({"transformer.transformer_blocks.0.attn1.to_q": (1152, 1152)}), "PixArt", "diffusers"),
+    (
+        "hunyuan image",
+        kohya({"lora_unet_double_blocks_0_img_attn_qkv": (3584, 10752)}),
+        "Hunyuan Image 2.1",
+        "kohya",
+    ),
+    (
+        "flux simpletuner",
+        kohya(
+            {
+                "lycoris_transformer_blocks_0_attn_to_k": (3072, 3072),
+                "lycoris_single_transformer_blocks_0_attn_to_k": (3072, 3072),
+            }
+        ),
+        "Flux.1",
+        "lycoris",
+    ),
     (
         "krea 2",
         peft(
