@@ -38,6 +38,7 @@ class Connections:
         self._pending_news: list[Changes] = []
         self._listeners: list[Callable[[Changes], None]] = []
         self._session: int | None = None
+        self._timeout_ms = engine.BUSY_TIMEOUT_MS
         self._closed = False
 
     @classmethod
@@ -92,6 +93,9 @@ class Connections:
         """Close every connection. The catalog must not be used any more."""
         if self._closed:
             return
+        self._timeout_ms = (
+            engine.PARTING_TIMEOUT_MS
+        )  # a session's row that stays is known to be of a dead process
         if self._session is not None:
             with contextlib.suppress(CatalogError), self.transaction() as writer:
                 writer.execute_sql("DELETE FROM sessions WHERE id = ?", (self._session,))
@@ -138,7 +142,7 @@ class Connections:
             rung: list[Changes] = []
             with engine.translated(self.path):
                 conn = self._writer.connection()
-                engine.begin_write(conn)
+                engine.begin_write(conn, self._timeout_ms)
                 self._depth = 1
                 try:
                     yield self._writer

@@ -31,6 +31,7 @@ from modelmgr.values import MIB, Problem
 APPLICATION_ID = 0x6D6D6772  # "mmgr"
 BUSY_TIMEOUT_MS = 10_000
 BUSY_STEP_MS = 100
+PARTING_TIMEOUT_MS = 1_000
 BACKUP_PAGES = 1_000
 FREQUENT_MODELS = 2_000
 MAGIC = b"SQLite format 3\0"
@@ -149,7 +150,7 @@ def connect(path: str, uri_query: str) -> Connection:
     return conn
 
 
-def begin_write(conn: Connection) -> None:
+def begin_write(conn: Connection, timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
     """Begin a write transaction; waits for those of other processes, but hears signals meanwhile.
 
     SQLite's own wait goes on for its whole time whatever signal comes, and Ctrl-C would be answered ten seconds later.
@@ -157,7 +158,7 @@ def begin_write(conn: Connection) -> None:
     Raises:
         OperationalError: another process has been writing all that time.
     """
-    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    until = time.monotonic() + timeout_ms / 1000
     conn.execute(f"PRAGMA busy_timeout={BUSY_STEP_MS}")
     try:
         while True:
@@ -357,8 +358,9 @@ def search_rebuilt_after(conn: Connection) -> Iterator[None]:
 
 
 def tidy(conn: Connection) -> None:
-    """Fold the log into the file and refresh the planner's statistics, as far as nobody reads."""
+    """Fold the log into the file and refresh the planner's statistics, as far as nobody reads or writes."""
     with contextlib.suppress(driver.OperationalError):
+        conn.execute(f"PRAGMA busy_timeout={BUSY_STEP_MS}")
         conn.execute("PRAGMA optimize")
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
