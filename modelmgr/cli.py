@@ -449,13 +449,17 @@ def _demo(call: _Call) -> int:
 
 
 def _open_window(call: _Call, catalog_path: str, paths: Sequence[str]) -> int:
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
+        raise ModelmgrError("There is no screen here to open a window on.", code="no_screen")
     try:
         from modelmgr.gui.app import run
     except ImportError as error:
         if not str(error.name or "").startswith(("PySide6", "shiboken6")) and ".so" not in str(error):
             raise
         raise ModelmgrError(
-            f"The window can't be opened, for Qt can't be loaded: {error}.", code="qt_missing"
+            f"The window can't be opened, for Qt can't be loaded: {error}. README says what it needs.",
+            code="qt_missing",
         ) from error
     _log_to_terminal()
     code: int = run(catalog_path, paths)

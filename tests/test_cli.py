@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from modelmgr import cli
+from modelmgr.catalog import Catalog
 from modelmgr.sqlite import driver
 
 
@@ -655,3 +656,49 @@ def drained(master: int) -> None:
                 return
         except OSError:
             return
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+def test_a_signal_is_heard_while_another_program_writes(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.sqlite"
+    with Catalog.open(catalog) as held, held.transaction():
+        process = subprocess.Popen(
+            command(catalog, "folders", "add", tmp_path, "--json"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=1.5)  # it waits for its turn
+        process.terminate()
+        out, err = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert json.loads(out)["error"]["code"] == "cancelled"
+    assert err == b""
+    assert run(catalog, "folders", "list", "--json").json["folders"] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+def test_a_question_ends_at_once_when_it_is_cancelled(tmp_path: Path) -> None:
+    """Here it writes to a pipe that nobody reads, as to a pager."""
+    library = tmp_path / "models"
+    library.mkdir()
+    for at in range(300):
+        write_sidecar(library / f"m{at}.civitai.info", f"Model {at}", number=at)
+    catalog = tmp_path / "catalog.sqlite"
+    assert run(catalog, "migrate", "import", library).code == 0
+    process = subprocess.Popen(
+        command(catalog, "pending", "export", "--jsonl"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=5)
+    assert process.returncode == 130
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
+def test_without_a_screen_the_window_says_so(tmp_path: Path) -> None:
+    answer = run(
+        tmp_path / "catalog.sqlite", "gui", "--json", DISPLAY="", WAYLAND_DISPLAY="", QT_QPA_PLATFORM=""
+    )
+    assert (answer.code, answer.json["error"]["code"]) == (1, "no_screen")

@@ -120,6 +120,23 @@ class Program:
     log: Path
 
 
+def window_of(process: "subprocess.Popen[bytes]", screen: Screen, log: Path) -> str:
+    """Return the X window of a program that is starting."""
+    end = time.monotonic() + PATIENCE_S
+    while process.poll() is None and time.monotonic() < end:
+        found = subprocess.run(
+            ["xdotool", "search", "--onlyvisible", "--pid", str(process.pid)],
+            env=screen.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+        if found.stdout.strip():
+            return found.stdout.split()[0]
+    raise AssertionError(f"no window; exit code {process.poll()}: {log.read_text()}")
+
+
 @pytest.fixture
 def screen(display: str, tmp_path: Path) -> Screen:
     """The X server's screen."""
@@ -140,7 +157,7 @@ def program(screen: Screen, tmp_path: Path) -> Iterator[Program]:
     with open(log, "wb") as stderr:
         process = subprocess.Popen([*start, "gui"], env=screen.environment, stderr=stderr)
     try:
-        window = screen.do("search", "--sync", "--onlyvisible", "--pid", str(process.pid)).split()[0]
+        window = window_of(process, screen, log)
         # There is no window manager to do it.
         screen.do("windowmove", window, "0", "0", "windowsize", window, str(WIDTH), str(HEIGHT))
         screen.do("windowfocus", "--sync", window)
