@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QMainWindow
@@ -21,9 +22,11 @@ from modelmgr.gui import theme
 from modelmgr.gui.main_window import MainWindow
 from modelmgr.gui.states import ErrorWindow
 from modelmgr.gui.tasks import Tasks
-from modelmgr.library import Library
 from modelmgr.settings import default_catalog_path
 from modelmgr.values import Changes
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +122,22 @@ class News(QObject):
         log.info("The catalog's version could not be read: %s", error)
 
 
+class _LibraryWhenWanted:
+    """The library, loaded with the first deed: its readers and sources are a third of a start's imports."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            if "_library" not in self.__dict__:
+                from modelmgr.library import Library
+
+                self._library = Library(self.catalog)
+        return getattr(self._library, name)
+
+
 def open_window(catalog: Path) -> QMainWindow:
     """Open the window on a catalog, for the existing QApplication, and show it.
 
@@ -132,7 +151,7 @@ def open_window(catalog: Path) -> QMainWindow:
     theme.apply(app)
     store = Catalog.open(catalog)
     tasks = Tasks()
-    window = MainWindow(Library(store), tasks)
+    window = MainWindow(cast("Library", _LibraryWhenWanted(store)), tasks)
     news = News(store, tasks, window)
     tasks.setParent(window)
     news.changed.connect(window.take_news)

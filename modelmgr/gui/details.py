@@ -2,10 +2,10 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QElapsedTimer, QMimeData, QRect, QSize, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import (
@@ -67,8 +67,10 @@ from modelmgr.gui.text import (
     state_label,
     type_label,
 )
-from modelmgr.library import Library
 from modelmgr.values import Changes, ModelDetails, ModelRow, Origin, StoredRecord
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +131,10 @@ def write_payload(catalog: Catalog, record_id: int, path: str) -> str:
     with open(path, "wb") as file:
         file.write(found or b"")
     return path
+
+
+def _edit(library: "Library", ids: Sequence[int], column: str, value: Any) -> None:
+    library.edit(ids, column, value)
 
 
 # --- small widgets ----------------------------------------------------------------------------------------
@@ -559,7 +565,7 @@ class DetailsPane(QWidget):
     message = Signal(str, object)
 
     def __init__(
-        self, library: Library, tasks: Tasks, previews: Previews, parent: QWidget | None = None
+        self, library: "Library", tasks: Tasks, previews: Previews, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("detailsPane")
@@ -1082,7 +1088,7 @@ class DetailsPane(QWidget):
         self._show_row(self._row)
         self.row_changed.emit(self._row)
         self._tasks.change(
-            partial(self._library.edit, [self._row.id], column, value), failed=self._on_edit_failed
+            partial(_edit, self._library, [self._row.id], column, value), failed=self._on_edit_failed
         )
 
     def _on_edit_failed(self, error: Exception) -> None:
@@ -1108,7 +1114,7 @@ class DetailsPane(QWidget):
             self._row = replace(self._row, notes=text or None)
             self.row_changed.emit(self._row)
         self._tasks.change(
-            partial(self._library.edit, [self._notes_of], "notes", text or None),
+            partial(_edit, self._library, [self._notes_of], "notes", text or None),
             failed=self._on_edit_failed,
         )
 

@@ -1,4 +1,8 @@
-"""The main window: menus, pages, docks, drops. It joins the signals of the panes, which do not know each other."""
+"""The main window: menus, pages, docks, drops. It joins the signals of the panes, which do not know each other.
+
+Dialogs, the wizard and the deeds are imported when they are first wanted: together they take as long to load as
+all that the first paint needs.
+"""
 
 import base64
 import binascii
@@ -9,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QEvent, QProcess, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QProcess, QSize, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -41,9 +45,7 @@ from modelmgr import sqlite
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.details import DetailsPane
-from modelmgr.gui.dialogs import CommandPalette, ProblemsDialog, SettingsDialog, about_box
 from modelmgr.gui.jobs_panel import JobsPanel, error_text, sentence
-from modelmgr.gui.migration_wizard import MigrationWizard, dropped_paths, found_installs
 from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.states import DropHint, FirstStart, MessageBar, NothingMatches, Pages
@@ -52,11 +54,12 @@ from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.view import LibraryView
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, plain_tip, size_text
-from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.settings import Settings, read_json, settings_path, window_state_path, write_json
 from modelmgr.values import (
+    Batch,
     Changes,
+    ImportReport,
     LibraryFolder,
     ModelQuery,
     ModelRow,
@@ -64,7 +67,11 @@ from modelmgr.values import (
     PendingState,
     Problem,
     ScanReport,
+    VerifyReport,
 )
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +81,46 @@ _PANEL_WIDTH, _DETAILS_WIDTH = 196, 328
 _START_SIZE = QSize(1360, 860)
 
 
-def scan(library: Library, paths: Sequence[str], hash_files: bool, progress: Progress) -> ScanReport:
+def scan(library: "Library", paths: Sequence[str], hash_files: bool, progress: Progress) -> ScanReport:
     """Scan, in the form that `Tasks.run` takes."""
     return library.scan(paths, hash_files=hash_files, progress=progress)
+
+
+def _add_folder(library: "Library", path: str) -> LibraryFolder:
+    return library.add_folder(path)
+
+
+def _remove_folder(library: "Library", path: str) -> None:
+    library.remove_folder(path)
+
+
+def _edit(library: "Library", ids: Sequence[int], column: str, value: object) -> None:
+    library.edit(ids, column, value)
+
+
+def _interrupted(library: "Library") -> Sequence[Batch]:
+    return library.interrupted()
+
+
+def _resume(library: "Library", progress: Progress) -> ImportReport:
+    return library.resume(progress)
+
+
+def _verify(library: "Library", hashes: Sequence[str], progress: Progress) -> VerifyReport:
+    return library.verify(hashes, progress=progress)
+
+
+def _installs() -> Sequence[str]:
+    """Return the tools that have a folder at a usual place of this user."""
+    from modelmgr.gui.migration_wizard import found_installs
+
+    return [install.tool for install in found_installs(os.path.expanduser("~"))]
+
+
+def _dropped(mime: QMimeData) -> list[str]:
+    from modelmgr.gui.migration_wizard import dropped_paths
+
+    return dropped_paths(mime)
 
 
 def near_miss(
@@ -100,7 +144,7 @@ class MainWindow(QMainWindow):
 
     closed = Signal()
 
-    def __init__(self, library: Library, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, library: "Library", tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("mainWindow")
         self.setWindowTitle("modelmgr")
@@ -120,6 +164,8 @@ class MainWindow(QMainWindow):
         self._problems: list[Problem] = []
         self._on_message_button: Callable[[], None] | None = None
         self._folders: list[LibraryFolder] = []
+        # First of all: a sheet that is set later goes through every widget there is.
+        self._take_style()
 
         self.filters = Filters(self)
         self._previews = Previews(tasks, self)
@@ -137,7 +183,6 @@ class MainWindow(QMainWindow):
         if isinstance(query, dict):
             self.filters.restore(query, order_only=not self.settings.restore_filters)
         self._join()
-        self._take_palette()
         self._take_settings()
         self._restore(state)
 
@@ -471,7 +516,7 @@ class MainWindow(QMainWindow):
         self._panel.refresh()
         self._ask_folders()
         self._ask_pending_count()
-        self._tasks.ask(self._library.interrupted, self._on_interrupted)
+        self._tasks.ask(partial(_interrupted, self._library), self._on_interrupted)
 
     # --- news -------------------------------------------------------------------------------------------
 
@@ -583,7 +628,7 @@ class MainWindow(QMainWindow):
                     key=(id(self), "near"),
                 )
         elif page == _FIRST:
-            self._tasks.ask(partial(found_installs, os.path.expanduser("~")), self._on_installs)
+            self._tasks.ask(_installs, self._on_installs)
         elif had_focus:
             self._table.setFocus()
 
@@ -598,8 +643,8 @@ class MainWindow(QMainWindow):
             self._nothing.show_near_miss(*found[1:])
 
     @Slot(object)
-    def _on_installs(self, installs: Sequence[Any]) -> None:
-        self._first.show_found([install.tool for install in installs])
+    def _on_installs(self, tools: Sequence[str]) -> None:
+        self._first.show_found(tools)
 
     @Slot(int, str)
     def _on_renamed(self, model_id: int, name: str) -> None:
@@ -607,7 +652,7 @@ class MainWindow(QMainWindow):
 
     def _edit(self, ids: Sequence[int], column: str, value: object) -> None:
         self._tasks.change(
-            partial(self._library.edit, ids, column, value),
+            partial(_edit, self._library, ids, column, value),
             failed=partial(self.show_error_or_text, self.tr("What you changed was not saved")),
         )
 
@@ -687,7 +732,7 @@ class MainWindow(QMainWindow):
     def add_folder(self, path: str) -> None:
         """Add a folder to the library and scan it."""
         self._tasks.change(
-            partial(self._library.add_folder, os.path.abspath(path)),
+            partial(_add_folder, self._library, os.path.abspath(path)),
             self._on_folder_added,
             failed=partial(self.show_error_or_text, self.tr("The folder was not added")),
         )
@@ -722,6 +767,8 @@ class MainWindow(QMainWindow):
             )
 
     def _show_problems(self) -> None:
+        from modelmgr.gui.dialogs import ProblemsDialog
+
         ProblemsDialog(self._problems, self).open()
 
     @Slot(object)
@@ -741,6 +788,8 @@ class MainWindow(QMainWindow):
             self._open_wizard(tuple(paths))
 
     def _open_wizard(self, paths: tuple[str, ...]) -> None:
+        from modelmgr.gui.migration_wizard import MigrationWizard
+
         wizard = MigrationWizard(self._library, self._tasks, paths=paths, parent=self)
         wizard.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         wizard.review_requested.connect(self._on_review_wanted)
@@ -759,7 +808,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def resume_imports(self) -> None:
         """Finish the imports that were interrupted."""
-        self._tasks.run(self.tr("Finishing the import"), self._library.resume)
+        self._tasks.run(self.tr("Finishing the import"), partial(_resume, self._library))
 
     @Slot()
     def _on_demo(self) -> None:
@@ -817,7 +866,7 @@ class MainWindow(QMainWindow):
         task.succeeded.connect(self._on_verified)
 
     @Slot(object)
-    def _on_verified(self, report: Any) -> None:
+    def _on_verified(self, report: VerifyReport) -> None:
         if report.problems:
             self._problems = list(report.problems)
             self.show_message(
@@ -829,6 +878,8 @@ class MainWindow(QMainWindow):
     @Slot()
     def open_settings(self) -> None:
         """Open the settings."""
+        from modelmgr.gui.dialogs import SettingsDialog
+
         dialog = SettingsDialog(self.settings, self._folders, str(self._catalog.path), self)
         dialog.chosen.connect(self._on_settings_chosen)
         dialog.folder_removed.connect(self._on_folder_removed)
@@ -851,7 +902,7 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _on_folder_removed(self, path: str) -> None:
         self._tasks.change(
-            partial(self._library.remove_folder, path),
+            partial(_remove_folder, self._library, path),
             failed=partial(self.show_error_or_text, self.tr("The folder was not removed")),
         )
 
@@ -870,11 +921,15 @@ class MainWindow(QMainWindow):
     @Slot()
     def open_palette(self) -> None:
         """Offer every action by its name."""
+        from modelmgr.gui.dialogs import CommandPalette
+
         actions = [action for action in self.findChildren(QAction) if action.objectName() and action.text()]
         CommandPalette(actions, self).open()
 
     @Slot()
     def _on_about(self) -> None:
+        from modelmgr.gui.dialogs import about_box
+
         about_box(self, str(self._catalog.path), sqlite.version).open()
 
     # --- state ------------------------------------------------------------------------------------------
@@ -923,13 +978,19 @@ class MainWindow(QMainWindow):
 
     # --- looks ------------------------------------------------------------------------------------------
 
-    def _take_palette(self) -> None:
-        # The application's, not the window's own: that one still wears the last style sheet.
+    def _take_style(self) -> bool:
+        """Make the style sheet anew; True if the palette or the font have changed it."""
+        # The application's palette, not the window's own: that one still wears the last style sheet.
         sheet = theme.style_sheet(QGuiApplication.palette(), self.font())
         if sheet == self._sheet:
-            return
+            return False
         self._sheet = sheet
         self.setStyleSheet(sheet)
+        return True
+
+    def _take_palette(self) -> None:
+        if not self._take_style():
+            return
         theme.retint(self)
         self._table.take_palette()
         self._message.take_palette()
@@ -956,7 +1017,7 @@ class MainWindow(QMainWindow):
             self._drop_hint.setGeometry(self.rect())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        paths = dropped_paths(event.mimeData())
+        paths = _dropped(event.mimeData())
         if paths:
             # Never a move: a file manager would delete what it thinks was taken.
             event.setDropAction(Qt.DropAction.CopyAction)
@@ -971,7 +1032,7 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self._drop_hint.hide()
-        paths = dropped_paths(event.mimeData())
+        paths = _dropped(event.mimeData())
         if paths:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
@@ -986,10 +1047,6 @@ class MainWindow(QMainWindow):
         self._save_state()
         self.hide()
         self.closed.emit()
-
-
-def _verify(library: Library, hashes: Sequence[str], progress: Progress) -> Any:
-    return library.verify(hashes, progress=progress)
 
 
 def _path_of(row: ModelRow) -> str:

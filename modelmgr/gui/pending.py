@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QShowEvent
@@ -35,9 +36,11 @@ from modelmgr.gui.pending_table import PendingTable, PendingView
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, UNREAD, folder_in, gather_folders, missing_folder
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
-from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteReport
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
 
 WAITING, READY, DECISION, MISSING, UNREADABLE, PROMOTED, DISMISSED, ALL = (
     "waiting",
@@ -111,7 +114,7 @@ def _read_places(catalog: Catalog, group: str) -> _Places:
 
 
 def _promote(
-    library: Library,
+    library: "Library",
     ids: Sequence[int] | None,
     query: PendingQuery | None,
     attach_anyway: bool,
@@ -129,7 +132,7 @@ def _promote(
     return library.promote(ids, attach_anyway=attach_anyway, allow_missing=allow_missing, progress=progress)
 
 
-def _clear(library: Library, progress: Progress) -> int:
+def _clear(library: "Library", progress: Progress) -> int:
     progress.check()
     return library.clear_promoted()
 
@@ -214,7 +217,7 @@ class PendingPage(QWidget):
     import_requested = Signal()
     add_folder_requested = Signal(str)
 
-    def __init__(self, library: Library, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, library: "Library", tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._library = library
         self._catalog = library.catalog

@@ -43,7 +43,6 @@ from modelmgr.gui.text import (
     stars_text,
     type_label,
 )
-from modelmgr.library import claims_of
 from modelmgr.values import Claims, PendingModel, PendingState
 
 QUIET_MS = 120
@@ -142,6 +141,9 @@ def breakable(text: str) -> str:
 
 def read_preview(catalog: Catalog, row: PendingModel, limit: int) -> Preview:
     """Read a pending model's record and the facts about its file. For a worker."""
+    # Not at the start of the program: the deeds bring all readers and sources with them.
+    from modelmgr.library import claims_of
+
     record = catalog.pending_record(row.id)
     if record is None:
         return Preview(row.id, is_gone=True)

@@ -163,7 +163,11 @@ class _Asker:
 
 
 class _Lane:
-    """Some threads that work off one queue. Threads start when there is work and stay until `stop`."""
+    """Some threads that work off one queue. Threads start when there is work and stay until `stop`.
+
+    Of jobs with one key only one runs at a time: a slow question that is asked again and again would take all
+    threads from the others.
+    """
 
     def __init__(
         self,
@@ -178,6 +182,7 @@ class _Lane:
         self._deliver = deliver
         self._newest_first = newest_first
         self._waiting: deque[_Job] = deque()
+        self._busy: set[Hashable] = set()
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
@@ -218,16 +223,27 @@ class _Lane:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def _next(self) -> _Job | None:
+        """Take the next job whose key is free; the caller holds the lock."""
+        places = range(len(self._waiting))
+        for place in reversed(places) if self._newest_first else places:
+            job = self._waiting[place]
+            if job.key is None or job.key not in self._busy:
+                del self._waiting[place]
+                if job.key is not None:
+                    self._busy.add(job.key)
+                return job
+        return None
+
     def _work(self) -> None:
         while True:
             with self._ready:
                 self._idle += 1
-                while not self._waiting and not self._stopped:
+                while (job := self._next()) is None and not self._stopped:
                     self._ready.wait()
                 self._idle -= 1
-                if not self._waiting:
+                if job is None:
                     return
-                job = self._waiting.pop() if self._newest_first else self._waiting.popleft()
             outcome = None
             failure: Exception | None = None
             assert job.call is not None
@@ -237,6 +253,11 @@ class _Lane:
                 failure = error
             job.call = None
             self._deliver(job.number, outcome, failure)
+            if job.key is not None:
+                # Only now: so no answer can overtake that of an older question with the same key.
+                with self._ready:
+                    self._busy.discard(job.key)
+                    self._ready.notify()
             # Not kept until the next job comes: it may be a payload of some megabytes.
             del outcome, failure
 
@@ -268,7 +289,6 @@ class Tasks(QObject):
         self._closed = False
         self._number = 0
         self._askers: dict[int, _Asker] = {}
-        self._answered: dict[Hashable, int] = {}
         self._running: list[Task] = []
         deliver = self._came_back.emit
         self._questions = _Lane("ask", QUESTION_THREADS, deliver)
@@ -292,8 +312,8 @@ class Tasks(QObject):
     ) -> None:
         """Ask a short question in a worker; `answer` gets what it returned, in the GUI thread.
 
-        A question with a `key` takes the place of one with the same key that still waits, and an answer never
-        arrives after that of a younger question. One that is already running is not stopped: an answer should
+        A question with a `key` takes the place of one with the same key that still waits. One that is already
+        running is not stopped, and the next begins only after it: answers come in order, and an answer should
         carry its question, so that the asker can drop it when it has moved on. Nothing is delivered to a
         QObject that has been destroyed; hand over bound methods (or partials of them), not lambdas.
 
@@ -369,10 +389,6 @@ class Tasks(QObject):
                 self._tell(asker.task.title, error)
             self.finished.emit(asker.task)
             return
-        if asker.key is not None:
-            if number < self._answered.get(asker.key, 0):
-                return
-            self._answered[asker.key] = number
         if error is None:
             if asker.answer is not None and not _is_gone(asker.answer):
                 asker.answer(outcome)

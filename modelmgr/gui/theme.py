@@ -408,7 +408,7 @@ def mono_font(font: QFont) -> QFont:
 
 # --- icons ------------------------------------------------------------------------------------------------
 
-_ICON_SIZES = (16, 20, 24, 32)
+_ICON_SIZES = (16, 20)
 
 
 def pixmap(name: str, size: int, color: QColor, ratio: float = 1.0) -> QPixmap:
@@ -442,18 +442,17 @@ def _pixmap(name: str, size: int, rgba: int, ratio: float) -> QPixmap:
 
 
 def icon(name: str, palette: QPalette | None = None, *, color: QColor | None = None) -> QIcon:
-    """Return an icon tinted with the palette's text colour (or `color`), crisp on every screen there is."""
+    """Return an icon tinted with the palette's text colour (or `color`), crisp on every screen there is.
+
+    What a disabled button shows is made of it by the style, when it is needed.
+    """
     used = QGuiApplication.palette() if palette is None else palette
     text = used.color(QPalette.ColorRole.ButtonText) if color is None else color
-    faint = used.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.ButtonText)
-    chosen = used.color(QPalette.ColorRole.HighlightedText)
     made = QIcon()
     ratios = {1.0} | {screen.devicePixelRatio() for screen in QGuiApplication.screens()}
     for ratio in sorted(ratios):
         for size in _ICON_SIZES:
-            made.addPixmap(pixmap(name, size, text, ratio), QIcon.Mode.Normal)
-            made.addPixmap(pixmap(name, size, faint, ratio), QIcon.Mode.Disabled)
-            made.addPixmap(pixmap(name, size, chosen, ratio), QIcon.Mode.Selected)
+            made.addPixmap(pixmap(name, size, text, ratio))
     return made
 
 
@@ -517,3 +516,14 @@ def draw_state_mark(painter: QPainter, rect: QRectF, state: str, color: QColor |
         painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawEllipse(dot)
     painter.restore()
+
+
+def state_pixmap(state: str, side: int, color: QColor | None, ratio: float) -> QPixmap:
+    """Return the dot of a state as a picture, for cells that are painted by the hundred."""
+    drawn = QPixmap(round(side * ratio), round(side * ratio))
+    drawn.setDevicePixelRatio(ratio)
+    drawn.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(drawn)
+    draw_state_mark(painter, QRectF(0, 0, side, side), state, color)
+    painter.end()
+    return drawn

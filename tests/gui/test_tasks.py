@@ -56,25 +56,28 @@ def test_a_younger_question_takes_the_place_of_a_waiting_one(qtbot, tasks):
     assert asker.answers.count("held") == 3
 
 
-def test_an_older_answer_never_arrives_after_a_younger_one(qtbot, tasks):
-    slow, asker = threading.Event(), Asker()
-    begun, finished = threading.Event(), threading.Event()
+def test_of_questions_with_one_key_only_one_runs_at_a_time(qtbot, tasks):
+    go, asker, running, most = threading.Event(), Asker(), [], []
 
-    def older() -> str:
-        begun.set()
-        slow.wait(10)
-        finished.set()
-        return "older"
+    def question(number: int) -> int:
+        running.append(number)
+        most.append(len(running))
+        go.wait(10)
+        running.remove(number)
+        return number
 
-    tasks.ask(older, asker.take, key="k")
+    begun = threading.Event()
+    tasks.ask(lambda: (begun.set(), question(0))[1], asker.take, key="k")
     assert begun.wait(10)
-    tasks.ask(lambda: "younger", asker.take, key="k")
-    qtbot.waitUntil(lambda: asker.answers == ["younger"])
-    slow.set()
-    assert finished.wait(10)
-    tasks.ask(lambda: "last", asker.take)
-    qtbot.waitUntil(lambda: "last" in asker.answers)
-    assert asker.answers == ["younger", "last"]
+    for number in range(1, 9):
+        tasks.ask(partial(question, number), asker.take, key="k")
+    # The other threads are free for others.
+    tasks.ask(lambda: "other", asker.take)
+    qtbot.waitUntil(lambda: asker.answers == ["other"])
+    go.set()
+    qtbot.waitUntil(lambda: len(asker.answers) == 3)
+    assert asker.answers == ["other", 0, 8]
+    assert max(most) == 1
 
 
 def test_nothing_is_delivered_to_a_widget_that_is_gone(qtbot, tasks):

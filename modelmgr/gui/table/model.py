@@ -34,7 +34,7 @@ from modelmgr.values import Changes, ModelQuery, ModelRow
 
 PAGE_ROWS = 128
 KEPT_PAGES = 64
-FIRST_ROWS = 256
+FIRST_ROWS = 128
 PAGES_A_QUESTION = 4
 ORDER_AT_ONCE = 20_000
 """Up to so many rows the whole order comes as quickly as the first page would."""
@@ -350,11 +350,15 @@ class LibraryModel(QAbstractTableModel):
             self._stale.discard(row_id)
         self._touch_all()
         self.rows_arrived.emit()
+        if self._wanted:
+            # Wishes of the time while this answer was on its way; their cells have been painted already.
+            self._fetch_soon.start()
         if gone:
             self._ask_order()
 
     def _on_rows_failed(self, error: Exception) -> None:
         self._is_fetching = False
+        self._wanted.clear()
         self._tasks.failed.emit(self.tr("Rows could not be read"), error)
 
     def _remember(self, rows: Iterable[ModelRow]) -> None:

@@ -9,8 +9,6 @@ from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
     QPoint,
-    QRect,
-    QRectF,
     QSize,
     Qt,
     Signal,
@@ -43,8 +41,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN, Look, is_absent, state_of
 from modelmgr.gui.table.model import Index, Kept, LibraryModel, Places, column_title
-from modelmgr.gui.text import foreign_text
-from modelmgr.values import ModelRow
+from modelmgr.values import FileState, ModelRow
 
 MIN_NAME_WIDTH = 160
 MIN_COLUMN_WIDTH = 40
@@ -55,14 +52,26 @@ _THUMB_PX = 20
 _COMFORTABLE_THUMB_PX = 36
 _DOT_PX = 9
 
-_SELECTED = QStyle.StateFlag.State_Selected
-_FOCUSED = QStyle.StateFlag.State_HasFocus
+KEPT_TEXTS = 2000
+
+_SELECTED = QStyle.StateFlag.State_Selected.value
+_FOCUSED = QStyle.StateFlag.State_HasFocus.value
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_LEFT_BOTTOM = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
+_LEFT_TOP = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_ABSENT = (str(FileState.MISSING), str(FileState.OFFLINE))
+_BAR_COLUMNS = (NAME_COLUMN, COLUMN_OF_NAME["type"])
+_AGING = ("added_at", "modified_at")
+"""Columns whose words grow older by themselves; they are not kept."""
 
 
 class RowDelegate(QStyledItemDelegate):
-    """Paints the cells; a handful of calls each, since a frame has some four hundred of them."""
+    """Paints the cells.
+
+    A frame has some four hundred of them, so a cell is a handful of calls: rectangles are integers, marks and
+    icons are pixmaps made once, and the words of a cell, cut to its width, are kept as long as its row.
+    """
 
     def __init__(self, model: LibraryModel, previews: Previews, parent: QTableView) -> None:
         super().__init__(parent)
@@ -75,106 +84,125 @@ class RowDelegate(QStyledItemDelegate):
     def take_palette(self) -> None:
         """Take colours, fonts and icons for the palette and font of now."""
         self._colors = theme.colors()
-        self._type_icons: dict[tuple[str, bool], QPixmap] = {}
+        self._ratio = self._view.devicePixelRatioF()
+        self._pictures: dict[tuple[str, bool], QPixmap] = {}
+        self._texts: dict[int, tuple[ModelRow, dict[tuple[int, int], str]]] = {}
         font = self._view.font()
+        self._font = QFont(font)
+        self._metrics = QFontMetrics(font)
         self._small = QFont(font)
         if font.pointSizeF() > 0:
             self._small.setPointSizeF(font.pointSizeF() * 0.92)
         self._small_metrics = QFontMetrics(self._small)
         self._mono = theme.mono_font(font)
+        self._mono_metrics = QFontMetrics(self._mono)
 
-    def _type_icon(self, model_type: str, selected: bool) -> QPixmap:
-        found = self._type_icons.get((model_type, selected))
+    def _picture(self, name: str, selected: bool) -> QPixmap:
+        """Return the icon of a type (``lora``), the mark of a state (``state:missing``) or a star."""
+        found = self._pictures.get((name, selected))
         if found is None:
-            color = self._colors.accent_text if selected else self._colors.secondary
-            ratio = self._view.devicePixelRatioF()
-            found = theme.pixmap(theme.type_icon_name(model_type), _ICON_PX, color, ratio)
-            self._type_icons[model_type, selected] = found
+            colors = self._colors
+            if name.startswith("state:"):
+                color = colors.accent_text if selected else None
+                found = theme.state_pixmap(name[6:], _DOT_PX, color, self._ratio)
+            elif name == "star":
+                found = theme.pixmap(
+                    "star-filled", _ICON_PX, colors.accent_text if selected else colors.busy, self._ratio
+                )
+            else:
+                color = colors.accent_text if selected else colors.secondary
+                found = theme.pixmap(theme.type_icon_name(name), _ICON_PX, color, self._ratio)
+            self._pictures[name, selected] = found
         return found
 
+    def _text(self, row: ModelRow, number: int, width: int, metrics: QFontMetrics) -> str:
+        """Return the words of a cell, cut to `width`."""
+        kept = self._texts.get(row.id)
+        if kept is None or kept[0] is not row:
+            if len(self._texts) >= KEPT_TEXTS:
+                self._texts.clear()
+            kept = self._texts[row.id] = (row, {})
+        text = kept[1].get((number, width))
+        if text is None:
+            column = COLUMNS[number]
+            mode = Qt.TextElideMode.ElideMiddle if column.elide_middle else Qt.TextElideMode.ElideRight
+            text = metrics.elidedText(column.text(row), mode, width)
+            if column.name in _AGING:
+                return text
+            kept[1][number, width] = text
+        return text
+
     def _paint_name(
-        self, painter: QPainter, rect: QRect, row: ModelRow, selected: bool, metrics: QFontMetrics
+        self, painter: QPainter, x: int, y: int, width: int, height: int, row: ModelRow, selected: bool
     ) -> None:
         side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
-        left, middle = rect.left() + theme.S, rect.center().y()
-        picture = self._previews.thumbnail(row, side, self._view.devicePixelRatioF()) if row.preview else None
+        x += theme.S
+        picture = self._previews.thumbnail(row, side, self._ratio) if row.preview else None
         if picture is not None:
-            painter.drawPixmap(left, middle - side // 2 + 1, picture)
+            painter.drawPixmap(x, y + (height - side) // 2, picture)
         else:
             inset = (side - _ICON_PX) // 2
-            painter.drawPixmap(left + inset, middle - _ICON_PX // 2 + 1, self._type_icon(row.type, selected))
-        rect.setLeft(left + side + theme.S)
-        name = foreign_text(row.name)
-        mode = Qt.TextElideMode.ElideRight
+            painter.drawPixmap(x + inset, y + (height - _ICON_PX) // 2, self._picture(row.type, selected))
+        x += side + theme.S
+        width -= side + 2 * theme.S + theme.XS
         if not self.comfortable or not row.file_name:
-            painter.drawText(rect, _LEFT, metrics.elidedText(name, mode, rect.width()))
+            painter.drawText(x, y, width, height, _LEFT, self._text(row, NAME_COLUMN, width, self._metrics))
             return
-        upper, lower = QRect(rect), QRect(rect)
-        upper.setBottom(middle + 1)
-        lower.setTop(middle + 1)
-        painter.drawText(
-            upper,
-            int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom),
-            metrics.elidedText(name, mode, rect.width()),
-        )
+        half = height // 2
+        painter.drawText(x, y, width, half, _LEFT_BOTTOM, self._text(row, NAME_COLUMN, width, self._metrics))
         painter.setFont(self._small)
         if not selected:
             painter.setPen(self._colors.greyed if is_absent(row) else self._colors.secondary)
-        file_name = self._small_metrics.elidedText(
-            foreign_text(row.file_name), Qt.TextElideMode.ElideMiddle, rect.width()
-        )
-        painter.drawText(lower, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), file_name)
+        file_name = self._text(row, COLUMN_OF_NAME["file_name"], width, self._small_metrics)
+        painter.drawText(x, y + half, width, height - half, _LEFT_TOP, file_name)
 
     # --- Qt ---------------------------------------------------------------------------------------------
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         colors = self._colors
-        column = COLUMNS[index.column()]
-        look = column.look
-        rect = QRect(option.rect)
-        selected = bool(option.state & _SELECTED)
+        number = index.column()
+        look = COLUMNS[number].look
+        rect = option.rect
+        state = option.state.value
+        selected = bool(state & _SELECTED)
         row = self._model.row_at(index.row())
         if selected:
             painter.fillRect(rect, colors.accent)
+        x, y, width, height = rect.x(), rect.y(), rect.width(), rect.height()
         if row is None:
-            if look is Look.NAME or index.column() == COLUMN_OF_NAME["type"]:
-                bar = QRectF(rect.left() + theme.S, rect.center().y() - 4, rect.width() * 0.5, 8)
-                painter.fillRect(bar, colors.line)
+            if number in _BAR_COLUMNS:
+                painter.fillRect(x + theme.S, y + height // 2 - 4, width // 2, 8, colors.line)
             return
-        painter.save()
-        painter.setFont(option.font)
-        metrics = option.fontMetrics
+        painter.setFont(self._font)
         if selected:
             painter.setPen(colors.accent_text)
-        elif is_absent(row):
+        elif row.file_state in _ABSENT:
             painter.setPen(colors.greyed)
         else:
             painter.setPen(colors.text if look is Look.NAME else colors.secondary)
         if look is Look.NAME:
-            rect.setRight(rect.right() - theme.XS)
-            self._paint_name(painter, rect, row, selected, metrics)
+            self._paint_name(painter, x, y, width, height, row, selected)
         elif look is Look.FAVORITE:
             if row.favorite:
-                color = colors.accent_text if selected else colors.busy
-                star = theme.pixmap("star", _ICON_PX, color, self._view.devicePixelRatioF())
-                painter.drawPixmap(rect.left() + theme.S, rect.center().y() - _ICON_PX // 2 + 1, star)
+                top = y + (height - _ICON_PX) // 2
+                painter.drawPixmap(x + theme.S, top, self._picture("star", selected))
         else:
-            rect.adjust(theme.S, 0, -theme.S, 0)
+            left, room, metrics = x + theme.S, width - 2 * theme.S, self._metrics
             if look is Look.STATE:
-                dot = QRectF(rect.left(), rect.center().y() - _DOT_PX / 2 + 0.5, _DOT_PX, _DOT_PX)
-                theme.draw_state_mark(painter, dot, state_of(row), colors.accent_text if selected else None)
-                rect.setLeft(rect.left() + _DOT_PX + 7)
+                mark = self._picture(f"state:{state_of(row)}", selected)
+                painter.drawPixmap(left, y + (height - _DOT_PX) // 2, mark)
+                left += _DOT_PX + 7
+                room -= _DOT_PX + 7
             elif look is Look.MONO:
                 painter.setFont(self._mono)
-                metrics = QFontMetrics(self._mono)
-            mode = Qt.TextElideMode.ElideMiddle if column.elide_middle else Qt.TextElideMode.ElideRight
-            text = metrics.elidedText(column.text(row), mode, rect.width())
-            painter.drawText(rect, _RIGHT if look is Look.NUMBER else _LEFT, text)
-        if option.state & _FOCUSED:
+                metrics = self._mono_metrics
+            text = self._text(row, number, room, metrics)
+            if text:
+                painter.drawText(left, y, room, height, _RIGHT if look is Look.NUMBER else _LEFT, text)
+        if state & _FOCUSED:
             ring = colors.accent_text if selected else colors.accent_on_base
             painter.setPen(QPen(ring, 1, Qt.PenStyle.DotLine))
-            painter.drawRect(option.rect.adjusted(1, 1, -2, -2))
-        painter.restore()
+            painter.drawRect(rect.adjusted(1, 1, -2, -2))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(MIN_COLUMN_WIDTH, theme.ROW_HEIGHT)

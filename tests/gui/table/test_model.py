@@ -62,6 +62,20 @@ def test_unknown_rows_are_asked_for_by_page_and_shown_when_they_come(qtbot, fill
     assert model.index(900, 0).data() == "Model 00900"
 
 
+def test_rows_wanted_while_others_are_on_their_way_come_too(qtbot, fill, model):
+    fill.add(1000, hashed=False)
+    model.load_at_once(ModelQuery())
+    qtbot.waitUntil(lambda: model.is_complete)
+    with qtbot.waitSignal(model.rows_arrived):
+        model.index(999, 0).data()
+        model._fetch()
+        model.index(400, 0).data()
+    # Nobody paints again, and still the row comes.
+    with qtbot.waitSignal(model.rows_arrived):
+        pass
+    assert model.known(model.ids[400]).name == "Model 00400"
+
+
 def test_painting_asks_the_catalog_nothing(qtbot, catalog, fill, model):
     fill.add(600, hashed=False)
     model.load_at_once(ModelQuery())
