@@ -1,0 +1,287 @@
+"""Renders the window's screens on the sample library into pictures.
+
+    python tests/screenshots.py                 the pictures of README, into _codex/screenshots
+    python tests/screenshots.py --all FOLDER    every screen, in light, dark and high contrast, at 100, 150 and 200 %,
+                                                in a small and a large window, and from right to left
+
+Look at them before and after each change to the window. Nothing here judges.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+SMALL, LARGE = (1280, 720), (2560, 1440)
+QUIET_MS = 400
+LONGEST_MS = 20_000
+
+
+@dataclass(frozen=True)
+class Look:
+    """One way to show everything: palette, scale, size of the window, direction of reading."""
+
+    palette: str = "light"
+    scale: float = 1.0
+    size: tuple[int, int] = SMALL
+    mirrored: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """What the names of its pictures end with; nothing for the plainest."""
+        parts = [self.palette] if self.palette != "light" else []
+        parts += [f"{self.scale:.0%}".rstrip("%")] if self.scale != 1 else []
+        parts += ["large"] if self.size == LARGE else []
+        parts += ["mirrored"] if self.mirrored else []
+        return "".join(f"-{part}" for part in parts)
+
+
+ALL_LOOKS = [
+    *(Look(palette, scale) for palette in ("light", "dark", "contrast") for scale in (1.0, 1.5, 2.0)),
+    Look(size=LARGE),
+    Look(mirrored=True),
+]
+README_PICTURES = {
+    Look(): ["library", "pending", "wizard-preview", "first-start"],
+    Look("dark"): ["library"],
+}
+
+
+class Studio:
+    """One process, one look: opens the window again and again and takes pictures of it."""
+
+    def __init__(self, look: Look, target: Path, work: Path, wanted: list[str]) -> None:
+        from PySide6.QtCore import Qt
+        from PySide6.QtWidgets import QApplication
+
+        from modelmgr.demo import write_demo_library
+
+        self.look = look
+        self.target = target
+        self.work = work
+        self.wanted = wanted
+        self.app = QApplication(sys.argv[:1])
+        if look.palette != "light":
+            self.app.setPalette(palette_of(look.palette))
+        if look.mirrored:
+            self.app.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        self.demo = write_demo_library(work / "library")
+
+    def wants(self, name: str) -> bool:
+        """Tell whether a picture is to be taken."""
+        return not self.wanted or name in self.wanted
+
+    @contextmanager
+    def window(self, catalog: str) -> Iterator[Any]:
+        """Open the window on a catalog, at rest, and close it afterwards."""
+        from modelmgr.gui import open_window
+
+        window = open_window(self.work / catalog)
+        window.resize(*self.look.size)
+        self.settle(window)
+        yield window
+        window.close()
+        self.app.processEvents()
+
+    def settle(self, widget: Any) -> None:
+        """Let the window work until its picture has not changed for a while."""
+        from PySide6.QtCore import QElapsedTimer, QEventLoop, QTimer
+
+        whole, still = QElapsedTimer(), QElapsedTimer()
+        whole.start()
+        still.start()
+        before = None
+        while still.elapsed() < QUIET_MS and whole.elapsed() < LONGEST_MS:
+            turn = QEventLoop()
+            QTimer.singleShot(50, turn.quit)
+            turn.exec()
+            now = widget.grab().toImage()
+            if now != before:
+                still.restart()
+            before = now
+
+    def take(self, name: str, widget: Any) -> None:
+        """Save a picture of a widget at rest."""
+        self.settle(widget)
+        path = self.target / f"{name}{self.look.suffix}.png"
+        assert widget.grab().save(str(path)), path
+        print(path)
+
+    def make_library(self, catalog: str) -> None:
+        """Make a catalog as a person has it after a while: scanned, imported, promoted but for the doubtful."""
+        from modelmgr.catalog import Catalog
+        from modelmgr.library import Library
+        from modelmgr.progress import Progress
+
+        with Catalog.open(self.work / catalog) as store:
+            library = Library(store)
+            library.scan([str(folder) for folder in self.demo.folders], progress=Progress())
+            library.import_paths([str(self.demo.root)], progress=Progress())
+            library.promote(None, progress=Progress())
+
+
+def palette_of(name: str) -> Any:
+    """Return a palette by name."""
+    from PySide6.QtGui import QColor, QPalette
+
+    from modelmgr.gui import theme
+
+    if name == "dark":
+        return theme.dark_palette()
+    palette = QPalette(QColor("black"), QColor("black"))
+    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
+        palette.setColor(role, QColor("white"))
+    palette.setColor(QPalette.ColorRole.Base, QColor("black"))
+    palette.setColor(QPalette.ColorRole.Highlight, QColor("yellow"))
+    palette.setColor(QPalette.ColorRole.HighlightedText, QColor("black"))
+    return palette
+
+
+# --- the screens ------------------------------------------------------------------------------------------
+
+
+def show_library(studio: Studio) -> None:
+    """The library with a model selected, and its states."""
+    from PySide6.QtWidgets import QLineEdit, QTableView
+
+    with studio.window("full.sqlite") as window:
+        table = window.findChild(QTableView, "libraryTable")
+        search = window.findChild(QLineEdit, "searchEdit")
+        names = [str(table.model().index(row, 0).data()) for row in range(table.model().rowCount())]
+        table.selectRow(names.index("Inkwash Harbor"))
+        studio.take("library", window)
+        if studio.wants("nothing-matches"):
+            search.setText("type:lora tag:harbour")
+            studio.take("nothing-matches", window)
+        for state in ("duplicate", "missing", "unidentified"):
+            if studio.wants(f"library-{state}"):
+                search.setText(f"state:{state}")
+                studio.settle(window)
+                table.selectRow(0)
+                studio.take(f"library-{state}", window)
+        search.clear()
+        studio.settle(window)
+
+
+def show_pending(studio: Studio) -> None:
+    """The pending page."""
+    from PySide6.QtGui import QAction
+
+    with studio.window("full.sqlite") as window:
+        window.findChild(QAction, "actionShowPending").trigger()
+        studio.take("pending", window)
+
+
+def show_first_start(studio: Studio) -> None:
+    """A catalog with nothing in it."""
+    with studio.window("empty.sqlite") as window:
+        studio.take("first-start", window)
+
+
+def show_wizard(studio: Studio) -> None:
+    """The pages of the import, each filled."""
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QWizard
+
+    with studio.window("wizard.sqlite") as window:
+        if studio.wants("wizard-sources"):
+            window.findChild(QAction, "actionImportLegacy").trigger()
+            wizard = window.findChild(QWizard, "migrationWizard")
+            studio.take("wizard-sources", wizard)
+            wizard.reject()
+            studio.settle(window)
+        window.drop_paths([str(studio.demo.root)])
+        studio.settle(window)
+        wizard = window.findChild(QWizard, "migrationWizard")
+        studio.take("wizard-preview", wizard)
+        if studio.wants("wizard-report"):
+            wizard.next()
+            while wizard.currentPage().objectName() == "importPage" and wizard.isVisible():
+                studio.settle(wizard)
+                wizard.next()
+            studio.take("wizard-report", wizard)
+        wizard.reject()
+
+
+def show_error(studio: Studio) -> None:
+    """A catalog that can't be opened."""
+    from modelmgr.errors import CatalogTooNew
+    from modelmgr.gui.app import open_error_window
+
+    path = str(studio.work / "catalog.sqlite")
+    error = CatalogTooNew(
+        "The catalog was written by a newer version of modelmgr; it was not touched.", path=path
+    )
+    page = open_error_window(error, path)
+    studio.take("error", page)
+    page.close()
+
+
+SCREENS: dict[Callable[[Studio], None], list[str]] = {
+    show_library: [
+        "library",
+        "nothing-matches",
+        "library-duplicate",
+        "library-missing",
+        "library-unidentified",
+    ],
+    show_pending: ["pending"],
+    show_first_start: ["first-start"],
+    show_wizard: ["wizard-sources", "wizard-preview", "wizard-report"],
+    show_error: ["error"],
+}
+
+
+# --- running ----------------------------------------------------------------------------------------------
+
+
+def take_all(look: Look, target: Path, wanted: list[str]) -> None:
+    """Take the wanted pictures (all if none are named) in this process."""
+    with tempfile.TemporaryDirectory(prefix="modelmgr-screenshots-", ignore_cleanup_errors=True) as work:
+        os.environ["HOME"] = work  # nothing of whoever takes the pictures shall be on them
+        studio = Studio(look, target, Path(work), wanted)
+        if any(studio.wants(name) for show in (show_library, show_pending) for name in SCREENS[show]):
+            studio.make_library("full.sqlite")
+        for show, names in SCREENS.items():
+            if any(studio.wants(name) for name in names):
+                show(studio)
+
+
+def main() -> None:
+    """Start a process for each look, for a scale holds for a whole process."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every screen in every look")
+    parser.add_argument("--look", help=argparse.SUPPRESS)
+    parser.add_argument("--to", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("wanted", nargs="*", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.look:
+        take_all(ALL_LOOKS[int(args.look)], args.to, args.wanted)
+        return
+    target = args.all or ROOT / "_codex" / "screenshots"
+    target.mkdir(parents=True, exist_ok=True)
+    wanted = {look: [] for look in ALL_LOOKS} if args.all else README_PICTURES
+    for look, names in wanted.items():
+        environment = {
+            "QT_QPA_PLATFORM": "offscreen",
+            **os.environ,
+            "QT_SCALE_FACTOR": str(look.scale),
+            "QT_SCALE_FACTOR_ROUNDING_POLICY": "PassThrough",
+        }
+        words = ["--look", str(ALL_LOOKS.index(look)), "--to", str(target.resolve()), *names]
+        subprocess.run([sys.executable, __file__, *words], check=True, env=environment)
+
+
+if __name__ == "__main__":
+    main()
