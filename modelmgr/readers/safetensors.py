@@ -70,7 +70,8 @@ _FRAME = ((2, ":{"), (3, "dtype"), (4, ":"), (6, ","), (7, "shape"), (9, "data_o
 _OFFSETS = re.compile(r"(?::\[(?:0|[1-9][0-9]{0,18}+),(?:0|[1-9][0-9]{0,18}+)\]\},)*+")
 _LONG_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BRACE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}]', re.DOTALL)
-_METADATA_KEY = re.compile(rb'"__metadata__"\s*:\s*\{')
+_METADATA_OPEN = re.compile(rb'"__metadata__"\s*:\s*\{\s*')
+_METADATA_KEY = re.compile(rb'"__metadata__"\s*:\s*(?=\{)')
 _SEPARATOR = re.compile(rb"\s*[:,]\s*")
 
 
@@ -147,7 +148,7 @@ def read_metadata(file: FileBytes) -> bytes | None:
         header = file.at(8, min(window, length))
         found = _METADATA_KEY.search(header)
         if found is not None:
-            start = found.end() - 1
+            start = found.end()
             end = _object_end(header, start)
             if end is not None:
                 return header[start:end]
@@ -494,28 +495,24 @@ def _take_metadata(found: Any, contents: Contents) -> None:
 
 def _shortened(body: bytes, contents: Contents) -> bytes:
     """Return the header with the long values of its ``__metadata__`` cut, so that the rest can be parsed whole."""
-    found = _METADATA_KEY.search(body)
+    found = _METADATA_OPEN.search(body)
     if found is None:
         return body
     pieces: list[bytes] = []
     kept_up_to = 0
     position = found.end()
-    cut: str | None = None
     for _ in range(2 * METADATA_KEY_LIMIT):
-        while body[position : position + 1].isspace():
-            position += 1
         token = _LONG_STRING.match(body, position)
         if token is None:
             break
         if token.end() - position > VALUE_LIMIT:
             pieces.append(body[kept_up_to:position] + _cut_string(body[position : position + VALUE_LIMIT]))
             kept_up_to = token.end()
-            cut = "value"
         separator = _SEPARATOR.match(body, token.end())
         if separator is None:
             break
         position = separator.end()
-    if cut is None:
+    if not pieces:
         return body
     contents.defects.append(
         Defect("metadata_cut", "The header's __metadata__ is very long; its long values were cut.")

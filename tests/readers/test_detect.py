@@ -195,6 +195,9 @@ def test_ncnn_weights_are_known_by_the_file_beside(tmp_path: Path) -> None:
     (tmp_path / "net.param").write_bytes(b"7767517\n75 83\n")
     header = read_header(str(weights))
     assert (header.format, header.problems) == ("ncnn", ())
+    (tmp_path / "net.param").unlink()
+    (tmp_path / "net.param").mkdir()
+    assert read_header(str(weights)).format == "unknown"
 
 
 def test_a_pickle_is_neither_read_nor_run(file_of: Callable[..., str], tmp_path: Path) -> None:
@@ -223,6 +226,15 @@ def test_a_zip_with_a_zip64_directory_is_read(file_of: Callable[..., str]) -> No
     locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1)
     tail = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
     assert read_header(file_of(content[:end] + record + locator + tail, "x.pth")).format == "torch-zip"
+
+
+def test_a_zip64_record_that_is_not_there_is_told(file_of: Callable[..., str]) -> None:
+    tail = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    content = TORCH_ZIP[: TORCH_ZIP.index(b"PK\x05\x06")]
+    assert codes(read_header(file_of(content + tail, "x.pth"))) == ["too_large"]
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, 0, 1)
+    assert codes(read_header(file_of(content + locator + tail, "x.pth"))) == ["too_large"]
+    assert codes(read_header(file_of(b"PK\x03\x04", "x.zip"))) == ["truncated"]
 
 
 @pytest.mark.parametrize(
@@ -254,6 +266,26 @@ def test_an_onnx_model_of_something_else_is_unknown(file_of: Callable[..., str])
     assert (header.format, header.type, header.problems) == ("onnx", "unknown", ())
 
 
+def test_an_onnx_model_with_odd_but_lawful_fields_is_read(file_of: Callable[..., str]) -> None:
+    odd = b"\x0d\0\0\0\0" + b"\x11" + bytes(8)
+    value = (
+        odd
+        + message(1, b"x")
+        + message(2, odd + message(1, odd + message(1, 99) + message(2, message(1, b"") + message(1, odd))))
+    )
+    graph = message(5, message(2, 1)) + message(11, value) + message(12, value) + odd
+    model = (
+        message(1, 8)
+        + message(7, graph)
+        + message(8, odd + message(1, b"other") + message(2, 3))
+        + message(14, odd)
+    )
+    header = read_header(file_of(model, "x.onnx"))
+    assert (header.format, header.type) == ("onnx", "unknown")
+    assert header.facts["inputs"] == [{"name": "x", "dtype": "type 99", "shape": ["?", "?"]}]
+    assert header.facts["opset"] == 0
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -265,6 +297,12 @@ def test_an_onnx_model_of_something_else_is_unknown(file_of: Callable[..., str])
         message(1, 8) + message(7, b"\x5a\x7f"),
         message(1, 8) + message(7, message(11, b"\x12\x0a\x0a\x08\x12\x06\x08\x01")),
         message(1, 8) * 5000,
+        message(1, 8) * 110_000,
+        message(1, 8) + b"\x00\x01",
+        message(1, 8) + b"\x0b",
+        message(1, 8) + message(7, b"") + message(8, b"\x10\xff"),
+        message(1, 8) + b"\x12" + varint(2**40),
+        message(1, 8) + b"\x3a",
     ],
 )
 def test_a_protobuf_of_another_kind_is_no_onnx(content: bytes, file_of: Callable[..., str]) -> None:
@@ -298,6 +336,15 @@ def test_names_that_are_no_utf8_are_opened(tmp_path: Path) -> None:
     Path(path).write_bytes(SAFETENSORS)
     header = read_header(path)
     assert (header.format, header.problems) == ("safetensors", ())
+
+
+def test_a_disk_that_hands_out_little_at_a_time_is_read_whole(
+    file_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = os.read
+    path = file_of(SAFETENSORS, "x.safetensors")
+    monkeypatch.setattr(os, "read", lambda descriptor, count: read(descriptor, min(count, 7)))
+    assert read_header(path).tensor_count == 1
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_truncated(tmp_path: Path) -> None:

@@ -247,3 +247,22 @@ def test_later_parts_of_a_split_file_are_shards(gguf_file: Callable[..., str]) -
     assert (header.type, header.facts["split_no"], header.facts["split_count"]) == ("shard", 1, 3)
     first = read_header(gguf_file([*LLAMA, ("split.no", "u16", 0), ("split.count", "u16", 3)], TENSORS))
     assert first.type == "llm"
+
+
+def test_numbers_beyond_the_longest_header_are_not_read(file_of: Callable[..., str], tmp_path: Path) -> None:
+    start = b"GGUF" + struct.pack("<IQQ", 3, 0, 2)
+    numbers = struct.pack("<Q1sIIQ", 1, b"a", 9, 0, 60 * 2**20)
+    text = struct.pack("<Q1sIQ", 1, b"b", 8, 10 * 2**20)
+    path = Path(file_of(start + numbers, "x.gguf"))
+    with path.open("r+b") as file:
+        file.seek(len(start + numbers) + 60 * 2**20)
+        file.write(text)
+        file.truncate(90 * 2**20)
+    assert codes(read_header(str(path))) == ["too_large"]
+    path.write_bytes(start + numbers[:-8] + struct.pack("<Q", 64 * 2**20) + bytes(65 * 2**20))
+    assert codes(read_header(str(path))) == ["too_large"]
+
+
+def test_an_importance_matrix_is_told(gguf_file: Callable[..., str]) -> None:
+    header = read_header(gguf_file([*LLAMA, ("quantize.imatrix.file", "str", "calibration.txt")], TENSORS))
+    assert header.as_json()["imatrix"] is True

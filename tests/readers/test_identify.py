@@ -746,6 +746,15 @@ def test_metadata_choose_among_the_candidates(
     assert header.candidates == ("SD 1.x", "SD 2.x", "SDXL")
 
 
+def test_statements_about_what_has_no_base_say_nothing(safetensors_file: Callable[..., str]) -> None:
+    statement = {"modelspec.architecture": "stable-diffusion-v1", "ss_base_model_version": "sdxl_base_v1-0"}
+    for shapes, kind in ((CLIP_L, "text_encoder"), ({"w": (16,)}, "unknown")):
+        header = read_header(safetensors_file(shapes, statement))
+        assert (header.type, header.base_model, header.problems) == (kind, None, ())
+    conflicts = read_header(safetensors_file(flux(), statement)).problems
+    assert [problem.code for problem in conflicts] == ["metadata_conflict"]
+
+
 def test_metadata_alone_make_no_refiner(safetensors_file: Callable[..., str]) -> None:
     header = read_header(safetensors_file(SDXL, {"modelspec.architecture": "stable-diffusion-xl-v1-refiner"}))
     assert (header.base_model, header.confidence, header.problems) == ("SDXL", "certain", ())
@@ -1119,6 +1128,11 @@ MODULE = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
             8,
         ),
         ({f"{MODULE}.lokr_w1": (16, 16), f"{MODULE}.lokr_w2": (40, 48), f"{MODULE}.alpha": ()}, "lokr", None),
+        (
+            {f"{MODULE}.lokr_w1": (16, 16), f"{MODULE}.lokr_w2_a": (40, 8), f"{MODULE}.lokr_w2_b": ()},
+            "lokr",
+            None,
+        ),
         ({f"{MODULE}.oft_blocks": (8, 80, 80)}, "oft", None),
         ({f"{MODULE}.oft_blocks": (4, 8, 80, 80)}, "boft", None),
         (
@@ -1146,7 +1160,7 @@ def test_the_algorithm_and_the_rank_are_told(
 ) -> None:
     header = read_header(safetensors_file(shapes))
     assert (header.type, header.algorithm, header.rank) == ("lora", algorithm, rank)
-    if algorithm in ("lora", "loha", "lokr", "locon", "dora", "full"):
+    if algorithm in ("lora", "loha", "locon", "dora", "full") or rank == 8:
         assert header.base_model == "SD 1.x"
 
 
