@@ -241,7 +241,11 @@ class MainWindow(QMainWindow):
         # The pane's own first line is title enough.
         self._dock.setTitleBarWidget(QWidget(self._dock))
         self._details.setMinimumWidth(260)
-        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._dock)
+        # Dock areas are those of the screen, whichever way the language runs.
+        area = Qt.DockWidgetArea.LeftDockWidgetArea
+        if not self.isRightToLeft():
+            area = Qt.DockWidgetArea.RightDockWidgetArea
+        self.addDockWidget(area, self._dock)
         self.resizeDocks([self._dock], [_DETAILS_WIDTH], Qt.Orientation.Horizontal)
 
     def _action(

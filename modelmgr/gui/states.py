@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QFrame,
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QStackedWidget,
+    QStyle,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -56,7 +57,10 @@ class _Way(QPushButton):
         for label in (self._title, self._text):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(64, theme.M, theme.L, theme.M)
+        margins = (64, theme.M, theme.L, theme.M)
+        if self.isRightToLeft():
+            margins = (theme.L, theme.M, 64, theme.M)
+        layout.setContentsMargins(*margins)
         layout.setSpacing(2)
         layout.addWidget(self._title)
         layout.addWidget(self._text)
@@ -88,7 +92,8 @@ class _Way(QPushButton):
         super().paintEvent(event)
         painter = QPainter(self)
         picture = theme.pixmap(self._icon, 24, theme.colors().accent_on_base, self.devicePixelRatioF())
-        painter.drawPixmap(20, (self.height() - 24) // 2, picture)
+        place = QRect(20, (self.height() - 24) // 2, 24, 24)
+        painter.drawPixmap(QStyle.visualRect(self.layoutDirection(), self.rect(), place).topLeft(), picture)
 
 
 class FirstStart(QWidget):

@@ -282,15 +282,18 @@ class _FacetDelegate(QStyledItemDelegate):
             chevron = theme.pixmap(
                 "chevron-down" if is_open else "chevron-right", 12, colors.secondary, ratio
             )
-            painter.drawPixmap(rect.right() - theme.M - 12, rect.center().y() - 5, chevron)
+            place = QRect(rect.right() - theme.M - 12, rect.center().y() - 5, 12, 12)
+            painter.drawPixmap(QStyle.visualRect(option.direction, rect, place).topLeft(), chevron)
         else:
             icon = "check" if is_on else self._icon_of(group, value)
             if group == "states" and not is_on:
-                dot = QRectF(left + 3.5, rect.center().y() - 4, 9, 9)
+                place = QRect(left + 3, rect.center().y() - 4, 9, 9)
+                dot = QRectF(QStyle.visualRect(option.direction, rect, place))
                 theme.draw_state_mark(painter, dot, value)
             elif icon:
                 color = colors.accent_on_base if is_on else colors.secondary
-                painter.drawPixmap(left, rect.center().y() - 7, theme.pixmap(icon, 16, color, ratio))
+                place = QStyle.visualRect(option.direction, rect, QRect(left, rect.center().y() - 7, 16, 16))
+                painter.drawPixmap(place.topLeft(), theme.pixmap(icon, 16, color, ratio))
             left += 16 + theme.S
         painter.setFont(font)
         metrics = QFontMetrics(font)
@@ -301,7 +304,9 @@ class _FacetDelegate(QStyledItemDelegate):
             width = metrics.horizontalAdvance(number)
             painter.setPen(colors.secondary)
             painter.drawText(
-                QRect(right - width, rect.top(), width + 1, rect.height()),
+                QStyle.visualRect(
+                    option.direction, rect, QRect(right - width, rect.top(), width + 1, rect.height())
+                ),
                 int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
                 number,
             )
@@ -311,6 +316,7 @@ class _FacetDelegate(QStyledItemDelegate):
         faint = header or value == _KIND_MORE or (count == 0 and not is_on)
         painter.setPen(colors.secondary if faint else colors.text)
         room = QRect(left, rect.top(), max(0, right - left), rect.height())
+        room = QStyle.visualRect(option.direction, rect, room)
         mode = Qt.TextElideMode.ElideMiddle if group == "folders" else Qt.TextElideMode.ElideRight
         painter.drawText(
             room,

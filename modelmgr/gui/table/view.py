@@ -85,6 +85,7 @@ class RowDelegate(QStyledItemDelegate):
         """Take colours, fonts and icons for the palette and font of now."""
         self._colors = theme.colors()
         self._ratio = self._view.devicePixelRatioF()
+        self._mirrored = self._view.isRightToLeft()
         self._pictures: dict[tuple[str, bool], QPixmap] = {}
         self._texts: dict[int, tuple[ModelRow, dict[tuple[int, int], str]]] = {}
         font = self._view.font()
@@ -136,15 +137,17 @@ class RowDelegate(QStyledItemDelegate):
         self, painter: QPainter, x: int, y: int, width: int, height: int, row: ModelRow, selected: bool
     ) -> None:
         side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
+        end = x + width
         x += theme.S
+        place = end - theme.S - side if self._mirrored else x
         picture = self._previews.thumbnail(row, side, self._ratio) if row.preview else None
         if picture is not None:
-            painter.drawPixmap(x, y + (height - side) // 2, picture)
+            painter.drawPixmap(place, y + (height - side) // 2, picture)
         else:
-            inset = (side - _ICON_PX) // 2
-            painter.drawPixmap(x + inset, y + (height - _ICON_PX) // 2, self._picture(row.type, selected))
-        x += side + theme.S
+            place += (side - _ICON_PX) // 2
+            painter.drawPixmap(place, y + (height - _ICON_PX) // 2, self._picture(row.type, selected))
         width -= side + 2 * theme.S + theme.XS
+        x = x - theme.XS if self._mirrored else x + side + theme.S
         if not self.comfortable or not row.file_name:
             painter.drawText(x, y, width, height, _LEFT, self._text(row, NAME_COLUMN, width, self._metrics))
             return
@@ -190,9 +193,11 @@ class RowDelegate(QStyledItemDelegate):
             left, room, metrics = x + theme.S, width - 2 * theme.S, self._metrics
             if look is Look.STATE:
                 mark = self._picture(f"state:{state_of(row)}", selected)
-                painter.drawPixmap(left, y + (height - _DOT_PX) // 2, mark)
-                left += _DOT_PX + 7
+                place = x + width - theme.S - _DOT_PX if self._mirrored else left
+                painter.drawPixmap(place, y + (height - _DOT_PX) // 2, mark)
                 room -= _DOT_PX + 7
+                if not self._mirrored:
+                    left += _DOT_PX + 7
             elif look is Look.MONO:
                 painter.setFont(self._mono)
                 metrics = self._mono_metrics
@@ -217,7 +222,9 @@ class RowDelegate(QStyledItemDelegate):
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
-        editor.setGeometry(option.rect.adjusted(theme.S + side + theme.XS, 1, -1, -1))
+        inset = theme.S + side + theme.XS
+        left, right = (1, -inset) if self._mirrored else (inset, -1)
+        editor.setGeometry(option.rect.adjusted(left, 1, right, -1))
 
 
 class LibraryView(QTableView):
@@ -380,7 +387,8 @@ class LibraryView(QTableView):
         """Give the table the focus, with a row selected if there is one."""
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
         if self._model.rowCount() and not self.selectionModel().hasSelection():
-            self.selectRow(0)
+            # Not selectRow: from right to left Qt looks for a column one pixel beside the last.
+            self.setCurrentIndex(self._model.index(0, NAME_COLUMN))
 
     def rename_current(self) -> None:
         """Open the editor on the current row's name."""

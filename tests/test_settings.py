@@ -1,0 +1,48 @@
+"""Settings: odd files do no harm, and each catalog has its own."""
+
+import os
+
+import pytest
+
+from modelmgr.settings import (
+    Settings,
+    default_catalog_path,
+    read_json,
+    settings_path,
+    window_state_path,
+    write_json,
+)
+
+
+def test_settings_come_back(tmp_path):
+    chosen = Settings(hash_while_scanning=False, comfortable_rows=True)
+    chosen.save(tmp_path / "new" / "settings.json")
+    assert Settings.load(tmp_path / "new" / "settings.json") == chosen
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{", b"[1]", b"\xff", b'{"comfortable_rows": "yes", "x": 1}']
+)
+def test_what_cannot_be_read_has_its_default(tmp_path, content):
+    path = tmp_path / "settings.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert Settings.load(path) == Settings()
+
+
+def test_each_catalog_has_its_own(tmp_path):
+    mine = settings_path(default_catalog_path())
+    other = settings_path(tmp_path / "c.sqlite")
+    assert other == tmp_path / "c.sqlite.settings.json"
+    assert window_state_path(tmp_path / "c.sqlite") == tmp_path / "c.sqlite.window.json"
+    assert mine.name == "settings.json"
+    assert not str(mine).startswith(str(tmp_path))
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "state.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert read_json(path) == {"a": 1}
+    assert os.listdir(tmp_path) == ["state.json"]
