@@ -78,7 +78,7 @@ def scan(report: ScanReport) -> dict[str, Any]:
 
 def imported(report: ImportReport) -> dict[str, Any]:
     """Return what `migrate import`, its dry run and `migrate resume` print."""
-    document = {
+    document: dict[str, Any] = {
         "batch_id": report.batch_id,
         "seen": report.seen,
         "imported": report.imported,
