@@ -10,7 +10,8 @@ tensors leave open). A condition is a text::
     NAME                   a tensor of that name is there (* an index, ** at the ends: anything)
     NAME[1] = 64|128       its dimension; [-1] the last, [#] how many; also !=, >=, <=
     $MEASURE = 2048        a width or count that `measures.json` or this program names
-    @KEY  @KEY = a|b       metadata; with ~ patterns in which * stands for anything
+    $file_name ~ a*|b*     a measure compared with patterns in which * stands for anything
+    @KEY  @KEY = a|b       metadata; with ~ patterns
     module: PATH           an adapter changes such a module (see `modelmgr.readers.adapters`)
     in: PATH = 768         ... and its input (out: output) has that width
     index: PATH >= 19      ... and the highest index below it is that
@@ -82,10 +83,18 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One compiled condition and the text it was made of."""
+    """One compiled condition and the text it was made of; `parts` are the choices of an ``any``."""
 
     text: str
     holds: Callable[[View], bool]
+    parts: tuple["Condition", ...] = ()
+
+    def reason(self, view: View) -> str:
+        """Return the text of what held: of several choices the one that did."""
+        for part in self.parts:
+            if part.holds(view):
+                return part.reason(view)
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +143,7 @@ def _first(rules: tuple[Rule, ...], view: View) -> Answer | None:
 
 def _answer_of(rule: Rule, view: View) -> Answer | None:
     answer = dict(rule.answer)
-    answer["evidence"] = [condition.text for condition in rule.when]
+    answer["evidence"] = [condition.reason(view) for condition in rule.when]
     refinements: list[Answer] = []
     if rule.then is not None:
         found = match(rule.then, view)
@@ -179,7 +188,7 @@ def _compile(source: Any) -> Condition:
         parts = [_compile(member) for member in members]
         text = f" {'or' if word == 'any' else 'and'} ".join(part.text for part in parts)
         if word == "any":
-            return Condition(text, lambda view: any(part.holds(view) for part in parts))
+            return Condition(text, lambda view: any(part.holds(view) for part in parts), tuple(parts))
         if word == "all":
             return Condition(text, lambda view: all(part.holds(view) for part in parts))
         raise ValueError(f"unknown condition {word!r}")
@@ -212,6 +221,9 @@ def _test(sign: str, value: str) -> Callable[[Any], bool]:
         return lambda found: ("none" if found is None else str(found)) in words
     if sign == "!=":
         return lambda found: found is not None and str(found) not in words
+    if sign == "~":
+        patterns = value.lower().split("|")
+        return lambda found: any(fnmatchcase(str(found).lower(), pattern) for pattern in patterns)
     bound = float(value)
     if sign == ">=":
         return lambda found: isinstance(found, (int, float)) and found >= bound
@@ -349,6 +361,7 @@ def _compact_scale(view: View) -> int:
 _COMPUTED: dict[str, Callable[[View], int | float | str | None]] = {
     "tensors": lambda view: len(view.tensors.specs),
     "format": lambda view: view.format,
+    "file_name": lambda view: view.name,
     "complete": lambda view: int(view.complete),
     "adapter_groups": lambda view: view.adapter.complete_groups,
     "adapter_share": lambda view: view.adapter.share,

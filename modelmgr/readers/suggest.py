@@ -7,8 +7,8 @@ is Stability-AI/ModelSpec 1.0.1; ``general.*`` is ggml-org/ggml docs/gguf.md. Wh
 
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -22,6 +22,7 @@ _TEXT_LIMIT = 20_000
 _LIST_LIMIT = 256
 _FREQUENCY_LIMIT = 512 * 1024
 _TAG_LIMIT = 40
+_COUNT_LIMIT = 2**53
 
 
 def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
@@ -59,12 +60,17 @@ def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:
                 return []
     if not isinstance(found, dict):
         return []
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     for folder, tags in found.items():
-        for tag, count in tags.items() if isinstance(tags, dict) else ((folder, tags),):
-            if type(count) is int and 0 < count < 2**53 and isinstance(tag, str) and len(tag) <= _LINE_LIMIT:
-                counts[clean(tag).strip()] += count
-    return [[tag, count] for tag, count in counts.most_common(_TAG_LIMIT) if tag]
+        for tag, count in (tags if isinstance(tags, dict) else {folder: tags}).items():
+            if type(count) is int and count > 0:
+                counts[tag] = counts.get(tag, 0) + count
+    most = sorted(counts.items(), key=itemgetter(1), reverse=True)[:_TAG_LIMIT]
+    return [
+        [_line(tag) or "", min(count, _COUNT_LIMIT)]
+        for tag, count in most
+        if len(tag) <= _LINE_LIMIT and _line(tag)
+    ]
 
 
 def _put(columns: dict[str, Any], name: str, value: Any) -> None:

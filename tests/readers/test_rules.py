@@ -85,6 +85,8 @@ def test_every_table_is_reached() -> None:
         ("@absent", False),
         ("@key = VALUE|x", True),
         ("@key ~ val*", True),
+        ("$file_name ~ y*|X.*", True),
+        ("$file_name ~ y*", False),
         ("@key ~ alu", False),
         ("@number >= 5", True),
         ({"any": ["b.weight", "a.weight"]}, True),
