@@ -85,7 +85,7 @@ def test_characters_beyond_the_first_plane_count_two_units_in_utf16() -> None:
 
 
 def test_lines_end_at_lf_only_and_blank_ones_are_left_out() -> None:
-    file = export("\n{1}\r\n \r\n{2 x}\n\0\0\n{3\r}".encode())
+    file = export(b"\n{1}\r\n \r\n{2 x}\n\0\0\n{3\r}")
     assert [file.range(*line).decode() for line in file.lines()] == ["{1}", "{2 x}", "{3\r}"]
 
 

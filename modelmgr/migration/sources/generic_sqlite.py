@@ -56,6 +56,7 @@ _BEGINNING_BYTES = 8 * MIB
 _OPCODES = 20_000
 _SUM_TERMS = 100
 _COLUMNS_LIMIT = 900
+_DAMAGES_LIMIT = 1000
 _TAG_NAMES = ("name", "tag", "label", "title")
 
 # A database that the user named is looked at under any name but these, which are surely something else.
@@ -162,7 +163,9 @@ class GenericSqlite:
         if isinstance(encoding := extra.get("encoding"), str):
             content = transcoded(content, encoding)
         found = parse(content)
-        nested = unwrap(found.value if found.ok else text(content))
+        nested = (
+            found if found.ok and not isinstance(found.value, str) else unwrap(found.value or text(content))
+        )
         if nested.ok:
             return claims_of(row, nested, sha256=sha256)
         return claims_of(row, nested, sha256=sha256, problem=UNPARSED, message=found.message)
@@ -199,7 +202,7 @@ def _opened(path: str, progress: Progress) -> Iterator["_Reader"]:
     with copy_database(path, progress) as copy:
         _make_up_length(copy)
         with closing(_connect(copy)) as connection:
-            yield _Reader(connection, progress)
+            yield _Reader(connection, progress, os.stat(copy).st_size)
 
 
 def _tables_of(path: str) -> list[Table]:
@@ -213,7 +216,7 @@ def _tables_of(path: str) -> list[Table]:
                 file.write(read_beginning(path, _BEGINNING_BYTES))
             os.truncate(copy, size_bytes)
             with closing(_connect(copy)) as connection:
-                return _Reader(connection, Progress()).tables()
+                return _Reader(connection, Progress(), size_bytes).tables()
     with _opened(path, Progress()) as reader:
         return reader.tables()
 
@@ -238,9 +241,14 @@ def _connect(copy: str) -> Any:
 
 
 class _Reader:
-    """A connection to a copy on which no statement runs longer than `STATEMENT_BUDGET_S` for one row."""
+    """A connection to a copy on which no statement runs longer than `STATEMENT_BUDGET_S` for one row.
 
-    def __init__(self, connection: Any, progress: Progress) -> None:
+    Attributes:
+        size_bytes: of the copy.
+    """
+
+    def __init__(self, connection: Any, progress: Progress, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
         self._connection = connection
         self._progress = progress
         self._deadline = 0.0
@@ -266,6 +274,8 @@ class _Reader:
             if time.monotonic() > self._deadline:
                 raise Unreadable("A question to the database took longer than 10 seconds.") from error
             raise
+        except UnicodeDecodeError as error:  # the driver's own message quotes a damaged name
+            raise sqlite.DatabaseError("malformed database schema") from error
         finally:
             with suppress(
                 sqlite.Error
@@ -409,40 +419,60 @@ class _Import:
             source += f" LEFT JOIN main.{quoted(self._models.name)} m ON {condition}"
             filters.append(f"m.{self._models.key_names[0]} IS NULL")
         order = ", ".join(f"t.{name}" for name in names)
-        after: int | None = None
-        while True:
+        terms = f"{_key_terms(table, 't')}, {_lengths(table)}"
+
+        def statement(after: int | None) -> str:
             bounds = [*filters, *([f"t.{names[0]} > {after}"] if after is not None else [])]
             where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
-            statement = (
-                f"SELECT {_key_terms(table, 't')}, {_lengths(table)} FROM {source}{where} ORDER BY {order}"
-            )
+            return f"SELECT {terms} FROM {source}{where} ORDER BY {order}"
+
+        after: int | None = None
+        for _ in range(_DAMAGES_LIMIT):
             try:
-                for row in self._reader.rows(statement):
-                    key = _pairs(row[:size])
+                for row in self._in_order(self._reader.rows(statement(after)), bool(table.rowid), after):
                     if table.rowid:
                         after = row[1]
-                    yield key, sum(row[size:])
+                    yield _pairs(row[:size]), sum(row[size:])
                 return
             except sqlite.Error as error:
-                before, after = after, self._behind_damage(table, after) if table.rowid else None
+                before, after = after, self._behind_damage(statement, after) if table.rowid else None
                 self._report_damage(table, before, after, error)
                 if after is None:
                     return
+        self._report(
+            Problem(
+                self._path, "unreadable", f"The table {table.name} is damaged in too many places to go on."
+            )
+        )
 
-    def _behind_damage(self, table: Table, after: int | None) -> int | None:
+    def _in_order(
+        self, rows: Iterator[tuple[Any, ...]], has_rowid: bool, after: int | None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Hand rows on as long as their rowids rise: damaged pages can lead back to where the reading came from."""
+        before = last = after
+        for count, row in enumerate(rows):
+            if count > self._reader.size_bytes:
+                raise sqlite.DatabaseError("there are more rows than the file can hold")
+            if has_rowid:
+                rowid = row[1]
+                if last is None or rowid > last:
+                    before = last
+                elif before is None or rowid <= before:  # else only the last one was out of line
+                    raise sqlite.DatabaseError("its rows are out of order")
+                last = rowid
+            yield row
+
+    def _behind_damage(self, statement: Callable[[int], str], after: int | None) -> int | None:
         """Return a rowid behind which rows can be read again, as near as possible; None if there is none."""
 
         def reads(rowid: int) -> bool:
-            statement = (
-                f"SELECT {table.rowid} FROM main.{quoted(table.name)} WHERE {table.rowid} > {rowid} LIMIT 1"
-            )
             try:
-                self._reader.value(statement)
+                row = next(iter(self._reader.rows(statement(rowid))), None)
             except sqlite.Error:
                 return False
-            return True
+            return row is None or row[1] > rowid
 
-        low = after or 0
+        low = 0 if after is None else after
         step = 1
         while not reads(low + step):
             step *= 2
