@@ -76,7 +76,8 @@ class _Search:
         self._paths = list(dict.fromkeys(os.path.abspath(path) for path in paths))
         self._sources = sources
         self._progress = progress
-        self._report = report
+        self._hand_on = report
+        self._reported: set[tuple[str, str]] = set()
         self._allowed = [os.path.realpath(folder) for folder in library_folders]
         self._named: set[str] = set()
         self._listed: set[str] = set()
@@ -92,11 +93,10 @@ class _Search:
                 self._allowed.append(os.path.realpath(path))
             else:
                 self._named.add(path)
+                if "\0" not in path:
+                    self._named.add(_real_place(path))
         for path in self._paths:
-            if path in self._named:
-                yield from self._file(path)
-            else:
-                yield from self._folder(path)
+            yield from self._folder(path) if path not in self._named else self._file(path)
         for container in self._links:
             yield from self._link(container)
 
@@ -104,9 +104,6 @@ class _Search:
 
     def _file(self, path: str) -> Iterator[Found]:
         """Look at a file that the user named."""
-        if is_below_any(os.path.realpath(path), tree.FORBIDDEN_ROOTS):
-            self._report(Problem(path, "outside", "Nothing below /proc, /sys and /dev is read."))
-            return
         try:
             entry = tree.entry_of(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -115,13 +112,16 @@ class _Search:
             reason = getattr(error, "strerror", None) or str(error)
             self._report(Problem(path, "unreadable", f"The file can't be looked at: {reason}."))
         else:
-            folder = os.path.dirname(path)
-            yield from self._entry(
-                entry, self._beside(folder), named=True, real_folder=os.path.realpath(folder)
-            )
+            if not self._is_forbidden(path):
+                folder = os.path.dirname(path)
+                yield from self._entry(
+                    entry, self._beside(folder), named=True, real_folder=os.path.realpath(folder)
+                )
 
     def _folder(self, root: str) -> Iterator[Found]:
         """Walk a folder that the user named."""
+        if self._is_forbidden(root):
+            return
         listings = tree.walk(
             root, self._progress, wanted=self._is_wanted, max_depth=MAX_DEPTH, report=self._report
         )
@@ -134,10 +134,22 @@ class _Search:
             for name in sorted(listing.names):
                 entry = entries.get(name)
                 if entry is not None:
-                    if entry.path not in self._named:
+                    if self._named.isdisjoint((entry.path, os.path.join(real_folder, entry.name))):
                         yield from self._entry(entry, folder, named=False, real_folder=real_folder)
                 elif not self._is_wanted(name):  # a wanted one without an entry was reported by the walk
                     yield from self._ignored(os.path.join(listing.path, name))
+
+    def _is_forbidden(self, path: str) -> bool:
+        forbidden = is_below_any(os.path.realpath(path), tree.FORBIDDEN_ROOTS)
+        if forbidden:
+            self._report(Problem(path, "outside", "Nothing below /proc, /sys and /dev is read."))
+        return forbidden
+
+    def _report(self, problem: Problem) -> None:
+        """Hand a problem on once, though folders may be walked twice under one name."""
+        if (problem.path, problem.code) not in self._reported:
+            self._reported.add((problem.path, problem.code))
+            self._hand_on(problem)
 
     def _is_wanted(self, name: str) -> bool:
         return _is_model(name) or any(source.wants(name, False) for source in self._sources)
@@ -226,6 +238,11 @@ class _Folder:
     def of(cls, names: Iterable[str]) -> "_Folder":
         found = frozenset(names)
         return cls(found, any(map(_is_model, found)))
+
+
+def _real_place(path: str) -> str:
+    """Return a path with the links of its folder resolved, but not its own."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _is_model(name: str) -> bool:
