@@ -120,7 +120,7 @@ def text(payload: bytes, limit: int | None = None) -> str:
 
 def contains_secret(payload: bytes) -> bool:
     """Tell whether something like an API key or a download token stands in the payload."""
-    if payload[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    if _marked_codec(payload)[0].startswith("utf-16"):
         payload = payload.replace(b"\0", b"")
     lower = payload.lower()
     # Finding a word is 50 times faster than the pattern, and nearly no payload has one.
@@ -139,12 +139,9 @@ _SECRET = re.compile(
 def _decodings(payload: bytes) -> Iterator[tuple[str, str, int]]:
     """Yield codec, text and length of the byte order mark for each encoding that decodes all of the payload."""
     candidates: tuple[str, ...] = ("utf-8", *_LOCALE_CODECS)
-    mark_bytes = 0
-    for mark, codec in _BOMS:
-        if payload.startswith(mark):
-            mark_bytes = len(mark)
-            if codec != "utf-8":
-                candidates = (codec,)  # nothing else looks like UTF-16 with its mark
+    marked, mark_bytes = _marked_codec(payload)
+    if marked.startswith("utf-16"):
+        candidates = (marked,)  # nothing else looks like UTF-16
     for codec in candidates:
         try:
             # Windows and JavaScript write lone surrogates in UTF-16 without a thought.
@@ -156,11 +153,29 @@ def _decodings(payload: bytes) -> Iterator[tuple[str, str, int]]:
             return  # text with non-ASCII characters that is valid UTF-8 is nothing else
 
 
-def _display_codec(payload: bytes) -> tuple[str, int]:
-    """Return the codec that fits best, judged by the beginning of a large payload, and the mark's length."""
+def _marked_codec(payload: bytes) -> tuple[str, int]:
+    """Return the codec that the first bytes give away, and the length of the byte order mark; "" if they don't.
+
+    An element of a list in UTF-16 has no mark of its own, but a zero beside each ASCII letter.
+    """
     for mark, codec in _BOMS:
         if payload.startswith(mark):
             return codec, len(mark)
+    if len(payload) % 2 == 0:
+        for codec, first, second in (
+            ("utf-16-le", payload[0:64:2], payload[1:2]),
+            ("utf-16-be", payload[1:64:2], payload[:1]),
+        ):
+            if second == b"\0" and 0 not in first and first[:1].isascii():
+                return codec, 0
+    return "", 0
+
+
+def _display_codec(payload: bytes) -> tuple[str, int]:
+    """Return the codec that fits best, judged by the beginning of a large payload, and the mark's length."""
+    marked, mark_bytes = _marked_codec(payload)
+    if marked:
+        return marked, mark_bytes
     sample = payload[:SAMPLE_BYTES]
     is_whole = len(sample) == len(payload)
     decoded = codecs.getincrementaldecoder("utf-8")("replace").decode(sample, final=is_whole)

@@ -61,6 +61,15 @@ def test_utf16_cut_in_the_middle_of_a_character_is_not_parsed():
     assert (found.ok, found.code) == (False, "unparsed_payload")
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_mark_is_known_by_its_zeros(codec):
+    written = '{"name": "Häfen 墨 🌊"}'
+    found = parse(written.encode(codec))
+    assert (found.value, found.codec, found.tolerant) == ({"name": "Häfen 墨 🌊"}, codec, False)
+    assert text(written.encode(codec)) == written
+    assert parse(b'{"a": 1}\0\0').value == {"a": 1}
+
+
 def test_utf16_may_hold_lone_surrogates():
     assert parse(b"\xff\xfe" + '"\ud83d"'.encode("utf-16-le", "surrogatepass")).value == "\ud83d"
 

@@ -153,10 +153,7 @@ def claims_of(
     if row.key:
         claimed, path = _from_key(row.key, fields, claimed, path)
     size_bytes, size_hint = _size(row, columns)
-    stem = stem_of(base_name(path)) if path else str(fields.get("name", ""))
-    # An absolute path of this system says where the file is; one of its stem beside the list is another.
-    elsewhere = path is not None and os.path.isabs(path) and os.path.dirname(path) != row.folder
-    names = () if elsewhere else models_beside(stem, row.siblings)
+    names = _beside(row, path, fields.get("name"))
     own = Claims(
         fields=fields,
         personal=frozenset(fields) & (_PERSONAL if fields.get("notes") else _PERSONAL_WITHOUT_NOTES),
@@ -211,6 +208,15 @@ def _with(own: Claims, below: Claims) -> Claims:
         path=own.path or below.path,
         time=own.time if own.time is not None else below.time,
     )
+
+
+def _beside(row: Row, path: str | None, name: str | None) -> tuple[str, ...]:
+    """Return the model files beside the list that a row may mean: by the stem of its path, else called as it is."""
+    if path is None:
+        return tuple(found for found in models_beside(name or "", row.siblings) if stem_of(found) == name)
+    # An absolute path of this system says where the file is; one of its stem beside the list is another.
+    elsewhere = os.path.isabs(path) and os.path.dirname(path) != row.folder
+    return () if elsewhere else models_beside(stem_of(base_name(path)), row.siblings)
 
 
 # --- columns ----------------------------------------------------------------------------------------------

@@ -693,6 +693,7 @@ def test_a_model_beside_the_list_is_meant_by_its_stem(drop: Drop) -> None:
     drop.put("ink.safetensors", b"")
     assert drop.row(path="D:\\AI\\ink.safetensors").stem_names == ("ink.safetensors",)
     assert drop.row(name="ink").stem_names == ("ink.safetensors",)
+    assert drop.row(name="Ink").stem_names == ()
     assert drop.row(path="/elsewhere/ink.safetensors").stem_names == ()
     assert drop.row(path=str(drop.folder / "ink.safetensors")).stem_names == ("ink.safetensors",)
 
