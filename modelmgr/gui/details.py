@@ -400,7 +400,11 @@ class RawView(QPlainTextEdit):
         return self._exact[first:last]
 
     def createMimeDataFromSelection(self) -> QMimeData:
-        data = QMimeData()
+        # Qt's own object, not one made here: the clipboard may keep it until after the interpreter has gone.
+        data = super().createMimeDataFromSelection()
+        data.text()  # filled at the first question only
+        for kind in data.formats():
+            data.removeFormat(kind)
         data.setText(self.exact_selection().encode("utf-8", "replace").decode("utf-8"))
         return data
 
@@ -1050,11 +1054,8 @@ class DetailsPane(QWidget):
 
     def _put_on_clipboard(self, payload: bytes | None) -> None:
         if payload is not None:
-            data = QMimeData()
-            data.setText(payloads.text(payload).encode("utf-8", "replace").decode("utf-8"))
-            # Programs that ask for it get the bytes as they are, whatever their encoding.
-            data.setData("application/json", payload)
-            QGuiApplication.clipboard().setMimeData(data)
+            text = payloads.text(payload)
+            QGuiApplication.clipboard().setText(text.encode("utf-8", "replace").decode("utf-8"))
 
     @Slot()
     def _on_save_payload(self) -> None:
