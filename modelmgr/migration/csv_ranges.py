@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from modelmgr.values import MIB
 
 FIELD_LIMIT = 64 * MIB
-ROW_LIMIT = 256 * MIB
+ROW_LIMIT = 128 * MIB
+"""A row without line end up to here is only cut to be told of."""
+
+_READ_AHEAD = 16 * MIB
 DELIMITERS = ",;\t|"
 
 _SEPARATOR_LINE = re.compile(rb'[ \t]*+"?sep=([,;\t|])"?[ \t]*+(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
@@ -93,16 +96,17 @@ def rows(parts: Iterator[bytes], dialect: Dialect) -> Iterator[Row]:
         found = whole.match(buffer, pos)
         end = found.end() if found else pos  # a first cell that opens a quote and doesn't close it
         if end >= len(buffer) - 1 and not final:  # a line end of two characters may be cut in the middle
-            more = _at_least(parts, max(1, len(buffer) - pos))
-            final = not more
-            base, buffer, pos = base + pos, buffer[pos:] + more, 0
-            if len(buffer) > ROW_LIMIT and not _LINE_END.search(buffer):
-                begin, line_end = base, None
+            if len(buffer) - pos > ROW_LIMIT:  # nothing of it is kept, only its end is looked for
+                begin, line_end = base + pos, None
                 while line_end is None and (part := next(parts, b"")):
                     base, buffer = base + len(buffer), part
                     line_end = _LINE_END.search(buffer)
                 yield Row(begin, base + (line_end.start() if line_end else len(buffer)))
                 pos = line_end.end() if line_end else len(buffer)
+                continue
+            more = _at_least(parts, max(1, len(buffer) - pos))
+            final = not more
+            base, buffer, pos = base + pos, buffer[pos:] + more, 0
             continue
         if pos == len(buffer):
             return
@@ -188,6 +192,7 @@ _CLOSED_BACKSLASH = re.compile(r'"[^"\\]*+(?:(?:""|\\.)[^"\\]*+)*+"', re.DOTALL)
 def _at_least(parts: Iterator[bytes], wanted: int) -> bytes:
     """Return as much again, so that a long cell is not looked at once for each part of it."""
     pieces: list[bytes] = []
+    wanted = min(wanted, _READ_AHEAD)
     while wanted > 0 and (part := next(parts, b"")):
         pieces.append(part)
         wanted -= len(part)

@@ -38,7 +38,7 @@ _PAIRS = {
     "big5": re.compile(rb"[\x81-\xfe][\x40-\x7e\xa1-\xfe]"),
     "cp949": re.compile(rb"[\x81-\xfe][\x41-\x5a\x61-\x7a\x81-\xfe]"),
 }
-_BLANK = b" \t\r\n\f\v\0"
+_BLANKS = re.compile(rb"[ \t\r\n\f\v\0]*+")
 _ASCII_ONLY = bytes(range(128)) + b"\xff" * 128
 _INVALID = re.compile("[\udc80-\udcff]")
 _FOREIGN = re.compile("[^\x00-\x7f\udc80-\udcff]")
@@ -106,16 +106,21 @@ class ExportFile:
         last = b""
         for part in self.view():
             begin = 0
-            while True:
-                found = part.find(b"\n", begin)
-                piece = part[begin : found if found >= 0 else len(part)]
-                blank = blank and not piece.strip(_BLANK)
-                last = piece[-1:] or last
-                if found < 0:
+            while begin < len(part):
+                if blank:
+                    found = _BLANKS.match(part, begin)
+                    text = found.end() if found else begin
+                    line_end = part.rfind(b"\n", begin, text)
+                    start = start if line_end < 0 else at + line_end + 1
+                    begin, blank = text, text == len(part)
+                    continue
+                end = part.find(b"\n", begin)
+                if end < 0:
+                    last = part[-1:]
                     break
-                if not blank:
-                    yield start, at + found - (last == b"\r")
-                begin, start, blank, last = found + 1, at + found + 1, True, b""
+                before = part[end - 1 : end] if end else last
+                yield start, at + end - (before == b"\r")
+                begin, start, blank, last = end + 1, at + end + 1, True, b""
             at += len(part)
         if not blank:
             yield start, at - (last == b"\r")
@@ -214,12 +219,14 @@ def open_export(path: str) -> Iterator[ExportFile]:
         state = (facts.st_size, facts.st_mtime_ns)
 
         def read(start: int, end: int) -> bytes:
-            pieces: list[bytes] = []
             try:
                 os.lseek(handle, start, os.SEEK_SET)
-                while start < end and (piece := os.read(handle, min(end - start, 64 * MIB))):
-                    pieces.append(piece)
-                    start += len(piece)
+                content = os.read(handle, end - start)
+                while len(content) < end - start:  # some systems hand over a part only
+                    more = os.read(handle, end - start - len(content))
+                    if not more:
+                        break
+                    content += more
                 now = os.fstat(handle)
             except OSError as error:
                 raise Unreadable(f"The file can't be read: {error.strerror or error}.", path=path) from error
@@ -227,7 +234,7 @@ def open_export(path: str) -> Iterator[ExportFile]:
                 raise Unreadable(
                     "The file was changed while it was being read.", code="changed_while_reading", path=path
                 )
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            return content
 
         yield ExportFile(path, facts.st_size, read, whole=False)
     finally:

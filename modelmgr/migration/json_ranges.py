@@ -13,10 +13,24 @@ from modelmgr.migration.export_file import ExportFile
 _QUOTE, _SLASH, _STAR, _COMMA, _COLON = b'"/*,:'
 _OPENERS = b"[{"
 _CLOSERS = b"]}"
-_BLANK = re.compile(rb"[ \t\r\n\f\v]*+")
-_STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_NO_BRACKET = re.compile(rb'(?:[^"\[\]{}/]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+
+_IN_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_COMMENT = rb"//[^\n]*+\n|/\*[^*]*+(?:\*++[^*/][^*]*+)*+\*++/"
+_FLAT = rb'(?:[^"\[\]{}/]++|"' + _IN_STRING + rb'")'
+_BLANK = re.compile(rb"(?:[ \t\r\n\f\v]++|" + _COMMENT + rb")*+")
+_STRING_REST = re.compile(_IN_STRING, re.DOTALL)
+# Lists and objects that hold no other ones are skipped in one go: they are most of what brackets there are.
+_NO_BRACKET = re.compile(
+    rb"(?:" + _FLAT + rb"|\[" + _FLAT + rb"*+\]|\{" + _FLAT + rb"*+\}|" + _COMMENT + rb")*+", re.DOTALL
+)
+_OPENING = re.compile(rb"[\[{]++")
+_CLOSING = re.compile(rb"[\]}]++")
+# In ASCII a closing bracket stands two behind its opening one.
+_CLOSER_OF = bytes.maketrans(b"[{", b"]}")
+_DEPTH_LIMIT = 1_000_000
 _SCALAR = re.compile(rb'[^,\[\]{}"/]*+')
+_SCALAR_REST = re.compile(rb'(?:[^,\[\]{}"/]++|' + _COMMENT + rb")*+")
+_AFTER_SCALAR = b',[]{}"'
 _SLICE = 1 << 16
 _TRIAL_READS = 4
 _TRIALS = 1000
@@ -94,18 +108,17 @@ class _Window:
         end = self.at
         while True:
             found = _end(_SCALAR, self.buffer, self.pos)
-            text = self.buffer[self.pos : found].rstrip()
-            if text:
+            if text := self.buffer[self.pos : found].rstrip():
                 end = self.at + len(text)
             self.pos = found
-            if found < len(self.buffer):
-                if self.buffer[found] != _SLASH:
-                    return True, end
-                if not self._comment():
-                    self.pos += 1
-                    end = self.at
-            elif not self.more():
+            before = self.at
+            self.blank()  # comments are no part of it, unless more of it follows
+            unit = self.here()
+            if unit == -1 or unit in _AFTER_SCALAR:
                 return True, end
+            if unit == _SLASH or self.at > before:
+                self.pos = _end(_SCALAR_REST, self.buffer, self.pos + (unit == _SLASH))
+                end = self.at
 
     def string(self) -> bool:
         """Go behind the string that begins here; False if the text ends in it."""
@@ -120,8 +133,9 @@ class _Window:
                 return False
 
     def _nested(self) -> bool:
-        stack = bytearray()
-        while True:
+        stack = bytearray((self.buffer[self.pos] + 2,))
+        self.pos += 1
+        while len(stack) < _DEPTH_LIMIT:  # what is deeper is no record, and would only cost time
             self.pos = _end(_NO_BRACKET, self.buffer, self.pos)
             unit = self.here()
             if unit == -1:
@@ -133,15 +147,19 @@ class _Window:
                 if not self._comment():
                     self.pos += 1
             elif unit in _OPENERS:
-                stack.append(unit + 2)  # in ASCII a closing bracket stands two behind its opening one
-                self.pos += 1
-            elif unit in _CLOSERS:
-                if stack[-1] != unit:
-                    return False
-                stack.pop()
-                self.pos += 1
+                end = _end(_OPENING, self.buffer, self.pos)
+                stack += self.buffer[self.pos : end].translate(_CLOSER_OF)
+                self.pos = end
+            else:
+                end = min(_end(_CLOSING, self.buffer, self.pos), self.pos + len(stack))
+                for closer in self.buffer[self.pos : end]:
+                    if stack[-1] != closer:
+                        return False
+                    stack.pop()
+                    self.pos += 1
                 if not stack:
                     return True
+        return False
 
     def _comment(self) -> bool:
         if self.pos + 1 == len(self.buffer) and not self.more():

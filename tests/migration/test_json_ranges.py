@@ -151,6 +151,18 @@ def test_deep_nesting_needs_no_recursion() -> None:
     assert found == [(deep, False), (b"1", False)]
 
 
+def test_what_is_deeper_than_any_record_is_broken() -> None:
+    content = b"[" + b"[0" * 1_000_001 + b"]" * 1_000_001 + b"]"
+    found, _ = cut(content, small_parts=False)
+    assert found == [(content[1:-1], True)]
+
+
+def test_comments_hide_brackets_and_quotes_wherever_the_text_is_cut() -> None:
+    content = b'[{"a": /* ] " */ [1, // } "\n\n 2] }, 7 /* , */ , 8 // ,\n]'.replace(b"\\n", b"\n")
+    found, _ = cut(content)
+    assert found == [(content[1 : content.index(b", 7")], False), (b"7", False), (b"8", False)]
+
+
 def test_what_follows_the_list_is_found_unless_it_is_zero_bytes() -> None:
     first = Cut(export(b"[1] \0\0\n").view())
     assert len(list(first)) == 1

@@ -194,7 +194,8 @@ class GenericCsv:
             header_row = next((row for row in rows if not row.blank), None)
             if header_row is None:
                 return
-            header = csv_ranges.cells(file.decode(file.range(header_row.start, header_row.end)), dialect)
+            end = min(header_row.end, header_row.start + _HEAD_UNITS)
+            header = csv_ranges.cells(file.decode(file.range(header_row.start, end)), dialect)
             if not any(normal_name(column) in KNOWN_NAMES for column in header):
                 raise Unreadable(
                     "The first line names no column that is known (name, sha256, path ...), so no row was taken.",
@@ -211,8 +212,10 @@ class GenericCsv:
                 if row.blank:
                     continue
                 record_key, index = str(index), index + 1
-                if (row.end - row.start) * file.width > RECORD_LIMIT_BYTES:
-                    report(_too_large(container.path, record_key, file.offset(row.start)))
+                if row.end - row.start > csv_ranges.ROW_LIMIT:
+                    report(
+                        _too_large(container.path, record_key, file.offset(row.start), "The row", "128 MiB")
+                    )
                     continue
                 payload = file.range(row.start, row.end)
                 found = csv_ranges.cells(file.decode(payload), dialect)
