@@ -8,6 +8,7 @@ class. What other tables say about a model stands there too; their remaining row
 # ruff: noqa: S608 - names of tables and columns go through `quoted`; everything else is bound.
 
 import base64
+import io
 import json
 import math
 import os
@@ -36,7 +37,7 @@ from modelmgr.migration.sources.generic_columns import (
     transcoded,
     unwrap,
 )
-from modelmgr.payload import contains_secret, parse, text
+from modelmgr.payload import PARSE_LIMIT_BYTES, contains_secret, parse, text
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Claims, Problem, Record
 
@@ -49,7 +50,9 @@ ROW_LIMIT_BYTES = 256 * MIB
 RELATED_LIMIT_BYTES = 4 * MIB
 """What one record takes along from other tables; more becomes records of its own that fill nothing."""
 
-_INLINE_LIMIT_BYTES = 1 * MIB
+_BLOB_TWICE_BYTES = 1 * MIB
+_TEXT_TWICE_BYTES = 16 * MIB
+_BASE64_BLOCK_BYTES = 3 * MIB
 _DUMP_BYTES = 1 * MIB
 _COPY_WHOLE_BYTES = 32 * MIB
 _BEGINNING_BYTES = 8 * MIB
@@ -163,9 +166,11 @@ class GenericSqlite:
         if isinstance(encoding := extra.get("encoding"), str):
             content = transcoded(content, encoding)
         found = parse(content)
-        nested = (
-            found if found.ok and not isinstance(found.value, str) else unwrap(found.value or text(content))
-        )
+        nested = found
+        if isinstance(found.value, str):
+            nested = unwrap(found.value)
+        elif not found.ok and len(content) <= PARSE_LIMIT_BYTES:
+            nested = unwrap(text(content))
         if nested.ok:
             return claims_of(row, nested, sha256=sha256)
         return claims_of(row, nested, sha256=sha256, problem=UNPARSED, message=found.message)
@@ -528,14 +533,31 @@ class _Import:
         for column, (storage, value) in row.items():
             if column == chosen:
                 continue
-            said = self._said(storage, value)
-            large = chosen is None and isinstance(value, bytes) and len(value) > _INLINE_LIMIT_BYTES
-            columns[column] = {"storage": storage, **({"value_in": "payload"} if large else {"value": said})}
+            limit = _TEXT_TWICE_BYTES if storage == "text" else _BLOB_TWICE_BYTES
+            if chosen is None and isinstance(value, bytes) and len(value) > limit:
+                columns[column] = {"storage": storage, "value_in": "payload"}
+            else:
+                columns[column] = {"storage": storage, "value": self._said(storage, value)}
         if chosen is not None:
             storage, value = row[chosen]
             return value, {"columns": columns, "payload_column": chosen, "payload_storage": storage}
-        made = {column: self._said(storage, value) for column, (storage, value) in row.items()}
-        return json.dumps(made, ensure_ascii=False).encode(), {"columns": columns, "made": True}
+        return self._made(row), {"columns": columns, "made": True}
+
+    def _made(self, row: Mapping[str, Value]) -> bytes:
+        """Return a row without JSON as a JSON object; large values are written as they are turned into text."""
+        made = io.BytesIO()
+        for place, (column, (storage, value)) in enumerate(row.items()):
+            made.write(b", " if place else b"{")
+            made.write(json.dumps(column, ensure_ascii=False).encode() + b": ")
+            if storage == "blob":
+                made.write(b'{"base64": "')
+                for at in range(0, len(value), _BASE64_BLOCK_BYTES):
+                    made.write(base64.b64encode(value[at : at + _BASE64_BLOCK_BYTES]))
+                made.write(b'"}')
+            else:
+                made.write(json.dumps(self._said(storage, value), ensure_ascii=False).encode())
+        made.write(b"}")
+        return made.getvalue()
 
     def _payload_column(self, row: Mapping[str, Value]) -> str | None:
         by_name: dict[str, str] = {}
