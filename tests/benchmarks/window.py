@@ -36,7 +36,7 @@ class Constant(QAbstractTableModel):
 
 
 class FirstPaint(QObject):
-    """Calls back once its widget has painted."""
+    """Calls back when its widget has painted for the first time, before anything else may run."""
 
     def __init__(self, widget: Any, then: Any) -> None:
         super().__init__(widget)
@@ -44,10 +44,12 @@ class FirstPaint(QObject):
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        if event.type() == QEvent.Type.Paint and self._then is not None:
-            then, self._then = self._then, None
-            QTimer.singleShot(0, then)
-        return False
+        if event.type() != QEvent.Type.Paint or self._then is None:
+            return False
+        then, self._then = self._then, None
+        QApplication.sendEvent(watched, event)
+        then()
+        return True
 
 
 def frames(view: Any) -> dict[str, list[float]]:
