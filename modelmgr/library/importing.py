@@ -289,6 +289,8 @@ class Importing(Merging):
             found = [file.path for file in known if file.state == "present"][:1]
         if not found:
             return Binding(outside=outside)
+        if len(found) == 1:
+            return Binding(found[0])
         candidates = [self._candidate(path) for path in dict.fromkeys(found)]
         chosen = promotion.choose_file(claims, candidates, source=record.source)
         if isinstance(chosen, str):
