@@ -437,8 +437,11 @@ def _demo(call: _Call) -> int:
     try:
         library = Library(catalog)
         library.scan([str(path) for path in demo.folders], progress=call.progress)
-        library.import_paths([str(demo.root)], progress=call.progress)
+        # One tool's records are promoted, the others wait: there is something to see and something to do.
+        library.import_paths([str(demo.folders[0])], progress=call.progress)
         library.promote(None, progress=call.progress)
+        rest = (demo.root, demo.csv, demo.json, demo.jsonl)
+        library.import_paths([str(path) for path in rest], progress=call.progress)
     finally:
         catalog.close()
         call.is_working = False
