@@ -1011,8 +1011,11 @@ def _written_whole(target: str) -> Iterator[IO[str]]:
 
 
 def _backup(call: _Call) -> int:
-    with call.library() as library:
-        problems = library.backup(call.args.file, call.progress)
+    from modelmgr.library import Library
+
+    call.is_working = True
+    with call.catalog() as catalog:
+        problems = Library(catalog).backup(call.args.file, call.progress)
     return _say_ok(call, problems, f"The catalog was copied to {visible(call.args.file)}.")
 
 

@@ -70,7 +70,10 @@ class Connections:
 
     @staticmethod
     def _holds_nothing(path: str) -> bool:
-        with engine.translated(path), contextlib.closing(engine.connect(path, _reading(path))) as conn:
+        with (
+            engine.translated(path),
+            contextlib.closing(engine.connect(path, engine.reading_mode(path))) as conn,
+        ):
             return engine.identity(conn, path) is None
 
     @staticmethod
@@ -79,7 +82,7 @@ class Connections:
         try:
             upgrades.prepare(path)
         except (OperationalError, OSError) as error:
-            reading = _reading(path)
+            reading = engine.reading_mode(path)
             if create and reading == "mode=rw":
                 raise
             if create:
@@ -246,15 +249,6 @@ class Connections:
             engine.search_rebuilt_after(writer.connection()),
         ):
             yield writer
-
-
-def _reading(path: str) -> str:
-    """Return how a catalog can be opened where its folder can't be written (a WAL database needs its -shm)."""
-    folder = os.path.dirname(path)
-    if os.access(path, os.W_OK) and os.access(folder, os.W_OK):
-        return "mode=rw"
-    log_size = os.path.getsize(path + "-wal") if os.path.exists(path + "-wal") else 0
-    return "mode=ro" if log_size else "immutable=1"
 
 
 def _process_started(pid: int) -> float:

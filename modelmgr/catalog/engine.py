@@ -6,6 +6,7 @@ A catalog on another of peewee's backends would bring its own file of this kind 
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -150,6 +151,15 @@ def connect(path: str, uri_query: str) -> Connection:
     return conn
 
 
+def reading_mode(path: str) -> str:
+    """Return how a catalog can be opened where its folder can't be written (a WAL database needs its -shm)."""
+    folder = os.path.dirname(path)
+    if os.access(path, os.W_OK) and os.access(folder, os.W_OK):
+        return "mode=rw"
+    log_size = os.path.getsize(path + "-wal") if os.path.exists(path + "-wal") else 0
+    return "mode=ro" if log_size else "immutable=1"
+
+
 def begin_write(conn: Connection, timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
     """Begin a write transaction; waits for those of other processes, but hears signals meanwhile.
 
@@ -224,13 +234,16 @@ def look_at(path: str) -> str:
         CatalogTooNew: a newer version of the program wrote it.
     """
     try:
+        kind = os.stat(path).st_mode
+        if stat.S_ISDIR(kind):
+            raise CatalogError(f"The catalog {path} is a folder.", path=path)
+        if not stat.S_ISREG(kind):  # to open a pipe would wait for ever
+            raise CatalogError(f"The catalog {path} is no regular file.", path=path)
         with open(path, "rb") as file:
             facts = os.fstat(file.fileno())
             head = file.read(100)
     except FileNotFoundError:
         return "absent"
-    except IsADirectoryError:
-        raise CatalogError(f"The catalog {path} is a folder.", path=path) from None
     except OSError as error:
         raise CatalogError(f"The catalog {path} can't be read: {error.strerror}.", path=path) from error
     if not head:
@@ -391,7 +404,7 @@ def backup_to(path: str, target: str, progress: Progress) -> list[Problem]:
         ) from error
     os.close(handle)
     try:
-        with translated(path), contextlib.closing(connect(path, "mode=rw")) as source:
+        with translated(path), contextlib.closing(connect(path, reading_mode(path))) as source:
             copy = driver.connect(part)
             try:
 
@@ -429,7 +442,7 @@ def check_file(path: str, progress: Progress, *, deep: bool = True) -> list[Prob
     """
     problems: list[Problem] = []
     try:
-        with contextlib.closing(connect(path, "mode=rw" if os.access(path, os.W_OK) else "mode=ro")) as conn:
+        with contextlib.closing(connect(path, reading_mode(path))) as conn:
             conn.execute("PRAGMA query_only=ON")
             conn.set_progress_handler(lambda: int(progress.is_cancelled), 100_000)
             for (text,) in conn.execute(f"PRAGMA {'integrity' if deep else 'quick'}_check(100)"):

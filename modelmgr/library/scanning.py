@@ -134,34 +134,38 @@ class Scanning(Merging):
                 unread.append(found.path)
             _fail(report, found)
 
-        for entries in discovery.walk_models(root, progress, problem):
-            siblings: FolderNames | None = None
-            for entry in entries:
-                met.add(entry.path)
-                devices.add(entry.device)
-                report.seen += 1
-                progress.step(report.seen, None, entry.name)
-                file = known.get(entry.path)
-                if file is not None and _is_unchanged(file, entry):
-                    if file.state == FileState.PRESENT:
-                        report.unchanged += 1
-                    else:
+        try:
+            for entries in discovery.walk_models(root, progress, problem):
+                siblings: FolderNames | None = None
+                for entry in entries:
+                    met.add(entry.path)
+                    devices.add(entry.device)
+                    progress.step(report.seen + 1, None, entry.name)
+                    report.seen += 1
+                    file = known.get(entry.path)
+                    if file is not None and _is_unchanged(file, entry):
+                        if file.state == FileState.PRESENT:
+                            report.unchanged += 1
+                        else:
+                            report.updated += 1
+                            chunk.states[file.id] = FileState.PRESENT
+                    elif (
+                        file is not None
+                        and file.size_bytes == entry.size_bytes
+                        and file.state != FileState.UNREADABLE
+                    ):
                         report.updated += 1
-                        chunk.states[file.id] = FileState.PRESENT
-                elif (
-                    file is not None
-                    and file.size_bytes == entry.size_bytes
-                    and file.state != FileState.UNREADABLE
-                ):
-                    report.updated += 1
-                    chunk.touched.append((file, entry))
-                else:
-                    if siblings is None:
-                        siblings = self.names_in(os.path.dirname(entry.path))
-                    self._take(entry, file, siblings, hash_files, chunk, report)
-                if chunk.is_full():
-                    self._write(chunk, hash_files)
-                    chunk = _Chunk()
+                        chunk.touched.append((file, entry))
+                    else:
+                        if siblings is None:
+                            siblings = self.names_in(os.path.dirname(entry.path))
+                        self._take(entry, file, siblings, hash_files, chunk, report)
+                    if chunk.is_full():
+                        self._write(chunk, hash_files)
+                        chunk = _Chunk()
+        except Cancelled:
+            self._write(chunk, hash_files)  # what was counted is kept
+            raise
         self._write(chunk, hash_files)
         self._settle(root, device, known, met, devices, unread, report)
 

@@ -274,3 +274,31 @@ def test_any_sqlite_reads_the_schema(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "(0,)\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_in_the_catalog_s_place_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "c.sqlite")
+    with pytest.raises(CatalogError, match="no regular file"):
+        Catalog.open(tmp_path / "c.sqlite", create=False)
+
+
+def test_a_catalog_that_only_can_be_read_is_checked_and_backed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.sqlite"
+    Catalog.open(path).close()
+    opened: list[str] = []
+    connect = engine.connect
+
+    def connecting(path: str, uri_query: str) -> engine.Connection:
+        opened.append(uri_query)
+        return connect(path, uri_query)
+
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda name, mode: mode != os.W_OK and access(name, mode))
+    monkeypatch.setattr(engine, "connect", connecting)
+    assert engine.check_file(str(path), Progress()) == []
+    assert engine.backup_to(str(path), str(tmp_path / "copy.sqlite"), Progress()) == []
+    assert set(opened) == {"immutable=1"}
+    assert (tmp_path / "copy.sqlite").exists()

@@ -224,6 +224,23 @@ def test_a_cancelled_scan_keeps_whole_rows_and_the_next_one_goes_on(
     assert {row.hash_state for row in rows(library).values()} == {"done"}
 
 
+def test_a_scan_cancelled_in_its_walk_keeps_what_it_counted(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    for number in range(10):
+        lora(f"{number}.safetensors", number)
+
+    class CancelledAtTheSixth(Progress):
+        def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
+            if done == 6:
+                self.cancel()
+            super().step(done, total, text, unit)
+
+    report = library.scan([str(models)], progress=CancelledAtTheSixth())
+    assert report.cancelled
+    assert report.seen == report.added == len(rows(library)) == 5
+
+
 def test_verify_tells_rot_from_edits_and_from_missing_files(
     library: Library, models: Path, lora: Lora
 ) -> None:
