@@ -64,7 +64,7 @@ def _answered(call: _Call, words: Sequence[str]) -> int:
             call.bar.clear()
         with _output():
             sys.stdout.flush()
-    except (Cancelled, KeyboardInterrupt):
+    except (Cancelled, _Stopped, KeyboardInterrupt):
         return call.fail(CANCELLED, "cancelled", "Cancelled; what was finished before stays.")
     except BrokenPipeError:
         return OK  # whoever read our output has gone
@@ -92,6 +92,7 @@ class _Call:
         args: the parsed words.
         progress: handed to every deed; draws the bar, hears the signals.
         is_working: True while a deed runs, which is then stopped gently.
+        has_worked: True once it has ended; what it did is yet to be told.
     """
 
     def __init__(self, wants_json: bool) -> None:
@@ -100,6 +101,7 @@ class _Call:
         self.bar = Bar(sys.stderr)
         self.progress = Progress(self.bar.show)
         self.is_working = False
+        self.has_worked = False
         self._has_spoken = False
 
     @property
@@ -133,14 +135,21 @@ class _Call:
         _log_to_terminal()
         path = self.catalog_path
         if not (self.args.catalog or os.environ.get("MODELMGR_CATALOG")):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-        self.is_working = True
-        catalog = Catalog.open(path)
-        try:
+            try:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            except OSError as error:
+                raise CatalogError(f"The catalog's folder can't be made: {error}.", path=path) from error
+        with self.deed(), Catalog.open(path) as catalog:
             yield Library(catalog)
+
+    @contextlib.contextmanager
+    def deed(self) -> Iterator[None]:
+        """Mark work that signals shall stop gently."""
+        self.is_working = True
+        try:
+            yield
         finally:
-            catalog.close()
-            self.is_working = False
+            self.is_working, self.has_worked = False, True
 
     def say(self, document: Mapping[str, Any], lines: Iterable[str]) -> None:
         """Print the answer: the document with ``--json``, else the lines.
@@ -171,6 +180,14 @@ class _Call:
         return code
 
 
+class _Stopped(BaseException):
+    """A signal ends the command where it stands.
+
+    Not a KeyboardInterrupt: where that passes through compiled text (as dataclasses have), Python remembers it and ends
+    the process by SIGINT in spite of its exit code.
+    """
+
+
 class _Signals:
     """Ctrl-C and SIGTERM: a running deed is asked to stop, a question ends at once.
 
@@ -184,6 +201,7 @@ class _Signals:
     def __init__(self, call: _Call, *, keep: bool) -> None:
         self._call = call
         self._keep = keep
+        self._is_late = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> None:
@@ -201,10 +219,12 @@ class _Signals:
             signal.signal(number, signal.SIG_IGN if self._keep else handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if number == getattr(signal, "SIGALRM", None) and not self._call.is_working:
-            return  # it ended in time and is telling what it did
+        if self._call.has_worked and not self._call.is_working and not self._is_late:
+            # It ended in time and is telling what it did; only who insists cuts that short.
+            self._is_late = number != getattr(signal, "SIGALRM", None)
+            return
         if not self._call.is_working or self._call.progress.is_cancelled:
-            raise KeyboardInterrupt
+            raise _Stopped
         self._call.progress.cancel()
         if hasattr(signal, "setitimer"):
             self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._stop))
@@ -432,9 +452,7 @@ def _demo(call: _Call) -> int:
     folder = tempfile.mkdtemp(prefix="modelmgr-demo-")
     path = call.catalog_path if call.args.catalog else os.path.join(folder, "catalog.sqlite")
     demo = write_demo_library(Path(folder, "library"))
-    call.is_working = True
-    catalog = Catalog.open(path)
-    try:
+    with call.deed(), Catalog.open(path) as catalog:
         library = Library(catalog)
         library.scan([str(path) for path in demo.folders], progress=call.progress)
         # One tool's records are promoted, the others wait: there is something to see and something to do.
@@ -442,9 +460,6 @@ def _demo(call: _Call) -> int:
         library.promote(None, progress=call.progress)
         rest = (demo.root, demo.csv, demo.json, demo.jsonl)
         library.import_paths([str(path) for path in rest], progress=call.progress)
-    finally:
-        catalog.close()
-        call.is_working = False
     call.progress.check()
     call.bar.clear()
     print(f"The sample library lies in {visible(folder)}", file=sys.stderr)
@@ -962,8 +977,7 @@ def _export(call: _Call) -> int:
 
     target = call.args.file
     _refuse_catalog(call, target)
-    call.is_working = True
-    with call.catalog() as catalog, _written_whole(target) as out:
+    with call.deed(), call.catalog() as catalog, _written_whole(target) as out:
         models, records = Library(catalog).export_library(out, call.args.kind, call.progress)
         call.progress.check()
     call.say(
@@ -1013,8 +1027,7 @@ def _written_whole(target: str) -> Iterator[IO[str]]:
 def _backup(call: _Call) -> int:
     from modelmgr.library import Library
 
-    call.is_working = True
-    with call.catalog() as catalog:
+    with call.deed(), call.catalog() as catalog:
         problems = Library(catalog).backup(call.args.file, call.progress)
     return _say_ok(call, problems, f"The catalog was copied to {visible(call.args.file)}.")
 
@@ -1022,8 +1035,7 @@ def _backup(call: _Call) -> int:
 def _check(call: _Call) -> int:
     from modelmgr.library import Library
 
-    call.is_working = True
-    with call.catalog() as catalog:
+    with call.deed(), call.catalog() as catalog:
         problems = Library(catalog).check(call.progress)
     return _say_ok(call, problems, "The catalog is sound.")
 
@@ -1033,9 +1045,8 @@ def _restore(call: _Call) -> int:
 
     if not os.path.exists(call.args.file):
         raise NotFound(f"{call.args.file} isn't there.", path=call.args.file)
-    call.is_working = True
-    aside = Library.restore(call.args.file, call.catalog_path, call.progress)
-    call.is_working = False
+    with call.deed():
+        aside = Library.restore(call.args.file, call.catalog_path, call.progress)
     told = f"; the former one lies in {visible(aside)}" if aside else ""
     return _say_ok(call, [], f"The catalog is now as in {visible(call.args.file)}{told}.", former=aside)
 
