@@ -80,7 +80,11 @@ def _were(number: int, noun: str, verb: str) -> str:
 
 
 def _scan_text(report: ScanReport) -> str:
-    parts = [_were(report.added, "model", "added")]
+    if not report.seen and not (report.missing or report.offline or report.failed):
+        words = _tr("no model files were found")
+        return _tr("The scan was stopped: {}").format(words) if report.cancelled else words
+    # Files, not models: two files with the same bytes are one model.
+    parts = [_were(report.added, "model file", "added")]
     if report.updated:
         parts.append(f"{count_text(report.updated)} updated")
     if report.missing:

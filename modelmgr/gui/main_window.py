@@ -98,8 +98,10 @@ def _edit(library: "Library", ids: Sequence[int], column: str, value: object) ->
     library.edit(ids, column, value)
 
 
-def _interrupted(library: "Library") -> Sequence[Batch]:
-    return library.interrupted()
+def _look_after_crash(library: "Library") -> tuple[Sequence[Problem], Sequence[Batch]]:
+    """Return what a program that died left behind: damage of the catalog, and unfinished imports."""
+    problems = library.look_after_crash(Progress())
+    return problems, library.interrupted()
 
 
 def _resume(library: "Library", progress: Progress) -> ImportReport:
@@ -520,7 +522,9 @@ class MainWindow(QMainWindow):
         self._panel.refresh()
         self._ask_folders()
         self._ask_pending_count()
-        self._tasks.ask(partial(_interrupted, self._library), self._on_interrupted)
+        self._tasks.change(
+            partial(_look_after_crash, self._library), self._on_looked, failed=self._on_look_failed
+        )
 
     # --- news -------------------------------------------------------------------------------------------
 
@@ -563,10 +567,24 @@ class MainWindow(QMainWindow):
         self._show_pending.setIconText(f" {words}")
 
     @Slot(object)
-    def _on_interrupted(self, batches: Sequence[object]) -> None:
-        if batches:
+    def _on_looked(self, found: tuple[Sequence[Problem], Sequence[Batch]]) -> None:
+        problems, batches = found
+        if problems:
+            self._problems = list(problems)
+            text = self.tr(
+                "The catalog is damaged since a program ended early. Your model files are safe. Close the "
+                "window and restore a backup with “modelmgr restore FILE”."
+            )
+            self.show_message(
+                text, is_problem=True, button=self.tr("Show problems…"), then=self._show_problems
+            )
+        elif batches:
             text = self.tr("An import was interrupted. What it had read is kept; it can be finished now.")
             self.show_message(text, button=self.tr("Finish the import"), then=self.resume_imports)
+
+    def _on_look_failed(self, error: Exception) -> None:
+        # A catalog that can't be written now says so with the first thing that the user changes.
+        log.warning("What a crash left behind could not be looked after: %s", error)
 
     # --- what the panes say -----------------------------------------------------------------------------
 
@@ -613,9 +631,7 @@ class MainWindow(QMainWindow):
         page = _TABLE
         if not self._model.rowCount():
             page = _NOTHING if self.filters.is_narrowed else _FIRST
-        if page == _FIRST and self._folders:
-            # There are folders, but no model in them: the table stays, empty.
-            page = _TABLE
+        self._first.show_folders(len(self._folders))
         if page == self._rows.currentIndex():
             return
         had_focus = self._rows.isAncestorOf(self.focusWidget()) if self.focusWidget() else False

@@ -36,6 +36,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -727,7 +728,9 @@ class _PreviewPage(_Page):
         beside.setStyleSheet("QSplitter::handle { background: transparent; }")
         beside.addWidget(self._samples)
         beside.addWidget(self._raw)
-        beside.setSizes([500, 300])
+        beside.setSizes([520, 340])
+        beside.setStretchFactor(0, 3)
+        beside.setStretchFactor(1, 2)
         self._problems = _list(
             page, "previewProblems", _tr("Problems"), [_tr("What"), _tr("Where"), _tr("More")]
         )
@@ -870,7 +873,7 @@ class _PreviewPage(_Page):
             any_of = any(counts.get(key, 0) for counts in report.by_source.values())
             self._table.setColumnHidden(column, not any_of)
         self._table.setVisible(bool(report.by_source))
-        _fit_height(self._table, 5)
+        self._fit_table()
         self._show_samples(report.samples)
         self._show_problems(report.problems)
         _fill(self._ignored, report.ignored_paths)
@@ -882,6 +885,14 @@ class _PreviewPage(_Page):
         self._tabs.setVisible(any(shown))
         self._show_options(report)
         self._stack.setCurrentIndex(1)
+
+    def _fit_table(self) -> None:
+        # In a low window the samples need the room more than the sources, which scroll.
+        _fit_height(self._table, 5 if self.height() >= scaled(self, 560) else 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_table()
 
     def _show_samples(self, samples: Sequence[Sample]) -> None:
         self._samples.clear()
@@ -1271,7 +1282,7 @@ class _Steps(QWidget):
             self._labels.append(label)
             layout.addWidget(label)
         layout.addStretch(1)
-        self.setFixedWidth(self.fontMetrics().averageCharWidth() * 20 + theme.XL)
+        self.setFixedWidth(self.fontMetrics().averageCharWidth() * 15 + theme.XL)
 
     def show_step(self, page: int) -> None:
         """Mark the question that is being answered."""
@@ -1327,7 +1338,7 @@ class MigrationWizard(QWizard):
         self._name_buttons()
         self.currentIdChanged.connect(self._on_page_changed)
         room = self.screen().availableSize()
-        self.resize(QSize(scaled(self, 1000), scaled(self, 680)).boundedTo(room))
+        self.resize(QSize(scaled(self, 1000), scaled(self, 720)).boundedTo(room))
         if paths:
             self.set_paths(paths)
 

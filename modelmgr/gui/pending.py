@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -61,6 +61,7 @@ PLACED_AT_ONCE = 1_000
 SHOWN_PLACES = 3
 SEARCH_MS = 150
 FIRST_LOOK_MS = 300
+WIDEST_MINIMUM = 110
 
 _PENDING = (PendingState.PENDING.value,)
 _GROUP = Qt.ItemDataRole.UserRole
@@ -941,6 +942,11 @@ class PendingPage(QWidget):
             item = self._list.topLevelItem(at)
             if item is not None:
                 item.setForeground(1, colors.secondary)
+
+    def minimumSizeHint(self) -> QSize:
+        # Before the first show the layout counts the buttons of all groups, which never stand together.
+        most = self.fontMetrics().averageCharWidth() * WIDEST_MINIMUM
+        return super().minimumSizeHint().boundedTo(QSize(most, 10_000))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -115,14 +115,13 @@ class FirstStart(QWidget):
         layout = QVBoxLayout(column)
         layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
         layout.setSpacing(theme.S)
-        layout.addWidget(theme.plain_label(self.tr("Your models, in one place"), "page-title", column))
-        lead = theme.plain_label(
-            self.tr("Nothing is moved, renamed or changed: your files stay where they are."),
-            "secondary",
-            column,
-        )
-        lead.setWordWrap(True)
-        layout.addWidget(lead)
+        self._title = theme.plain_label("", "page-title", column)
+        self._title.setObjectName("firstTitle")
+        layout.addWidget(self._title)
+        self._lead = theme.plain_label("", "secondary", column)
+        self._lead.setWordWrap(True)
+        layout.addWidget(self._lead)
+        self.show_folders(0)
         layout.addSpacing(theme.M)
         add = _Way(
             "folder-plus",
@@ -158,6 +157,18 @@ class FirstStart(QWidget):
         row.addStretch(1)
         outer.addLayout(row)
         outer.addStretch(3)
+
+    def show_folders(self, count: int) -> None:
+        """Say where the library stands: without a folder, or with folders in which there is no model."""
+        if count:
+            self._title.setText(self.tr("No models here yet"))
+            words = self.tr("The library has {}, and no model was found there so far.")
+            self._lead.setText(words.format(counted(count, "folder")))
+        else:
+            self._title.setText(self.tr("Your models, in one place"))
+            self._lead.setText(
+                self.tr("Nothing is moved, renamed or changed: your files stay where they are.")
+            )
 
     @Slot(object)
     def show_found(self, tools: Sequence[str]) -> None:

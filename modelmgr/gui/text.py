@@ -12,6 +12,9 @@ from datetime import datetime
 CELL_LIMIT = 4096
 VIEW_LIMIT = 200_000
 
+_LRM = "\u200e"
+_size_mark = ""
+
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _AGES = ((365.25 * _DAY, "y"), (30.44 * _DAY, "mo"), (7 * _DAY, "w"), (_DAY, "d"), (_HOUR, "h"))
@@ -92,6 +95,12 @@ def count_text(number: int) -> str:
     return f"{number:,}"
 
 
+def read_from_right(is_on: bool) -> None:
+    """Say whether the window reads from right to left: there a number and its unit would change places."""
+    global _size_mark
+    _size_mark = _LRM if is_on else ""
+
+
 def size_text(size_bytes: int | None) -> str:
     """Return ``218 MB``, ``6.5 GB``: decimal units, two or three digits that count."""
     if size_bytes is None:
@@ -101,7 +110,8 @@ def size_text(size_bytes: int | None) -> str:
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value /= 1000.0
         unit += 1
-    return f"{value:.1f} {_UNITS[unit]}" if unit and value < 9.95 else f"{value:.0f} {_UNITS[unit]}"
+    number = f"{value:.1f}" if unit and value < 9.95 else f"{value:.0f}"
+    return f"{_size_mark}{number} {_UNITS[unit]}"
 
 
 def exact_size_text(size_bytes: int | None) -> str:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
+from modelmgr.gui.text import read_from_right
 from modelmgr.resources import resource_path
 
 XS, S, M, L, XL = 4, 8, 12, 16, 24
@@ -247,6 +248,7 @@ def apply(app: QApplication) -> None:
     """
     if app.style().objectName().lower() != "fusion":
         app.setStyle("Fusion")
+    read_from_right(app.layoutDirection() == Qt.LayoutDirection.RightToLeft)
     wants_dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
     palette = app.palette()
     if palette.color(QPalette.ColorRole.Window) == QColor("#efefef"):

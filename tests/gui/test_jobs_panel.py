@@ -213,17 +213,18 @@ def test_a_bar_holds_any_number_of_bytes(step, value):
         (ImportReport(seen=5, added=3, updated=1, failed=1), "4 records were imported, 1 could not be read"),
         (ImportReport(seen=2, unchanged=2), "0 records were imported, 2 were known"),
         (ImportReport(seen=2, added=2, dry_run=True), ""),
-        (ScanReport(seen=2, added=2, missing=1), "2 models were added, 1 is missing"),
+        (ScanReport(seen=2, added=2, missing=1), "2 model files were added, 1 is missing"),
         (VerifyReport(checked=4, ok=4), "4 files were checked, all as they were"),
         (
             VerifyReport(checked=4, ok=2, changed=1, missing=1),
             "4 files were checked, 1 has changed, 1 is missing",
         ),
         ((1, 2), ""),
-        ((ScanReport(seen=1, added=1), None), "1 model was added"),
+        ((ScanReport(seen=1, added=1), None), "1 model file was added"),
+        (ScanReport(), "no model files were found"),
         (
             (ScanReport(seen=1, added=1), PromoteReport(promoted=2)),
-            "1 model was added; 2 models were promoted",
+            "1 model file was added; 2 models were promoted",
         ),
     ],
 )

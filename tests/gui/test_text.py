@@ -2,6 +2,7 @@
 
 import pytest
 
+from modelmgr.gui import text
 from modelmgr.gui.text import (
     age_text,
     counted,
@@ -107,3 +108,12 @@ def test_only_plain_https_addresses_are_offered_as_links():
     assert is_web_address("https://civitai.com/models/1")
     for address in ("http://a", "file:///etc/passwd", "javascript:x", "https://a\u202eb", None):
         assert not is_web_address(address)
+
+
+def test_from_right_to_left_a_size_keeps_its_order():
+    text.read_from_right(True)
+    try:
+        assert text.size_text(536_000) == "\u200e536 KB"
+    finally:
+        text.read_from_right(False)
+    assert text.size_text(536_000) == "536 KB"

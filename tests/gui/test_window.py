@@ -23,9 +23,10 @@ from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogTooNew
 from modelmgr.gui import open_window, theme
 from modelmgr.gui.app import open_error_window
+from modelmgr.library import Library
 from modelmgr.settings import Settings, settings_path, window_state_path
 from modelmgr.sqlite import driver
-from modelmgr.values import FileState, ModelQuery
+from modelmgr.values import FileState, ModelQuery, Problem
 
 ACTIONS = (
     "actionAddFolder",
@@ -386,3 +387,31 @@ def test_closing_twice_is_closing_once(window):
     window.close()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     window.close()
+
+
+def test_folders_without_a_model_are_told_in_place_of_an_empty_table(open_on, tmp_path, qtbot):
+    with Catalog.open(tmp_path / "bare.sqlite") as catalog:
+        (tmp_path / "bare").mkdir()
+        Library(catalog).add_folder(str(tmp_path / "bare"))
+    window = open_on(tmp_path / "bare.sqlite")
+    title = find(window, "firstTitle", QLabel)
+    qtbot.waitUntil(lambda: title.text() == "No models here yet")
+    assert find(window, "firstStart").isVisible()
+    assert not find(window, "libraryTable").isVisible()
+
+
+def test_the_pending_page_fits_a_small_screen(open_on, tmp_path, qtbot):
+    window = open_on(tmp_path / "small.sqlite")
+    qtbot.wait(400)
+    find(window, "actionShowPending", QAction).trigger()
+    qtbot.wait(50)
+    assert window.minimumSizeHint().width() <= 853
+
+
+def test_damage_after_a_crash_is_told_with_what_to_do(open_on, path, qtbot, monkeypatch):
+    damage = Problem(str(path), "catalog_damaged", "A page is damaged.")
+    monkeypatch.setattr(Library, "look_after_crash", lambda _self, _progress: [damage])
+    window = open_on(path)
+    words = find(window, "messageText", QLabel)
+    qtbot.waitUntil(lambda: "restore a backup" in words.text())
+    assert find(window, "messageButton", QPushButton).isVisible()
