@@ -24,6 +24,7 @@ from modelmgr.values import (
     Problem,
     Record,
     Sample,
+    is_below,
     is_below_any,
 )
 from modelmgr.vocabulary import type_of_folder
@@ -280,7 +281,7 @@ class Importing(Merging):
                 allowed.append(beside)
             with contextlib.suppress(OSError, ValueError):
                 if os.path.isfile(path):
-                    if is_below_any(path, allowed):
+                    if _leads_below(path, allowed) or self.catalog.known_file(path) is not None:
                         found = [path]
                     else:
                         outside = path
@@ -305,6 +306,24 @@ class Importing(Merging):
         known = self.catalog.known_file(path)
         fits = known is not None and (known.size_bytes, known.mtime_ns) == (facts.st_size, facts.st_mtime_ns)
         return promotion.Candidate(path, facts.st_size, known.sha256 if known is not None and fits else None)
+
+
+def _leads_below(path: str, allowed: Sequence[str]) -> bool:
+    """Tell whether a path stays, links and all, below one of the folders or below a folder link there."""
+    real = os.path.realpath(path)
+    for root in allowed:
+        if not is_below(path, root):
+            continue
+        real_root = os.path.realpath(root)
+        if is_below_any(real, [real_root, *(os.path.realpath(other) for other in allowed)]):
+            return True
+        folder = os.path.dirname(path)
+        while is_below(folder, root) and folder != root:
+            target = os.path.realpath(folder)
+            if os.path.islink(folder) and is_below(real, target) and not is_below(real_root, target):
+                return not is_below_any(real, ("/proc", "/sys", "/dev"))
+            folder = os.path.dirname(folder)
+    return False
 
 
 def _check_source(source: str) -> None:

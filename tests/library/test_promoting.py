@@ -333,3 +333,21 @@ def test_another_root_brings_the_files_of_foreign_paths_back(
     assert [row.file_path for row in pending(library)] == [str(path)]
     assert promote(library).promoted == 1
     assert os.path.exists(path)
+
+
+@pytest.mark.parametrize("link", ["file", "root", "folder"])
+def test_a_recorded_path_is_followed_through_links_only_as_far_as_a_scan_goes(
+    library: Library, tmp_path: Path, models: Path, lora: Callable[..., Path], link: str
+) -> None:
+    target = lora("m.safetensors", folder=tmp_path / "elsewhere")
+    if link == "file":
+        (models / "sub").mkdir()
+        (models / "sub" / "l.safetensors").symlink_to(target)
+        path = "sub/l.safetensors"
+    else:
+        (models / "l").symlink_to("/" if link == "root" else target.parent)
+        path = f"l{target}" if link == "root" else "l/m.safetensors"
+    (models / "records.jsonl").write_text(json.dumps({"name": "x", "path": path}) + "\n")
+    library.import_paths([str(models / "records.jsonl"), str(models)], progress=Progress())
+    report = library.promote(None, progress=Progress())
+    assert [problem.code for problem in report.problems] == ([] if link == "folder" else ["outside"])
