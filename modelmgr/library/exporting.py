@@ -8,9 +8,10 @@ from typing import IO, Any, Literal
 
 from modelmgr.library.merging import Merging
 from modelmgr.progress import Progress
-from modelmgr.values import ModelQuery, light_json
+from modelmgr.values import ModelQuery, StoredRecord, light_json
 
 PAGE_ROWS = 500
+_RECORD_COLUMNS = ("source", "source_path", "record_key", "payload_sha256", "payload_base64")
 _FORMULA = re.compile(r"^\s*[=+\-@\t\r]")
 
 
@@ -49,10 +50,13 @@ class Exporting(Merging):
     def export_library(
         self, out: IO[str], kind: Literal["jsonl", "csv"], progress: Progress
     ) -> tuple[int, int]:
-        """Write the library: a line a model with every record and payload, or a table of the light columns.
+        """Write the library with every record.
+
+        As JSON lines, a line a model with its records in a list; as CSV, a row a record with the light columns of
+        its model (a model without records has one row), cells guarded against being taken for formulas.
 
         Returns:
-            The number of models, and of records (which a CSV leaves out: 0).
+            The number of models, and of records.
 
         Raises:
             OSError: `out` can't be written.
@@ -60,33 +64,35 @@ class Exporting(Merging):
         """
         ids = self.catalog.order(ModelQuery(sort="added_at"))
         table = csv.writer(out) if kind == "csv" else None
-        models = records = 0
+        models = count = 0
         for start in range(0, len(ids), PAGE_ROWS):
             for row in self.catalog.rows(ids[start : start + PAGE_ROWS]):
                 progress.step(models, len(ids), row.name, "models")
                 light = light_json(row)
-                if table is not None:
-                    if not models:
-                        table.writerow(light)
-                    table.writerow([_cell(value) for value in light.values()])
-                else:
-                    listed = [
-                        {
-                            "id": record.id,
-                            "source": record.source,
-                            "source_path": record.source_path,
-                            "record_key": record.record_key,
-                            "payload_sha256": record.payload_sha256,
-                            "payload_base64": _base64(self._payload(record.id, record.payload)),
-                            "extra": record.extra,
-                        }
-                        for record in self.catalog.records_of(row.id)
-                    ]
+                records = [self._record_json(record) for record in self.catalog.records_of(row.id)]
+                if table is None:
                     user = self.catalog.user_values(row.id)
-                    out.write(_line({**light, "user": user, "records": listed}))
-                    records += len(listed)
+                    out.write(_line({**light, "user": user, "records": records}))
+                else:
+                    if not models:
+                        table.writerow([*light, *_RECORD_COLUMNS])
+                    for record in records or [{}]:
+                        cells = [*light.values(), *(record.get(column) for column in _RECORD_COLUMNS)]
+                        table.writerow([_cell(value) for value in cells])
+                count += len(records)
                 models += 1
-        return models, records
+        return models, count
+
+    def _record_json(self, record: StoredRecord) -> dict[str, Any]:
+        return {
+            "id": record.id,
+            "source": record.source,
+            "source_path": record.source_path,
+            "record_key": record.record_key,
+            "payload_sha256": record.payload_sha256,
+            "payload_base64": _base64(self._payload(record.id, record.payload)),
+            "extra": record.extra,
+        }
 
     def _payload(self, record_id: int, payload: bytes | None) -> bytes:
         return payload if payload is not None else self.catalog.record_payload(record_id) or b""

@@ -1,5 +1,6 @@
 """Pending -> active: find the file, verify its hash, let the verdict decide, attach the payload."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -73,7 +74,8 @@ class Promoting(Importing, Scanning):
                 progress.step(start, len(ids), "", "records")
                 chunk = list(ids[start : start + CHUNK_ROWS])
                 cases = [
-                    self._case(row, batches.get(row.batch_id, ())) for row in self._pending(chunk, report)
+                    self._case(row, batches.get(row.batch_id, ()), progress)
+                    for row in self._pending(chunk, report)
                 ]
                 self._hash_cases(cases, progress)
                 for number, case in enumerate(cases, start):
@@ -102,7 +104,7 @@ class Promoting(Importing, Scanning):
                 rows.append(row)
         return rows
 
-    def _case(self, row: PendingModel, imported: Sequence[str]) -> _Case:
+    def _case(self, row: PendingModel, imported: Sequence[str], progress: Progress) -> _Case:
         record = self.catalog.pending_record(row.id)
         assert record is not None
         claims = claims_of(record, self.names_in(os.path.dirname(record.source_path)).all)
@@ -110,6 +112,8 @@ class Promoting(Importing, Scanning):
             binding = Binding(row.file_path if os.path.isfile(row.file_path) else None)
         else:
             binding = self.bind(record, claims, imported)
+            if binding.candidates:
+                binding = self._told_by_hash(record, claims, binding, progress)
         case = _Case(row, record, claims, binding)
         if binding.file_path is not None:
             try:
@@ -121,6 +125,19 @@ class Promoting(Importing, Scanning):
             if case.known is not None and case.known.sha256 and _fits(case.known, case.entry):
                 case.computed["sha256"] = case.known.sha256
         return case
+
+    def _told_by_hash(self, record: Record, claims: Claims, binding: Binding, progress: Progress) -> Binding:
+        """Choose among several files of one stem by their hashes, where the record claims one that can tell."""
+        if not (claims.sha256 or claims.sibling_sha256 or claims.partial_hashes.get("AutoV2")):
+            return binding
+        candidates = [self._candidate(path) for path in binding.candidates]
+        for number, candidate in enumerate(candidates):
+            if candidate.sha256 is None:
+                with contextlib.suppress(OSError):
+                    sha256 = discovery.sha256_of(candidate.path, progress)
+                    candidates[number] = promotion.Candidate(candidate.path, candidate.size_bytes, sha256)
+        chosen = promotion.choose_file(claims, candidates, source=record.source)
+        return Binding(chosen) if isinstance(chosen, str) else binding
 
     def _hash_cases(self, cases: Sequence[_Case], progress: Progress) -> None:
         """Hash the files of these cases whose verified hash isn't known, each once."""

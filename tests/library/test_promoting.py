@@ -1,5 +1,6 @@
 """From records to models: each case of the promotion, with real files and real sidecars."""
 
+import base64
 import csv
 import json
 import os
@@ -213,6 +214,38 @@ def test_an_ambiguous_stem_stays_with_its_candidates(
     assert promote(library).problems[0].code == "ambiguous"
     (row,) = pending(library)
     assert set(row.candidates) == {str(one), str(two)}
+
+
+def test_a_claimed_hash_tells_which_of_several_files_of_a_stem_is_meant(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    lora("one.safetensors", 1)
+    meant = lora("one.ckpt", 2)
+    files = [{"name": "other.bin", "type": "Model", "hashes": {"SHA256": sha256(meant)}}]
+    civitai_info(meant, files=files)
+    imported(library, models)
+    assert promote(library).promoted == 1
+    assert (only(library).path, only(library).sha256) == (str(meant), sha256(meant))
+
+
+def test_a_table_of_the_library_has_a_row_for_every_record(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, tmp_path: Path
+) -> None:
+    path = lora("=one.safetensors", 1)
+    payload = civitai_info(path)
+    path.with_suffix(".txt").write_bytes(b"=1+1 \xff")
+    lora("two.safetensors", 2)
+    library.scan([str(models)], progress=Progress())
+    imported(library, models)
+    promote(library)
+    target = tmp_path / "library.csv"
+    with target.open("w", newline="") as out:
+        assert library.export_library(out, "csv", Progress()) == (2, 2)
+    with target.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {base64.b64decode(row["payload_base64"]) for row in rows} == {payload, b"=1+1 \xff", b""}
+    assert len(rows) == 3
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
 
 
 def test_a_payload_that_does_not_parse_is_kept_listed_and_promoted(
