@@ -117,7 +117,7 @@ class Studio:
         print(path)
 
     def make_library(self, catalog: str) -> None:
-        """Make a catalog as a person has it after a while: scanned, imported, promoted but for the doubtful."""
+        """Make a catalog as `modelmgr demo` does: scanned, one tool's records promoted, the others waiting."""
         from modelmgr.catalog import Catalog
         from modelmgr.library import Library
         from modelmgr.progress import Progress
@@ -125,8 +125,10 @@ class Studio:
         with Catalog.open(self.work / catalog) as store:
             library = Library(store)
             library.scan([str(folder) for folder in self.demo.folders], progress=Progress())
-            library.import_paths([str(self.demo.root)], progress=Progress())
+            library.import_paths([str(self.demo.folders[0])], progress=Progress())
             library.promote(None, progress=Progress())
+            rest = (self.demo.root, self.demo.csv, self.demo.json, self.demo.jsonl)
+            library.import_paths([str(path) for path in rest], progress=Progress())
 
 
 def palette_of(name: str) -> Any:
