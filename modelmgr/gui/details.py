@@ -62,6 +62,7 @@ from modelmgr.gui.text import (
     foreign_text,
     hash_text,
     is_web_address,
+    license_text,
     plain_tip,
     size_text,
     state_label,
@@ -867,7 +868,9 @@ class DetailsPane(QWidget):
         self._rating.show_rating(row.rating)
         self._favorite.setChecked(row.favorite)
         theme.set_icon(self._favorite, "star-filled" if row.favorite else "star")
-        triggers = foreign_text(", ".join(row.trigger_words))
+        # An entry that is a whole prompt has commas of its own: then each entry has a line of its own.
+        between = "\n" if any("," in word for word in row.trigger_words) else ", "
+        triggers = foreign_text(between.join(row.trigger_words), lines=True)
         self._triggers.setText(triggers)
         self._triggers.setVisible(bool(triggers))
         self._copy_triggers.setVisible(bool(triggers))
@@ -891,7 +894,7 @@ class DetailsPane(QWidget):
                 fact(self.tr("Type"), "type", type_label(row.type)),
                 fact(self.tr("Base model"), "base_model", foreign_text(row.base_model, 200)),
                 fact(self.tr("Tags"), "tags", foreign_text(", ".join(row.tags), 2000)),
-                fact(self.tr("Licence"), "license", foreign_text(row.license, 300)),
+                fact(self.tr("Licence"), "license", license_text(row.license), plain_tip(row.license)),
                 fact(
                     self.tr("Source"),
                     "source_url",

@@ -773,6 +773,7 @@ class MainWindow(QMainWindow):
         self._run_scan([])
 
     def _run_scan(self, paths: Sequence[str]) -> None:
+        self._message.hide()  # what it said is overtaken
         deed = partial(scan, self._library, list(paths), self.settings.hash_while_scanning)
         task = self._tasks.run(self.tr("Scanning"), deed)
         task.succeeded.connect(self._on_scanned)

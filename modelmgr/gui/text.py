@@ -221,6 +221,21 @@ _STATE_LABELS = {
 }
 
 
+def license_text(value: str | None) -> str:
+    """Return a licence as people read it; the permissions of a catalogue (``civitai:credit=...``) in words."""
+    if not value or not value.startswith("civitai:"):
+        return foreign_text(value, 300)
+    facts = dict(part.partition("=")[::2] for part in value.removeprefix("civitai:").split(";"))
+    words = [
+        {"optional": "credit optional", "required": "credit required"}.get(facts.get("credit", "")),
+        "commercial use: " + facts["commercial"].replace(",", ", ") if facts.get("commercial") else None,
+        {"yes": "derivatives allowed", "no": "no derivatives"}.get(facts.get("derivatives", "")),
+        {"yes": "other licence allowed", "no": "same licence"}.get(facts.get("relicense", "")),
+    ]
+    text = ", ".join(word for word in words if word)
+    return foreign_text(text[:1].upper() + text[1:] if text else value, 300)
+
+
 def state_label(state: str) -> str:
     """Return the word for a state of the library or of a file."""
     return _STATE_LABELS.get(state, state[:1].upper() + state[1:])

@@ -117,3 +117,12 @@ def test_from_right_to_left_a_size_keeps_its_order():
     finally:
         text.read_from_right(False)
     assert text.size_text(536_000) == "536 KB"
+
+
+def test_permissions_of_a_catalogue_are_said_in_words():
+    permissions = "civitai:credit=optional;commercial=image,rent;derivatives=yes;relicense=no"
+    said = text.license_text(permissions)
+    assert said == "Credit optional, commercial use: image, rent, derivatives allowed, same licence"
+    assert text.license_text("civitai:") == "civitai:"
+    assert text.license_text("apache-2.0\x07") == "apache-2.0␇"
+    assert text.license_text(None) == ""
