@@ -32,6 +32,8 @@ def ready(extra=""):
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", what]
     if subprocess.call(pip):
         sys.exit("The packages could not be installed; pip says above why.")
+    # Without compiled files the window would open a third slower each time where Python may not write them itself.
+    subprocess.call([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "modelmgr")])
     with open(STAMP, "w") as stamp:
         stamp.write("\n".join([wanted] + sorted(set([extra] + kept))))
     return PYTHON

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QProcess, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QProcess, QSize, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -79,6 +79,7 @@ LIBRARY_PAGE, PENDING_PAGE = 0, 1
 _TABLE, _NOTHING, _FIRST = range(3)
 _PANEL_WIDTH, _DETAILS_WIDTH = 196, 328
 _START_SIZE = QSize(1360, 860)
+_LOOK_AFTER_MS = 400
 
 
 def scan(library: "Library", paths: Sequence[str], hash_files: bool, progress: Progress) -> ScanReport:
@@ -159,6 +160,10 @@ class MainWindow(QMainWindow):
         self._state_file = window_state_path(self._catalog.path)
         self.settings = Settings.load(self._settings_file)
         self._is_closed = False
+        self._look_soon = QTimer(self)
+        self._look_soon.setSingleShot(True)
+        self._look_soon.setInterval(_LOOK_AFTER_MS)
+        self._look_soon.timeout.connect(self._look_after_crash)
         self._sheet = ""
         self._overview: Overview | None = None
         self._selected_count = 0
@@ -522,6 +527,11 @@ class MainWindow(QMainWindow):
         self._panel.refresh()
         self._ask_folders()
         self._ask_pending_count()
+        # The first deed loads the library's readers and sources, which would hold up the first paint.
+        self._look_soon.start()
+
+    @Slot()
+    def _look_after_crash(self) -> None:
         self._tasks.change(
             partial(_look_after_crash, self._library), self._on_looked, failed=self._on_look_failed
         )
@@ -1064,6 +1074,7 @@ class MainWindow(QMainWindow):
         if self._is_closed:
             return
         self._is_closed = True
+        self._look_soon.stop()
         self._details.flush()
         self._save_state()
         self.hide()
