@@ -34,6 +34,7 @@ BUSY_TIMEOUT_MS = 10_000
 BUSY_STEP_MS = 100
 PARTING_TIMEOUT_MS = 1_000
 BACKUP_PAGES = 1_000
+READER_CACHE_KIB = 4_096
 FREQUENT_MODELS = 2_000
 MAGIC = b"SQLite format 3\0"
 
@@ -99,6 +100,8 @@ class Database(peewee.SqliteDatabase):
         conn = connect(self.database, self._uri_query)
         if not self._writes:
             conn.execute("PRAGMA query_only=ON")
+            # One a thread: the system's own cache serves them as well, measured, and is there once.
+            conn.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}")
         with self._lock_list:
             self._opened.add(conn)
             if self._trace is not None:

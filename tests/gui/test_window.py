@@ -172,6 +172,14 @@ def test_a_click_on_a_column_sorts_by_it(qtbot, window):
     qtbot.waitUntil(lambda: first_names(window, 1) == ["Model 00000"])
 
 
+def test_whoever_sorts_the_view_sorts_the_catalog(qtbot, window):
+    table = find(window, "libraryTable")
+    for order, first in (("Descending", "Model 00039"), ("Ascending", "Model 00000")):
+        table.sortByColumn(0, getattr(Qt.SortOrder, f"{order}Order"))
+        qtbot.waitUntil(lambda first=first: first_names(window, 1) == [first])
+    table.sortByColumn(99, Qt.SortOrder.AscendingOrder)
+
+
 def facet(window, name: str):
     tree = find(window, "facetTree")
     return tree.findItems(name, Qt.MatchFlag.MatchRecursive | Qt.MatchFlag.MatchExactly)

@@ -160,6 +160,7 @@ class LibraryModel(QAbstractTableModel):
         counted(int): how many rows there are, whenever that changes.
         query_changed(ModelQuery): another query is shown from now on.
         rows_arrived(): rows that were asked for are known now.
+        sort_asked(str, bool): a view was told to sort by a light column; True is downwards. The catalog sorts.
         renamed(int, str): the user typed a new name for the model of this id.
 
     Attributes:
@@ -171,6 +172,7 @@ class LibraryModel(QAbstractTableModel):
     query_changed = Signal(object)
     rows_arrived = Signal()
     renamed = Signal(int, str)
+    sort_asked = Signal(str, bool)
 
     def __init__(self, catalog: Catalog, tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -426,6 +428,11 @@ class LibraryModel(QAbstractTableModel):
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         return _EDITABLE if index.column() == NAME_COLUMN else _FLAGS
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        name = COLUMNS[column].sort if 0 <= column < len(COLUMNS) else None
+        if name is not None:
+            self.sort_asked.emit(name, order == Qt.SortOrder.DescendingOrder)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(COLUMNS):

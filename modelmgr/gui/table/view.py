@@ -297,6 +297,7 @@ class LibraryView(QTableView):
         header.sectionResized.connect(self._on_section_resized)
         header.sectionMoved.connect(self.columns_changed)
         model.keeper = self.kept
+        model.sort_asked.connect(self.sort_wanted)
         model.reordered.connect(self._on_reordered)
         model.query_changed.connect(self._on_query_changed)
         model.rows_arrived.connect(self._on_rows_arrived)
