@@ -414,7 +414,7 @@ class PendingPage(QWidget):
         tree.header().setStretchLastSection(False)
         tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        tree.setFixedWidth(self.fontMetrics().averageCharWidth() * 28)
+        tree.setFixedWidth(self.fontMetrics().averageCharWidth() * 31)
         for group in self._groups.values():
             item = QTreeWidgetItem([group.title, ""])
             item.setData(0, _GROUP, group.name)
