@@ -1,6 +1,7 @@
 """The window as a whole: from start to first row, what the panes do together, and what comes back."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from modelmgr.gui.app import open_error_window
 from modelmgr.library import Library
 from modelmgr.settings import Settings, settings_path, window_state_path
 from modelmgr.sqlite import driver
-from modelmgr.values import FileState, ModelQuery, Problem
+from modelmgr.values import FileState, ModelQuery
 
 ACTIONS = (
     "actionAddFolder",
@@ -410,15 +411,23 @@ def test_folders_without_a_model_are_told_in_place_of_an_empty_table(open_on, tm
 
 def test_the_pending_page_fits_a_small_screen(open_on, tmp_path, qtbot):
     window = open_on(tmp_path / "small.sqlite")
-    qtbot.wait(400)
     find(window, "actionShowPending", QAction).trigger()
-    qtbot.wait(50)
+    qtbot.waitUntil(find(window, "pendingPage", QWidget).isVisible)
     assert window.minimumSizeHint().width() <= 853
 
 
-def test_damage_after_a_crash_is_told_with_what_to_do(open_on, path, qtbot, monkeypatch):
-    damage = Problem(str(path), "catalog_damaged", "A page is damaged.")
-    monkeypatch.setattr(Library, "look_after_crash", lambda _self, _progress: [damage])
+def test_damage_after_a_crash_is_told_with_what_to_do(open_on, path, qtbot):
+    conn = driver.connect(str(path))
+    # A program that ended without a word, and a row that points to nothing.
+    conn.execute(
+        "INSERT INTO sessions(host, pid, process_started, opened_at) VALUES (?, ?, 0, 0)",
+        (socket.gethostname(), 2**30),
+    )
+    conn.execute(
+        "INSERT INTO headers(model_id, header, facts) VALUES (1000000, '{}', '{}')",
+    )
+    conn.commit()
+    conn.close()
     window = open_on(path)
     words = find(window, "messageText", QLabel)
     qtbot.waitUntil(lambda: "restore a backup" in words.text())
