@@ -63,7 +63,7 @@ class Wizard:
 
     def click(self, name: str) -> None:
         button = self.child(QPushButton, name)
-        assert button.isEnabled(), name
+        self.qtbot.waitUntil(lambda: button.isEnabled() and button.isVisible(), timeout=WAIT_MS)
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def wait_page(self, page: int) -> None:

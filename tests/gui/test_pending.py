@@ -151,9 +151,10 @@ class Page:
         return self.page.findChild(QPushButton, name)
 
     def click(self, name: str) -> None:
-        assert self.button(name).isEnabled(), name
-        assert self.button(name).isVisible(), name
-        self.qtbot.mouseClick(self.button(name), Qt.MouseButton.LeftButton)
+        # What a button offers follows the rows, and they are read beside the window: wait as a person would.
+        button = self.button(name)
+        self.qtbot.waitUntil(lambda: button.isEnabled() and button.isVisible(), timeout=WAIT_MS)
+        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def count(self, group: int) -> str:
         return self.groups.topLevelItem(group).text(1)
