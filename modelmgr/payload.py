@@ -92,7 +92,7 @@ def parse(payload: bytes) -> Parsed:
     if not payload.strip(b"\0"):
         return _failed("It holds nothing but zero bytes.", offset=0)
     first_failure: Parsed | None = None
-    for codec, text, mark_bytes in _decodings(payload):
+    for codec, text, mark_bytes in decodings(payload):
         found = _parse_text(text, codec, mark_bytes)
         if found.ok:
             return found
@@ -136,7 +136,7 @@ _SECRET = re.compile(
 )
 
 
-def _decodings(payload: bytes) -> Iterator[tuple[str, str, int]]:
+def decodings(payload: bytes) -> Iterator[tuple[str, str, int]]:
     """Yield codec, text and length of the byte order mark for each encoding that decodes all of the payload."""
     candidates: tuple[str, ...] = ("utf-8", *_LOCALE_CODECS)
     marked, mark_bytes = _marked_codec(payload)
@@ -190,7 +190,7 @@ def _display_codec(payload: bytes) -> tuple[str, int]:
         found = parse(sample)
         if found.ok and found.codec in _LOCALE_CODECS:
             return found.codec, 0
-    return next((codec for codec, _, _ in _decodings(sample)), "utf-8"), 0
+    return next((codec for codec, _, _ in decodings(sample)), "utf-8"), 0
 
 
 def _parse_text(decoded: str, codec: str, mark_bytes: int) -> Parsed:

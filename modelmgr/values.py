@@ -307,6 +307,7 @@ class Claims:
         sibling_sha256: whole-file hashes of the other files of the same version.
         size_bytes: exact size, or None; `size_hint_bytes` is good to 1,024 bytes only.
         path: the file's path as the record spells it (may be foreign or relative), or None.
+        other_paths: further places where the tool may keep that file, tried in order where `path` leads nowhere.
         stem_names: names beside the container that the record may speak of, if it is a sidecar, in order.
         time: the record's own time, Unix seconds, if it has one.
         problem: ``unparsed_payload``, ``too_deep`` ... if the payload could not be read; `message` says why.
@@ -323,6 +324,7 @@ class Claims:
     size_bytes: int | None = None
     size_hint_bytes: int | None = None
     path: str | None = None
+    other_paths: tuple[str, ...] = ()
     stem_names: tuple[str, ...] = ()
     time: float | None = None
     problem: str | None = None
@@ -417,6 +419,22 @@ class ScanReport(Totals):
 
 
 @dataclass(frozen=True, slots=True)
+class Root:
+    """A folder of models that another tool's settings name.
+
+    Attributes:
+        path: absolute, of this computer; whether it is there is not said.
+        type: the canonical type of what lies in it, where the settings tell, else ``unknown``.
+        source: the source id of the container that names it; `source_path` is that container.
+    """
+
+    path: str
+    type: str
+    source: str
+    source_path: str
+
+
+@dataclass(frozen=True, slots=True)
 class FoundSource:
     """A container of a legacy source under the paths that were looked at."""
 
@@ -437,6 +455,7 @@ class ImportReport(Totals):
         model_paths: model files under the paths (they are added by a scan, not by the import).
         ignored_paths: the first of the files that no source knows.
         outside_folders: folder -> number of records that speak of files in it, where it is no library folder.
+        roots: folders of models that the settings of other tools name.
     """
 
     batch_id: int | None = None
@@ -447,6 +466,7 @@ class ImportReport(Totals):
     model_count: int = 0
     ignored_paths: list[str] = field(default_factory=list)
     outside_folders: dict[str, int] = field(default_factory=dict)
+    roots: list[Root] = field(default_factory=list)
     elapsed_s: float = 0.0
     cancelled: bool = False
     dry_run: bool = False

@@ -44,6 +44,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "shiboken6": {"gui"},
     "platformdirs": {"settings", "cli", "gui"},
     "psutil": {"catalog", "library"},
+    "yaml": {"migration"},
     "pysqlite3": {"sqlite"},
 }
 # These doors see the catalog through its face alone.

@@ -77,10 +77,10 @@ class Importing(Merging):
                 count: dict[str, int] = {}
                 for record in self._records(container, source, report, progress):
                     count[record.source] = count.get(record.source, 0) + 1
-                for source_id, number in count.items():
-                    if source.many:
+                for source_id, number in (count or {source.id: 0}).items():
+                    if source.many or container.is_folder:
                         report.found.append(FoundSource(source_id, container.path, number))
-                    else:
+                    elif number:
                         key = (source_id, _named_root(container.path, paths))
                         sidecars[key] = sidecars.get(key, 0) + number
         except Cancelled:
@@ -210,6 +210,11 @@ class Importing(Merging):
                 if len(report.ignored_paths) < SHOWN_PATHS:
                     report.ignored_paths.append(found.path)
             elif found.container is not None and found.source is not None:
+                try:
+                    report.roots += found.source.roots(found.container)
+                except Unreadable as error:
+                    _fail(report, Problem(found.path, error.code, error.message))
+                    continue
                 yield found.container, found.source
 
     def _records(
@@ -223,9 +228,16 @@ class Importing(Merging):
                 counts["failed"] += 1
 
         try:
-            yield from source.records(container, progress, problem)
+            for record in source.records(container, progress, problem):
+                if not source.enriches or self._is_held(record):
+                    yield record
         except Unreadable as error:
             problem(Problem(container.path, error.code, error.message))
+
+    def _is_held(self, record: Record) -> bool:
+        """Tell whether a record of a catalogue of strangers' models speaks of a file that is known here."""
+        claimed = claims_of(record).sha256
+        return claimed is not None and bool(self.catalog.files_with_sha256(claimed))
 
     def _new_record(
         self, record: Record, container: Container, paths: Sequence[str], report: ImportReport
@@ -273,18 +285,19 @@ class Importing(Merging):
         beside = os.path.dirname(record.source_path)
         found = [path for name in claims.stem_names if os.path.isfile(path := os.path.join(beside, name))]
         outside: str | None = None
-        if not found and claims.path:
-            path = claims.path if os.path.isabs(claims.path) else os.path.join(beside, claims.path)
-            path = os.path.normpath(path)
+        for claimed in (claims.path, *claims.other_paths):
+            if found or not claimed:
+                continue
+            path = os.path.normpath(os.path.join(beside, claimed))
             allowed = [*imported, *self.catalog.folder_facts()]
-            if not os.path.isabs(claims.path):
+            if not os.path.isabs(claimed):
                 allowed.append(beside)
             with contextlib.suppress(OSError, ValueError):
                 if os.path.isfile(path):
                     if _leads_below(path, allowed) or self.catalog.known_file(path) is not None:
                         found = [path]
                     else:
-                        outside = path
+                        outside = outside or path
         if not found and claims.sha256:
             known = self.catalog.files_with_sha256(claims.sha256)
             found = [file.path for file in known if file.state == "present"][:1]

@@ -42,6 +42,9 @@ def find(
 ) -> Iterator[Found]:
     """Yield every file under the named paths once, in the order of the paths, folders before what is in them.
 
+    A folder that as a whole is a container (a store of models) is yielded before its files; those of them that are
+    neither models nor containers themselves belong to it and are not yielded.
+
     A file that is reported as a problem (gone, unreadable, a link that leads outside) is not yielded as well; so
     found and reported files together are all that there are. Links to containers come after everything else: only
     then is it known where the links to folders led.
@@ -84,6 +87,7 @@ class _Search:
         self._taken: set[str] = set()
         self._links: list[Container] = []
         self._folders: dict[str, _Folder] = {}
+        self._stores: set[str] = set()
         self._count = 0
 
     def found(self) -> Iterator[Found]:
@@ -130,6 +134,7 @@ class _Search:
                 self._allowed.append(listing.link_target)
             folder = _Folder.of(listing.names)
             real_folder = os.path.realpath(listing.path)
+            yield from self._store(listing, folder, real_folder)
             entries = {entry.name: entry for entry in listing.entries}
             for name in sorted(listing.names):
                 entry = entries.get(name)
@@ -138,6 +143,36 @@ class _Search:
                         yield from self._entry(entry, folder, named=False, real_folder=real_folder)
                 elif not self._is_wanted(name):  # a wanted one without an entry was reported by the walk
                     yield from self._ignored(os.path.join(listing.path, name))
+
+    def _store(self, listing: tree.Listing, folder: "_Folder", real_folder: str) -> Iterator[Found]:
+        """Look whether a folder as a whole is a container."""
+        name = os.path.basename(listing.path)
+        sources = [one for one in self._sources if one.wants_folder(name, folder.names, listing.folders)]
+        if not sources or real_folder in self._taken:
+            return
+        try:
+            mtime_ns = os.stat(listing.path).st_mtime_ns
+        except OSError:
+            return
+        container = Container(
+            path=listing.path,
+            name=name,
+            size_bytes=0,
+            mtime_ns=mtime_ns,
+            siblings=folder.names,
+            named=listing.path in self._paths,
+            folder_holds_models=folder.holds_models,
+            is_folder=True,
+        )
+        problems: list[Problem] = []
+        for source in sources:
+            if _probed(source, container, problems):
+                self._taken.add(real_folder)
+                self._stores.add(listing.path)
+                yield Found("container", container.path, container, source)
+                return
+        for problem in problems:
+            self._report(problem)
 
     def _is_forbidden(self, path: str) -> bool:
         forbidden = is_below_any(os.path.realpath(path), tree.FORBIDDEN_ROOTS)
@@ -179,7 +214,7 @@ class _Search:
             yield Found("model", entry.path)
             return
         if not any(source.wants(entry.name, named) for source in self._sources):
-            yield Found("ignored", entry.path)
+            yield from self._unknown(entry.path)
             return
         container = Container(
             path=entry.path,
@@ -219,12 +254,24 @@ class _Search:
         if failed is not None:
             self._report(failed)
         else:
-            yield Found("ignored", container.path)
+            yield from self._unknown(container.path)
 
     def _ignored(self, path: str) -> Iterator[Found]:
         if path not in self._named and path not in self._listed:
             self._listed.add(path)
+            yield from self._unknown(path)
+
+    def _unknown(self, path: str) -> Iterator[Found]:
+        """Yield a file that no source knows, unless it is part of a folder that one does."""
+        if path in self._named or not self._is_in_store(path):
             yield Found("ignored", path)
+
+    def _is_in_store(self, path: str) -> bool:
+        folder = os.path.dirname(path) if self._stores else ""
+        while folder and folder not in self._stores:
+            parent = os.path.dirname(folder)
+            folder = parent if parent != folder else ""
+        return bool(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,32 @@
 """What every legacy source is: probe a container, read its records, say what a record claims.
 
-A source never writes, locks or renames anything; it opens databases only as private copies. One tool, one file
-under `sources/`; their order in `sources.ALL` is the order of probing.
+A source never writes, locks or renames anything; it opens databases only as private copies. One format of one tool,
+one file under `sources/`; their order in `sources.ALL` is the order of probing.
 """
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar
 
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import Claims, Problem, Record, Root
 
 Report = Callable[[Problem], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A file that may hold records of another tool.
+    """A file, or a folder that is one thing, that may hold records of another tool.
 
     Attributes:
         path: absolute, as found.
         name: its last part.
-        size_bytes, mtime_ns: at the time of the walk.
-        siblings: the names of all files in its folder (itself too), to bind by stem.
+        size_bytes, mtime_ns: at the time of the walk; a folder's size is 0.
+        siblings: the names of all files in its folder (itself too), to bind by stem; for a folder those in it.
         named: True if the user named this very file, False if a walk met it.
-        folder_holds_models: whether a file with a model suffix lies in its folder.
+        folder_holds_models: whether a file with a model suffix lies in its folder (for a folder: in it).
+        is_folder: True if it is a folder.
     """
 
     path: str
@@ -34,35 +36,67 @@ class Container:
     siblings: frozenset[str] = field(default=frozenset(), repr=False)
     named: bool = False
     folder_holds_models: bool = False
+    is_folder: bool = False
 
 
-class LegacySource(Protocol):
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tool usually keeps what a source reads.
+
+    Attributes:
+        tool: the tool's name as people know it, e.g. ``InvokeAI``.
+        path: a template: ``~``, ``$NAME`` and ``${NAME}`` of the environment are filled in; one with a variable
+            that isn't set is no place. Slashes on all systems.
+        system: ``linux``, ``darwin`` or ``win32`` as `sys.platform` says; empty for all.
+    """
+
+    tool: str
+    path: str
+    system: str = ""
+
+
+class LegacySource(ABC):
     """One format of one tool.
 
     Attributes:
         id: the source id that the wizard and ``--source`` use.
         record_ids: every `Record.source` it gives out (usually just `id`).
         many: True if a container holds many records (database, export), False for a sidecar.
+        enriches: True if its records are those of a catalogue of strangers' models: only the ones whose claimed
+            SHA-256 is that of a known file are imported, the others are nobody's.
+        places: where an installed tool keeps its containers, or a folder to walk for them.
     """
 
-    @property
-    def id(self) -> str: ...  # noqa: D102 - properties only because a source never changes its attributes
-
-    @property
-    def record_ids(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def many(self) -> bool: ...  # noqa: D102
+    id: ClassVar[str]
+    record_ids: ClassVar[tuple[str, ...]]
+    many: ClassVar[bool] = False
+    enriches: ClassVar[bool] = False
+    places: ClassVar[tuple[Place, ...]] = ()
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the file name alone (any case) whether a container is worth a probe; opens nothing."""
+        return False
 
+    def wants_folder(self, name: str, files: Collection[str], folders: Collection[str]) -> bool:
+        """Tell by the names of a folder, its files and its subfolders whether it is worth a probe; opens nothing."""
+        return False
+
+    @abstractmethod
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by content whether the container is of this source; reads a bounded part of it.
 
         What can't be read goes to `report`, and the answer is False.
         """
 
+    def roots(self, container: Container) -> tuple[Root, ...]:
+        """Return the folders of models that the container tells of, never what else it holds.
+
+        Raises:
+            Unreadable: the container can't be read.
+        """
+        return ()
+
+    @abstractmethod
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield the records with the exact payload bytes, in a stable order, in bounded memory.
 
@@ -72,6 +106,7 @@ class LegacySource(Protocol):
             Unreadable: nothing (more) of this container can be read.
         """
 
+    @abstractmethod
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return what a record says, derived from its payload and extra alone; never raises for their content.
 

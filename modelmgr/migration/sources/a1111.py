@@ -17,7 +17,7 @@ from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import alike, models_beside, stem_of
 from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256
-from modelmgr.migration.source import Container, Report
+from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,
     civitai_claims,
@@ -118,12 +118,11 @@ description the notes repeat; models that are newer than the record's hash; the 
 said, or the text file that the web UI shows instead."""
 
 
-class A1111Json:
+class A1111Json(LegacySource):
     """``<stem>.json`` beside a model of that stem: the person's card, or an answer of Civitai."""
 
     id = USER_JSON
     record_ids = (USER_JSON, CIVITAI_JSON, SDNEXT_JSON, UNKNOWN_JSON)
-    many = False
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name; files of libraries and of other sources are none."""
@@ -172,12 +171,11 @@ class A1111Json:
         return replace(said, flags=flags_of(record, found, said.flags))
 
 
-class A1111Text:
+class A1111Text(LegacySource):
     """``<stem>.txt`` or ``<stem>.description.txt`` beside a model: a description, or the person's notes."""
 
     id = "a1111-txt"
     record_ids = ("a1111-txt",)
-    many = False
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name."""

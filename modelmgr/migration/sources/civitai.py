@@ -22,7 +22,7 @@ from modelmgr.migration.beside import (
 )
 from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import partial_hashes, sha256_of_hashes
-from modelmgr.migration.source import Container, Report
+from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.payload import (
     boolean_of,
     clean_name,
@@ -57,12 +57,11 @@ _LICENSE_KEYS = ("allowNoCredit", "allowCommercialUse", "allowDerivatives", "all
 _HASHES_LIMIT = 1_000
 
 
-class CivitaiInfo:
+class CivitaiInfo(LegacySource):
     """``<stem>.civitai.info``: whatever lies under that name is a record, also a mark that Civitai knew nothing."""
 
     id = "civitai-info"
     record_ids = ("civitai-info",)
-    many = False
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name."""

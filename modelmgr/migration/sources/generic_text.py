@@ -19,7 +19,7 @@ from modelmgr.migration.beside import is_model_name, models_beside, stem_of, suf
 from modelmgr.migration.csv_ranges import Dialect
 from modelmgr.migration.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
 from modelmgr.migration.json_ranges import Cut, Member, elements
-from modelmgr.migration.source import Container, Report
+from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET, UNPARSED, is_model, is_version
 from modelmgr.migration.sources.generic_columns import (
     ALIASES,
@@ -71,11 +71,11 @@ _CATALOGUE_KEYS = frozenset(("name", "type", "nsfw", "tags", "images", "descript
 _VERSION_PARTS = frozenset(("modelId", "files", "baseModel"))
 
 
-class GenericJson:
+class GenericJson(LegacySource):
     """A list of objects; an object with one list among a few names; or an object of objects."""
 
     id = "generic-json"
-    record_ids: tuple[str, ...] = ("generic-json",)
+    record_ids = ("generic-json",)
     many = True
 
     def wants(self, name: str, named: bool) -> bool:
@@ -119,11 +119,11 @@ class GenericJson:
         return _json_claims(record, siblings, sha256)
 
 
-class GenericJsonl:
+class GenericJsonl(LegacySource):
     """One object a line."""
 
     id = "generic-jsonl"
-    record_ids: tuple[str, ...] = ("generic-jsonl",)
+    record_ids = ("generic-jsonl",)
     many = True
 
     def wants(self, name: str, named: bool) -> bool:
@@ -164,11 +164,11 @@ class GenericJsonl:
         return _json_claims(record, siblings, sha256)
 
 
-class GenericCsv:
+class GenericCsv(LegacySource):
     """Comma-separated text with a header line, as spreadsheets write it."""
 
     id = "generic-csv"
-    record_ids: tuple[str, ...] = ("generic-csv",)
+    record_ids = ("generic-csv",)
     many = True
 
     def wants(self, name: str, named: bool) -> bool:

@@ -23,7 +23,7 @@ from modelmgr.migration.beside import (
 )
 from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256, partial_hash
-from modelmgr.migration.source import Container, Report
+from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,
     SEVERAL_FILES,
@@ -55,12 +55,11 @@ _DELETED_FOLDER = ".lm-pending-delete"
 _LORA_SUFFIXES = (".safetensors",)
 
 
-class LoraManager:
+class LoraManager(LegacySource):
     """``<stem>.metadata.json``, its ``.bak``, and the ``.tmp`` that a crash left where the file itself is gone."""
 
     id = "lora-manager"
     record_ids = ("lora-manager",)
-    many = False
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name."""

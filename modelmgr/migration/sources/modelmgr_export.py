@@ -13,7 +13,7 @@ from typing import Any
 from modelmgr.errors import Unreadable
 from modelmgr.migration.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
 from modelmgr.migration.json_ranges import Cut, Member
-from modelmgr.migration.source import Container, Report
+from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Claims, Problem, Record
 
@@ -26,11 +26,11 @@ _EXTRA_LIMIT_BYTES = 512 * MIB
 _BASE64_BLOCK_BYTES = 4 * MIB
 
 
-class ModelmgrExport:
+class ModelmgrExport(LegacySource):
     """See the module."""
 
     id = "modelmgr-export"
-    record_ids: tuple[str, ...] = ()
+    record_ids = ()
     many = True
 
     def wants(self, name: str, named: bool) -> bool:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
+from modelmgr.migration import database as foreign
 from modelmgr.migration import detect
 from modelmgr.migration.sources import generic_sqlite
 from modelmgr.migration.sources.generic_sqlite import GenericSqlite
@@ -386,7 +387,7 @@ def test_more_than_a_record_can_take_along_becomes_records_that_fill_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generic_sqlite, "RELATED_LIMIT_BYTES", 100)
-    monkeypatch.setattr(generic_sqlite, "_DUMP_BYTES", 200)
+    monkeypatch.setattr(foreign, "_DUMP_BYTES", 200)
     rows = [(number, "x" * 20) for number in range(30)]
     database.run(
         "CREATE TABLE models(sha256, name)",
@@ -483,8 +484,8 @@ def test_any_name_will_do_for_a_file_that_was_named(database: Database) -> None:
 def test_a_large_database_is_recognised_from_its_beginning(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generic_sqlite, "_COPY_WHOLE_BYTES", 0)
-    monkeypatch.setattr(generic_sqlite, "_BEGINNING_BYTES", 3 * 4096)
+    monkeypatch.setattr(foreign, "_COPY_WHOLE_BYTES", 0)
+    monkeypatch.setattr(foreign, "_BEGINNING_BYTES", 3 * 4096)
     database.run(TYPICAL, many=("INSERT INTO models(name) VALUES(?)", [("n" * 3000,) for _ in range(50)]))
     assert len(database.read()) == 50
     database.run(
@@ -575,7 +576,7 @@ def test_random_damage_never_raises_anything_but_unreadable(database: Database, 
 def test_a_row_that_is_too_large_is_a_problem_and_the_next_one_follows(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generic_sqlite, "ROW_LIMIT_BYTES", 10_000)
+    monkeypatch.setattr(foreign, "ROW_LIMIT_BYTES", 10_000)
     database.run(
         TYPICAL,
         "INSERT INTO models(name, meta_json) VALUES('a', '{}'), ('b', zeroblob(20000)), ('c', '{}')",
@@ -585,13 +586,13 @@ def test_a_row_that_is_too_large_is_a_problem_and_the_next_one_follows(
 
 
 def test_a_question_has_only_so_much_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generic_sqlite, "STATEMENT_BUDGET_S", -1.0)
+    monkeypatch.setattr(foreign, "STATEMENT_BUDGET_S", -1.0)
     database.run(
         "CREATE TABLE models(sha256, name)",
         many=("INSERT INTO models VALUES('s', ?)", [("n" * 2000,) for _ in range(5000)]),
     )
     source = GenericSqlite()
-    monkeypatch.setattr(generic_sqlite, "_OPCODES", 10)
+    monkeypatch.setattr(foreign, "_OPCODES", 10)
     facts = database.path.stat()
     container = detect.Container(
         str(database.path), "models.db", facts.st_size, facts.st_mtime_ns, named=True
