@@ -435,6 +435,14 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledTool:
+    """A tool that seems to be on this computer, and the places of its that exist (files and folders)."""
+
+    tool: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FoundSource:
     """A container of a legacy source under the paths that were looked at."""
 

@@ -4,12 +4,18 @@ from modelmgr.catalog import engine
 from modelmgr.errors import CatalogBusy
 from modelmgr.library.exporting import Exporting
 from modelmgr.library.promoting import Promoting
+from modelmgr.migration.installed import find_installed
 from modelmgr.progress import Progress
-from modelmgr.values import Problem
+from modelmgr.values import InstalledTool, Problem
 
 
 class Library(Promoting, Exporting):
     """What the doors ask to be done. The questions go to `catalog`."""
+
+    @staticmethod
+    def installed_tools() -> list[InstalledTool]:
+        """Return the tools that are found at their usual places on this computer; nothing is opened."""
+        return find_installed()
 
     def look_after_crash(self, progress: Progress) -> list[Problem]:
         """Register this program as a user of the catalog; if one before it died, check the catalog's pages.
