@@ -504,6 +504,59 @@ class PromoteReport:
     cancelled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """One of the different values that a light column could show, with the best of those who say it.
+
+    Attributes:
+        source: a source id, ``user``, ``header`` or ``file``; ``merged`` for what is made of several (joined tags and
+            notes, a type that two hints settle) and that nobody says by himself.
+        record_id: the active record that says it, if one does.
+        rank: as in `Origin`.
+        value: as the column would show it; None for a value that the user emptied.
+        shown: True for what the library shows, or would show once all that was asked about is promoted; it is
+            exactly one of a column, and the first.
+        pending_id: the pending model that says it, if one does.
+        source_path: of the record.
+    """
+
+    source: str
+    record_id: int | None
+    rank: int
+    value: Any
+    shown: bool
+    pending_id: int | None = None
+    source_path: str = ""
+
+
+@dataclass(slots=True)
+class UndoReport:
+    """What an undo of promotions did. `stayed` rows are each in `problems`, with their code."""
+
+    undone: int = 0
+    stayed: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class SidecarReport:
+    """What was written for another tool.
+
+    Attributes:
+        models: those of which a sidecar was asked.
+        files: sidecars that were written; `originals` of them are the bytes that were once imported.
+        skipped: sidecars that were not written; why stands in `problems`.
+    """
+
+    models: int = 0
+    files: int = 0
+    originals: int = 0
+    skipped: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    cancelled: bool = False
+
+
 @dataclass(slots=True)
 class VerifyReport:
     """What re-hashing found."""
