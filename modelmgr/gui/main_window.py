@@ -115,13 +115,13 @@ def _verify(library: "Library", hashes: Sequence[str], progress: Progress) -> Ve
 
 def _installs() -> Sequence[str]:
     """Return the tools that have a folder at a usual place of this user."""
-    from modelmgr.gui.migration_wizard import found_installs
+    from modelmgr.gui.wizard.sources_page import found_installs
 
     return [install.tool for install in found_installs(os.path.expanduser("~"))]
 
 
 def _dropped(mime: QMimeData) -> list[str]:
-    from modelmgr.gui.migration_wizard import dropped_paths
+    from modelmgr.gui.wizard.drop_area import dropped_paths
 
     return dropped_paths(mime)
 
@@ -819,7 +819,7 @@ class MainWindow(QMainWindow):
             self._open_wizard(tuple(paths))
 
     def _open_wizard(self, paths: tuple[str, ...]) -> None:
-        from modelmgr.gui.migration_wizard import MigrationWizard
+        from modelmgr.gui.wizard import MigrationWizard
 
         wizard = MigrationWizard(self._library, self._tasks, paths=paths, parent=self)
         wizard.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

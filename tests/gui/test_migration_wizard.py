@@ -24,18 +24,13 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
-from modelmgr.gui.migration_wizard import (
-    IMPORT,
-    PREVIEW,
-    REPORT,
-    SOURCES,
-    MigrationWizard,
-    dropped_paths,
-    found_installs,
-    preview_sentence,
-    scan_targets,
-)
 from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.wizard import MigrationWizard
+from modelmgr.gui.wizard.drop_area import dropped_paths
+from modelmgr.gui.wizard.journey import scan_targets
+from modelmgr.gui.wizard.report import preview_sentence
+from modelmgr.gui.wizard.sources_page import found_installs
+from modelmgr.gui.wizard.wizard import IMPORT, PREVIEW, REPORT, SOURCES
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import ImportReport, ModelQuery, PendingQuery

@@ -1,0 +1,95 @@
+"""Where files and folders may be dropped, and what a drop holds."""
+
+import os
+from urllib.parse import unquote_to_bytes
+
+from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, QUrl, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from modelmgr.gui import theme
+from modelmgr.gui.wizard.parts import tr
+
+
+def dropped_paths(mime: QMimeData) -> list[str]:
+    """Return the local paths of a drop; names that aren't valid UTF-8 in `surrogateescape` form."""
+    paths = []
+    for url in mime.urls():
+        if not url.isLocalFile():
+            continue
+        if os.name == "posix":
+            encoded = url.path(QUrl.ComponentFormattingOption.FullyEncoded)
+            paths.append(os.fsdecode(unquote_to_bytes(encoded)))
+        else:
+            paths.append(os.path.normpath(url.toLocalFile()))
+    return paths
+
+
+class DropArea(QFrame):
+    """Where files and folders may be dropped; the whole page takes them too.
+
+    Signals:
+        dropped(list): local paths.
+    """
+
+    dropped = Signal(list)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("dropArea")
+        self.setAcceptDrops(True)
+        self._icon = QLabel(self)
+        self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        words = theme.plain_label(tr("Drop folders or files here"), parent=self)
+        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.buttons = QHBoxLayout()
+        self.buttons.setSpacing(theme.S)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
+        layout.setSpacing(theme.S)
+        layout.addStretch(1)
+        layout.addWidget(self._icon)
+        layout.addWidget(words)
+        layout.addLayout(self.buttons)
+        layout.addStretch(1)
+        self._is_over = False
+        self._tint()
+
+    def _tint(self) -> None:
+        colors = theme.colors()
+        color = colors.accent_on_base if self._is_over else colors.absent
+        self._icon.setPixmap(theme.pixmap("download", 32, color, self.devicePixelRatioF()))
+        self.update()
+
+    def _show_over(self, is_over: bool) -> None:
+        self._is_over = is_over
+        self._tint()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+            self._show_over(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._show_over(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._show_over(False)
+        event.acceptProposedAction()
+        self.dropped.emit(dropped_paths(event.mimeData()))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.colors()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(colors.accent_on_base if self._is_over else colors.absent, 1)
+        pen.setDashPattern([5, 4])
+        painter.setPen(pen)
+        painter.setBrush(colors.chosen if self._is_over else colors.base)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        painter.end()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()

@@ -1,0 +1,164 @@
+"""Importing: the one page that writes, and only into the catalog."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWizard
+
+from modelmgr.gui import theme
+from modelmgr.gui.jobs_panel import ElidedLabel, Pace, sentence, show_step
+from modelmgr.gui.tasks import Task, Tasks
+from modelmgr.gui.text import foreign_text
+from modelmgr.gui.wizard.journey import Journey, add_and_promote, bring_in, scan_targets
+from modelmgr.gui.wizard.parts import Page, make_note, tr
+from modelmgr.library import Library
+from modelmgr.progress import Progress, Step
+from modelmgr.values import ImportReport, PromoteReport, ScanReport
+
+
+class ImportPage(Page):
+    """Importing: the one page that writes, and only into the catalog.
+
+    Signals:
+        imported(ImportReport): the records are in; model files and promotion may follow.
+        stop_offered(bool): whether what runs can be stopped, or is being stopped.
+    """
+
+    imported = Signal(object)
+    stop_offered = Signal(bool)
+
+    def __init__(self, wizard: QWizard, library: Library, tasks: Tasks, journey: Journey) -> None:
+        super().__init__(wizard, library, tasks, journey, "importPage", tr("Importing"), "")
+        self._task: Task | None = None
+        self._pace = Pace()
+        self._bar = QProgressBar(self)
+        self._bar.setObjectName("importProgress")
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(tr("Progress of the import"))
+        self._counts = theme.plain_label("", parent=self)
+        self._counts.setObjectName("importCounts")
+        self._current = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
+        self._current.setObjectName("importCurrent")
+        theme.set_role(self._current, "secondary")
+        self._later = QPushButton(tr("Go on in the &background"), self)
+        self._later.setObjectName("goOnButton")
+        self._later.clicked.connect(self._on_later)
+        lines = QVBoxLayout()
+        lines.setSpacing(theme.S)
+        lines.addWidget(self._bar)
+        lines.addWidget(self._counts)
+        lines.addWidget(self._current)
+        self._layout.addLayout(lines)
+        self._layout.addWidget(self._later, 0, Qt.AlignmentFlag.AlignLeft)
+        self._layout.addStretch(1)
+        self._layout.addWidget(make_note(tr("Your files stay where they are."), self))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether records or models are being written."""
+        return self._task is not None
+
+    @property
+    def would_lose(self) -> bool:
+        """Whether closing the wizard would cut something off: once the records are in, the rest goes on alone."""
+        return self._task is not None and self._journey.imported is None
+
+    def initializePage(self) -> None:
+        self._journey.imported = self._journey.scanned = self._journey.promoted = None
+        self._journey.error = None
+        self._journey.goes_on = False
+        self._words.setText(tr("You can stop at any time; whole records are kept."))
+        self._later.hide()
+        deed = partial(bring_in, self._library, tuple(self._journey.paths), tuple(self._journey.folders))
+        self._start(tr("Importing"), deed, self._on_imported)
+
+    def isComplete(self) -> bool:
+        return False
+
+    def _start(self, title: str, deed: Callable[[Progress], Any], succeeded: Callable[[Any], None]) -> None:
+        self._pace = Pace()
+        self.stop_offered.emit(True)
+        self._counts.setText(tr("Starting"))
+        self._current.show_text("")
+        show_step(self._bar, None)
+        self._task = self._tasks.run(title, deed)
+        self._task.progressed.connect(self._on_progressed)
+        self._task.succeeded.connect(succeeded)
+        self._task.failed.connect(self._on_failed)
+        self._task.cancelled.connect(self._on_cancelled)
+
+    @Slot()
+    def stop(self) -> None:
+        """Stop what runs; whole records are kept, and the last page says which."""
+        if self._task is not None:
+            self._task.cancel()
+            self.stop_offered.emit(False)
+
+    @Slot(object)
+    def _on_progressed(self, step: Step) -> None:
+        if self.sender() is not self._task:
+            return
+        expected = self._journey.preview
+        if step.total is None and expected is not None and self._journey.imported is None:
+            # The import counts as it goes; the look has told how many there are.
+            step = replace(step, total=max(expected.seen, step.done))
+        self._pace.add(step, monotonic())
+        self._counts.setText(self._pace.words(step))
+        self._current.show_text(foreign_text(step.text))
+        show_step(self._bar, step)
+
+    @Slot(object)
+    def _on_imported(self, report: ImportReport) -> None:
+        if self.sender() is not self._task:
+            return
+        self._task = None
+        self._journey.imported = report
+        self.imported.emit(report)
+        targets = self._targets()
+        promotes = self._journey.promote and report.batch_id is not None
+        if report.cancelled or not (targets or promotes):
+            self._wizard.next()
+            return
+        words = sentence(report) + " "
+        self._words.setText(words + tr("Now the model files are added; this can go on in the background."))
+        self._later.show()
+        batch_id = report.batch_id if promotes else None
+        deed = partial(add_and_promote, self._library, tuple(targets), batch_id)
+        self._start(tr("Adding models") if targets else tr("Promoting"), deed, self._on_added)
+
+    def _targets(self) -> list[str]:
+        targets = list(self._journey.folders)
+        if self._journey.add_models and self._journey.preview is not None:
+            targets += scan_targets(self._journey.paths, self._journey.preview)
+        return targets
+
+    @Slot(object)
+    def _on_added(self, outcome: tuple[ScanReport | None, PromoteReport | None]) -> None:
+        if self.sender() is not self._task:
+            return
+        self._task = None
+        self._journey.scanned, self._journey.promoted = outcome
+        self._wizard.next()
+
+    @Slot()
+    def _on_later(self) -> None:
+        self._task = None
+        self._journey.goes_on = True
+        self._wizard.next()
+
+    @Slot(object)
+    def _on_failed(self, error: Exception) -> None:
+        if self.sender() is self._task:
+            self._task = None
+            self._journey.error = error
+            self._wizard.next()
+
+    @Slot()
+    def _on_cancelled(self) -> None:
+        if self.sender() is self._task:
+            self._task = None
+            self._wizard.next()

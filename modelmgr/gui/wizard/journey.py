@@ -1,0 +1,106 @@
+"""What the pages of the wizard share: what was chosen, found and done, and the deeds, for workers."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QIODevice, QSaveFile
+
+from modelmgr.errors import ModelmgrError, NotFound
+from modelmgr.library import Library
+from modelmgr.progress import Progress
+from modelmgr.values import (
+    MODEL_SUFFIXES,
+    ImportReport,
+    PendingQuery,
+    PendingState,
+    Problem,
+    PromoteReport,
+    ScanReport,
+    is_below,
+)
+
+PROMOTED_AT_ONCE = 500
+
+
+def scan_targets(paths: Sequence[str], report: ImportReport) -> list[str]:
+    """Return those of `paths` that hold model files, by what a preview found."""
+    cut = report.model_count > len(report.model_paths)
+    targets = []
+    for path in paths:
+        if os.path.isdir(path):
+            if cut or any(is_below(found, path) for found in report.model_paths):
+                targets.append(path)
+        elif os.path.splitext(path)[1].lower() in MODEL_SUFFIXES:
+            targets.append(path)
+    return targets
+
+
+@dataclass(slots=True)
+class Journey:
+    """What was chosen, found and done."""
+
+    paths: list[str] = field(default_factory=list)
+    preview: ImportReport | None = None
+    add_models: bool = False
+    promote: bool = False
+    folders: list[str] = field(default_factory=list)
+    imported: ImportReport | None = None
+    scanned: ScanReport | None = None
+    promoted: PromoteReport | None = None
+    goes_on: bool = False
+    error: Exception | None = None
+
+
+def look_at(library: Library, paths: Sequence[str], progress: Progress) -> ImportReport:
+    """Say what an import of `paths` would do; writes nothing."""
+    return library.preview(paths, progress=progress)
+
+
+def bring_in(
+    library: Library, paths: Sequence[str], folders: Sequence[str], progress: Progress
+) -> ImportReport:
+    """Import `paths`; `folders` become library folders before, so that records may speak of files in them."""
+    gone = []
+    for folder in folders:
+        try:
+            library.add_folder(folder)
+        except NotFound as error:
+            gone.append(Problem(folder, error.code, error.message, kept=True))
+    report = library.import_paths(paths, progress=progress)
+    report.problems += gone
+    return report
+
+
+def add_and_promote(
+    library: Library, targets: Sequence[str], batch_id: int | None, progress: Progress
+) -> tuple[ScanReport | None, PromoteReport | None]:
+    """Scan `targets`, then promote what is clear of a batch (None: nothing)."""
+    scanned = library.scan(targets, progress=progress) if targets else None
+    if batch_id is None or progress.is_cancelled:
+        return scanned, None
+    return scanned, library.promote(_ready_of(library, batch_id), progress=progress)
+
+
+def _ready_of(library: Library, batch_id: int) -> list[int]:
+    ready = library.catalog.pending_order(PendingQuery(states=(PendingState.PENDING,), problems=("none",)))
+    found: list[int] = []
+    for start in range(0, len(ready), PROMOTED_AT_ONCE):
+        rows = library.catalog.pending_rows(ready[start : start + PROMOTED_AT_ONCE])
+        found += [row.id for row in rows if row.batch_id == batch_id]
+    return found
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        ModelmgrError: it could not be written.
+    """
+    file = QSaveFile(path)
+    if (
+        not file.open(QIODevice.OpenModeFlag.WriteOnly)
+        or file.write(content) != len(content)
+        or not file.commit()
+    ):
+        raise ModelmgrError(f"The report could not be written to {path}: {file.errorString()}.", path=path)

@@ -1,0 +1,115 @@
+"""What the pages of the wizard are made of."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+    QWizard,
+    QWizardPage,
+)
+
+from modelmgr.gui import theme
+from modelmgr.gui.cells import QuietDelegate
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import foreign_text, plain_tip
+from modelmgr.gui.wizard.journey import Journey
+from modelmgr.library import Library
+
+SHOWN_ITEMS = 1_000
+"""So many problems and ignored files are listed; a number says how many there are."""
+
+PATH = Qt.ItemDataRole.UserRole
+
+
+def tr(text: str) -> str:
+    """Return a text of the wizard in the language of the window."""
+    return QCoreApplication.translate("MigrationWizard", text)
+
+
+def make_list(parent: QWidget, name: str, words: str, columns: Sequence[str]) -> QTreeWidget:
+    """Return an empty list with a name for tests, words for those who hear it, and the titles of its columns."""
+    tree = QTreeWidget(parent)
+    tree.setObjectName(name)
+    tree.setAccessibleName(words)
+    tree.setProperty("framed", True)
+    tree.setRootIsDecorated(False)
+    tree.setUniformRowHeights(True)
+    tree.setHeaderLabels(list(columns))
+    tree.setTabKeyNavigation(False)
+    tree.setItemDelegate(QuietDelegate(tree))
+    tree.setCornerWidget(QWidget(tree))
+    return tree
+
+
+def make_item(texts: Sequence[str], *, numbers_from: int | None = None) -> QTreeWidgetItem:
+    """Return a line of a list; the columns from `numbers_from` on are numbers, at the right."""
+    item = QTreeWidgetItem(list(texts))
+    for column, text in enumerate(texts):
+        item.setToolTip(column, plain_tip(text))
+        if numbers_from is not None and column >= numbers_from:
+            item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return item
+
+
+def fit_height(tree: QTreeWidget, most: int) -> None:
+    """Make a list as high as its lines, up to `most` of them."""
+    lines = max(1, min(most, tree.topLevelItemCount()))
+    tree.setFixedHeight(tree.header().sizeHint().height() + lines * theme.ROW_HEIGHT + theme.S)
+
+
+def make_note(words: str, parent: QWidget, icon: str = "info") -> QWidget:
+    """Return a quiet line with an icon before it."""
+    line = QWidget(parent)
+    mark = QLabel(line)
+    mark.setPixmap(theme.pixmap(icon, 16, theme.colors().secondary, parent.devicePixelRatioF()))
+    layout = QHBoxLayout(line)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(theme.S)
+    layout.addWidget(mark)
+    layout.addWidget(theme.plain_label(words, "secondary", line), 1)
+    return line
+
+
+class Page(QWizardPage):
+    """A page with the wizard's own heading, and what all pages know."""
+
+    def __init__(
+        self,
+        wizard: QWizard,
+        library: Library,
+        tasks: Tasks,
+        journey: Journey,
+        name: str,
+        title: str,
+        words: str,
+    ) -> None:
+        super().__init__(wizard)
+        self._wizard = wizard
+        self._library = library
+        self._tasks = tasks
+        self._journey = journey
+        self.setObjectName(name)
+        self.setAccessibleName(title)
+        self._words = theme.plain_label(words, "secondary", self)
+        self._words.setWordWrap(True)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(theme.XL, theme.L, theme.XL, theme.S)
+        self._layout.setSpacing(theme.M)
+        head = QVBoxLayout()
+        head.setSpacing(theme.XS)
+        head.addWidget(theme.plain_label(title, "pane-title", self))
+        head.addWidget(self._words)
+        self._layout.addLayout(head)
+
+
+def fill_with_paths(tree: QTreeWidget, paths: Sequence[str]) -> None:
+    """Show paths in a list, the first of them if they are many."""
+    tree.clear()
+    for path in paths[:SHOWN_ITEMS]:
+        tree.addTopLevelItem(make_item([foreign_text(path)]))

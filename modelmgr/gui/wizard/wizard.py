@@ -1,0 +1,254 @@
+"""The wizard itself: four pages, their buttons, and what closing means while work is going on."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QVBoxLayout, QWidget, QWizard
+
+from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import counted
+from modelmgr.gui.wizard.import_page import ImportPage
+from modelmgr.gui.wizard.journey import Journey, write_file
+from modelmgr.gui.wizard.parts import tr
+from modelmgr.gui.wizard.preview_page import PreviewPage
+from modelmgr.gui.wizard.report import report_as_json, report_as_text
+from modelmgr.gui.wizard.report_page import ReportPage
+from modelmgr.gui.wizard.sources_page import SourcesPage
+from modelmgr.library import Library
+
+SOURCES, PREVIEW, IMPORT, REPORT = range(4)
+
+
+SOURCES, PREVIEW, IMPORT, REPORT = range(4)
+
+
+class _Steps(QWidget):
+    """The four questions at the side, the present one in plain text, the others quiet."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._labels = []
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.M, theme.L + theme.XS, theme.L, theme.L)
+        layout.setSpacing(theme.M)
+        for words in (tr("Where from"), tr("What is there"), tr("Importing"), tr("Done")):
+            label = theme.plain_label(words, "secondary", self)
+            self._labels.append(label)
+            layout.addWidget(label)
+        layout.addStretch(1)
+        self.setFixedWidth(self.fontMetrics().averageCharWidth() * 15 + theme.XL)
+
+    def show_step(self, page: int) -> None:
+        """Mark the question that is being answered."""
+        for at, label in enumerate(self._labels):
+            label.setProperty("role", None if at == page else "secondary")
+            font = label.font()
+            font.setBold(at == page)
+            label.setFont(font)
+            label.style().unpolish(label)
+            label.style().polish(label)
+
+
+class MigrationWizard(QWizard):
+    """Brings in what other tools know. Opens at the sources, or at the preview of `paths`.
+
+    Signals:
+        imported(ImportReport): the import is over, whole or stopped; more may follow (model files, promotion).
+        review_requested(): the user wants to see what waits.
+    """
+
+    imported = Signal(object)
+    review_requested = Signal()
+
+    def __init__(
+        self, library: Library, tasks: Tasks, paths: Sequence[str] = (), parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.library = library
+        self.tasks = tasks
+        self.journey = Journey()
+        self._closes_after = False
+        self.setObjectName("migrationWizard")
+        self.setWindowTitle(self.tr("Import from other tools"))
+        self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
+        self.setTitleFormat(Qt.TextFormat.PlainText)
+        self.setSubTitleFormat(Qt.TextFormat.PlainText)
+        self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
+        self.setOption(QWizard.WizardOption.NoBackButtonOnLastPage)
+        self.setOption(QWizard.WizardOption.NoCancelButtonOnLastPage)
+        self.setOption(QWizard.WizardOption.HaveCustomButton1)
+        self.setOption(QWizard.WizardOption.HaveCustomButton2)
+        self.setOption(QWizard.WizardOption.HaveCustomButton3)
+        if parent is None:
+            self.setStyleSheet(theme.style_sheet(self.palette(), self.font()))
+        self._steps = _Steps(self)
+        self.setSideWidget(self._steps)
+        self._sources = SourcesPage(self, library, tasks, self.journey)
+        self._previewed = PreviewPage(self, library, tasks, self.journey)
+        self._importing = ImportPage(self, library, tasks, self.journey)
+        self._report = ReportPage(self, library, tasks, self.journey)
+        for at, page in enumerate((self._sources, self._previewed, self._importing, self._report)):
+            self.setPage(at, page)
+        self._importing.imported.connect(self.imported)
+        self._importing.stop_offered.connect(self._offer_stop)
+        self._report.waiting_counted.connect(self._offer_review)
+        self._name_buttons()
+        self.currentIdChanged.connect(self._on_page_changed)
+        room = self.screen().availableSize()
+        self.resize(QSize(scaled(self, 1000), scaled(self, 720)).boundedTo(room))
+        if paths:
+            self.set_paths(paths)
+
+    def _name_buttons(self) -> None:
+        kind = QWizard.WizardButton
+        for which, name, words in (
+            (kind.BackButton, "backButton", self.tr("&Back")),
+            (kind.NextButton, "nextButton", self.tr("&Look inside")),
+            (kind.CommitButton, "commitButton", self.tr("&Import")),
+            (kind.FinishButton, "finishButton", self.tr("&Close")),
+            (kind.CancelButton, "cancelButton", self.tr("Cancel")),
+            (kind.CustomButton1, "saveReportButton", self.tr("&Save report…")),
+            (kind.CustomButton2, "reviewPendingButton", self.tr("&Review pending")),
+            (kind.CustomButton3, "importCancelButton", self.tr("&Stop")),
+        ):
+            self.setButtonText(which, words)
+            self.button(which).setObjectName(name)
+        for which in (kind.NextButton, kind.CommitButton, kind.CustomButton2):
+            button = self.button(which)
+            button.setProperty("primary", True)
+            # QWizard has had them polished already, before they had the property.
+            button.style().unpolish(button)
+            button.style().polish(button)
+        self.button(kind.CustomButton1).clicked.connect(self._on_save_report)
+        self.button(kind.CustomButton2).clicked.connect(self._on_review)
+        self.button(kind.CustomButton3).clicked.connect(self._importing.stop)
+
+    # --- what others call -------------------------------------------------------------------------------
+
+    @property
+    def is_importing(self) -> bool:
+        """Whether records or models are being written right now."""
+        return self._importing.is_running
+
+    def set_paths(self, paths: Sequence[str]) -> None:
+        """Begin anew with these paths, at their preview; ignored while an import is running."""
+        if self.is_importing:
+            return
+        self._previewed.leave()
+        self.journey.paths[:] = dict.fromkeys(os.path.abspath(path) for path in paths)
+        self.restart()
+        if self.journey.paths:
+            self.next()
+
+    @Slot(int)
+    def _offer_review(self, waiting: int) -> None:
+        """Put the number of waiting records on the button that leads to them."""
+        button = self.button(QWizard.WizardButton.CustomButton2)
+        words = self.tr("&Review {}").format(counted(waiting, "pending record"))
+        self.setButtonText(
+            QWizard.WizardButton.CustomButton2, words if waiting else self.tr("&Review pending")
+        )
+        button.setEnabled(waiting > 0)
+
+    @Slot(bool)
+    def _offer_stop(self, is_possible: bool) -> None:
+        """Let the button say whether the import can be stopped, or is being stopped."""
+        self.setButtonText(
+            QWizard.WizardButton.CustomButton3, self.tr("&Stop") if is_possible else self.tr("Stopping…")
+        )
+        self.button(QWizard.WizardButton.CustomButton3).setEnabled(is_possible)
+
+    # --- pages ------------------------------------------------------------------------------------------
+
+    @Slot(int)
+    def _on_page_changed(self, page: int) -> None:
+        kind = QWizard.WizardButton
+        layout = [kind.BackButton, kind.Stretch, kind.CancelButton, kind.NextButton, kind.CommitButton]
+        if page == IMPORT:
+            layout = [kind.Stretch, kind.CustomButton3]
+        elif page == REPORT:
+            layout = [kind.CustomButton1, kind.Stretch, kind.FinishButton, kind.CustomButton2]
+        self.setButtonLayout(layout)
+        self._steps.show_step(page)
+        if page == REPORT:
+            self.button(kind.FinishButton).setFocus()
+        if page == REPORT and self._closes_after:
+            self._closes_after = False
+            super().reject()
+
+    @Slot()
+    def _on_review(self) -> None:
+        self.review_requested.emit()
+        self.accept()
+
+    @Slot()
+    def _on_save_report(self) -> None:
+        dialog = QFileDialog(self, self.tr("Save the report"))
+        dialog.setObjectName("saveReportDialog")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters([self.tr("Text (*.txt)"), self.tr("JSON (*.json)")])
+        dialog.setDefaultSuffix("txt")
+        dialog.selectFile("import-report.txt")
+        dialog.filterSelected.connect(partial(_follow_filter, dialog))
+        dialog.fileSelected.connect(self._save_report)
+        dialog.open()
+
+    @Slot(str)
+    def _save_report(self, path: str) -> None:
+        as_json = path.lower().endswith(".json")
+        text = report_as_json(self.journey) if as_json else report_as_text(self.journey)
+        # Paths may hold bytes that are no UTF-8; a report should say which.
+        content = text.encode("utf-8", "backslashreplace")
+        self.tasks.change(partial(write_file, path, content))
+
+    # --- closing ----------------------------------------------------------------------------------------
+
+    def reject(self) -> None:
+        if not self._importing.would_lose:
+            self._previewed.leave()
+            super().reject()
+            return
+        box = QMessageBox(self)
+        box.setObjectName("stopImportQuestion")
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(self.tr("Importing"))
+        box.setText(self.tr("Stop the import?"))
+        box.setInformativeText(
+            self.tr("Whole records that are in already are kept. Import the same again to add the rest.")
+        )
+        stop = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
+        stop.setObjectName("confirmStopButton")
+        go_on = box.addButton(self.tr("Go on"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(go_on)
+        box.accepted.connect(self._on_stop_confirmed)
+        box.open()
+
+    @Slot()
+    def _on_stop_confirmed(self) -> None:
+        if not self._importing.would_lose:
+            super().reject()
+            return
+        self._closes_after = True
+        self._importing.stop()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._importing.would_lose:
+            event.ignore()
+            self.reject()
+            return
+        super().closeEvent(event)
+
+
+def _follow_filter(dialog: QFileDialog, chosen: str) -> None:
+    """Let the ending of the file follow the kind that was chosen."""
+    suffix = "json" if "json" in chosen.lower() else "txt"
+    dialog.setDefaultSuffix(suffix)
+    dialog.selectFile(f"import-report.{suffix}")
