@@ -24,6 +24,7 @@ class Specimen:
         records: how many records of `source` it yields.
         binds: whether a record of it finds its model file by path, stem or name of a blob.
         full: the same with every field of the format filled.
+        named: True if a walk doesn't look at it: the user has to name the container itself.
         owns_name: True if no other tool writes files of that name, so that rubbish in it is still a record.
     """
 
@@ -34,6 +35,7 @@ class Specimen:
     records: int = 1
     binds: bool = True
     full: Callable[[Path], None] | None = None
+    named: bool = False
     owns_name: bool = False
 
     def __str__(self) -> str:
