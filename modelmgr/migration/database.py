@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
@@ -48,6 +48,8 @@ Value = tuple[str, Any]
 
 Key = tuple[Value, ...]
 """What finds a row: its rowid, or the columns of its primary key."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,12 +499,68 @@ class Database:
         ]
         return parts[0] if len(parts) == 1 else json.dumps(parts, ensure_ascii=False)
 
+    def joined(self, chief: Table, table: Table, condition: str) -> Iterator[tuple[Key, Key]]:
+        """Yield the keys of a chief row and of a row that belongs to it, in order of the chief's keys.
+
+        Args:
+            chief: named ``m`` in the condition.
+            table: named ``t``.
+            condition: which rows belong together, in SQL; a plus before the column of `table` lets an index of
+                the chief's be used whatever types the columns were declared with.
+        """
+        size = len(chief.key_names) * 2
+        statement = (
+            f"SELECT {key_terms(chief, 'm')}, {key_terms(table, 't')}"
+            f" FROM main.{quoted(table.name)} t CROSS JOIN main.{quoted(chief.name)} m ON {condition}"
+            f" ORDER BY {key_order(chief, 'm')}, {key_order(table, 't')}"
+        )
+        for row in self.rows(statement):
+            yield typed_values(row[:size]), typed_values(row[size:])
+
     def text(self, value: Value) -> str:
         """Return a value as text; what can't be decoded shows as U+FFFD, NULL is empty."""
         storage, content = value
         if isinstance(content, bytes):
             return content.decode(self.codec, "replace")
         return "" if storage == "null" else str(content)
+
+
+class Stream(Generic[_T]):
+    """What a join gives (`Database.joined`), row by row of its chief table, taken in step with those rows.
+
+    Args:
+        pairs: the key of a row of the chief table, and what belongs to it, in order of the keys.
+        report: told why it ended early.
+    """
+
+    def __init__(self, pairs: Iterator[tuple[Key, _T]], report: Callable[[Exception], None]) -> None:
+        self._pairs = pairs
+        self._report = report
+        self._next: tuple[Key, _T] | None = None
+        self._ended = False
+
+    def take(self, key: Key) -> list[_T]:
+        """Return what belongs to a row; each call must name a later one."""
+        found: list[_T] = []
+        while (pair := self._peek()) is not None and (pair[0] == key or _is_before(pair[0], key)):
+            if pair[0] == key:
+                found.append(pair[1])
+            self._next = None
+        return found
+
+    def _peek(self) -> tuple[Key, _T] | None:
+        if self._next is None and not self._ended:
+            try:
+                self._next = next(self._pairs, None)
+            except (sqlite.Error, Unreadable) as error:
+                self._report(error)
+            self._ended = self._next is None
+        return self._next
+
+
+def _is_before(a: Key, b: Key) -> bool:
+    """Tell whether one rowid comes before another; keys of tables without rowid only ever follow in step."""
+    return len(a) == len(b) == 1 and a[0][0] == b[0][0] == "integer" and bool(a[0][1] < b[0][1])
 
 
 def quoted(name: str) -> str:

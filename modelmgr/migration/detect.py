@@ -119,7 +119,7 @@ class _Search:
             if not self._is_forbidden(path):
                 folder = os.path.dirname(path)
                 yield from self._entry(
-                    entry, self._beside(folder), named=True, real_folder=os.path.realpath(folder)
+                    entry, self._beside(folder), named=True, real_folder=os.path.realpath(folder), root=path
                 )
 
     def _folder(self, root: str) -> Iterator[Found]:
@@ -134,17 +134,19 @@ class _Search:
                 self._allowed.append(listing.link_target)
             folder = _Folder.of(listing.names)
             real_folder = os.path.realpath(listing.path)
-            yield from self._store(listing, folder, real_folder)
+            yield from self._store(listing, folder, real_folder, root)
             entries = {entry.name: entry for entry in listing.entries}
             for name in sorted(listing.names):
                 entry = entries.get(name)
                 if entry is not None:
                     if self._named.isdisjoint((entry.path, os.path.join(real_folder, entry.name))):
-                        yield from self._entry(entry, folder, named=False, real_folder=real_folder)
+                        yield from self._entry(entry, folder, named=False, real_folder=real_folder, root=root)
                 elif not self._is_wanted(name):  # a wanted one without an entry was reported by the walk
                     yield from self._ignored(os.path.join(listing.path, name))
 
-    def _store(self, listing: tree.Listing, folder: "_Folder", real_folder: str) -> Iterator[Found]:
+    def _store(
+        self, listing: tree.Listing, folder: "_Folder", real_folder: str, root: str
+    ) -> Iterator[Found]:
         """Look whether a folder as a whole is a container."""
         name = os.path.basename(listing.path)
         sources = [one for one in self._sources if one.wants_folder(name, folder.names, listing.folders)]
@@ -163,6 +165,7 @@ class _Search:
             named=listing.path in self._paths,
             folder_holds_models=folder.holds_models,
             is_folder=True,
+            root=root,
         )
         problems: list[Problem] = []
         for source in sources:
@@ -203,7 +206,7 @@ class _Search:
     # --- what they are ----------------------------------------------------------------------------------
 
     def _entry(
-        self, entry: tree.Entry, folder: "_Folder", *, named: bool, real_folder: str
+        self, entry: tree.Entry, folder: "_Folder", *, named: bool, real_folder: str, root: str
     ) -> Iterator[Found]:
         if entry.path in self._listed:
             return
@@ -224,6 +227,7 @@ class _Search:
             siblings=folder.names,
             named=named,
             folder_holds_models=folder.holds_models,
+            root=root,
         )
         if entry.is_link:
             self._links.append(container)

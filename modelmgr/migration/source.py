@@ -27,6 +27,8 @@ class Container:
         named: True if the user named this very file, False if a walk met it.
         folder_holds_models: whether a file with a model suffix lies in its folder (for a folder: in it).
         is_folder: True if it is a folder.
+        root: the path that the user named and below which it was found; nothing outside it may be opened for its
+            sake. Empty if that isn't known: then nothing but the container itself may be.
     """
 
     path: str
@@ -37,6 +39,7 @@ class Container:
     named: bool = False
     folder_holds_models: bool = False
     is_folder: bool = False
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

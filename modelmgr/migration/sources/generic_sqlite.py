@@ -9,10 +9,10 @@ class. What other tables say about a model stands there too; their remaining row
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
@@ -20,6 +20,7 @@ from modelmgr.migration.database import (
     DATABASE_SUFFIXES,
     Database,
     Key,
+    Stream,
     Table,
     TableDump,
     Value,
@@ -51,9 +52,6 @@ from modelmgr.migration.sources.generic_columns import (
 from modelmgr.payload import PARSE_LIMIT_BYTES, contains_secret, parse, text
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Claims, Problem, Record
-
-_T = TypeVar("_T")
-
 
 RELATED_LIMIT_BYTES = 4 * MIB
 """What one record takes along from other tables; more becomes records of its own that fill nothing."""
@@ -144,11 +142,12 @@ def tool_of(tables: Sequence[Table]) -> str | None:
     by_name = {table.name.lower(): table for table in tables}
     names = by_name.keys()
     models = by_name["models"].lowered if "models" in by_name else frozenset()
+    older_models = by_name["model_config"].lowered if "model_config" in by_name else frozenset()
     if {"models", "model_tags", "hash_index"} <= names:
         return "lora-manager-cache"
-    if "config" in models and "migrations" in names:
+    if names & {"migrations", "applied_migrations"} and "config" in models | older_models:
         return "invokeai-db"
-    if "alembic_version" in names and names & {"asset_contents", "asset_references", "assets_info"}:
+    if names & {"alembic_version", "tags"} and names & {"asset_contents", "asset_references", "assets_info"}:
         return "comfyui-assets"
     if {"metadata_json", "hashes_json", "cleaned_name"} <= models:
         return "pumas-index"
@@ -266,19 +265,12 @@ class _Import:
                 return f"m.{quoted(self._models.column('sha256') or '')} = +t.{quoted(column)}"
         return ""
 
-    def _joined(self, table: Table, condition: str) -> "_Stream[Key]":
-        size = len(self._models.key_names) * 2
-        statement = (
-            f"SELECT {key_terms(self._models, 'm')}, {key_terms(table, 't')}"
-            f" FROM main.{quoted(table.name)} t CROSS JOIN main.{quoted(self._models.name)} m ON {condition}"
-            f" ORDER BY {key_order(self._models, 'm')}, {key_order(table, 't')}"
-        )
-        pairs = ((typed_values(row[:size]), typed_values(row[size:])) for row in self._reader.rows(statement))
-        return _Stream(pairs, partial(self._report_lost, table))
+    def _joined(self, table: Table, condition: str) -> "Stream[Key]":
+        return Stream(self._reader.joined(self._models, table, condition), partial(self._report_lost, table))
 
-    def _tags(self) -> "_Stream[Value]":
+    def _tags(self) -> "Stream[Value]":
         """Return the tags by model, from a table ``model_tags`` that names them or their ids in ``tags``."""
-        nothing: _Stream[Value] = _Stream(iter(()), self._report_lost_tags)
+        nothing: Stream[Value] = Stream(iter(()), self._report_lost_tags)
         table = next((table for table in self._others if table.name.lower() == "model_tags"), None)
         condition = self._link(table) if table else ""
         if table is None or not condition:
@@ -307,7 +299,7 @@ class _Import:
         pairs = (
             (typed_values(row[:size]), typed_values(row[size:])[0]) for row in self._reader.rows(statement)
         )
-        return _Stream(pairs, self._report_lost_tags)
+        return Stream(pairs, self._report_lost_tags)
 
     def _report_lost(self, table: Table, error: Exception) -> None:
         self._unlinked.add(table.name)
@@ -352,36 +344,3 @@ class _Import:
                 yield from self._dump.add(table.name, row.key, written)
         if taken:
             extra[name] = taken
-
-
-class _Stream(Generic[_T]):
-    """What a join gives, model by model, taken in step with the models themselves."""
-
-    def __init__(self, pairs: Iterator[tuple[Key, _T]], report: Callable[[Exception], None]) -> None:
-        self._pairs = pairs
-        self._report = report
-        self._next: tuple[Key, _T] | None = None
-        self._ended = False
-
-    def take(self, key: Key) -> list[_T]:
-        """Return what belongs to a model; each call must name a later one."""
-        found: list[_T] = []
-        while (pair := self._peek()) is not None and (pair[0] == key or _is_before(pair[0], key)):
-            if pair[0] == key:
-                found.append(pair[1])
-            self._next = None
-        return found
-
-    def _peek(self) -> tuple[Key, _T] | None:
-        if self._next is None and not self._ended:
-            try:
-                self._next = next(self._pairs, None)
-            except (sqlite.Error, Unreadable) as error:
-                self._report(error)
-            self._ended = self._next is None
-        return self._next
-
-
-def _is_before(a: Key, b: Key) -> bool:
-    """Tell whether one rowid comes before another; keys of tables without rowid only ever follow in step."""
-    return len(a) == len(b) == 1 and a[0][0] == b[0][0] == "integer" and bool(a[0][1] < b[0][1])
