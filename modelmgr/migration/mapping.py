@@ -18,9 +18,9 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final
 
-from modelmgr.values import Claims, Origin
+from modelmgr.values import Claims, Opinion, Origin
 from modelmgr.vocabulary import (
     UNKNOWN,
     is_complete_base,
@@ -46,6 +46,11 @@ LIGHT_COLUMNS = (
 """The columns that witnesses fill; the others are facts of the file."""
 
 EDITED, PERSONAL, VERIFIED, FITTING, HEADER, BOUND, PLACE = range(1, 8)
+OF_ANOTHER_FILE = 8
+"""The rank of opinions (never of a shown value) of records that speak of another file by hash and size."""
+
+MERGED: Final = "merged"
+"""The source of a value that nobody says by himself."""
 
 # A column of the library view must stay light, whatever a record holds: the payload keeps the rest.
 _TEXT_LIMIT = 32_768
@@ -103,8 +108,6 @@ _PERSONAL_IN_HEADER = frozenset(["notes", "rating", "favorite"])
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BREAK = re.compile(r"[\t\r\n]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,30 +198,81 @@ def merge(
     origins: dict[str, Origin] = {}
     base = _base_model(case, file_path)
     answers: dict[str, _Said | None] = {
-        "name": case.first("name", _line) or _fallback_name(case, file_path, sha256),
+        "name": case.first("name") or _fallback_name(case, file_path, sha256),
         "base_model": base,
         "type": _type(case, file_path, user.get("base_model") or (base.value if base else None)),
         "tags": _tags(case),
-        "rating": case.first("rating", _stars),
-        "favorite": _any_true(list(case.all("favorite", _flag))),
+        "rating": case.first("rating"),
+        "favorite": _any_true(list(case.all("favorite"))),
         "nsfw": _nsfw(case),
         "notes": _notes(case),
         "trigger_words": _trigger_words(case),
-        "preview": case.first("preview", _path),
-        "license": case.first("license", _line),
-        "source_url": case.first("source_url", _line),
+        "preview": case.first("preview"),
+        "license": case.first("license"),
+        "source_url": case.first("source_url"),
     }
     for column in LIGHT_COLUMNS:
-        said = answers[column]
-        if user.get(column) is not None:
-            edited = _edited(column, user[column])
-            # A value that was emptied is an edit too, but no model goes without name and type.
-            if edited is not None or column not in {"name", "type"}:
-                said = _Said(edited, Origin("user", EDITED))
+        said = _said_by_user(column, user) or answers[column]
         fields[column] = _EMPTY.get(column) if said is None else said.value
         if said is not None:
             origins[column] = said.origin
     return Merged(fields, origins)
+
+
+def opinions(
+    witnesses: Sequence[Witness],
+    *,
+    sha256: str | None,
+    file_path: str | None,
+    size_bytes: int | None,
+    header: HeaderFacts | None,
+    user: Mapping[str, Any],
+    shown: Merged,
+) -> dict[str, tuple[Opinion, ...]]:
+    """Return the different values that each column could show, the shown one first, the others best first.
+
+    Args:
+        witnesses: this and all others as `merge` takes them.
+        sha256: see there.
+        file_path: see there.
+        size_bytes: see there.
+        header: see there.
+        user: see there.
+        shown: what `merge` made of them, and what became of that where a preview isn't there.
+
+    Returns:
+        Only the columns of which at least one witness speaks.
+    """
+    case = _Case(witnesses, sha256 is not None, size_bytes is not None, header)
+    found: dict[str, tuple[Opinion, ...]] = {}
+    for column in LIGHT_COLUMNS:
+        said = _heard(case, column, file_path)
+        if (edited := _said_by_user(column, user)) is not None:
+            said.insert(0, edited)
+        if said:
+            value, origin = shown.fields.get(column), shown.origins.get(column)
+            found[column] = tuple(_told(column, said, value, origin))
+    return found
+
+
+def _told(column: str, said: Sequence[_Said], shown: Any, shown_origin: Origin | None) -> Iterator[Opinion]:
+    different: dict[Any, _Said] = {}
+    for one in said:
+        different.setdefault(_same(column, one.value), one)
+    chosen = different.pop(_same(column, shown), None)
+    if chosen is not None:
+        origin = chosen.origin
+    elif shown_origin is None or shown_origin.source == "file":
+        origin = Origin("file", PLACE)
+    else:
+        origin = Origin(MERGED, shown_origin.rank)
+    yield Opinion(origin.source, origin.record_id, origin.rank, shown, True)
+    for one in different.values():
+        yield Opinion(one.origin.source, one.origin.record_id, one.origin.rank, one.value, False)
+
+
+def _same(column: str, value: Any) -> Any:
+    return os.path.normpath(value) if column == "preview" and value else value
 
 
 def chief(witnesses: Sequence[Witness]) -> int:
@@ -252,27 +306,33 @@ class _Case:
         speaking.sort(key=lambda witness: (_laid_aside(witness, has_sidecar), _recency(witness)))
         self.ranked = [(witness, _rank(witness, known_hash, known_size)) for witness in speaking]
 
-    def all(self, column: str, clean: Callable[[Any], _T | None]) -> Iterator[_Said]:
-        """Yield what is said about a column, best first; empty values are left out."""
-        said = [*self._by_records(column), *self._by_header(column)]
+    def all(self, column: str, of_others: bool = False) -> Iterator[_Said]:
+        """Yield what is said about a column, best first; empty values are left out.
+
+        Args:
+            column: a light column.
+            of_others: also by records that speak of another file.
+        """
+        said = [*self._by_records(column, of_others), *self._by_header(column)]
         for one in sorted(said, key=_weight):
-            value = clean(one.value)
+            value = _CLEAN[column](one.value)
             if value is not None:
                 yield _Said(value, one.origin, one.time)
 
-    def first(self, column: str, clean: Callable[[Any], _T | None]) -> _Said | None:
+    def first(self, column: str) -> _Said | None:
         """Return the best value for a column."""
-        return next(self.all(column, clean), None)
+        return next(self.all(column), None)
 
-    def _by_records(self, column: str) -> Iterator[_Said]:
+    def _by_records(self, column: str, of_others: bool) -> Iterator[_Said]:
         for witness, rank in self.ranked:
             claims = witness.claims
             if _is_empty(claims.fields.get(column)):
                 continue
             personal = column in claims.personal
-            if rank is None and not (personal and column in _ALWAYS_PERSONAL):
+            is_of_other = rank is None and not (personal and column in _ALWAYS_PERSONAL)
+            if is_of_other and not of_others:
                 continue
-            level = PERSONAL if personal else rank or BOUND
+            level = OF_ANOTHER_FILE if is_of_other else PERSONAL if personal else rank or BOUND
             origin = Origin(witness.source, level, witness.record_id)
             yield _Said(claims.fields[column], origin, _time_of(witness))
 
@@ -347,25 +407,52 @@ def stem_of(path: str) -> str:
     return name if suffix[1:].isdigit() else stem
 
 
+def _heard(case: _Case, column: str, file_path: str | None) -> list[_Said]:
+    """Return all that may be shown in a column, best first, before anything is joined or decided."""
+    if column == "base_model":
+        said = _bases_said(case, file_path, of_others=True)
+    elif column == "type":
+        said = _types_said(case, of_others=True)
+        if case.header is not None and case.header.type != UNKNOWN:
+            said = sorted([*said, _structure(case.header, None)], key=_weight)
+    else:
+        said = list(case.all(column, of_others=True))
+    return said
+
+
+def _said_by_user(column: str, user: Mapping[str, Any]) -> _Said | None:
+    """Return what the user set, None where nothing was; emptied is set too, but for name and type."""
+    if user.get(column) is None:
+        return None
+    edited = _edited(column, user[column])
+    if edited is None and column in {"name", "type"}:
+        return None
+    return _Said(edited, Origin("user", EDITED))
+
+
 def _base_model(case: _Case, file_path: str | None) -> _Said | None:
-    said = list(case.all("base_model", _line))
-    if case.header is not None and (base := _line(case.header.base_model)):
-        # Converters to GGUF use one architecture's word for all its relatives: any record knows better.
-        late = (file_path or "").lower().endswith(".gguf")
-        said.append(_Said(base, Origin("header", HEADER), late=late))
-        said.sort(key=_weight)
+    said = _bases_said(case, file_path)
     if not said:
         return None
     # Whoever says "SDXL" doesn't contradict the one who says "Pony", so the finer word wins whatever its rank.
     return next((one for one in said[1:] if is_finer(one.value, said[0].value)), said[0])
 
 
+def _bases_said(case: _Case, file_path: str | None, of_others: bool = False) -> list[_Said]:
+    said = list(case.all("base_model", of_others))
+    if case.header is not None and (base := _line(case.header.base_model)):
+        # Converters to GGUF use one architecture's word for all its relatives: any record knows better.
+        late = (file_path or "").lower().endswith(".gguf")
+        said.append(_Said(base, Origin("header", HEADER), late=late))
+        said.sort(key=_weight)
+    return said
+
+
 def _type(case: _Case, file_path: str | None, base: str | None) -> _Said:
     path = file_path or next((witness.claims.path for witness, _ in case.ranked if witness.claims.path), None)
     folder = type_of_folder(path) if path else None
-    said = [_retyped(one) for one in case.all("type", _kind)]
+    said = _types_said(case)
     # The file's structure stands between the person and the catalogues; "other" only says that no word fits.
-    said.sort(key=lambda one: (one.origin.rank, one.origin.source in _INDEXES))
     winner = next((one for one in said if one.value != "other" or _is_personal(one)), None)
     if case.header is None or case.header.type == UNKNOWN:
         winner = _whole_or_part(said, winner, folder, path, base)
@@ -383,6 +470,11 @@ def _type(case: _Case, file_path: str | None, base: str | None) -> _Said:
     return next(iter(said), _Said(UNKNOWN, Origin("file", PLACE)))
 
 
+def _types_said(case: _Case, of_others: bool = False) -> list[_Said]:
+    said = [_retyped(one) for one in case.all("type", of_others)]
+    return sorted(said, key=lambda one: (one.origin.rank, one.origin.source in _INDEXES))
+
+
 def _retyped(said: _Said) -> _Said:
     """Return what a tool says of the type with the rank of what it knows it from."""
     origin = said.origin
@@ -393,9 +485,7 @@ def _retyped(said: _Said) -> _Said:
 
 def _with_structure(winner: _Said | None, header: HeaderFacts, folder: str | None) -> _Said:
     """Return the better one of what records say and what the file is made of."""
-    structure = _Said(header.type, Origin("header", PERSONAL if header.certain else HEADER))
-    if header.type == "llm" and folder == "text_encoder":
-        structure = _Said(folder, Origin("file", structure.origin.rank))
+    structure = _structure(header, folder)
     if winner is None:
         return structure
     if _is_personal(winner) or (header.type == "llm" and winner.value in _USES_OF_LLM):
@@ -403,6 +493,14 @@ def _with_structure(winner: _Said | None, header: HeaderFacts, folder: str | Non
     if header.certain or any({header.type, winner.value} <= pair for pair in _CONFUSED):
         return structure
     return min(winner, structure, key=lambda one: one.origin.rank)
+
+
+def _structure(header: HeaderFacts, folder: str | None) -> _Said:
+    """Return the type that the file's make-up proves; of a language model the folder tells the use."""
+    rank = PERSONAL if header.certain else HEADER
+    if header.type == "llm" and folder == "text_encoder":
+        return _Said(folder, Origin("file", rank))
+    return _Said(header.type, Origin("header", rank))
 
 
 def _whole_or_part(
@@ -424,7 +522,7 @@ def _is_personal(said: _Said) -> bool:
 
 
 def _tags(case: _Case) -> _Said | None:
-    said = list(case.all("tags", _lines))
+    said = list(case.all("tags"))
     tags: dict[str, str] = {}
     for one in said:
         for tag in one.value:
@@ -434,7 +532,7 @@ def _tags(case: _Case) -> _Said | None:
 
 def _trigger_words(case: _Case) -> _Said | None:
     """Join what ranks 1 to 5 say; a loosely bound record is heard only where they say nothing."""
-    said = list(case.all("trigger_words", _texts))
+    said = list(case.all("trigger_words"))
     heard = [one for one in said if one.origin.rank <= HEADER] or said
     words = list(dict.fromkeys(word for one in heard for word in one.value))
     singles = [word for word in words if not _repeats_others(word, words)]
@@ -452,13 +550,13 @@ def _any_true(said: Sequence[_Said]) -> _Said | None:
 
 
 def _nsfw(case: _Case) -> _Said | None:
-    said = list(case.all("nsfw", _flag))
+    said = list(case.all("nsfw"))
     return _any_true([one for one in said if one.origin.rank <= FITTING]) or next(iter(said), None)
 
 
 def _notes(case: _Case) -> _Said | None:
     """Return all different texts, newest first; more than one stand each under a line with its source."""
-    said = list(case.all("notes", _text))
+    said = list(case.all("notes"))
     if not said:
         return None
     different: dict[str, _Said] = {}
@@ -544,3 +642,20 @@ def _flag(value: Any) -> bool | None:
 def _stars(value: Any) -> int | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return int(value) if is_number and 1 <= value <= 5 else None
+
+
+_CLEAN: Mapping[str, Callable[[Any], Any]] = {
+    "name": _line,
+    "type": _kind,
+    "base_model": _line,
+    "tags": _lines,
+    "rating": _stars,
+    "favorite": _flag,
+    "nsfw": _flag,
+    "notes": _text,
+    "trigger_words": _texts,
+    "preview": _path,
+    "license": _line,
+    "source_url": _line,
+}
+"""Light column -> what brings a claimed value into its normal form, None for one that says nothing."""
