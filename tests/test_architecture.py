@@ -45,6 +45,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "platformdirs": {"settings", "cli", "gui"},
     "psutil": {"catalog", "library"},
     "yaml": {"migration"},
+    "blake3": {"discovery"},
     "pysqlite3": {"sqlite"},
 }
 # These doors see the catalog through its face alone.

@@ -1,4 +1,4 @@
-"""SHA-256 of whole files, by a few worker threads that end before the call returns; the short hashes of catalogues.
+"""SHA-256 of whole files, by a few worker threads that end before the call returns; the hashes others claim.
 
 hashlib lets go of the interpreter lock, so that two threads reach what the processor can do; small files go to the
 workers in batches, for handing them over one by one would cost as much as hashing them.
@@ -12,6 +12,8 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from blake3 import blake3
 
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import MIB, Problem
@@ -205,10 +207,11 @@ def _hash_job(job: HashJob, buffer: bytearray, read: _Read) -> HashResult:
 
 
 def partial_hashes(path: str, kinds: Iterable[str], progress: Progress) -> dict[str, str]:
-    """Compute the short hashes that catalogues claim, in one pass: ``AutoV1``, ``AutoV3``, ``CRC32``.
+    """Compute hashes that tools and catalogues claim, in one pass: ``AutoV1``, ``AutoV3``, ``CRC32``, ``BLAKE3``.
 
     AutoV1: first 8 digits of SHA-256 over 64 KiB at 1 MiB. AutoV3: first 12 digits of SHA-256 over all that follows
     a safetensors header (kohya-ss/sd-scripts; AUTOMATIC1111 stable-diffusion-webui, hashes of LoRA). CRC32: IEEE.
+    BLAKE3: of the whole file, 64 digits (InvokeAI, ComfyUI).
     A kind that the file has none of (AutoV1 of a file up to 1 MiB, AutoV3 of other formats) is left out.
 
     Raises:
@@ -230,14 +233,17 @@ def partial_hashes(path: str, kinds: Iterable[str], progress: Progress) -> dict[
             if len(head) == 9 and head[8:] == b"{" and length <= min(HEADER_LIMIT_BYTES, size_bytes - 8):
                 tensors_at = 8 + length
             file.seek(0)
-        if tensors_at is None and "CRC32" not in wanted:
+        if tensors_at is None and wanted.isdisjoint(("CRC32", "BLAKE3")):
             return found
         digest, crc, done = hashlib.sha256(), 0, 0
+        whole = blake3() if "BLAKE3" in wanted else None
         buffer = bytearray(BLOCK_BYTES)
         view = memoryview(buffer)
         while count := file.readinto(buffer):
             if "CRC32" in wanted:
                 crc = zlib.crc32(view[:count], crc)
+            if whole is not None:
+                whole.update(view[:count])
             if tensors_at is not None and done + count > tensors_at:
                 digest.update(view[max(0, tensors_at - done) : count])
             done += count
@@ -246,4 +252,6 @@ def partial_hashes(path: str, kinds: Iterable[str], progress: Progress) -> dict[
         found["AutoV3"] = digest.hexdigest()[:12]
     if "CRC32" in wanted:
         found["CRC32"] = f"{crc:08x}"
+    if whole is not None:
+        found["BLAKE3"] = whole.hexdigest()
     return found

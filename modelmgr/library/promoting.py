@@ -28,7 +28,7 @@ from modelmgr.values import (
 )
 
 CHUNK_ROWS = 100
-COMPUTED_ON_DEMAND = ("AutoV1", "AutoV3", "CRC32")
+COMPUTED_ON_DEMAND = ("AutoV1", "AutoV3", "CRC32", "BLAKE3")
 
 
 @dataclass(slots=True)

@@ -87,4 +87,10 @@ def test_the_short_hashes_are_those_that_catalogues_publish(tmp_path: Path) -> N
         "CRC32": "51e8de80",
     }
     assert partial_hashes(str(model), kinds, Progress()) == {"CRC32": "42331dc7"}
+    assert partial_hashes(str(lora), ("BLAKE3",), Progress()) == {
+        "BLAKE3": "2e01a1757db171070edec36339d0f4740d248272d558566599810215015b8cf2"
+    }
+    assert partial_hashes(str(checkpoint), ("BLAKE3",), Progress()) == {
+        "BLAKE3": "9c21623064335e9541f5f2559edda31bded56524ecfb182e8e150ccc0b4ba008"
+    }
     assert partial_hashes(str(checkpoint), ("AutoV1",), Progress()) == {"AutoV1": "fee47b1f"}
