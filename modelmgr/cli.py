@@ -806,11 +806,16 @@ def _detect(call: _Call) -> int:
             )
         else:
             yield "No records of other tools lie there."
+        for root in report.roots:
+            yield f"{visible(root.source_path)} names {visible(root.path)} as a folder of models."
         yield from _problem_lines(report.problems)
 
-    call.say(
-        {"sources": documents.sources(report.found), "problems": documents.problems(report.problems)}, lines()
-    )
+    document = {
+        "sources": documents.sources(report.found),
+        "roots": documents.roots(report.roots),
+        "problems": documents.problems(report.problems),
+    }
+    call.say(document, lines())
     return _outcome(report.problems, report.cancelled)
 
 

@@ -19,6 +19,7 @@ from modelmgr.values import (
     PendingModel,
     Problem,
     PromoteReport,
+    Root,
     Sample,
     ScanReport,
     StoredRecord,
@@ -76,6 +77,14 @@ def scan(report: ScanReport) -> dict[str, Any]:
     }
 
 
+def roots(found: Iterable[Root]) -> list[dict[str, str]]:
+    """Return the folders of models that settings of other tools name."""
+    return [
+        {"path": root.path, "type": root.type, "source": root.source, "source_path": root.source_path}
+        for root in found
+    ]
+
+
 def imported(report: ImportReport) -> dict[str, Any]:
     """Return what `migrate import`, its dry run and `migrate resume` print."""
     document: dict[str, Any] = {
@@ -91,6 +100,7 @@ def imported(report: ImportReport) -> dict[str, Any]:
         "by_source": report.by_source,
         "models": report.model_count,
         "outside_folders": report.outside_folders,
+        "roots": roots(report.roots),
         "elapsed_s": round(report.elapsed_s, 3),
         "cancelled": report.cancelled,
         "dry_run": report.dry_run,
