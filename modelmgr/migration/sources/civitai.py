@@ -100,7 +100,8 @@ class CivitaiInfo(LegacySource):
         if not found.ok:
             return unparsed_claims(record, found, names)
         said = civitai_claims(found.value, names, stem=stem, sha256=sha256)
-        return replace(said, flags=flags_of(record, found, said.flags))
+        flags = flags_of(record, found, said.flags)
+        return said if flags == said.flags else replace(said, flags=flags)
 
 
 def unparsed_claims(record: Record, found: payload.Parsed, names: tuple[str, ...]) -> Claims:
@@ -248,17 +249,23 @@ def version_claims(
         elif is_companion(part):
             fields.pop("type", None)
             flags = (*flags, "companion")
-    said = Claims(
+    claimed, partial = sha256_of_hashes(hashes), partial_hashes(hashes)
+    siblings = _distinct((_sha256_of(other) for other in files if other is not entry), claimed)
+    meant = _meant(names, files, _is_of_fork(version))
+    if claimed or partial or siblings:
+        # A hash decides between files of one stem before any name does: where the record claims one, the other
+        # files stay listed, after those that it means.
+        meant = (*meant, *(name for name in names if name not in meant))
+    return Claims(
         fields=fields,
-        sha256=sha256_of_hashes(hashes),
-        partial_hashes=partial_hashes(hashes),
+        sha256=claimed,
+        partial_hashes=partial,
+        sibling_sha256=siblings,
         size_hint_bytes=_size_hint(entry),
+        stem_names=meant,
         time=_time_of(version),
-        flags=flags,
+        flags=(*flags, *several_files(meant)),
     )
-    others = (_sha256_of(other) for other in files if other is not entry)
-    said = replace(said, sibling_sha256=_distinct(others, said.sha256))
-    return _beside(said, tuple(names), _meant(names, files, _is_of_fork(version)))
 
 
 def model_claims(
@@ -504,17 +511,6 @@ def _meant(names: Sequence[str], files: Sequence[Mapping[Any, Any]], by_fork: bo
 
 def _is_of_fork(version: Mapping[Any, Any]) -> bool:
     return bool(mapping_of(version.get("extensions")).get("sd_civitai_helper"))
-
-
-def _beside(said: Claims, names: tuple[str, ...], meant: tuple[str, ...]) -> Claims:
-    """Return the claims with the files that are meant.
-
-    A hash decides between files of one stem before any name does: where the record claims one, the other files
-    stay listed, after those that it means.
-    """
-    if said.sha256 or said.partial_hashes or said.sibling_sha256:
-        meant = (*meant, *(name for name in names if name not in meant))
-    return replace(said, stem_names=meant, flags=(*said.flags, *several_files(meant)))
 
 
 def _distinct(hashes: Iterable[str | None], own: str | None) -> tuple[str, ...]:
