@@ -495,12 +495,16 @@ class Sample:
 
 @dataclass(slots=True)
 class PromoteReport:
-    """What a promotion did. `stayed` rows are each in `problems`, with their code."""
+    """What a promotion did. `stayed` rows are each in `problems`, with their code.
+
+    `promotion` is the number by which this run can be undone, None if it promoted nothing.
+    """
 
     promoted: int = 0
     stayed: int = 0
     problems: list[Problem] = field(default_factory=list)
     pending_ids: list[int] = field(default_factory=list)
+    promotion: int | None = None
     cancelled: bool = False
 
 

@@ -422,6 +422,18 @@ class FileStore(Connections):
             )
             return int(cursor.lastrowid), True
 
+    def remove_if_nothing_left(self, model_id: int) -> bool:
+        """Forget a model that has no file, no record and no value of the user; return whether it had none."""
+        with self.transaction(Changes(models=True)) as writer:
+            gone = writer.execute_sql(
+                "DELETE FROM models WHERE id = ? "
+                "AND NOT EXISTS (SELECT 1 FROM files WHERE model_id = models.id) "
+                "AND NOT EXISTS (SELECT 1 FROM records WHERE model_id = models.id) "
+                "AND NOT EXISTS (SELECT 1 FROM user_values WHERE model_id = models.id)",
+                (model_id,),
+            ).rowcount
+        return bool(gone)
+
     def refresh(self, model_ids: Iterable[int]) -> None:
         """Derive the columns that are facts of the files: first path, count, size, time, states."""
         with self.transaction() as writer:

@@ -11,9 +11,10 @@ from typing import Any
 from modelmgr.catalog import engine, query
 from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.file_store import printable
-from modelmgr.catalog.library_view import ROWS_A_STATEMENT
+from modelmgr.catalog.library_view import PAYLOAD_LIMIT_BYTES, ROWS_A_STATEMENT
 from modelmgr.catalog.schema import key_in, key_out, path_in, path_out
 from modelmgr.values import (
+    MIB,
     Batch,
     BatchState,
     Changes,
@@ -22,6 +23,7 @@ from modelmgr.values import (
     PendingState,
     Problem,
     Record,
+    StoredRecord,
     Totals,
 )
 
@@ -30,6 +32,7 @@ _LIGHT = (
     "payload_sha256, size_bytes, imported_at, base_model, candidates"
 )
 STORED_PROBLEMS = 10_000
+ALIKE_LIMIT_BYTES = 4 * MIB
 OWN_EXTRA_KEYS = frozenset(("columns", "header"))
 
 
@@ -301,6 +304,56 @@ class PendingStore(Connections):
             )
         return None if row is None else _record(row)
 
+    def records_alike(
+        self, pending_id: int, file_paths: Sequence[str], sha256s: Sequence[str], limit: int
+    ) -> list[StoredRecord]:
+        """Return a record that is not promoted, and those in state `pending` that speak of the same file.
+
+        Args:
+            pending_id: the record; it stands first.
+            file_paths: of that file, and of its copies.
+            sha256s: hashes of which the others may claim one.
+            limit: of their number; the payloads of the others are left out above `ALIKE_LIMIT_BYTES`.
+        """
+        paths, hashes = ", ".join("?" * len(file_paths)), ", ".join("?" * len(sha256s))
+        found: list[StoredRecord] = []
+        with engine.translated(self.path):
+            cursor = self._question().execute_sql(
+                "SELECT id, source, source_path, record_key, payload_sha256, size_bytes, extra, imported_at, "
+                "container_mtime, CASE WHEN size_bytes <= iif(id = ?, ?, ?) THEN meta_json END "
+                "FROM pending_models WHERE id IN ("
+                "SELECT id FROM pending_models WHERE id = ? AND state <> 'promoted' "
+                f"UNION SELECT id FROM pending_models WHERE file_path IN ({paths}) AND state = 'pending' "
+                f"UNION SELECT id FROM pending_models WHERE sha256 IN ({hashes}) AND state = 'pending') "
+                "ORDER BY id <> ?, id LIMIT ?",
+                (
+                    pending_id,
+                    PAYLOAD_LIMIT_BYTES,
+                    ALIKE_LIMIT_BYTES,
+                    pending_id,
+                    *(path_in(path) for path in file_paths),
+                    *sha256s,
+                    pending_id,
+                    limit,
+                ),
+            )
+            for row_id, source, path, key, digest, size, extra, imported_at, mtime, payload in cursor:
+                found.append(
+                    StoredRecord(
+                        row_id,
+                        source,
+                        path_out(path),
+                        key_out(key),
+                        digest,
+                        size,
+                        None if payload is None else bytes(payload),
+                        json.loads(extra) if extra else None,
+                        imported_at,
+                        mtime,
+                    )
+                )
+        return found
+
     def export_rows(self) -> Iterator[tuple[PendingModel, Record]]:
         """Yield every pending model with its record, whatever its state, by id; one payload in memory at a time."""
         for pending_id in self.pending_order(PendingQuery()):
@@ -367,9 +420,23 @@ class PendingStore(Connections):
         return changed
 
     def attach(
-        self, pending_id: int, model_id: int, sha256: str, file_path: str | None, binding: str
+        self,
+        pending_id: int,
+        model_id: int,
+        sha256: str,
+        file_path: str | None,
+        binding: str,
+        promotion: int | None = None,
     ) -> int | None:
         """Copy a pending record to the active records of a model and set it to `promoted`.
+
+        Args:
+            pending_id: of the record.
+            model_id: of the model.
+            sha256: of the model.
+            file_path: of its file, None if there is none.
+            binding: what ties record and file.
+            promotion: the number of the run that does it, see `next_promotion`.
 
         Returns:
             The id of the active record, or None if the pending model is no longer in state `pending`.
@@ -380,8 +447,8 @@ class PendingStore(Connections):
                 "UPDATE pending_models SET state = 'promoted', sha256 = ?, file_path = coalesce(?, file_path), "
                 "problem = CASE problem WHEN 'unparsed_payload' THEN problem WHEN 'too_deep' THEN problem END, "
                 "message = CASE WHEN problem IN ('unparsed_payload', 'too_deep') THEN message ELSE '' END, "
-                "candidates = '[]' WHERE id = ? AND state = 'pending'",
-                (sha256, path_in(file_path) if file_path else None, pending_id),
+                "candidates = '[]', promotion = ? WHERE id = ? AND state = 'pending'",
+                (sha256, path_in(file_path) if file_path else None, promotion, pending_id),
             )
             if not claimed.rowcount:
                 return None
@@ -402,6 +469,76 @@ class PendingStore(Connections):
             ).fetchone()
             conn.execute("UPDATE pending_models SET record_id = ? WHERE id = ?", (record_id, pending_id))
         return int(record_id)
+
+    def next_promotion(self) -> int:
+        """Return the number of a new run of promotions; certain only within the transaction of its first `attach`."""
+        return self._last_promotion() + 1
+
+    def last_promoted(self) -> list[int]:
+        """Return the pending models that the last run of promotions promoted, as far as it was not undone."""
+        with engine.translated(self.path):
+            rows = self._question().execute_sql(
+                "SELECT id FROM pending_models WHERE promotion = ? ORDER BY id", (self._last_promotion(),)
+            )
+            return [row[0] for row in rows]
+
+    def _last_promotion(self) -> int:
+        with engine.translated(self.path):
+            (number,) = self._question().execute_sql("SELECT max(promotion) FROM pending_models").fetchone()
+        return int(number or 0)
+
+    def detach(
+        self,
+        pending_id: int,
+        sha256: str | None,
+        file_path: str | None,
+        problem: str | None,
+        message: str,
+        candidates: Sequence[str],
+    ) -> tuple[bool, int | None]:
+        """Take the active copy of a promoted record from its model and set the record to `pending` again.
+
+        Args:
+            pending_id: of the record.
+            sha256: what it claims; the other arguments are what its import would write now.
+            file_path: see there.
+            problem: see there.
+            message: see there.
+            candidates: see there.
+
+        Returns:
+            False if the record is not in state `promoted`; and the model that it leaves, None if it was on none.
+        """
+        with self.transaction(Changes(pending=True, models=True, ids=frozenset())) as writer:
+            conn = writer.connection()
+            row = conn.execute(
+                "SELECT record_id FROM pending_models WHERE id = ? AND state = 'promoted'", (pending_id,)
+            ).fetchone()
+            if row is None:
+                return False, None
+            # The pending row holds the same bytes; a copy that differs (there should be none) is not removed.
+            active = conn.execute(
+                "SELECT records.model_id FROM records JOIN pending_models AS p ON records.id = p.record_id "
+                "AND records.payload_sha256 = p.payload_sha256 AND records.extra_sha256 = p.extra_sha256 "
+                "WHERE p.id = ?",
+                (pending_id,),
+            ).fetchone()
+            conn.execute(
+                "UPDATE pending_models SET state = 'pending', record_id = NULL, promotion = NULL, sha256 = ?, "
+                "file_path = ?, problem = ?, message = ?, candidates = ? WHERE id = ?",
+                (
+                    sha256,
+                    path_in(file_path) if file_path else None,
+                    problem,
+                    printable(message),
+                    json.dumps(list(candidates)),
+                    pending_id,
+                ),
+            )
+            if active is None:
+                return True, None
+            conn.execute("DELETE FROM records WHERE id = ?", row)
+        return True, int(active[0])
 
     def set_chief(self, model_id: int, record_id: int | None) -> None:
         """Say which record of a model is shown first."""

@@ -249,6 +249,7 @@ class PendingTable(Model):
     imported_at = BigIntegerField()
     container_mtime = FloatField(null=True)
     record_id = IntegerField(null=True)
+    promotion = IntegerField(null=True)
     extra = TextField(null=True)
     meta_json = BlobField()
 
@@ -260,6 +261,8 @@ class PendingTable(Model):
             (("source", "source_path", "record_key", "payload_sha256", "extra_sha256"), True),
             (("state", "problem"), False),
             (("sha256",), False),
+            (("file_path",), False),
+            (("promotion",), False),
         )
 
 

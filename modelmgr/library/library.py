@@ -2,6 +2,7 @@
 
 from modelmgr.catalog import engine
 from modelmgr.errors import CatalogBusy
+from modelmgr.library.choosing import Choosing
 from modelmgr.library.exporting import Exporting
 from modelmgr.library.promoting import Promoting
 from modelmgr.migration.installed import find_installed
@@ -9,7 +10,7 @@ from modelmgr.progress import Progress
 from modelmgr.values import InstalledTool, Problem
 
 
-class Library(Promoting, Exporting):
+class Library(Promoting, Choosing, Exporting):
     """What the doors ask to be done. The questions go to `catalog`."""
 
     @staticmethod

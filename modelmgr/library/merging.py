@@ -6,6 +6,7 @@ import itertools
 import os
 import unicodedata
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelmgr.catalog import Catalog
@@ -33,6 +34,30 @@ NO_MODEL_FORMATS = frozenset(("unknown", "text", "empty", "invalid", "lfs-pointe
 
 EDITABLE = frozenset(MERGED_COLUMNS)
 """The light columns that the user may set."""
+
+
+@dataclass(slots=True)
+class ModelCase:
+    """What is known of one model, or of the file that pending models speak of.
+
+    Attributes:
+        path: of the first file.
+        sha256: of the model; it may only be claimed, where there is no file.
+        computed: hashes computed from the bytes, by kind.
+        facts: see `header_facts`.
+        user: the user's own values.
+        folders: where the records lie.
+    """
+
+    path: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    is_present: bool = False
+    computed: dict[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] | None = None
+    user: Mapping[str, Any] = field(default_factory=dict)
+    witnesses: list[mapping.Witness] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
 
 
 class Merging:
@@ -64,38 +89,73 @@ class Merging:
     def relight(self, model_id: int) -> None:
         """Derive the light columns of a model anew from its records, header, file and the user's values."""
         with self.catalog.transaction(Changes(models=True, ids=frozenset((model_id,)))):
-            rows = self.catalog.rows([model_id])
-            if not rows:
+            case = self._case_of(model_id)
+            if case is None:
                 return
-            row = rows[0]
-            records = self.catalog.records_of(model_id)
-            computed = self.catalog.partial_hashes(model_id)
-            if row.sha256 and row.hash_state == HashState.DONE:
-                computed["sha256"] = row.sha256
-            size_bytes = row.size_bytes if row.path else None
-            witnesses = [
-                _witness(record, self.names_in(os.path.dirname(record.source_path)).all, computed, size_bytes)
-                for record in records
-            ]
-            facts = self.catalog.header_facts(model_id)
-            merged = mapping.merge(
-                witnesses,
-                sha256=row.sha256,
-                file_path=row.path,
-                size_bytes=size_bytes,
-                header=_header_facts(facts),
-                user=self.catalog.user_values(model_id),
+            merged = self._merged(case)
+            self.catalog.put_light(model_id, merged.fields, merged.origins)
+            if case.witnesses:
+                self.catalog.set_chief(model_id, mapping.chief(case.witnesses))
+
+    def _case_of(self, model_id: int) -> "ModelCase | None":
+        """Gather all that is known of a model, None if there is none."""
+        rows = self.catalog.rows([model_id])
+        if not rows:
+            return None
+        row = rows[0]
+        computed = self.catalog.partial_hashes(model_id)
+        if row.sha256 and row.hash_state == HashState.DONE:
+            computed["sha256"] = row.sha256
+        records = self.catalog.records_of(model_id)
+        case = ModelCase(
+            path=row.path,
+            sha256=row.sha256,
+            size_bytes=row.size_bytes if row.path else None,
+            is_present=row.path is not None and row.file_state == FileState.PRESENT,
+            computed=computed,
+            facts=self.catalog.header_facts(model_id),
+            user=self.catalog.user_values(model_id),
+        )
+        case.witnesses = [self._witness(record, case) for record in records]
+        case.folders = [os.path.dirname(record.source_path) for record in records]
+        return case
+
+    def _witness(self, record: StoredRecord, case: "ModelCase") -> mapping.Witness:
+        if record.payload is None:
+            claims = Claims(marker=True)
+        else:
+            claims = claims_of(
+                Record(record.source, record.source_path, record.record_key, record.payload, record.extra),
+                self.names_in(os.path.dirname(record.source_path)).all,
+                case.computed.get("sha256"),
             )
-            fields = dict(merged.fields)
-            origins = dict(merged.origins)
-            _without_guess(fields, origins, facts)
-            if row.path and row.file_state == FileState.PRESENT:
-                folder = os.path.dirname(row.path)
-                roots = [folder, *(os.path.dirname(record.source_path) for record in records)]
-                self._choose_preview(fields, origins, row.path, self.names_in(folder), roots)
-            self.catalog.put_light(model_id, fields, origins)
-            if witnesses:
-                self.catalog.set_chief(model_id, mapping.chief(witnesses))
+        return mapping.Witness(
+            record_id=record.id,
+            source=record.source,
+            claims=claims,
+            source_path=record.source_path,
+            container_mtime=record.container_mtime,
+            imported_at=record.imported_at,
+            hash_agrees=promotion.compare(claims, case.computed).holds,
+            size_fits=promotion.size_fits(claims, case.size_bytes),
+        )
+
+    def _merged(self, case: "ModelCase") -> mapping.Merged:
+        """Return the light columns that all witnesses amount to, with a preview that is really there."""
+        merged = mapping.merge(
+            case.witnesses,
+            sha256=case.sha256,
+            file_path=case.path,
+            size_bytes=case.size_bytes,
+            header=merge_facts(case.facts),
+            user=case.user,
+        )
+        _without_guess(merged.fields, merged.origins, case.facts)
+        if case.path and case.is_present:
+            folder = os.path.dirname(case.path)
+            roots = [folder, *case.folders]
+            self._choose_preview(merged.fields, merged.origins, case.path, self.names_in(folder), roots)
+        return merged
 
     def light_of_file(
         self, path: str, header: Header, siblings: "FolderNames"
@@ -107,7 +167,7 @@ class Merging:
             sha256=None,
             file_path=path,
             size_bytes=None,
-            header=_header_facts(facts),
+            header=merge_facts(facts),
             user={},
         )
         fields, origins = dict(merged.fields), dict(merged.origins)
@@ -181,7 +241,8 @@ def _holds_a_model(header: Header) -> bool:
     return header.format not in NO_MODEL_FORMATS and (header.tensor_count > 0 or not broken)
 
 
-def _header_facts(facts: Mapping[str, Any] | None) -> mapping.HeaderFacts | None:
+def merge_facts(facts: Mapping[str, Any] | None) -> mapping.HeaderFacts | None:
+    """Return what `header_facts` made, as a merge takes it."""
     if facts is None:
         return None
     return mapping.HeaderFacts(
@@ -201,29 +262,6 @@ def _without_guess(
     if by_place and facts is not None and not facts.get("is_model", True):
         fields["type"] = "unknown"
         origins.pop("type")
-
-
-def _witness(
-    record: StoredRecord, siblings: frozenset[str], computed: Mapping[str, str], size_bytes: int | None
-) -> mapping.Witness:
-    if record.payload is None:
-        claims = Claims(marker=True)
-    else:
-        claims = claims_of(
-            Record(record.source, record.source_path, record.record_key, record.payload, record.extra),
-            siblings,
-            computed.get("sha256"),
-        )
-    return mapping.Witness(
-        record_id=record.id,
-        source=record.source,
-        claims=claims,
-        source_path=record.source_path,
-        container_mtime=record.container_mtime,
-        imported_at=record.imported_at,
-        hash_agrees=promotion.compare(claims, computed).holds,
-        size_fits=promotion.size_fits(claims, size_bytes),
-    )
 
 
 class FolderNames:

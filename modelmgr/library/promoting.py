@@ -24,6 +24,7 @@ from modelmgr.values import (
     Problem,
     PromoteReport,
     Record,
+    UndoReport,
     is_below,
 )
 
@@ -177,7 +178,7 @@ class Promoting(Importing, Scanning):
         verdict = promotion.verdict(
             case.claims, facts, attach_anyway=attach_anyway, allow_missing=allow_missing
         )
-        if verdict.promote and self._attach(case, verdict.binding):
+        if verdict.promote and self._attach(case, verdict.binding, report):
             report.promoted += 1
             report.pending_ids.append(case.row.id)
             return
@@ -203,7 +204,7 @@ class Promoting(Importing, Scanning):
         except OSError:
             return  # the full hash alone decides then
 
-    def _attach(self, case: _Case, binding: str) -> bool:
+    def _attach(self, case: _Case, binding: str, report: PromoteReport) -> bool:
         with self.catalog.transaction(Changes(models=True, pending=True)):
             if case.entry is not None:
                 sha256 = case.computed["sha256"]
@@ -220,9 +221,11 @@ class Promoting(Importing, Scanning):
                 short = {kind: value for kind, value in case.computed.items() if kind != "sha256"}
                 if short:
                     self.catalog.put_partial_hashes(path, short)
-            if self.catalog.attach(case.row.id, model_id, sha256, path, binding) is None:
+            run = report.promotion or self.catalog.next_promotion()
+            if self.catalog.attach(case.row.id, model_id, sha256, path, binding, run) is None:
                 return False
             self.relight(model_id)
+        report.promotion = run
         return True
 
     def _put_verified(self, entry: tree.Entry, known: KnownFile | None, sha256: str) -> int | None:
@@ -242,6 +245,62 @@ class Promoting(Importing, Scanning):
     def _is_offline(self, path: str) -> bool:
         facts = self.catalog.folder_facts().items()
         return any(state == FileState.OFFLINE and is_below(path, folder) for folder, (state, _) in facts)
+
+    # --- undo -------------------------------------------------------------------------------------------
+
+    def undo_promotion(self, pending_ids: Sequence[int], progress: Progress) -> UndoReport:
+        """Take promoted records back among the pending ones, as if they had just been imported.
+
+        Each is one transaction: its active copy leaves the model, whose light columns are derived anew. A model that
+        has neither file nor record nor a value of the user then goes; all else stays, what the user edited too.
+
+        Args:
+            pending_ids: of promoted records.
+            progress: records.
+        """
+        report = UndoReport()
+        batches = {batch.id: batch.paths for batch in self.catalog.batches()}
+        ids = list(dict.fromkeys(pending_ids))
+        try:
+            for number, pending_id in enumerate(ids):
+                row = next(iter(self.catalog.pending_rows([pending_id])), None)
+                progress.step(number, len(ids), row.name if row is not None else "", "records")
+                if row is None:
+                    problem = Problem("", "not_found", f"There is no pending model {pending_id}.")
+                elif not self._undo(row, batches.get(row.batch_id, ())):
+                    message = f"{row.name} is not promoted."
+                    problem = Problem(row.source_path, "not_promoted", message, row.record_key)
+                else:
+                    report.undone += 1
+                    continue
+                report.stayed += 1
+                report.problems.append(problem)
+        except Cancelled:
+            report.cancelled = True
+        return report
+
+    def _undo(self, row: PendingModel, imported: Sequence[str]) -> bool:
+        if row.state != PendingState.PROMOTED:
+            return False
+        record = self.catalog.pending_record(row.id)
+        assert record is not None
+        claims = claims_of(record, self.names_in(os.path.dirname(record.source_path)).all)
+        path: str | None
+        if self.catalog.located(row.id):
+            binding, path = Binding(row.file_path), row.file_path
+        else:
+            binding = self.bind(record, claims, imported)
+            path = binding.file_path or binding.outside
+        problem, message = binding.problem(claims)
+        if claims.problem is not None:
+            problem, message = claims.problem, claims.message
+        with self.catalog.transaction(Changes(models=True, pending=True)):
+            done, model_id = self.catalog.detach(
+                row.id, claims.sha256, path, problem, message, binding.candidates
+            )
+            if model_id is not None and not self.catalog.remove_if_nothing_left(model_id):
+                self.relight(model_id)
+        return done
 
     # --- decisions of the user --------------------------------------------------------------------------
 

@@ -1,0 +1,110 @@
+"""What the witnesses of one model say, column by column, so that a person can choose where they disagree."""
+
+import os
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from modelmgr.library.merging import Merging, ModelCase, header_facts, merge_facts
+from modelmgr.migration import mapping
+from modelmgr.readers import read_header
+from modelmgr.values import Opinion
+
+ALIKE_RECORDS = 50
+
+
+class Choosing(Merging):
+    """Opinions on the light columns, of models and of pending models, and the choice among them."""
+
+    def opinions(self, model_id: int) -> dict[str, tuple[Opinion, ...]]:
+        """Return the different values that records, header and user say of a model, by light column.
+
+        Returns:
+            For each column of which at least one of them speaks the values, the shown one first, the others best
+            first; nothing for a model that isn't there.
+        """
+        case = self._case_of(model_id)
+        return {} if case is None else self._opinions(case, frozenset())
+
+    def pending_opinions(self, pending_id: int) -> dict[str, tuple[Opinion, ...]]:
+        """Return what a pending model and all others that speak of its file say, by light column.
+
+        These others are pending models with the same file or claimed hash, and the records, the header and the user's
+        values of the model that is known by that file or hash. What is shown is what would be if all of them were
+        promoted as they are.
+
+        Returns:
+            As `opinions`; nothing for a pending model that isn't there. At most 50 pending models are heard.
+        """
+        rows = self.catalog.pending_rows([pending_id])
+        if not rows:
+            return {}
+        path = rows[0].file_path if rows[0].problem != "outside" else None
+        model_id = self._model_of(path, rows[0].sha256)
+        case = self._case_of(model_id) if model_id is not None else _case_of_file(path)
+        files = self.catalog.files_of(model_id) if model_id is not None else []
+        paths = dict.fromkeys([path, *(file.path for file in files)])
+        hashes = dict.fromkeys([rows[0].sha256, case.sha256 if case is not None else None])
+        alike = self.catalog.records_alike(
+            pending_id,
+            [path for path in paths if path is not None][:ALIKE_RECORDS],
+            [sha256 for sha256 in hashes if sha256 is not None],
+            ALIKE_RECORDS,
+        )
+        case = case or ModelCase()
+        # Ids of pending rows and of active records overlap: within the merge the former are negative.
+        case.witnesses += [self._witness(replace(record, id=-record.id), case) for record in alike]
+        case.folders += [os.path.dirname(record.source_path) for record in alike]
+        return self._opinions(case, frozenset(record.id for record in alike))
+
+    def choose(self, model_ids: Collection[int], column: str, value: Any) -> None:
+        """Let a column of these models show this value from now on: the user's own value, as by `edit`.
+
+        Raises:
+            Usage: no such column.
+        """
+        self.edit(model_ids, column, value)
+
+    def _model_of(self, path: str | None, sha256: str | None) -> int | None:
+        """Return the model of a file, else that of a hash."""
+        known = self.catalog.known_file(path) if path is not None else None
+        if known is not None or sha256 is None:
+            return known.model_id if known is not None else None
+        return self.catalog.ids_of([sha256]).get(sha256)
+
+    def _opinions(self, case: ModelCase, pending: Collection[int]) -> dict[str, tuple[Opinion, ...]]:
+        places = {witness.record_id: witness.source_path for witness in case.witnesses}
+        said = mapping.opinions(
+            case.witnesses,
+            sha256=case.sha256,
+            file_path=case.path,
+            size_bytes=case.size_bytes,
+            header=merge_facts(case.facts),
+            user=case.user,
+            shown=self._merged(case),
+        )
+        return {
+            column: tuple(_placed(opinion, places, pending) for opinion in found)
+            for column, found in said.items()
+        }
+
+
+def _case_of_file(path: str | None) -> ModelCase | None:
+    """Return what a file that is in no library yet says of itself, None if there is none to read."""
+    if path is None:
+        return None
+    try:
+        size_bytes, header = os.stat(path).st_size, read_header(path)
+    except OSError:
+        return None
+    return ModelCase(path, None, size_bytes, is_present=True, facts=header_facts(header))
+
+
+def _placed(opinion: Opinion, places: dict[int, str], pending: Collection[int]) -> Opinion:
+    """Return an opinion with the place of its record, and with the id of the pending model where it is one."""
+    if opinion.record_id is None:
+        return opinion
+    placed = replace(opinion, source_path=places.get(opinion.record_id, ""))
+    if -opinion.record_id in pending:
+        return replace(placed, record_id=None, pending_id=-opinion.record_id)
+    return placed
