@@ -33,7 +33,7 @@ _LIGHT = (
 )
 STORED_PROBLEMS = 10_000
 ALIKE_LIMIT_BYTES = 4 * MIB
-OWN_EXTRA_KEYS = frozenset(("columns", "header"))
+OWN_EXTRA_KEYS = frozenset(("columns", "header", "joined"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ def extra_text(extra: Mapping[str, Any] | None) -> str | None:
 
 
 def _extra_sha256(extra: Mapping[str, Any] | None) -> str:
-    """Return the digest of what of `extra` is part of the record itself: the row's other columns, a table's header.
+    """Return the digest of what of `extra` is part of the record itself.
+
+    That is: the row's other columns, a table's header, the digest of rows of other tables that belong to it alone.
 
     The rest tells what stood around it at the time, which makes no new version of an unchanged payload.
     """
