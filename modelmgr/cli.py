@@ -393,6 +393,9 @@ def parser() -> argparse.ArgumentParser:
     promote.add_argument("--all", action="store_true")
     promote.add_argument("--attach-anyway", action="store_true", help="also where a claimed hash differs")
     promote.add_argument("--allow-missing", action="store_true", help="also where there is no file")
+    undo = add(pending, "undo", _undo, "take promoted records back; what you edited stays")
+    undo.add_argument("ids", nargs="*", type=_number, metavar="ID")
+    undo.add_argument("--last", action="store_true", help="those that the last `promote` promoted")
     dismiss = add(pending, "dismiss", _dismiss, "put them away, promoting nothing")
     dismiss.add_argument("ids", nargs="+", type=_number, metavar="ID")
     add(pending, "clear-promoted", _clear_promoted, "remove promoted rows whose payload is active")
@@ -931,6 +934,30 @@ def _promote(call: _Call) -> int:
         yield from _problem_lines(report.problems)
 
     call.say(documents.promoted(report), lines())
+    return _outcome(report.problems, report.cancelled)
+
+
+def _undo(call: _Call) -> int:
+    from modelmgr import documents
+
+    args = call.args
+    if args.last == bool(args.ids):
+        raise Usage("Name the IDs to take back, or --last.")
+    with call.library() as library:
+        if args.last:
+            known, problems = library.catalog.last_promoted(), []
+        else:
+            known, problems = _known_pending(library.catalog, args.ids)
+        report = library.undo_promotion(known, call.progress)
+    report.problems[:0] = problems
+
+    def lines() -> Iterator[str]:
+        if report.cancelled:
+            yield "Cancelled. What was taken back before is pending."
+        yield f"{count_text(report.undone, 'record')} pending again, {report.stayed:,} stayed."
+        yield from _problem_lines(report.problems)
+
+    call.say(documents.undone(report), lines())
     return _outcome(report.problems, report.cancelled)
 
 

@@ -22,7 +22,9 @@ from modelmgr.values import (
     Root,
     Sample,
     ScanReport,
+    SidecarReport,
     StoredRecord,
+    UndoReport,
     VerifyReport,
     iso_time,
     light_json,
@@ -135,6 +137,28 @@ def promoted(report: PromoteReport) -> dict[str, Any]:
     return {
         "promoted": report.promoted,
         "stayed": report.stayed,
+        "problems": problems(report.problems),
+        "cancelled": report.cancelled,
+    }
+
+
+def undone(report: UndoReport) -> dict[str, Any]:
+    """Return what `pending undo` prints."""
+    return {
+        "undone": report.undone,
+        "stayed": report.stayed,
+        "problems": problems(report.problems),
+        "cancelled": report.cancelled,
+    }
+
+
+def sidecars(report: SidecarReport) -> dict[str, Any]:
+    """Return what `export --sidecars` prints."""
+    return {
+        "models": report.models,
+        "files": report.files,
+        "originals": report.originals,
+        "skipped": report.skipped,
         "problems": problems(report.problems),
         "cancelled": report.cancelled,
     }
