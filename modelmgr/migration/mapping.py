@@ -16,7 +16,7 @@ Within a rank the newer record wins. An empty value never beats a filled one.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -88,6 +88,8 @@ _SOURCE_PLACE = {source: place for place, source in enumerate(_SOURCE_ORDER)}
 _INDEXES = frozenset(
     ["invokeai-db", "invokeai-yaml", "comfyui-assets", "lora-manager", "lora-manager-cache", "pumas-index"]
 )
+# A tool's database that repeats its sidecars: heard only where no sidecar of that model speaks.
+_CACHE_OF = {"lora-manager-cache": "lora-manager", "pumas-index": "pumas-metadata"}
 # They know a type only from the folder they found the model in.
 _TYPED_BY_FOLDER = frozenset(
     ["a1111-user-json", "a1111-txt", "a1111-cache-json", "a1111-diskcache", "sdnext-txt", "sdnext-cache"]
@@ -301,9 +303,9 @@ class _Case:
         self, witnesses: Sequence[Witness], known_hash: bool, known_size: bool, header: HeaderFacts | None
     ) -> None:
         self.header = header
-        has_sidecar = any(witness.source == "lora-manager" for witness in witnesses)
         speaking = [witness for witness in witnesses if not witness.claims.marker]
-        speaking.sort(key=lambda witness: (_laid_aside(witness, has_sidecar), _recency(witness)))
+        self._sidecars = _said_by_sidecars(speaking)
+        speaking.sort(key=lambda witness: (_laid_aside(witness, self._sidecars), _recency(witness)))
         self.ranked = [(witness, _rank(witness, known_hash, known_size)) for witness in speaking]
 
     def all(self, column: str, of_others: bool = False) -> Iterator[_Said]:
@@ -329,12 +331,26 @@ class _Case:
             if _is_empty(claims.fields.get(column)):
                 continue
             personal = column in claims.personal
+            if self._is_repeated(witness.source, column, personal):
+                continue
             is_of_other = rank is None and not (personal and column in _ALWAYS_PERSONAL)
             if is_of_other and not of_others:
                 continue
             level = OF_ANOTHER_FILE if is_of_other else PERSONAL if personal else rank or BOUND
             origin = Origin(witness.source, level, witness.record_id)
             yield _Said(claims.fields[column], origin, _time_of(witness))
+
+    def _is_repeated(self, source: str, column: str, personal: bool) -> bool:
+        """Tell whether a database only repeats what a sidecar says, or what that no longer says."""
+        said = self._sidecars.get(_CACHE_OF.get(source, ""))
+        if said is None:
+            return False
+        # What the person typed, ComfyUI-Lora-Manager keeps in the sidecar alone and Pumas in the database.
+        return (
+            (personal or column in said)
+            if source == "lora-manager-cache"
+            else not personal and column in said
+        )
 
     def _by_header(self, column: str) -> Iterator[_Said]:
         if self.header is None:
@@ -363,11 +379,22 @@ def _rank(witness: Witness, known_hash: bool, known_size: bool) -> int | None:
     return None if fits is False else BOUND
 
 
-def _laid_aside(witness: Witness, has_sidecar: bool) -> int:
+def _said_by_sidecars(witnesses: Sequence[Witness]) -> dict[str, set[str]]:
+    """Return the columns that sidecars fill whose tool has a database too, by their source."""
+    said: dict[str, set[str]] = {}
+    for witness in witnesses:
+        is_live = witness.claims.problem is None and not _BACKUP.search(witness.source_path)
+        if is_live and witness.source in _CACHE_OF.values():
+            filled = (column for column, value in witness.claims.fields.items() if not _is_empty(value))
+            said.setdefault(witness.source, set()).update(filled)
+    return said
+
+
+def _laid_aside(witness: Witness, sidecars: Collection[str]) -> int:
     if _BACKUP.search(witness.source_path):
         return 2
-    # ComfyUI-Lora-Manager's database is a cache of its sidecars, however late it was written.
-    return 1 if witness.source == "lora-manager-cache" and has_sidecar else 0
+    # However late the database was written.
+    return 1 if _CACHE_OF.get(witness.source) in sidecars else 0
 
 
 def _time_of(witness: Witness) -> float:

@@ -5,7 +5,9 @@ Civitai said, half are the person's, and little tells which is which: a value co
 from all that the tool would have written itself.
 """
 
+import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -43,6 +45,9 @@ from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type, collaps
 LIVE = "live"
 """Key of `Record.extra` of a backup: the sidecar that was in use beside it."""
 
+COPIED_FROM = "copied_from"
+"""Key of `Record.extra` of a sidecar that was copied along with its model: the other model, which it names."""
+
 _SUFFIX = ".metadata.json"
 _BACKUP = ".bak"
 _LEFT_OVER = ".tmp"
@@ -50,6 +55,7 @@ _PROBED_KEYS = frozenset(
     ("file_path", "sha256", "model_name", "civitai", "from_civitai", "base_model", "preview_nsfw_level")
 )
 _DELETED_FOLDER = ".lm-pending-delete"
+_FILE_PATH = re.compile(rb'"file_path"[ \t\r\n]{0,20}:[ \t\r\n]{0,20}("(?:[^"\\]|\\.){1,4096}")')
 
 # The tool takes LoRAs for safetensors only.
 _LORA_SUFFIXES = (".safetensors",)
@@ -90,9 +96,13 @@ class LoraManager(LegacySource):
         """
         progress.check()
         stem, ending = _split(container.name)
-        laid_aside = ending and _is_there(f"{stem}{_SUFFIX}", container.siblings)
-        extra = {LIVE: f"{stem}{_SUFFIX}"} if laid_aside else None
-        yield Record(self.id, container.path, "", read_container(container.path), extra)
+        content = read_container(container.path)
+        extra: dict[str, Any] = {}
+        if ending and _is_there(f"{stem}{_SUFFIX}", container.siblings):
+            extra[LIVE] = f"{stem}{_SUFFIX}"
+        if (original := _copied_from(content, container)) is not None:
+            extra[COPIED_FROM] = original
+        yield Record(self.id, container.path, "", content, extra or None)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return what the sidecar says.
@@ -114,12 +124,14 @@ class LoraManager(LegacySource):
                 marker=found.value is None,
                 flags=flags_of(record, found, several_files(names)),
             )
-        said = _claims(found.value, names, stem, sha256)
+        said = sidecar_claims(found.value, names, stem=stem, sha256=sha256)
         if picture := _picture(found.value.get("preview_url"), folder, siblings):
             said = replace(said, fields={**said.fields, "preview": picture})
         if ending and (LIVE in (record.extra or {}) or _is_there(f"{stem}{_SUFFIX}", siblings)):
             # The live sidecar has what the person typed last; a backup of it must not outrank other witnesses.
             said = replace(said, personal=frozenset(), flags=(*said.flags, "backup"))
+        if COPIED_FROM in (record.extra or {}):
+            said = replace(said, flags=(*said.flags, "copied"))
         return replace(said, flags=flags_of(record, found, said.flags))
 
 
@@ -133,11 +145,37 @@ def _split(name: str) -> tuple[str, str]:
     return whole[: -len(_SUFFIX)], ending
 
 
+def _copied_from(content: bytes, container: Container) -> str | None:
+    """Return the file that a sidecar names, if that is there, in another folder, under the same stem."""
+    if not (named := _FILE_PATH.search(content)):
+        return None
+    try:
+        path = json.loads(named[1])
+        if not os.path.isabs(path) or os.path.dirname(path) == os.path.dirname(container.path):
+            return None
+        if stem_of(os.path.basename(path)) != _split(container.name)[0] or not os.path.isfile(path):
+            return None
+        beside = os.path.join(os.path.dirname(container.path), os.path.basename(path))
+        return None if os.path.exists(beside) and os.path.samefile(path, beside) else path
+    except (ValueError, OSError):
+        return None
+
+
 def _is_there(name: str, siblings: frozenset[str]) -> bool:
     return bool(alike(name, siblings))
 
 
-def _claims(said: Mapping[Any, Any], names: tuple[str, ...], stem: str, sha256: str | None) -> Claims:
+def sidecar_claims(
+    said: Mapping[Any, Any], names: tuple[str, ...] = (), *, stem: str = "", sha256: str | None = None
+) -> Claims:
+    """Return what the tool's own object about one model says, without its preview.
+
+    Args:
+        said: the object.
+        names: the model files beside it that it may speak of.
+        stem: of its file.
+        sha256: the computed one of the file, if known: it tells which of Civitai's files is meant.
+    """
     civitai = mapping_of(said.get("civitai"))
     claimed = full_sha256(said.get("sha256"))
     catalogue = civitai_claims(civitai, names, stem=stem, sha256=sha256 or claimed)
