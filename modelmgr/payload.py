@@ -132,12 +132,32 @@ def contains_secret(payload: bytes) -> bool:
     return named and _SECRET.search(payload) is not None
 
 
-_SECRET = re.compile(
-    rb'[?&](?:token|api_key|apikey|key|access_token)=[^&"\'\s\\<]'
-    rb'|"(?:[a-z]{1,20}_)?(?:api_key|apikey|api_token|access_token)"\s{0,20}:\s{0,20}"[^"]'
-    rb'|"proxy_password"\s{0,20}:\s{0,20}"[^"]',
-    re.IGNORECASE,
+def masked(written: str) -> str:
+    """Return text for display in which every character of a secret is a dot, so that no place moves.
+
+    What it masks is what `contains_secret` finds, up to the end of each value.
+    """
+    lower = written.lower()
+    if not any(word in lower for word in ("token", "key", "proxy_password")):
+        return written
+    return _SECRET_VALUE.sub(lambda found: (found[1] or found[3]) + MASK * len(found[2] or found[4]), written)
+
+
+def masked_value(key: str, value: str) -> str:
+    """Return the text of one member of an object for display, its secrets masked as by `masked`."""
+    return MASK * len(value) if _SECRET_KEY.fullmatch(key) else masked(value)
+
+
+MASK = "•"
+_QUERY_NAMES = r"[?&](?:token|api_key|apikey|key|access_token)="
+_KEY_NAMES = r"(?:(?:[a-z]{1,20}_)?(?:api_key|apikey|api_token|access_token)|proxy_password)"
+_KEY_BEFORE = rf'"{_KEY_NAMES}"\s{{0,20}}:\s{{0,20}}"'
+_SECRET = re.compile(rf'{_QUERY_NAMES}[^&"\'\s\\<]|{_KEY_BEFORE}[^"]'.encode(), re.IGNORECASE)
+_SECRET_VALUE = re.compile(
+    rf'({_QUERY_NAMES})([^&"\'\s\\<]++)|({_KEY_BEFORE})((?:[^"\\]++|\\.?+)++)',
+    re.IGNORECASE | re.DOTALL | re.ASCII,
 )
+_SECRET_KEY = re.compile(_KEY_NAMES, re.IGNORECASE | re.ASCII)
 
 
 def decodings(payload: bytes) -> Iterator[tuple[str, str, int]]:

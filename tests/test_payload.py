@@ -303,6 +303,45 @@ def test_tokens_and_keys_are_noticed(written):
 )
 def test_words_that_only_look_like_secrets_are_none(written):
     assert not payload.contains_secret(written)
+    assert payload.masked(written.decode()) == written.decode()
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ('{"u": "https://a/b?token=abc&v=2"}', '{"u": "https://a/b?token=•••&v=2"}'),
+        ('{"u": "https://a/b?type=Model&API_KEY=x"}', '{"u": "https://a/b?type=Model&API_KEY=•"}'),
+        ('{"civitai_api_key": "a\\"bc", "n": 1}', '{"civitai_api_key": "•••••", "n": 1}'),
+        ('{"proxy_password" : "x😀y"}', '{"proxy_password" : "•••"}'),
+        ('{"hf_access_token": "cut off', '{"hf_access_token": "•••••••'),
+        ('{"apikey": "", "trainedWords": ["key=1"]}', '{"apikey": "", "trainedWords": ["key=1"]}'),
+    ],
+)
+def test_the_value_of_a_secret_is_masked_character_by_character(written, shown):
+    assert payload.masked(written) == shown
+    assert len(payload.masked(written)) == len(written)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("civitai_api_key", "abc", "•••"),
+        ("Proxy_Password", "abc", "•••"),
+        ("url", "https://a?x=1&key=abc#d", "https://a?x=1&key=•••••"),
+        ("key", "abc", "abc"),
+        ("token_count", "75", "75"),
+    ],
+)
+def test_a_member_of_an_object_is_masked_by_its_key_or_its_text(key, value, shown):
+    assert payload.masked_value(key, value) == shown
+
+
+PIECES = ("?", "&", "token=", "key=", '"api_key"', '"proxy_password"', ":", '"', " ", "x", "\\", "<", "\n")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
+def test_what_is_masked_is_what_is_noticed(written):
+    assert (payload.masked(written) != written) == payload.contains_secret(written.encode())
 
 
 # --- values -----------------------------------------------------------------------------------------------
