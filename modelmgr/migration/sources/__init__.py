@@ -2,17 +2,28 @@
 
 from modelmgr.migration.source import LegacySource
 from modelmgr.migration.sources.a1111 import A1111Json, A1111Text
+from modelmgr.migration.sources.a1111_cache import A1111Cache
+from modelmgr.migration.sources.a1111_diskcache import A1111DiskCache
+from modelmgr.migration.sources.addnet import AdditionalNetworks
 from modelmgr.migration.sources.civitai import CivitaiInfo
+from modelmgr.migration.sources.diffusion_toolkit import DiffusionToolkitDatabase, DiffusionToolkitModels
 from modelmgr.migration.sources.generic_sqlite import GenericSqlite
 from modelmgr.migration.sources.generic_text import GenericCsv, GenericJson, GenericJsonl
 from modelmgr.migration.sources.lora_manager import LoraManager
 from modelmgr.migration.sources.modelmgr_export import ModelmgrExport
+from modelmgr.migration.sources.sdnext import SdnextMetadata
 
 ALL: tuple[LegacySource, ...] = (
     CivitaiInfo(),
     LoraManager(),
     A1111Json(),
     A1111Text(),
+    SdnextMetadata(),
+    A1111Cache(),
+    A1111DiskCache(),
+    AdditionalNetworks(),
+    DiffusionToolkitDatabase(),
+    DiffusionToolkitModels(),
     GenericSqlite(),
     ModelmgrExport(),  # before the generic forms, which it has too
     GenericJsonl(),
