@@ -6,16 +6,31 @@ from modelmgr.migration.sources.a1111_cache import A1111Cache
 from modelmgr.migration.sources.a1111_diskcache import A1111DiskCache
 from modelmgr.migration.sources.addnet import AdditionalNetworks
 from modelmgr.migration.sources.civitai import CivitaiInfo
+from modelmgr.migration.sources.diffusers import DiffusersFolder
 from modelmgr.migration.sources.diffusion_toolkit import DiffusionToolkitDatabase, DiffusionToolkitModels
 from modelmgr.migration.sources.generic_sqlite import GenericSqlite
 from modelmgr.migration.sources.generic_text import GenericCsv, GenericJson, GenericJsonl
+from modelmgr.migration.sources.hf_model_card import HfModelCard
+from modelmgr.migration.sources.huggingface import HfCache, HfLocalDir
+from modelmgr.migration.sources.jan import JanModelJson, JanModelYml
+from modelmgr.migration.sources.lmstudio import LmStudio, LmStudioModelYaml
 from modelmgr.migration.sources.lora_manager import LoraManager
 from modelmgr.migration.sources.modelmgr_export import ModelmgrExport
+from modelmgr.migration.sources.ollama import Ollama
 from modelmgr.migration.sources.sdnext import SdnextMetadata
 
 ALL: tuple[LegacySource, ...] = (
     CivitaiInfo(),
     LoraManager(),
+    HfCache(),
+    HfLocalDir(),
+    HfModelCard(),
+    DiffusersFolder(),
+    Ollama(),
+    LmStudio(),
+    LmStudioModelYaml(),
+    JanModelYml(),
+    JanModelJson(),
     A1111Json(),
     A1111Text(),
     SdnextMetadata(),
