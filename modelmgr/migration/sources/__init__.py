@@ -6,12 +6,16 @@ from modelmgr.migration.sources.a1111_cache import A1111Cache
 from modelmgr.migration.sources.a1111_diskcache import A1111DiskCache
 from modelmgr.migration.sources.addnet import AdditionalNetworks
 from modelmgr.migration.sources.civitai import CivitaiInfo
+from modelmgr.migration.sources.comfyui_assets import ComfyuiAssets
+from modelmgr.migration.sources.comfyui_paths import ComfyuiPaths
 from modelmgr.migration.sources.diffusers import DiffusersFolder
 from modelmgr.migration.sources.diffusion_toolkit import DiffusionToolkitDatabase, DiffusionToolkitModels
 from modelmgr.migration.sources.generic_sqlite import GenericSqlite
 from modelmgr.migration.sources.generic_text import GenericCsv, GenericJson, GenericJsonl
 from modelmgr.migration.sources.hf_model_card import HfModelCard
 from modelmgr.migration.sources.huggingface import HfCache, HfLocalDir
+from modelmgr.migration.sources.invokeai import InvokeaiDatabase
+from modelmgr.migration.sources.invokeai_yaml import InvokeaiYaml
 from modelmgr.migration.sources.jan import JanModelJson, JanModelYml
 from modelmgr.migration.sources.lmstudio import LmStudio, LmStudioModelYaml
 from modelmgr.migration.sources.lora_manager import LoraManager
@@ -37,6 +41,10 @@ ALL: tuple[LegacySource, ...] = (
     A1111Cache(),
     A1111DiskCache(),
     AdditionalNetworks(),
+    InvokeaiDatabase(),
+    InvokeaiYaml(),
+    ComfyuiAssets(),
+    ComfyuiPaths(),
     DiffusionToolkitDatabase(),
     DiffusionToolkitModels(),
     GenericSqlite(),

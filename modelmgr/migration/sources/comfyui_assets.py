@@ -1,0 +1,479 @@
+"""ComfyUI's asset database ``comfyui.db``, and the ``.bkp`` that an upgrade left beside it.
+
+Two upgrades threw away what people had typed, so both files are read. A revision's name tells little: ``assets``
+held contents before ``0007`` and holds records since; the columns tell.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modelmgr import payload, sqlite
+from modelmgr.errors import Unreadable
+from modelmgr.migration.beside import base_name, is_model_name, stem_of
+from modelmgr.migration.database import (
+    DATABASE_SUFFIXES,
+    Database,
+    Key,
+    Stream,
+    Table,
+    dump_tables,
+    is_database,
+    is_dump,
+    key_order,
+    key_terms,
+    opened,
+    plain_columns,
+    quoted,
+    stored_terms,
+    tables_of,
+    typed_values,
+)
+from modelmgr.migration.hashes import partial_hash
+from modelmgr.migration.related import Related, declared_key, link_of
+from modelmgr.migration.source import Container, LegacySource, Place, Report
+from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of
+from modelmgr.migration.sources.generic_columns import transcoded
+from modelmgr.migration.sources.generic_sqlite import tool_of
+from modelmgr.payload import clean_name, clean_text, integer_of, list_of_text, page_url, seconds_of
+from modelmgr.progress import Progress
+from modelmgr.values import Claims, Problem, Record
+from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type, type_of_folder
+
+_BACKUP_SUFFIX = ".bkp"
+_PREVIEWS = "previews"
+
+# Revisions from before the assets; their tables hold nothing that can be relied on, and are kept row by row.
+_DEVELOPMENT = frozenset(("e9c714da8d57", "565b08122d00", "2fb22c4fff36"))
+
+_TAGS = ("asset_reference_tags", "asset_info_tags", "asset_tags")
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One of the forms that records had.
+
+    Attributes:
+        table: of the records.
+        column: one that it must have to be that.
+        links: tables whose rows belong to a record -> a column of theirs and one of the record's that are equal.
+        previews: where the file of a record's preview is named: table, column of the path, its column that the
+            record's column names.
+    """
+
+    table: str
+    column: str
+    links: Mapping[str, tuple[str, str]]
+    previews: tuple[tuple[str, str, str, str], ...] = ()
+
+
+_FORMS = (
+    _Form(  # 0007 and later
+        "assets",
+        "content_id",
+        {
+            "asset_contents": ("id", "content_id"),
+            "asset_tags": ("asset_id", "id"),
+            "asset_meta": ("asset_id", "id"),
+        },
+    ),
+    _Form(  # 0002 to 0006; before 0003 a preview was named by its content
+        "asset_references",
+        "id",
+        {
+            "assets": ("id", "asset_id"),
+            "asset_reference_tags": ("asset_reference_id", "id"),
+            "asset_reference_meta": ("asset_reference_id", "id"),
+        },
+        (
+            ("asset_references", "file_path", "id", "preview_id"),
+            ("asset_references", "file_path", "asset_id", "preview_id"),
+        ),
+    ),
+    _Form(  # 0001 as released
+        "assets_info",
+        "asset_id",
+        {
+            "assets": ("id", "asset_id"),
+            "asset_cache_state": ("asset_id", "asset_id"),
+            "asset_info_tags": ("asset_info_id", "id"),
+            "asset_info_meta": ("asset_info_id", "id"),
+        },
+        (("asset_cache_state", "file_path", "asset_id", "preview_id"),),
+    ),
+    _Form(  # 0001 as developed
+        "assets_info",
+        "asset_hash",
+        {
+            "assets": ("hash", "asset_hash"),
+            "asset_locator_state": ("asset_hash", "asset_hash"),
+            "asset_info_tags": ("asset_info_id", "id"),
+            "asset_info_meta": ("asset_info_id", "id"),
+        },
+        (("assets", "storage_locator", "hash", "preview_hash"),),
+    ),
+)
+_OWN_BUSINESS = frozenset(("tags", "alembic_version", "asset_system_state"))
+
+_OUTSIDE_MODELS = frozenset(("input", "output", "temp"))
+# Folder names of ComfyUI and of custom nodes, and the words of the development form.
+_SYSTEM_TAGS = frozenset(
+    [
+        *("models", "input", "output", "temp", "missing", "rescan", "configs", "encoder", "decoder"),
+        *("checkpoints", "loras", "vae", "vae_approx", "text_encoders", "clip", "diffusion_models", "unet"),
+        *("clip_vision", "style_models", "embeddings", "diffusers", "controlnet", "t2i_adapter", "gligen"),
+        *("upscale_models", "latent_upscale_models", "hypernetworks", "photomaker", "classifiers"),
+        *("model_patches", "audio_encoders", "background_removal", "detection", "frame_interpolation"),
+        *("geometry_estimation", "optical_flow", "ipadapter", "insightface", "sams", "ultralytics", "bbox"),
+        *("segm", "animatediff_models", "animatediff_motion_lora", "unet_gguf", "clip_gguf", "llm", "onnx"),
+        *("instantid", "pulid", "inpaint", "birefnet", "depthanything", "xlabs"),
+        *("checkpoint", "lora", "text-encoder", "clip-vision", "upscale", "diffusion-model", "vae-approx"),
+        *("style-model", "embedding", "hypernetwork", "audio-encoder", "model-patch", "classifier"),
+    ]
+)
+_MODEL_TYPE = "model_type:"
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".webm")
+
+
+class ComfyuiAssets(LegacySource):
+    """See the module."""
+
+    id = "comfyui-assets"
+    record_ids = ("comfyui-assets",)
+    many = True
+    places = (Place("ComfyUI", "~/ComfyUI"), Place("ComfyUI", "~/Documents/ComfyUI"))
+
+    def wants(self, name: str, named: bool) -> bool:
+        """Want names of databases and their backups, and whatever the user named."""
+        return named or name.lower().endswith((*DATABASE_SUFFIXES, _BACKUP_SUFFIX))
+
+    def probe(self, container: Container, report: Report) -> bool:
+        """Tell by the tables; for a development revision by its number too, for its tables have common names."""
+        try:
+            if not is_database(container.path):
+                return False
+            tables = tables_of(container.path)
+            tool = tool_of(tables)
+            if tool is not None or not {"alembic_version", "model"} <= {
+                table.name.lower() for table in tables
+            }:
+                return tool == self.id
+            with opened(container.path, Progress(), report) as database:
+                return _revision(database) in _DEVELOPMENT
+        except Unreadable as error:
+            report(Problem(container.path, error.code, error.message))
+        except sqlite.Error as error:
+            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
+        return False
+
+    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
+        """Yield a record for each asset that is a model, then what unknown tables hold.
+
+        Raises:
+            Unreadable: nothing of the database can be read.
+        """
+        with opened(container.path, progress, report) as database:
+            yield from _Import(container.path, database, report).records()
+
+    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
+        """Return what a row, its content and its tags say."""
+        extra = record.extra or {}
+        if is_dump(extra):
+            return Claims(marker=True)
+        row = _lowered(plain_columns(extra.get("columns")))
+        encoding = extra.get("encoding")
+        codec = encoding if isinstance(encoding, str) else "utf-8"
+        if extra.get("made"):
+            found = payload.Parsed({}, True)
+        else:
+            found = payload.parse(transcoded(record.payload, codec) if codec != "utf-8" else record.payload)
+        said = _claims(_Row(row, mapping_of(found.value), extra))
+        flags = flags_of(record, found, said.flags)
+        if not found.ok:
+            return replace(said, problem=found.code or UNPARSED, message=found.message, flags=flags)
+        return replace(said, flags=flags)
+
+
+def _lowered(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in columns.items() if not isinstance(value, bytes)}
+
+
+# --- what a row claims ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One record's row on its way to claims.
+
+    Attributes:
+        columns: by their names in lower case.
+        user: what its column ``user_metadata`` holds.
+        extra: the record's.
+    """
+
+    columns: Mapping[str, Any]
+    user: Mapping[Any, Any]
+    extra: Mapping[str, Any]
+
+    def related(self, *names: str) -> list[dict[str, Any]]:
+        """Return the rows of these tables that belong to it."""
+        tables = mapping_of(self.extra.get("related"))
+        found = [rows for table, rows in tables.items() if str(table).lower() in names]
+        return [
+            _lowered(row)
+            for rows in found
+            if isinstance(rows, list)
+            for row in rows
+            if isinstance(row, Mapping)
+        ]
+
+    def tags(self) -> tuple[str, ...]:
+        """Return all tags, the tool's own too."""
+        return tuple(
+            dict.fromkeys(tag for row in self.related(*_TAGS) if (tag := clean_name(row.get("tag_name"))))
+        )
+
+    def paths(self) -> tuple[str, ...]:
+        """Return where its file is, those places first that the tool has verified."""
+        states = sorted(self.related("asset_cache_state"), key=lambda state: state.get("needs_verify") == 1)
+        said = [
+            self.columns.get("file_path"),
+            *(content.get("path") for content in self.related("asset_contents")),
+            *(content.get("storage_locator") for content in self.related("assets")),
+            *(state.get("file_path") for state in states),
+        ]
+        return tuple(
+            dict.fromkeys(
+                path for path in said if isinstance(path, str) and path.strip() and "\0" not in path
+            )
+        )
+
+    def is_model(self) -> bool:
+        """Tell whether it speaks of a model: pictures that went in or came out are records of the table too."""
+        tags = {tag.lower() for tag in self.tags()}
+        if "models" in tags or any(tag.startswith(_MODEL_TYPE) for tag in tags):
+            return True
+        if tags & _OUTSIDE_MODELS:
+            return False
+        paths = self.paths()
+        return not paths or any(is_model_name(base_name(path)) or type_of_folder(path) for path in paths)
+
+
+def _claims(row: _Row) -> Claims:
+    columns, user = row.columns, row.user
+    scanned = mapping_of(_parsed(columns.get("system_metadata")))
+    # Before there was a column for it, the scanner put what it found among the person's words.
+    is_personal = "system_metadata" in columns
+    paths = row.paths()
+    fields: dict[str, Any] = {}
+    personal: set[str] = set()
+    tags = row.tags()
+    if name := _name(columns.get("name")):
+        fields["name"] = name
+        if (
+            paths
+            and name not in (_name(base_name(paths[0])), clean_name(base_name(paths[0])))
+            and not _is_digest(paths[0])
+        ):
+            personal.add("name")
+    if kind := _type(tags, paths):
+        fields["type"] = kind
+    own_tags = tuple(tag for tag in tags if not _is_system_tag(tag))
+    if own_tags:
+        fields["tags"] = own_tags
+        personal.add("tags")
+    if notes := clean_text(user.get("notes")):
+        fields["notes"] = notes
+        personal.add("notes")
+    if is_personal and (words := list_of_text(user.get("trained_words"), commas=False)):
+        fields["trigger_words"] = words
+        personal.add("trigger_words")
+    for said in (user, scanned):
+        base = canonical_base(clean_name(said.get("base_model")))
+        if base and "base_model" not in fields:
+            fields["base_model"] = base
+            personal |= {"base_model"} if said is user and is_personal else set()
+        page = page_url(said.get("source_url")) or page_url(said.get("repo_url"))
+        if page and "source_url" not in fields:
+            fields["source_url"] = page
+    if picture := _picture(row.extra.get(_PREVIEWS)):
+        fields["preview"] = picture
+    contents = [content for content in (*row.related("asset_contents", "assets"), columns) if content]
+    stale = any(state.get("needs_verify") == 1 for state in (columns, *row.related("asset_cache_state")))
+    digests = [digest for content in contents if (digest := _blake3(content.get("hash")))]
+    sizes = [size for content in contents if (size := integer_of(content.get("size_bytes"))) and size > 0]
+    flags = [
+        *(("stale-hash",) if stale and digests else ()),
+        *(("missing-there",) if any(content.get("is_missing") == 1 for content in contents) else ()),
+        *(("deleted-there",) if columns.get("deleted_at") is not None else ()),
+    ]
+    return Claims(
+        fields=fields,
+        personal=frozenset(personal),
+        partial_hashes={"BLAKE3": digests[0]} if digests and not stale else {},
+        size_bytes=sizes[0] if sizes and not stale else None,
+        path=paths[0] if paths else None,
+        other_paths=paths[1:],
+        time=seconds_of(columns.get("updated_at")) or seconds_of(columns.get("created_at")),
+        marker=columns.get("deleted_at") is not None,
+        flags=tuple(flags),
+    )
+
+
+def _parsed(value: Any) -> Any:
+    return payload.parse(value.encode("utf-8", "replace")).value if isinstance(value, str) else None
+
+
+def _name(value: Any) -> str:
+    """Return a file's name without the ending of a model."""
+    name = clean_name(value)
+    return stem_of(name) if is_model_name(name) else name
+
+
+def _is_digest(path: str) -> bool:
+    """Tell whether a file has the name that ComfyUI gives to what was uploaded: it says nothing about the model."""
+    return re.fullmatch(r"[0-9a-f]{64}", stem_of(base_name(path))) is not None
+
+
+def _type(tags: Sequence[str], paths: Sequence[str]) -> str | None:
+    """Return the type by the tags that name a folder of models, the exact ones first, else by the folder."""
+    named = [tag[len(_MODEL_TYPE) :] for tag in tags if tag.lower().startswith(_MODEL_TYPE)]
+    words = [*named, *(tag for tag in tags if tag.lower() in _SYSTEM_TAGS)]
+    kinds = (type_of_folder(f"/{word}") or canonical_type(word) for word in words if "/" not in word)
+    found = next((kind for kind in kinds if kind != UNKNOWN), None)
+    return found or next((kind for path in paths if (kind := type_of_folder(path))), None)
+
+
+def _is_system_tag(tag: str) -> bool:
+    return tag.lower() in _SYSTEM_TAGS or tag.lower().startswith(_MODEL_TYPE)
+
+
+def _blake3(value: Any) -> str | None:
+    return partial_hash("BLAKE3", clean_name(value).lower().removeprefix("blake3:"))
+
+
+def _picture(paths: Any) -> str | None:
+    found = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+    return next((path for path in found if path.lower().endswith(_PICTURES) and _is_file(path)), None)
+
+
+def _is_file(path: str) -> bool:
+    with suppress(ValueError):  # a zero byte or half a character
+        return os.path.isabs(path) and os.path.isfile(path)
+    return False
+
+
+# --- rows -> records --------------------------------------------------------------------------------------
+
+
+def _revision(database: Database) -> str:
+    """Return the schema's name; empty if the database doesn't tell."""
+    with suppress(sqlite.Error, Unreadable):
+        version = database.value("SELECT CAST(version_num AS BLOB) FROM main.alembic_version")
+        return payload.text(version) if isinstance(version, bytes) else ""
+    return ""
+
+
+class _Import:
+    """One run over the copy of a database."""
+
+    def __init__(self, path: str, database: Database, report: Report) -> None:
+        self._path = path
+        self._database = database
+        self._report = report
+        self._tables = {table.name.lower(): table for table in database.tables()}
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records of each table that has some, then all rows of tables that nobody knows."""
+        forms = [
+            form
+            for form in _FORMS
+            if (table := self._tables.get(form.table)) and form.column in table.lowered
+        ]
+        known = {*_OWN_BUSINESS, *(form.table for form in forms)}
+        for place, form in enumerate(forms):
+            known |= form.links.keys()
+            if form.table not in {before.table for before in forms[:place]}:
+                yield from self._assets(form, self._tables[form.table], "" if not place else f"{form.table}/")
+        others = [table for name, table in self._tables.items() if name not in known or not forms]
+        yield from dump_tables(self._database, ComfyuiAssets.id, others, self._report)
+
+    def _assets(self, form: _Form, table: Table, prefix: str) -> Iterator[Record]:
+        links = [
+            link_of(self._tables.values(), table, name, (columns,), own=name in _TAGS)
+            for name, columns in form.links.items()
+        ]
+        found = [link for link in links if link is not None]
+        related = Related(self._database, table, found, (), ComfyuiAssets.id, self._report)
+        previews = self._previews(form, table)
+        shared: dict[str, Any] = {"container": {"revision": _revision(self._database)}}
+        if self._database.codec != "utf-8":
+            shared["encoding"] = self._database.codec
+        column = table.column("user_metadata") or ""
+        for key, size_bytes in self._database.keys(table):
+            pictures = [path for stream in previews for path in stream.take(key)]
+            row = self._database.row(table, key, size_bytes)
+            if row is None:
+                yield from related.take(key, None)
+                continue
+            content = row.stored(column)
+            if content is None:
+                extra: dict[str, Any] = {"columns": row.columns_beside_made(), "made": True, **shared}
+            else:
+                storage = row.values[column][0]
+                extra = {
+                    "columns": row.columns(without=(column,)),
+                    "payload_column": column,
+                    "payload_storage": storage,
+                    **shared,
+                }
+            yield from related.take(key, extra)
+            if pictures:
+                extra[_PREVIEWS] = pictures
+            if _Row(_lowered(plain_columns(extra["columns"])), {}, extra).is_model():
+                payload_bytes = row.made() if content is None else content
+                record_key = f"{prefix}{declared_key(row, table)}"
+                yield Record(ComfyuiAssets.id, self._path, record_key, payload_bytes, extra)
+        yield from related.rest()
+
+    def _previews(self, form: _Form, table: Table) -> list[Stream[str]]:
+        """Return what tells the files of the previews, in step with the records."""
+        if not table.key_names:
+            return []
+        sources: list[str] = []
+        for name, path, theirs, ours in form.previews:
+            named, column = self._tables.get(name), table.column(ours)
+            if named is None or column is None or not {path, theirs} <= named.lowered:
+                continue
+            condition = f"m.{quoted(column)} = +p.{quoted(theirs)}{_not_deleted(named)}"
+            sources.append(
+                f"{stored_terms(f'p.{quoted(path)}')} FROM main.{quoted(named.name)} p"
+                f" CROSS JOIN main.{quoted(table.name)} m ON {condition}"
+            )
+        contents = self._tables.get("asset_contents")
+        through = contents is not None and {"id", "path"} <= contents.lowered
+        if form.table == "assets" and contents is not None and through and "preview_id" in table.lowered:
+            chief = quoted(table.name)
+            sources.append(
+                f"{stored_terms('p.path')} FROM main.{quoted(contents.name)} p"
+                f" CROSS JOIN main.{chief} q ON q.content_id = +p.id"
+                f" CROSS JOIN main.{chief} m ON m.preview_id = +q.id"
+            )
+        return [Stream(self._paths(table, source), self._report_lost) for source in sources]
+
+    def _paths(self, table: Table, source: str) -> Iterator[tuple[Key, str]]:
+        size = len(table.key_names) * 2
+        statement = f"SELECT {key_terms(table, 'm')}, {source} ORDER BY {key_order(table, 'm')}"
+        for found in self._database.rows(statement):
+            yield typed_values(found[:size]), self._database.text(typed_values(found[size:])[0])
+
+    def _report_lost(self, error: Exception) -> None:
+        message = f"Which pictures belong to which model can't be read: {error}".rstrip(".")
+        self._report(Problem(self._path, "unreadable", f"{message}.", kept=True))
+
+
+def _not_deleted(table: Table) -> str:
+    return " AND p.deleted_at IS NULL" if "deleted_at" in table.lowered else ""
