@@ -19,13 +19,21 @@ from modelmgr.migration.sources.invokeai_yaml import InvokeaiYaml
 from modelmgr.migration.sources.jan import JanModelJson, JanModelYml
 from modelmgr.migration.sources.lmstudio import LmStudio, LmStudioModelYaml
 from modelmgr.migration.sources.lora_manager import LoraManager
+from modelmgr.migration.sources.lora_manager_cache import LoraManagerCache
+from modelmgr.migration.sources.lora_manager_recipe import LoraManagerRecipe
+from modelmgr.migration.sources.lora_manager_settings import LoraManagerSettings
 from modelmgr.migration.sources.modelmgr_export import ModelmgrExport
 from modelmgr.migration.sources.ollama import Ollama
+from modelmgr.migration.sources.pumas import PumasIndex, PumasMetadata
+from modelmgr.migration.sources.pumas_launcher import PumasLauncherModels
+from modelmgr.migration.sources.pumas_registry import PumasRegistry
 from modelmgr.migration.sources.sdnext import SdnextMetadata
 
 ALL: tuple[LegacySource, ...] = (
     CivitaiInfo(),
     LoraManager(),
+    LoraManagerRecipe(),
+    PumasMetadata(),
     HfCache(),
     HfLocalDir(),
     HfModelCard(),
@@ -47,7 +55,12 @@ ALL: tuple[LegacySource, ...] = (
     ComfyuiPaths(),
     DiffusionToolkitDatabase(),
     DiffusionToolkitModels(),
+    LoraManagerCache(),
+    PumasIndex(),
     GenericSqlite(),
+    LoraManagerSettings(),
+    PumasRegistry(),
+    PumasLauncherModels(),
     ModelmgrExport(),  # before the generic forms, which it has too
     GenericJsonl(),
     GenericJson(),

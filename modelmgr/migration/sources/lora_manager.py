@@ -48,6 +48,9 @@ LIVE = "live"
 COPIED_FROM = "copied_from"
 """Key of `Record.extra` of a sidecar that was copied along with its model: the other model, which it names."""
 
+EXCLUDED = "excluded"
+"""The flag of a model that the person hid in the tool."""
+
 _SUFFIX = ".metadata.json"
 _BACKUP = ".bak"
 _LEFT_OVER = ".tmp"
@@ -125,7 +128,7 @@ class LoraManager(LegacySource):
                 flags=flags_of(record, found, several_files(names)),
             )
         said = sidecar_claims(found.value, names, stem=stem, sha256=sha256)
-        if picture := _picture(found.value.get("preview_url"), folder, siblings):
+        if picture := picture_of(found.value.get("preview_url"), folder, siblings):
             said = replace(said, fields={**said.fields, "preview": picture})
         if ending and (LIVE in (record.extra or {}) or _is_there(f"{stem}{_SUFFIX}", siblings)):
             # The live sidecar has what the person typed last; a backup of it must not outrank other witnesses.
@@ -273,7 +276,7 @@ def _text_fields(
         fields["trigger_words"] = tuple(words)
     if payload.has_other_members(said.get("tags"), key="name"):
         flags[MEMBERS_SKIPPED] = None
-    for mark, flag in (("exclude", "excluded"), ("civitai_deleted", "deleted-from-catalogue")):
+    for mark, flag in (("exclude", EXCLUDED), ("civitai_deleted", "deleted-from-catalogue")):
         if boolean_of(said.get(mark)):
             flags[flag] = None
     return fields, tuple(flags)
@@ -355,7 +358,7 @@ def _meant(names: Sequence[str], said: Mapping[Any, Any], kind: Any) -> tuple[st
     return meant
 
 
-def _picture(value: Any, folder: str, siblings: frozenset[str]) -> str | None:
+def picture_of(value: Any, folder: str = "", siblings: frozenset[str] = frozenset()) -> str | None:
     """Return the preview's path, None for a remote one or one from another computer that isn't here.
 
     The tool keeps previews beside the model, so the name is enough where the folder has moved.
