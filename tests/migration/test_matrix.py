@@ -292,7 +292,9 @@ def bend(specimen: Specimen, root: Path) -> dict[str, Path]:
 
 def _take_models_away(folder: Path) -> None:
     for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.suffix in (".safetensors", ".gguf", ".ckpt"):
+        if not path.is_file() or path.is_symlink():
+            continue
+        if path.suffix in (".safetensors", ".gguf", ".ckpt") or path.read_bytes()[:4] == b"GGUF":
             path.unlink()
 
 

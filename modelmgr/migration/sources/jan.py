@@ -61,6 +61,8 @@ class JanModelYml(LegacySource):
         if name == _SETTINGS:
             return container.size_bytes <= _SETTINGS_BYTES and bool(_data_folder(container.path))
         is_model_yml = stem_of(name) == "model"
+        if not is_model_yml and not _may_be_cortex(container):
+            return False
         try:
             if not is_model_yml and b"engine" not in read_beginning(container.path, _BEGINNING_BYTES):
                 return False
@@ -198,6 +200,13 @@ def _new_place(path: str) -> tuple[str, str] | None:
         if parts[index] == _MODELS and parts[index - 1] in _ENGINES:
             return os.sep.join(parts[: index - 1]), "/".join(parts[index + 1 : -1])
     return None
+
+
+def _may_be_cortex(container: Container) -> bool:
+    """Tell by the place whether a YAML file may be Cortex', for there are many that aren't."""
+    return _MODELS in container.path.split(os.sep) or any(
+        name.lower().endswith(".gguf") for name in container.siblings
+    )
 
 
 def _is_cortex(said: Mapping[Any, Any]) -> bool:
