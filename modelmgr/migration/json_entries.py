@@ -29,6 +29,7 @@ class Entry:
         key: as text; empty for what has none.
         record_key: unique in its file.
         payload: the value's bytes.
+        kind: its first character; empty where nothing can be made of it.
         extra: for `Record.extra`: the key's own spelling (``key``), the file's ``codec`` if it isn't UTF-8, and
             ``broken`` where the value isn't complete.
     """
@@ -36,6 +37,7 @@ class Entry:
     key: str
     record_key: str
     payload: bytes
+    kind: bytes
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -95,7 +97,7 @@ class EntryReader:
             extra["codec"] = file.codec
         if member.broken:
             extra["broken"] = {"offset": file.offset(member.start)}
-        yield Entry(key_text(file, member), record_key, file.range(member.start, end), extra)
+        yield Entry(key_text(file, member), record_key, file.range(member.start, end), member.kind, extra)
 
     def _unique(self, key: str) -> str:
         """Return a record key that no earlier entry has, short enough for an index."""

@@ -76,7 +76,7 @@ class DiffusionToolkitModels(LegacySource):
         """
         with open_export(container.path) as file:
             file.choose_codec(lambda: 0)
-            models = _list_of_models(file, file.units)
+            models = _list_of_models(file)
             if models is None:
                 return
 
@@ -120,7 +120,7 @@ class DiffusionToolkitModels(LegacySource):
 
 def _is_catalogue(file: ExportFile) -> bool:
     units = min(_PROBE_UNITS, file.units)
-    models = _list_of_models(file, units)
+    models = _list_of_models(file)
     if models is None:
         return False
     first = next(iter(Cut(file.view(models.start, units), models.start)), None)
@@ -133,11 +133,11 @@ def _is_catalogue(file: ExportFile) -> bool:
     )
 
 
-def _list_of_models(file: ExportFile, units: int) -> Member | None:
-    """Return the list of an object that has a ``date`` too, in the part of the file before a unit."""
+def _list_of_models(file: ExportFile) -> Member | None:
+    """Return the list of an object that has a ``date`` too, None for any other file."""
     models: Member | None = None
     has_date = False
-    for _, member in zip(range(_MEMBERS_LIMIT), Cut(file.view(0, units)), strict=False):
+    for _, member in zip(range(_MEMBERS_LIMIT), Cut(file.view()), strict=False):
         key = key_text(file, member)
         has_date = has_date or (key == "date" and member.kind not in (b"{", b"["))
         if key == "models" and member.kind == b"[":

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from modelmgr.errors import Unreadable
+from modelmgr.migration.beside import is_model_name
 from modelmgr.migration.export_file import ExportFile, open_export
 from modelmgr.migration.json_entries import EntryReader, key_of, key_text, parsed, whole_object
 from modelmgr.migration.json_ranges import Cut
@@ -19,6 +20,7 @@ from modelmgr.values import MIB, Claims, Problem, Record
 
 _PROBE_UNITS = 8 * MIB
 _PROBED_MEMBERS = 50
+_WAITING_LIMIT_BYTES = 4 * MIB
 _SUFFIX = ".safetensors"
 
 
@@ -49,18 +51,30 @@ class SdnextMetadata(LegacySource):
             return False
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield a record for each path, with the exact bytes of what is said about it.
+        """Yield a record for each path, with the exact bytes of what is said about it; other objects come last.
 
         Raises:
             Unreadable: the file can't be read.
         """
+        others: list[Record] = []
+        room = _WAITING_LIMIT_BYTES
         with open_export(container.path) as file:
             file.choose_codec(lambda: 0)
             whole = whole_object(file)
             if whole is None:
                 return
             for entry in EntryReader(file, progress, report).entries(whole):
-                yield Record(self.id, container.path, entry.record_key, entry.payload, entry.extra)
+                if entry.kind not in (b"{", b""):
+                    message = "This entry is no object, so it says nothing of a model."
+                    report(Problem(container.path, UNPARSED, message, entry.record_key))
+                    continue
+                record = Record(self.id, container.path, entry.record_key, entry.payload, entry.extra)
+                room -= 0 if is_model_name(entry.key) else len(entry.payload)
+                if is_model_name(entry.key) or room < 0:
+                    yield record
+                else:
+                    others.append(record)
+        yield from others
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return where the file should be; the file's own header says the rest, and more of it."""
@@ -76,13 +90,15 @@ class SdnextMetadata(LegacySource):
         if not found.ok or not isinstance(found.value, Mapping):
             message = found.message or "This entry is no object."
             return Claims(path=path, other_paths=others, flags=flags, problem=UNPARSED, message=message)
-        return Claims(path=path or None, other_paths=others, flags=flags, marker=not path)
+        return Claims(
+            path=path or None, other_paths=others, flags=flags, marker=not is_model_name(path or "")
+        )
 
 
 def _is_metadata(file: ExportFile) -> bool:
     parts = b"".join(file.view(0, min(_PROBE_UNITS, file.units)))
-    paths = count = 0
+    objects = paths = 0
     for _, member in zip(range(_PROBED_MEMBERS), Cut(iter((parts,))), strict=False):
-        count += 1
+        objects += member.kind == b"{"
         paths += member.kind == b"{" and key_text(file, member).lower().endswith(_SUFFIX)
-    return paths * 2 > count
+    return paths * 2 >= objects > 0
