@@ -79,14 +79,16 @@ def link_of(
         name: of the linked one.
         columns: pairs of a column of its and one of the models', in lower case.
         own: see `Link`.
-        repeated: see `Link`.
+        repeated: see `Link`; only if the table has no other columns.
     """
     table = next((table for table in tables if table.name.lower() == name), None)
     if table is None or not table.key_names or not models.key_names:
         return None
     pairs = [(table.column(ours), models.column(theirs)) for ours, theirs in columns]
     found = tuple((ours, theirs) for ours, theirs in pairs if ours is not None and theirs is not None)
-    return Link(table, found, own, repeated) if len(found) == len(columns) else None
+    if len(found) < len(columns):
+        return None
+    return Link(table, found, own, repeated and len(table.columns) == len(found))
 
 
 class Related:
@@ -194,7 +196,8 @@ class Related:
 
     def _note_lost(self, link: Link, error: Exception) -> None:
         self._lost.add(link.table.name)
-        message = f"Which rows of the table {link.table.name} belong to which model is not known. {error}"
+        why = str(error).rstrip(".")
+        message = f"Which rows of the table {link.table.name} belong to which model is not known: {why}."
         self._report(Problem(self._database.path, "unreadable", message, kept=True))
 
 

@@ -54,7 +54,7 @@ class PumasLauncherModels(LegacySource):
             return False
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the records in their order, with the exact bytes of each."""
+        """Yield the records in their order, with the exact bytes of each; then members that are no such records."""
         keys: dict[str, int] = {}
         with open_export(container.path) as file:
             file.choose_codec(lambda: 0)
@@ -143,6 +143,24 @@ def _is_ours(file: ExportFile, member: Member) -> bool:
 
 
 def _members(file: ExportFile) -> Iterator[Member]:
+    """Yield the members, those first that name a path as the tool's records do."""
+    others = 0
+    for member in _in_order(file):
+        if _names_path(file, member):
+            yield member
+        else:
+            others += 1
+    if others:
+        yield from (member for member in _in_order(file) if not _names_path(file, member))
+
+
+def _names_path(file: ExportFile, member: Member) -> bool:
+    if member.kind != b"{" or (member.end - member.start) * file.width > RECORD_LIMIT_BYTES:
+        return False
+    return b'"path"' in b"".join(file.view(member.start, member.end))
+
+
+def _in_order(file: ExportFile) -> Iterator[Member]:
     """Yield the members; what follows a broken one belongs to it, so that nothing is lost."""
     cut = Cut(file.view())
     for member in cut:
