@@ -80,6 +80,55 @@ def read_beginning(path: str, size_bytes: int) -> bytes:
             raise _unreadable(path, error) from error
 
 
+class Ranges:
+    """An open regular file of which parts are read.
+
+    Attributes:
+        size_bytes: at the time of opening.
+    """
+
+    def __init__(self, path: str, file: int, facts: _Facts) -> None:
+        self.size_bytes = facts.size_bytes
+        self._path = path
+        self._file = file
+        self._facts = facts
+
+    def at(self, offset: int, size_bytes: int) -> bytes:
+        """Return the bytes of a range, fewer only where the file ends.
+
+        Raises:
+            Unreadable: it can't be read.
+        """
+        pieces: list[bytes] = []
+        left = min(size_bytes, self.size_bytes - offset)
+        try:
+            os.lseek(self._file, offset, os.SEEK_SET)
+            while left > 0 and (piece := os.read(self._file, left)):
+                pieces.append(piece)
+                left -= len(piece)
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+        return b"".join(pieces)
+
+    def check_unchanged(self) -> None:
+        """Raise Unreadable (``changed_while_reading``) if the parts may be those of two states of the file."""
+        if _facts(os.fstat(self._file)) != self._facts:
+            raise Unreadable(
+                "The file was changed while it was being read.", code="changed_while_reading", path=self._path
+            )
+
+
+@contextmanager
+def opened_ranges(path: str) -> Iterator[Ranges]:
+    """Give a regular file of any size, for the `with` block, to read a few parts of it.
+
+    Raises:
+        Unreadable: as `read_container`, but never for size.
+    """
+    with _opened(path) as (file, facts):
+        yield Ranges(path, file, facts)
+
+
 @contextmanager
 def copy_database(path: str, progress: Progress | None = None, folder: str | None = None) -> Iterator[str]:
     """Give the path of a private copy of an SQLite database, with its log and journal, for the `with` block.

@@ -43,7 +43,8 @@ def find(
     """Yield every file under the named paths once, in the order of the paths, folders before what is in them.
 
     A folder that as a whole is a container (a store of models) is yielded before its files; those of them that are
-    neither models nor containers themselves belong to it and are not yielded.
+    neither models nor containers themselves belong to it and are not yielded. A model file in which a record stands
+    is yielded twice, as that container and then as a model.
 
     A file that is reported as a problem (gone, unreadable, a link that leads outside) is not yielded as well; so
     found and reported files together are all that there are. Links to containers come after everything else: only
@@ -62,7 +63,7 @@ def find(
     sources = [one for one in ALL if source is None or source in (one.id, *one.record_ids)]
     if not sources:
         raise Usage(f"{source} is no known source.", source=source)
-    return _Search(paths, library_folders, sources, progress, report).found()
+    return _Search(paths, library_folders, sources, progress, report, asked=source is not None).found()
 
 
 class _Search:
@@ -75,9 +76,13 @@ class _Search:
         sources: Sequence[LegacySource],
         progress: Progress,
         report: Report,
+        *,
+        asked: bool,
     ) -> None:
         self._paths = list(dict.fromkeys(os.path.abspath(path) for path in paths))
         self._sources = sources
+        self._of_models = [one for one in sources if one.of_models]
+        self._asked = asked
         self._progress = progress
         self._hand_on = report
         self._reported: set[tuple[str, str]] = set()
@@ -213,33 +218,38 @@ class _Search:
         self._listed.add(entry.path)
         self._count += 1
         self._progress.step(self._count, None, entry.name, "files")
-        if _is_model(entry.name):
-            yield Found("model", entry.path)
-            return
-        if not any(source.wants(entry.name, named) for source in self._sources):
+        is_model = _is_model(entry.name)
+        sources = self._of_models if is_model else self._sources
+        if any(source.wants(entry.name, named) for source in sources):
+            container = Container(
+                path=entry.path,
+                name=entry.name,
+                size_bytes=entry.size_bytes,
+                mtime_ns=entry.mtime_ns,
+                siblings=folder.names,
+                named=named,
+                folder_holds_models=folder.holds_models,
+                root=root,
+                asked=self._asked,
+            )
+            if entry.is_link:
+                self._links.append(container)
+            elif is_model:
+                yield from self._inside(container, os.path.join(real_folder, entry.name))
+            else:
+                yield from self._container(container, os.path.join(real_folder, entry.name))
+        elif not is_model:
             yield from self._unknown(entry.path)
-            return
-        container = Container(
-            path=entry.path,
-            name=entry.name,
-            size_bytes=entry.size_bytes,
-            mtime_ns=entry.mtime_ns,
-            siblings=folder.names,
-            named=named,
-            folder_holds_models=folder.holds_models,
-            root=root,
-        )
-        if entry.is_link:
-            self._links.append(container)
-        else:
-            yield from self._container(container, os.path.join(real_folder, entry.name))
+        if is_model:
+            yield Found("model", entry.path)
 
     def _link(self, container: Container) -> Iterator[Found]:
         """Look at a container that is a link, if it leads to where the program may read."""
         target = os.path.realpath(container.path)
         if is_below_any(target, self._allowed):
-            yield from self._container(container, target)
-        else:
+            look = self._inside if _is_model(container.name) else self._container
+            yield from look(container, target)
+        elif not _is_model(container.name):  # whose link leads away is a scan's affair
             message = (
                 f"This is a link to {target}, which is outside what you named; name that file or its folder."
             )
@@ -259,6 +269,19 @@ class _Search:
             self._report(failed)
         else:
             yield from self._unknown(container.path)
+
+    def _inside(self, container: Container, real_path: str) -> Iterator[Found]:
+        """Look whether a record stands in a model file."""
+        if real_path in self._taken:
+            return
+        self._taken.add(real_path)
+        problems: list[Problem] = []
+        for source in self._of_models:
+            if source.wants(container.name, container.named) and _probed(source, container, problems):
+                yield Found("container", container.path, container, source)
+                return
+        for problem in problems:
+            self._report(problem)
 
     def _ignored(self, path: str) -> Iterator[Found]:
         if path not in self._named and path not in self._listed:

@@ -27,6 +27,7 @@ class Container:
         named: True if the user named this very file, False if a walk met it.
         folder_holds_models: whether a file with a model suffix lies in its folder (for a folder: in it).
         is_folder: True if it is a folder.
+        asked: True if the user asked for this very source, so that it may take what it otherwise leaves alone.
         root: the path that the user named and below which it was found; nothing outside it may be opened for its
             sake. Empty if that isn't known: then nothing but the container itself may be.
     """
@@ -40,6 +41,7 @@ class Container:
     folder_holds_models: bool = False
     is_folder: bool = False
     root: str = ""
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class LegacySource(ABC):
         many: True if a container holds many records (database, export), False for a sidecar.
         enriches: True if its records are those of a catalogue of strangers' models: only the ones whose claimed
             SHA-256 is that of a known file are imported, the others are nobody's.
+        of_models: True if its containers are model files; such a file is a model besides.
         places: where an installed tool keeps its containers, or a folder to walk for them.
     """
 
@@ -74,6 +77,7 @@ class LegacySource(ABC):
     record_ids: ClassVar[tuple[str, ...]]
     many: ClassVar[bool] = False
     enriches: ClassVar[bool] = False
+    of_models: ClassVar[bool] = False
     places: ClassVar[tuple[Place, ...]] = ()
 
     def wants(self, name: str, named: bool) -> bool:

@@ -330,7 +330,7 @@ def test_a_named_source_is_asked_alone(disk: Disk) -> None:
 
 
 def test_files_that_no_source_wants_are_never_opened(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("a.png", "b.yaml", "c.html", "d.safetensors", "e.py"):
+    for name in ("a.png", "b.yaml", "c.html", "d.ckpt", "e.py"):
         disk.put(name)
     opened: list[object] = []
     real = os.open
@@ -405,9 +405,56 @@ def test_the_sources_have_different_ids_and_each_record_id_one_reader() -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_no_source_wants_a_model_file() -> None:
+def test_no_source_wants_a_model_file_but_those_that_read_what_stands_in_one() -> None:
     for suffix in MODEL_SUFFIXES:
-        assert not any(source.wants(f"x{suffix}", False) for source in ALL)
+        assert not any(source.wants(f"x{suffix}", False) for source in ALL if not source.of_models)
+
+
+def header(metadata: str) -> bytes:
+    text = f'{{"__metadata__":{metadata},"w":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}}}'.encode()
+    return len(text).to_bytes(8, "little") + text + b"A"
+
+
+def test_a_model_with_a_persons_words_in_its_header_is_a_container_and_a_model(disk: Disk) -> None:
+    path = disk.put("typed.safetensors", header('{"ssmd_rating":"4"}'))
+    disk.put("empty.safetensors", header('{"ssmd_rating":"0"}'))
+    disk.link("again.safetensors", path)
+    found = [(one.kind, os.path.basename(one.path)) for one in disk.find()]
+    assert found == [
+        ("model", "again.safetensors"),
+        ("model", "empty.safetensors"),
+        ("container", "typed.safetensors"),
+        ("model", "typed.safetensors"),
+    ]
+    assert disk.problems == []
+
+
+def test_every_header_is_a_container_where_that_source_is_asked_for(disk: Disk) -> None:
+    disk.put("plain.safetensors", header('{"format":"pt"}'))
+    disk.put("none.safetensors", header("{}").replace(b"__metadata__", b"__metadatb__"))
+    disk.put("cut.safetensors", header("{}")[:20])
+    disk.put("plain.civitai.info", INFO)
+    found = [(one.kind, os.path.basename(one.path)) for one in disk.find(source="safetensors-header")]
+    assert found == [
+        ("model", "cut.safetensors"),
+        ("model", "none.safetensors"),
+        ("ignored", "plain.civitai.info"),
+        ("container", "plain.safetensors"),
+        ("model", "plain.safetensors"),
+    ]
+    assert [(os.path.basename(one.path), one.code) for one in disk.problems] == [
+        ("cut.safetensors", "header_invalid")
+    ]
+
+
+def test_a_link_to_a_model_elsewhere_is_not_read(
+    disk: Disk, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other") / "typed.safetensors"
+    other.write_bytes(header('{"ssmd_rating":"4"}'))
+    disk.link("typed.safetensors", other)
+    assert [one.kind for one in disk.find()] == ["model"]
+    assert disk.problems == []
 
 
 def test_extras_and_claims_are_plain_json(disk: Disk) -> None:

@@ -6,6 +6,7 @@ from modelmgr.migration.sources.a1111_cache import A1111Cache
 from modelmgr.migration.sources.a1111_diskcache import A1111DiskCache
 from modelmgr.migration.sources.addnet import AdditionalNetworks
 from modelmgr.migration.sources.civitai import CivitaiInfo
+from modelmgr.migration.sources.civitai_browser import CivitaiBrowserApi
 from modelmgr.migration.sources.comfyui_assets import ComfyuiAssets
 from modelmgr.migration.sources.comfyui_paths import ComfyuiPaths
 from modelmgr.migration.sources.diffusers import DiffusersFolder
@@ -22,16 +23,27 @@ from modelmgr.migration.sources.lora_manager import LoraManager
 from modelmgr.migration.sources.lora_manager_cache import LoraManagerCache
 from modelmgr.migration.sources.lora_manager_recipe import LoraManagerRecipe
 from modelmgr.migration.sources.lora_manager_settings import LoraManagerSettings
+from modelmgr.migration.sources.model_header import GgufHeader, SafetensorsHeader
+from modelmgr.migration.sources.model_manager import ModelManagerLink, ModelManagerNote
 from modelmgr.migration.sources.modelmgr_export import ModelmgrExport
 from modelmgr.migration.sources.ollama import Ollama
 from modelmgr.migration.sources.pumas import PumasIndex, PumasMetadata
 from modelmgr.migration.sources.pumas_launcher import PumasLauncherModels
 from modelmgr.migration.sources.pumas_registry import PumasRegistry
+from modelmgr.migration.sources.pysssss import PysssssHash
+from modelmgr.migration.sources.rgthree import RgthreeCache, RgthreeInfo
 from modelmgr.migration.sources.sdnext import SdnextMetadata
+from modelmgr.migration.sources.stability_matrix import StabilityMatrix, StabilityMatrixSettings
+from modelmgr.migration.sources.swarmui import SwarmUi
 
 ALL: tuple[LegacySource, ...] = (
     CivitaiInfo(),
     LoraManager(),
+    StabilityMatrix(),
+    RgthreeInfo(),
+    RgthreeCache(),
+    SwarmUi(),
+    CivitaiBrowserApi(),
     LoraManagerRecipe(),
     PumasMetadata(),
     HfCache(),
@@ -44,7 +56,10 @@ ALL: tuple[LegacySource, ...] = (
     JanModelYml(),
     JanModelJson(),
     A1111Json(),
+    ModelManagerNote(),
     A1111Text(),
+    PysssssHash(),
+    ModelManagerLink(),
     SdnextMetadata(),
     A1111Cache(),
     A1111DiskCache(),
@@ -57,7 +72,10 @@ ALL: tuple[LegacySource, ...] = (
     DiffusionToolkitModels(),
     LoraManagerCache(),
     PumasIndex(),
+    StabilityMatrixSettings(),
     GenericSqlite(),
+    SafetensorsHeader(),
+    GgufHeader(),
     LoraManagerSettings(),
     PumasRegistry(),
     PumasLauncherModels(),
