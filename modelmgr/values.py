@@ -463,6 +463,7 @@ class ImportReport(Totals):
         model_paths: model files under the paths (they are added by a scan, not by the import).
         ignored_paths: the first of the files that no source knows.
         outside_folders: folder -> number of records that speak of files in it, where it is no library folder.
+        gone: known records that their containers no longer hold, newly marked so by this run.
         roots: folders of models that the settings of other tools name.
     """
 
@@ -475,6 +476,7 @@ class ImportReport(Totals):
     ignored_paths: list[str] = field(default_factory=list)
     outside_folders: dict[str, int] = field(default_factory=dict)
     roots: list[Root] = field(default_factory=list)
+    gone: int = 0
     elapsed_s: float = 0.0
     cancelled: bool = False
     dry_run: bool = False

@@ -281,12 +281,7 @@ def too_new(path: str, found: int) -> CatalogTooNew:
 
 def create_all(conn: Connection) -> None:
     """Create every table, index and trigger of `schema.VERSION`; inside the caller's transaction."""
-    unbound = peewee.SqliteDatabase(None)
-    for table in schema.TABLES:
-        manager: Any = peewee.SchemaManager(table, unbound)
-        conn.execute(*manager._create_table(safe=False).query())
-        for context in manager._create_indexes(safe=False):
-            conn.execute(*context.query())
+    create_missing(conn)
     for name, columns in schema.ORDER_INDEXES.items():
         conn.execute(f"CREATE INDEX {name} ON models({columns})")
     for statement in (*_TRIGGERS, *_SEARCH):
@@ -295,6 +290,16 @@ def create_all(conn: Connection) -> None:
         conn.execute(f"CREATE TRIGGER {name} {body}")
     conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
     conn.execute(f"PRAGMA user_version={schema.VERSION}")
+
+
+def create_missing(conn: Connection) -> None:
+    """Create those tables of the schema, with their indexes, that aren't there; inside the caller's transaction."""
+    unbound = peewee.SqliteDatabase(None)
+    for table in schema.TABLES:
+        manager: Any = peewee.SchemaManager(table, unbound)
+        conn.execute(*manager._create_table(safe=True).query())
+        for context in manager._create_indexes(safe=True):
+            conn.execute(*context.query())
 
 
 def identity(conn: Connection, path: str) -> int | None:

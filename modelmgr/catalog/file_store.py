@@ -9,7 +9,7 @@ from typing import Any
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.connections import Connections
-from modelmgr.catalog.library_view import below_condition
+from modelmgr.catalog.library_view import ROWS_A_STATEMENT, below_condition
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, FileState, HashState, LibraryFolder, Origin
 
@@ -165,6 +165,18 @@ class FileStore(Connections):
     def files_with_sha256(self, sha256: str) -> list[KnownFile]:
         """Return the files whose computed hash is this one."""
         return list(self._files_where("files.model_id = (SELECT id FROM models WHERE sha256 = ?)", [sha256]))
+
+    def files_by_sha256(self, sha256s: Sequence[str]) -> dict[str, list[KnownFile]]:
+        """Return the files whose computed hash is one of these, by hash."""
+        found: dict[str, list[KnownFile]] = {}
+        for start in range(0, len(sha256s), ROWS_A_STATEMENT):
+            some = list(sha256s[start : start + ROWS_A_STATEMENT])
+            condition = (
+                f"files.model_id IN (SELECT id FROM models WHERE sha256 IN ({', '.join('?' * len(some))}))"
+            )
+            for file in self._files_where(condition, some):
+                found.setdefault(file.model_sha256 or "", []).append(file)
+        return found
 
     def files_of(self, model_id: int) -> list[KnownFile]:
         """Return the files of a model."""

@@ -296,8 +296,8 @@ class _Snapshot:
             conn.execute("COMMIT")
 
 
-def below_condition(path: str) -> tuple[str, list[Any]]:
-    """Return SQL on `files.path` and its parameters that hold for the files below a folder.
+def below_condition(path: str, column: str = "files.path") -> tuple[str, list[Any]]:
+    """Return SQL on a column of paths and its parameters that hold for what is below a folder.
 
     Paths that are no valid Unicode are stored as BLOB, which SQLite sorts after every TEXT: they need bounds of
     their own.
@@ -305,15 +305,13 @@ def below_condition(path: str) -> tuple[str, list[Any]]:
     stem = path.rstrip(os.sep) + os.sep
     raw = os.fsencode(stem)
     raw_high = raw[:-1] + bytes([raw[-1] + 1])
+    bounds = f"({column} >= ? AND {column} < ?)"
     try:
         stem.encode()
     except UnicodeEncodeError:
-        return "(files.path >= ? AND files.path < ?)", [raw, raw_high]
+        return bounds, [raw, raw_high]
     high = stem[:-1] + chr(ord(os.sep) + 1)
-    return (
-        "((files.path >= ? AND files.path < ?) OR (files.path >= ? AND files.path < ?))",
-        [stem, high, raw, raw_high],
-    )
+    return f"({bounds} OR {bounds})", [stem, high, raw, raw_high]
 
 
 def _file_count(reader: engine.Database, path: str) -> int:

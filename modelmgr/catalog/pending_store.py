@@ -1,18 +1,16 @@
 """Imported records on their way into the library: batches, pending models, attachment to a model."""
 
-import hashlib
 import json
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from modelmgr.catalog import engine, query
-from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.file_store import printable
+from modelmgr.catalog.import_store import ImportStore
 from modelmgr.catalog.library_view import PAYLOAD_LIMIT_BYTES, ROWS_A_STATEMENT
-from modelmgr.catalog.schema import key_in, key_out, path_in, path_out
+from modelmgr.catalog.schema import key_out, path_in, path_out
 from modelmgr.values import (
     MIB,
     Batch,
@@ -33,42 +31,9 @@ _LIGHT = (
 )
 STORED_PROBLEMS = 10_000
 ALIKE_LIMIT_BYTES = 4 * MIB
-OWN_EXTRA_KEYS = frozenset(("columns", "header", "joined"))
 
 
-@dataclass(frozen=True, slots=True)
-class NewRecord:
-    """A record on its way into `pending_models`, with what was derived from it for the list."""
-
-    record: Record
-    name: str
-    type: str
-    base_model: str | None
-    sha256: str | None
-    file_path: str | None
-    problem: str | None
-    message: str
-    candidates: tuple[str, ...] = ()
-    container_mtime: float | None = None
-
-
-def extra_text(extra: Mapping[str, Any] | None) -> str | None:
-    """Return `extra` as it is stored: ASCII JSON in the order given."""
-    return None if extra is None else json.dumps(extra)
-
-
-def _extra_sha256(extra: Mapping[str, Any] | None) -> str:
-    """Return the digest of what of `extra` is part of the record itself.
-
-    That is: the row's other columns, a table's header, the digest of rows of other tables that belong to it alone.
-
-    The rest tells what stood around it at the time, which makes no new version of an unchanged payload.
-    """
-    own = {key: value for key, value in (extra or {}).items() if key in OWN_EXTRA_KEYS}
-    return hashlib.sha256(json.dumps(own).encode()).hexdigest() if own else ""
-
-
-class PendingStore(Connections):
+class PendingStore(ImportStore):
     """Questions and writes about batches and pending models. Only the record methods read a payload."""
 
     # --- batches ----------------------------------------------------------------------------------------
@@ -158,79 +123,6 @@ class PendingStore(Connections):
                 .fetchone()
             )
         return [Problem(*fields) for fields in json.loads(row[0])] if row else []
-
-    # --- records in -------------------------------------------------------------------------------------
-
-    def record_state(self, record: Record, batch_id: int | None = None) -> str:
-        """Tell what an import of this record would do: ``added``, ``updated`` or ``unchanged``.
-
-        A record that this very batch has written counts as it did then, so that a resumed batch ends with the
-        counts of an uninterrupted one.
-        """
-        extra = _extra_sha256(record.extra)
-        with engine.translated(self.path):
-            rows = (
-                self._question()
-                .execute_sql(
-                    "SELECT payload_sha256, extra_sha256, batch_id FROM pending_models "
-                    "WHERE source = ? AND source_path = ? AND record_key = ? ORDER BY id",
-                    (record.source, path_in(record.source_path), key_in(record.record_key)),
-                )
-                .fetchall()
-            )
-        digest = record.payload_sha256
-        for number, (its_digest, its_extra, its_batch) in enumerate(rows):
-            if its_digest == digest and its_extra == extra:
-                if batch_id is None or its_batch != batch_id:
-                    return "unchanged"
-                return "updated" if number else "added"
-        return "updated" if rows else "added"
-
-    def put_records(self, batch_id: int, records: Iterable[NewRecord]) -> list[str]:
-        """Write records of a batch; what is known already adds nothing.
-
-        Returns:
-            For each record what became of it, as `record_state` says.
-        """
-        outcomes: list[str] = []
-        now = int(time.time())
-        with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
-            conn = writer.connection()
-            for new in records:
-                record = new.record
-                outcome = self.record_state(record, batch_id)
-                outcomes.append(outcome)
-                if outcome == "unchanged":
-                    continue
-                extra = extra_text(record.extra)
-                conn.execute(
-                    "INSERT OR IGNORE INTO pending_models(batch_id, source, source_path, record_key, payload_sha256, "
-                    "extra_sha256, size_bytes, name, type, base_model, sha256, file_path, located, state, problem, "
-                    "message, candidates, imported_at, container_mtime, extra, meta_json) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'pending', ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        batch_id,
-                        record.source,
-                        path_in(record.source_path),
-                        key_in(record.record_key),
-                        record.payload_sha256,
-                        _extra_sha256(record.extra),
-                        len(record.payload),
-                        printable(new.name),
-                        new.type,
-                        printable(new.base_model) if new.base_model else None,
-                        new.sha256,
-                        path_in(new.file_path) if new.file_path else None,
-                        new.problem,
-                        printable(new.message),
-                        json.dumps(new.candidates),
-                        now,
-                        new.container_mtime,
-                        extra,
-                        record.payload,
-                    ),
-                )
-        return outcomes
 
     # --- the pending list -------------------------------------------------------------------------------
 

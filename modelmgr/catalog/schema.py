@@ -1,4 +1,4 @@
-"""The tables of the catalog, version 1. What each holds and who writes it stands in ``_codex/data_model.md``.
+"""The tables of the catalog. What each holds and who writes it stands in ``_codex/data_model.md``.
 
 Portable by intention: whatever only SQLite can do stands in `engine`. The classes are bound to no database; a
 `Catalog` hands its own to each query.
@@ -21,7 +21,7 @@ from peewee import (
     TextField,
 )
 
-VERSION = 1
+VERSION = 2
 
 
 def path_in(path: str) -> str | bytes:
@@ -289,7 +289,24 @@ class RecordTable(Model):
         table_name = "records"
         indexes = (
             (("model", "source", "source_path", "record_key", "payload_sha256", "extra_sha256"), True),
+            (("source", "source_path", "record_key"), False),
         )
+
+
+class GoneTable(Model):
+    """A record that its container no longer holds; its versions stay where they are."""
+
+    source = TextField()
+    source_path = PathField()
+    record_key = TextField()
+    gone_at = BigIntegerField()
+
+    class Meta:
+        """The table's name and key."""
+
+        table_name = "gone_records"
+        primary_key = CompositeKey("source", "source_path", "record_key")
+        without_rowid = True
 
 
 TABLES: tuple[type[Model], ...] = (
@@ -304,6 +321,7 @@ TABLES: tuple[type[Model], ...] = (
     BatchTable,
     PendingTable,
     RecordTable,
+    GoneTable,
 )
 
 # One covering index per sort that people use, the id at its end: without one the order of a million rows takes

@@ -13,7 +13,16 @@ from modelmgr.values import MIB
 
 Step = Callable[[engine.Connection], None]
 
-STEPS: Mapping[int, Step] = {}
+
+def _gone_and_undo(conn: engine.Connection) -> None:
+    """Version 2: records that are gone from their containers, promotions that can be undone."""
+    columns = {row[1] for row in conn.execute("PRAGMA table_info(pending_models)")}
+    if "promotion" not in columns:
+        conn.execute("ALTER TABLE pending_models ADD COLUMN promotion INTEGER")
+    engine.create_missing(conn)
+
+
+STEPS: Mapping[int, Step] = {2: _gone_and_undo}
 """The version that a step leads to -> the step. Version 1 is made by `engine.create_all`."""
 
 

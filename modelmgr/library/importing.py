@@ -3,11 +3,21 @@
 import contextlib
 import os
 import time
+from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelmgr import payload
-from modelmgr.catalog.pending_store import NewRecord
+from modelmgr.catalog import Catalog
+from modelmgr.catalog.file_store import KnownFile
+from modelmgr.catalog.import_store import (
+    Identity,
+    KnownRow,
+    NewRecord,
+    Version,
+    identity_of,
+    outcome,
+)
 from modelmgr.errors import ModelmgrError, Unreadable, Usage
 from modelmgr.library.merging import Merging, claims_of
 from modelmgr.migration import detect, promotion
@@ -35,6 +45,9 @@ CHUNK_S = 0.25
 SAMPLES_A_SOURCE = 5
 SAMPLE_CHARACTERS = 4_000
 SHOWN_PATHS = 1_000
+KEPT_FOLDERS = 4_096
+OF_PAYLOAD = ("unparsed_payload", "too_deep")
+"""Problems that a record's own bytes give rise to, whatever file it speaks of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,25 @@ class Binding:
         return verdict.problem, verdict.message
 
 
+@dataclass(slots=True)
+class _Looked:
+    """A record that was read, and what the catalog knows of it.
+
+    Attributes:
+        state: what its import does, see `import_store.outcome`.
+        version: the row that holds it already, or None.
+        new: what to write if there is none.
+    """
+
+    record: Record
+    container: Container
+    source: LegacySource
+    identity: Identity
+    state: str = ""
+    version: Version | None = None
+    new: NewRecord | None = None
+
+
 class Importing(Merging):
     """Detect, dry run, import, resume."""
 
@@ -76,6 +108,8 @@ class Importing(Merging):
             for container, source in self._containers(paths, None, report, progress):
                 count: dict[str, int] = {}
                 for record in self._records(container, source, report, progress):
+                    if source.enriches and not self._is_held(record):
+                        continue
                     count[record.source] = count.get(record.source, 0) + 1
                 for source_id, number in (count or {source.id: 0}).items():
                     if source.many or container.is_folder:
@@ -90,21 +124,29 @@ class Importing(Merging):
 
     def preview(self, paths: Sequence[str], *, source: str | None = None, progress: Progress) -> ImportReport:
         """Say what an import of these paths would do, with samples; writes nothing."""
+        paths = [os.path.abspath(path) for path in paths]
         report = ImportReport(dry_run=True)
         start = time.monotonic()
         sampled: dict[str, int] = {}
+
+        def look() -> None:
+            for looked in self._look(chunk.take(), None, paths, report):
+                _count(report, looked.record.source, looked.state)
+                sampled.setdefault(looked.record.source, 0)
+                if sampled[looked.record.source] < SAMPLES_A_SOURCE:
+                    sampled[looked.record.source] += 1
+                    report.samples.append(self._sample(looked, paths))
+
+        chunk = _Chunk()
         try:
             for container, its_source in self._containers(paths, source, report, progress):
                 for record in self._records(container, its_source, report, progress):
-                    state = self.catalog.record_state(record)
-                    report.seen += 1
-                    _count(report, record, state)
-                    new = self._new_record(record, container, paths, report)
+                    if chunk.add(record, container, its_source):
+                        look()
                     progress.step(report.seen, None, container.name, "records")
-                    if sampled.setdefault(record.source, 0) < SAMPLES_A_SOURCE:
-                        sampled[record.source] += 1
-                        report.samples.append(_sample(record, new, state))
+            look()
         except Cancelled:
+            look()
             report.cancelled = True
         report.elapsed_s = time.monotonic() - start
         return report
@@ -153,22 +195,22 @@ class Importing(Merging):
         start = time.monotonic()
         state = BatchState.INTERRUPTED
         try:
+            chunk = _Chunk()
+            met = _Met(self.catalog)
             try:
-                chunk: list[NewRecord] = []
-                size, since = 0, time.monotonic()
                 for container, its_source in self._containers(paths, source, report, progress):
+                    failed = report.failed
                     for record in self._records(container, its_source, report, progress):
-                        chunk.append(self._new_record(record, container, paths, report))
-                        size += len(record.payload)
-                        late = time.monotonic() - since > CHUNK_S
-                        if len(chunk) >= CHUNK_RECORDS or size >= CHUNK_BYTES or late:
-                            self._put(batch_id, chunk, report)
-                            chunk, size, since = [], 0, time.monotonic()
+                        if chunk.add(record, container, its_source):
+                            self._put(batch_id, chunk, paths, report, met)
                         progress.step(report.seen, None, container.name, "records")
-                self._put(batch_id, chunk, report)
+                    if report.failed == failed and (its_source.many or container.is_folder):
+                        met.completed(container.path, its_source.record_ids)
+                self._put(batch_id, chunk, paths, report, met)
+                report.gone = self._mark_gone(met, paths, progress)
                 state = BatchState.DONE
             except Cancelled:
-                self._put(batch_id, chunk, report)
+                self._put(batch_id, chunk, paths, report, met)
                 report.cancelled = True
                 state = BatchState.CANCELLED
         finally:
@@ -182,11 +224,96 @@ class Importing(Merging):
         report.elapsed_s = time.monotonic() - start
         return report
 
-    def _put(self, batch_id: int, chunk: Sequence[NewRecord], report: ImportReport) -> None:
-        # Counted only after the commit: what the report says has happened.
-        for new, state in zip(chunk, self.catalog.put_records(batch_id, chunk), strict=True):
-            report.seen += 1
-            _count(report, new.record, state)
+    def _put(
+        self, batch_id: int, chunk: "_Chunk", paths: Sequence[str], report: ImportReport, met: "_Met"
+    ) -> None:
+        """Write what of a chunk isn't known. Counted only after the commit: what the report says has happened."""
+        new: list[_Looked] = []
+        back: list[tuple[str, str | bytes, str | bytes]] = []
+        for looked in self._look(chunk.take(), batch_id, paths, report, met, back):
+            if looked.version is None:
+                new.append(looked)
+            else:
+                _count(report, looked.record.source, looked.state)
+        if not new and not back:
+            return
+        records = [looked.new for looked in new if looked.new is not None]
+        outcomes = self.catalog.put_records(batch_id, records, totals=report, back=back)
+        for looked, state in zip(new, outcomes, strict=True):
+            _count(report, looked.record.source, state)
+
+    def _look(
+        self,
+        chunk: "list[_Looked]",
+        batch_id: int | None,
+        paths: Sequence[str],
+        report: ImportReport,
+        met: "_Met | None" = None,
+        back: list[tuple[str, str | bytes, str | bytes]] | None = None,
+    ) -> "list[_Looked]":
+        """Ask once for all records of a chunk what is known of them, and derive from the unknown ones what to write.
+
+        Args:
+            chunk: the records; those of a catalogue of strangers' models that speak of no file here are left out.
+            batch_id: of the run, None for a dry one.
+            paths: that are imported.
+            report: gets their problems.
+            met: is told which rows were met.
+            back: gets the records that were marked as gone.
+        """
+        known = self.catalog.versions_of([looked.identity for looked in chunk])
+        claims: dict[int, Claims] = {}
+        for number, looked in enumerate(chunk):
+            versions = known.get(looked.identity.place, [])
+            looked.state, looked.version = outcome(looked.identity, versions, batch_id)
+            if met is not None:
+                met.see(versions)
+            if back is not None and versions and versions[-1].is_gone:
+                back.append(looked.identity.place)
+            if looked.version is None:
+                claims[number] = claims_of(looked.record, looked.container.siblings)
+        where = _Where(self.catalog, paths, [said.sha256 for said in claims.values() if said.sha256])
+        kept: list[_Looked] = []
+        for number, looked in enumerate(chunk):
+            if looked.version is not None:
+                _recall(looked, where, report)
+            else:
+                said = claims[number]
+                if looked.source.enriches and looked.state == "added" and not where.files_of(said.sha256):
+                    continue
+                looked.new = self._new_record(looked, said, where, report)
+            kept.append(looked)
+        return kept
+
+    # --- what is gone -----------------------------------------------------------------------------------
+
+    def _mark_gone(self, met: "_Met", paths: Sequence[str], progress: Progress) -> int:
+        """Mark the known records that their containers, which were read completely, no longer hold.
+
+        Everything is found out before anything is marked, so that a cancelled run marks nothing.
+
+        Returns:
+            How many records were marked.
+        """
+        gone: tuple[array[int], array[int]] = (array("q"), array("q"))
+
+        def note(row: KnownRow) -> None:
+            gone[row.is_active].append(row.id)
+
+        for path, sources in met.complete:
+            for row in self.catalog.known_in(path, sources):
+                progress.check()
+                if not met.saw(row):
+                    note(row)
+        vanished = _Vanished()
+        for root in paths:
+            if not met.has_known or not os.path.isdir(root):
+                continue
+            for row in self.catalog.known_below(root):
+                progress.check()
+                if not met.saw(row) and vanished.is_gone(row.path, root):
+                    note(row)
+        return self.catalog.mark_gone(gone[False], gone[True])
 
     # --- finding and reading ----------------------------------------------------------------------------
 
@@ -228,9 +355,7 @@ class Importing(Merging):
                 counts["failed"] += 1
 
         try:
-            for record in source.records(container, progress, problem):
-                if not source.enriches or self._is_held(record):
-                    yield record
+            yield from source.records(container, progress, problem)
         except Unreadable as error:
             problem(Problem(container.path, error.code, error.message))
 
@@ -240,26 +365,17 @@ class Importing(Merging):
         return claimed is not None and bool(self.catalog.files_with_sha256(claimed))
 
     def _new_record(
-        self, record: Record, container: Container, paths: Sequence[str], report: ImportReport
+        self, looked: _Looked, claims: Claims, where: "_Where", report: ImportReport
     ) -> NewRecord:
-        claims = claims_of(record, container.siblings)
-        binding = self.bind(record, claims, paths)
+        record, container = looked.record, looked.container
+        binding = self._bound(record, claims, where)
         problem, message = claims.problem, claims.message
         if problem is not None:
-            report.problems.append(
-                Problem(
-                    record.source_path,
-                    problem,
-                    message or "The payload can't be read.",
-                    record.record_key,
-                    True,
-                )
-            )
+            report.problems.append(_doubt(record, problem, message))
         else:
             problem, message = binding.problem(claims)
         if binding.outside is not None:
-            folder = os.path.dirname(binding.outside)
-            report.outside_folders[folder] = report.outside_folders.get(folder, 0) + 1
+            _note_outside(report, binding.outside)
         named = binding.file_path or claims.path or container.path
         return NewRecord(
             record,
@@ -272,6 +388,32 @@ class Importing(Merging):
             message=message,
             candidates=binding.candidates,
             container_mtime=container.mtime_ns / 1e9,
+            identity=looked.identity,
+        )
+
+    def _sample(self, looked: _Looked, paths: Sequence[str]) -> Sample:
+        record = looked.record
+        claims = claims_of(record, looked.container.siblings)
+        new = looked.new
+        if new is None:
+            where = _Where(self.catalog, paths, [claims.sha256] if claims.sha256 else [])
+            new = self._new_record(looked, claims, where, ImportReport())
+        fields = {key: value for key, value in claims.fields.items() if value not in (None, "", (), [])} | {
+            "name": new.name,
+            "type": new.type,
+        }
+        if new.sha256:
+            fields["sha256"] = new.sha256
+        if new.file_path:
+            fields["path"] = new.file_path
+        return Sample(
+            record.source,
+            record.source_path,
+            record.record_key,
+            fields,
+            payload.text(record.payload, SAMPLE_CHARACTERS),
+            looked.state,
+            new.problem,
         )
 
     def bind(self, record: Record, claims: Claims, imported: Sequence[str]) -> Binding:
@@ -282,6 +424,10 @@ class Importing(Merging):
             claims: what it says.
             imported: the paths of its batch; with the library folders they bound where a path is followed.
         """
+        where = _Where(self.catalog, imported, [claims.sha256] if claims.sha256 else [])
+        return self._bound(record, claims, where)
+
+    def _bound(self, record: Record, claims: Claims, where: "_Where") -> Binding:
         beside = os.path.dirname(record.source_path)
         found = [path for name in claims.stem_names if os.path.isfile(path := os.path.join(beside, name))]
         outside: str | None = None
@@ -289,18 +435,15 @@ class Importing(Merging):
             if found or not claimed:
                 continue
             path = os.path.normpath(os.path.join(beside, claimed))
-            allowed = [*imported, *self.catalog.folder_facts()]
-            if not os.path.isabs(claimed):
-                allowed.append(beside)
             with contextlib.suppress(OSError, ValueError):
                 if os.path.isfile(path):
-                    if _leads_below(path, allowed) or self.catalog.known_file(path) is not None:
+                    own = () if os.path.isabs(claimed) else (beside,)
+                    if where.allows(path, own) or self.catalog.known_file(path) is not None:
                         found = [path]
                     else:
                         outside = outside or path
-        if not found and claims.sha256:
-            known = self.catalog.files_with_sha256(claims.sha256)
-            found = [file.path for file in known if file.state == "present"][:1]
+        if not found:
+            found = [file.path for file in where.files_of(claims.sha256) if file.state == "present"][:1]
         if not found:
             return Binding(outside=outside)
         if len(found) == 1:
@@ -321,22 +464,189 @@ class Importing(Merging):
         return promotion.Candidate(path, facts.st_size, known.sha256 if known is not None and fits else None)
 
 
-def _leads_below(path: str, allowed: Sequence[str]) -> bool:
-    """Tell whether a path stays, links and all, below one of the folders or below a folder link there."""
-    real = os.path.realpath(path)
-    for root in allowed:
-        if not is_below(path, root):
-            continue
-        real_root = os.path.realpath(root)
-        if is_below_any(real, [real_root, *(os.path.realpath(other) for other in allowed)]):
+class _Chunk:
+    """Records that are written together: so many, so large, or what was read in so long."""
+
+    def __init__(self) -> None:
+        self._records: list[_Looked] = []
+        self._size = 0
+        self._since = time.monotonic()
+
+    def add(self, record: Record, container: Container, source: LegacySource) -> bool:
+        """Add a record; True if the chunk is to be written now."""
+        self._records.append(_Looked(record, container, source, identity_of(record)))
+        self._size += len(record.payload)
+        return (
+            len(self._records) >= CHUNK_RECORDS
+            or self._size >= CHUNK_BYTES
+            or time.monotonic() - self._since > CHUNK_S
+        )
+
+    def take(self) -> list[_Looked]:
+        """Return the records and begin anew."""
+        records, self._records = self._records, []
+        self._size, self._since = 0, time.monotonic()
+        return records
+
+
+class _Met:
+    """Which of the rows that were there before a run it met again: a bit each; and what it read completely.
+
+    Attributes:
+        complete: containers of many records, and the sources whose records they hold.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._last = catalog.last_rows()
+        self._bits = tuple(bytearray(last // 8 + 1) for last in self._last)
+        self.complete: list[tuple[str, tuple[str, ...]]] = []
+
+    @property
+    def has_known(self) -> bool:
+        """Whether there was any row before."""
+        return any(self._last)
+
+    def see(self, versions: Sequence[Version]) -> None:
+        """Note that a record was met."""
+        for version in versions:
+            if version.id <= self._last[version.is_active]:
+                self._bits[version.is_active][version.id >> 3] |= 1 << (version.id & 7)
+
+    def completed(self, path: str, sources: tuple[str, ...]) -> None:
+        """Note that a container was read to its end, without a problem that hid records."""
+        if self.has_known:
+            self.complete.append((path, sources))
+
+    def saw(self, row: KnownRow) -> bool:
+        """Tell whether a row was met, or came only since."""
+        if row.id > self._last[row.is_active]:
             return True
-        folder = os.path.dirname(path)
-        while is_below(folder, root) and folder != root:
-            target = os.path.realpath(folder)
-            if os.path.islink(folder) and is_below(real, target) and not is_below(real_root, target):
-                return not is_below_any(real, ("/proc", "/sys", "/dev"))
-            folder = os.path.dirname(folder)
-    return False
+        return bool(self._bits[row.is_active][row.id >> 3] >> (row.id & 7) & 1)
+
+
+class _Vanished:
+    """Tells files that are gone from such that can't be seen just now: their disk may be away."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, bool] = {}
+
+    def is_gone(self, path: str, root: str) -> bool:
+        """Tell whether a file below a folder, which is there, was removed."""
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return self._is_in_reach(os.path.dirname(path), root)
+        except (OSError, ValueError):
+            pass
+        return False
+
+    def _is_in_reach(self, folder: str, root: str) -> bool:
+        """Tell whether a folder, or the nearest one above that is there, holds anything.
+
+        One that is empty where it was not may be the place of a disk that isn't mounted; so may a link that leads
+        nowhere.
+        """
+        known = self._folders.get(folder)
+        if known is None:
+            try:
+                with os.scandir(folder) as entries:
+                    known = next(entries, None) is not None
+            except FileNotFoundError:
+                above = os.path.dirname(folder)
+                known = (
+                    not os.path.islink(folder) and is_below(above, root) and self._is_in_reach(above, root)
+                )
+            except OSError:
+                known = False
+            if len(self._folders) >= KEPT_FOLDERS:
+                self._folders.clear()
+            self._folders[folder] = known
+        return known
+
+
+@dataclass(slots=True)
+class _Where:
+    """Where the files of a chunk's records may be: asked once for all of them.
+
+    Args:
+        catalog: to ask.
+        imported: the paths that are imported; with the library folders they bound where a path is followed.
+        sha256s: the hashes that the records claim.
+    """
+
+    catalog: Catalog
+    imported: Sequence[str]
+    sha256s: Sequence[str]
+    _folders: list[str] | None = None
+    _files: dict[str, list[KnownFile]] | None = None
+    _real: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> list[str]:
+        """The library folders."""
+        if self._folders is None:
+            self._folders = list(self.catalog.folder_facts())
+        return self._folders
+
+    def files_of(self, sha256: str | None) -> Sequence[KnownFile]:
+        """Return the known files of a content that one of the records claims."""
+        if sha256 is None:
+            return ()
+        if self._files is None:
+            self._files = self.catalog.files_by_sha256(self.sha256s)
+        return self._files.get(sha256, ())
+
+    def allows(self, path: str, own: Sequence[str] = ()) -> bool:
+        """Tell whether a file stays, links and all, below one of the folders or below a folder link there.
+
+        Args:
+            path: of the file.
+            own: further folders.
+        """
+        allowed = [*self.imported, *self.folders, *own]
+        if os.path.islink(path):
+            real = os.path.realpath(path)
+        else:
+            real = os.path.join(self._real_folder(os.path.dirname(path)), os.path.basename(path))
+        for root in allowed:
+            if not is_below(path, root):
+                continue
+            real_root = self._real_folder(root)
+            if is_below_any(real, [real_root, *map(self._real_folder, allowed)]):
+                return True
+            folder = os.path.dirname(path)
+            while is_below(folder, root) and folder != root:
+                target = self._real_folder(folder)
+                if os.path.islink(folder) and is_below(real, target) and not is_below(real_root, target):
+                    return not is_below_any(real, ("/proc", "/sys", "/dev"))
+                folder = os.path.dirname(folder)
+        return False
+
+    def _real_folder(self, folder: str) -> str:
+        found = self._real.get(folder)
+        if found is None:
+            found = self._real[folder] = os.path.realpath(folder)
+        return found
+
+
+def _recall(looked: _Looked, where: _Where, report: ImportReport) -> None:
+    """Report of a record that is known what its import reported."""
+    version = looked.version
+    if version is None or version.problem is None:
+        return
+    if version.problem in OF_PAYLOAD:
+        report.problems.append(_doubt(looked.record, version.problem, version.message))
+    elif version.problem == "outside" and not is_below_any(version.file_path or "", where.folders):
+        _note_outside(report, version.file_path or "")
+
+
+def _doubt(record: Record, code: str, message: str) -> Problem:
+    return Problem(record.source_path, code, message or "The payload can't be read.", record.record_key, True)
+
+
+def _note_outside(report: ImportReport, path: str) -> None:
+    folder = os.path.dirname(path)
+    report.outside_folders[folder] = report.outside_folders.get(folder, 0) + 1
 
 
 def _check_source(source: str) -> None:
@@ -360,8 +670,9 @@ def _counts(report: ImportReport, source: str) -> dict[str, int]:
     )
 
 
-def _count(report: ImportReport, record: Record, state: str) -> None:
-    counts = _counts(report, record.source)
+def _count(report: ImportReport, source: str, state: str) -> None:
+    report.seen += 1
+    counts = _counts(report, source)
     counts["seen"] += 1
     if state == "unchanged":
         report.unchanged += 1
@@ -377,7 +688,17 @@ def _count(report: ImportReport, record: Record, state: str) -> None:
 
 def _add(whole: ImportReport, part: ImportReport) -> None:
     whole.batch_id = part.batch_id
-    for name in ("seen", "added", "updated", "unchanged", "ignored", "failed", "model_count", "elapsed_s"):
+    for name in (
+        "seen",
+        "added",
+        "updated",
+        "unchanged",
+        "ignored",
+        "failed",
+        "gone",
+        "model_count",
+        "elapsed_s",
+    ):
         setattr(whole, name, getattr(whole, name) + getattr(part, name))
     whole.problems += part.problems
     whole.cancelled = whole.cancelled or part.cancelled
@@ -385,25 +706,6 @@ def _add(whole: ImportReport, part: ImportReport) -> None:
         into = whole.by_source.setdefault(source, dict.fromkeys(counts, 0))
         for name, number in counts.items():
             into[name] += number
-
-
-def _sample(record: Record, new: NewRecord, state: str) -> Sample:
-    fields = {
-        key: value for key, value in claims_of(record).fields.items() if value not in (None, "", (), [])
-    } | {"name": new.name, "type": new.type}
-    if new.sha256:
-        fields["sha256"] = new.sha256
-    if new.file_path:
-        fields["path"] = new.file_path
-    return Sample(
-        record.source,
-        record.source_path,
-        record.record_key,
-        fields,
-        payload.text(record.payload, SAMPLE_CHARACTERS),
-        state,
-        new.problem,
-    )
 
 
 def _named_root(path: str, paths: Sequence[str]) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from modelmgr.catalog import Catalog, engine, schema, upgrades
+from modelmgr.catalog.import_store import NewRecord
 from modelmgr.errors import CatalogDamaged, CatalogError, CatalogTooNew
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver, wal_is_safe
-from modelmgr.values import ModelQuery
+from modelmgr.values import ModelQuery, Record
 
 
 def test_reading_a_catalog_that_is_not_there_answers_nothing_and_makes_nothing(tmp_path: Path) -> None:
@@ -285,18 +286,55 @@ def test_an_upgrade_goes_all_the_way_or_not_at_all_and_leaves_a_backup(tmp_path:
         finally:
             conn.close()
 
+    now = schema.VERSION
     conn = engine.connect(str(path), "mode=rw")
     with pytest.raises(RuntimeError):
-        upgrades.upgrade(conn, str(path), {2: add, 3: fail}, 3)
-    assert version_and_columns()[0] == 1
+        upgrades.upgrade(conn, str(path), {now + 1: add, now + 2: fail}, now + 2)
+    assert version_and_columns()[0] == now
     assert "shelf" not in version_and_columns()[1]
-    backup = upgrades.upgrade(conn, str(path), {2: add}, 2)
+    backup = upgrades.upgrade(conn, str(path), {now + 1: add}, now + 1)
     conn.close()
     version, columns = version_and_columns()
-    assert version == 2
+    assert version == now + 1
     assert "shelf" in columns
     with Catalog.open(backup) as former:
         assert len(former.folders()) == 1
+
+
+def test_a_catalog_of_version_1_is_upgraded_with_all_its_records(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with Catalog.open(path) as catalog:
+        batch = catalog.begin_batch(["/m"], None)
+        record = Record("civitai-info", "/m/x.civitai.info", "", b"{}")
+        catalog.put_records(batch, [NewRecord(record, "x", "lora", None, None, None, None, "")])
+    conn = engine.connect(str(path), "mode=rw")
+    fresh = _objects(conn)
+    conn.execute("DROP TABLE gone_records")
+    for name in (
+        "records_source_source_path_record_key",
+        "pending_models_promotion",
+        "pending_models_file_path",
+    ):
+        (index,) = [found for found in fresh if found.endswith(name)]
+        conn.execute(f"DROP INDEX {index}")
+    conn.execute("ALTER TABLE pending_models DROP COLUMN promotion")
+    conn.execute("PRAGMA user_version=1")
+    conn.close()
+    with Catalog.open(path) as catalog:
+        assert [record.payload for _, record in catalog.export_rows()] == [b"{}"]
+        assert catalog.put_records(batch, [NewRecord(record, "x", "lora", None, None, None, None, "")]) == [
+            "added"
+        ]
+        assert catalog.check(Progress()) == []
+    conn = engine.connect(str(path), "mode=rw")
+    assert _objects(conn) == fresh
+    assert "promotion" in {row[1] for row in conn.execute("PRAGMA table_info(pending_models)")}
+    assert conn.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+    conn.close()
+
+
+def _objects(conn: engine.Connection) -> set[str]:
+    return {row[0] for row in conn.execute("SELECT name FROM sqlite_schema")}
 
 
 def test_any_sqlite_reads_the_schema(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import FoundModel
-from modelmgr.catalog.pending_store import NewRecord
+from modelmgr.catalog.import_store import NewRecord
 from modelmgr.values import BatchState, PendingQuery, Problem, Record, Totals
 
 ODD_PAYLOADS = [

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import FoundModel
-from modelmgr.catalog.pending_store import NewRecord
+from modelmgr.catalog.import_store import NewRecord
 from modelmgr.gui import theme
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.pending_store import NewRecord
+from modelmgr.catalog.import_store import NewRecord
 from modelmgr.demo import write_safetensors
 from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.pending_preview import Preview, breakable, read_preview
