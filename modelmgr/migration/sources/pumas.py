@@ -194,9 +194,8 @@ class PumasIndex(LegacySource):
             return Claims(marker=True)
         columns = {name.lower(): value for name, value in plain_columns(extra.get("columns")).items()}
         found = payload.Parsed() if extra.get("made") else payload.parse(record.payload)
-        said = _with_columns(mapping_of(found.value), columns)
         overlay = _active_overlay(extra.get("related"))
-        said = mapping_of(_patched(said, overlay))
+        said = mapping_of(_patched(_with_columns(mapping_of(found.value), columns), overlay))
         folder = clean_text(columns.get("path"))
         claims = _claims(said, folder, sha256)
         path = claims.path

@@ -1,5 +1,6 @@
 """Pumas' older ``models.json``: an object of path -> record, in its launcher's folder of metadata."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 _OWN_KEYS = frozenset(("addedDate", "modelType", "usedByVersions", "lastUsed"))
 _LOOKED_AT = 20
 _SAMPLE_UNITS = MIB
+_SCALARS_UNITS = MIB
+_KEY_LIMIT = 1024
 
 
 class PumasLauncherModels(LegacySource):
@@ -54,21 +57,24 @@ class PumasLauncherModels(LegacySource):
             return False
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the records in their order, with the exact bytes of each; then members that are no such records."""
-        keys: dict[str, int] = {}
+        """Yield the records with the exact bytes of each; the first carries what else stands beside them."""
+        names: set[str] = set()
         with open_export(container.path) as file:
             file.choose_codec(lambda: 0)
+            scalars = _scalars(container, file, report)
             for member in _members(file):
                 progress.step(file.offset(member.end), file.size_bytes, container.name, "bytes")
                 key = _key_of(file, member)
-                keys[key] = keys.get(key, 0) + 1
-                record_key = key if keys[key] == 1 else f"{key}#{keys[key]}"
+                record_key = _unique(key, names)
                 if (member.end - member.start) * file.width > RECORD_LIMIT_BYTES:
                     message = "The record is larger than 256 MiB; it was not read."
                     report(Problem(container.path, "too_large", message, record_key))
                     continue
-                extra = {"key": key} if record_key != key else None
-                yield Record(self.id, container.path, record_key, file.range(member.start, member.end), extra)
+                extra: dict[str, Any] = {"key": key} if record_key != key else {}
+                if scalars:
+                    extra["beside"], scalars = scalars, []
+                content = file.range(member.start, member.end)
+                yield Record(self.id, container.path, record_key, content, extra or None)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return what a record says.
@@ -83,10 +89,11 @@ class PumasLauncherModels(LegacySource):
         path = found.value.get("path") if isinstance(found.value, Mapping) else None
         if not isinstance(path, str) or not path.strip() or "\0" in path:
             path = key if "\0" not in key else None
-        places = {"path": path, "other_paths": _places(path, key)}
+        others = _places(path, key)
         if not found.ok or not isinstance(found.value, Mapping):
             message = found.message or "This element is no object."
-            return Claims(problem=UNPARSED, message=message, flags=flags_of(record, found, ()), **places)
+            flags = flags_of(record, found, ())
+            return Claims(path=path, other_paths=others, problem=UNPARSED, message=message, flags=flags)
         said = found.value
         size, digits = integer_of(said.get("size")), full_sha256(said.get("sha256"))
         doubts = (MEMBERS_SKIPPED,) if has_other_members(said.get("tags")) else ()
@@ -95,9 +102,10 @@ class PumasLauncherModels(LegacySource):
             sha256=digits,
             own_hash=digits is not None,
             size_bytes=size if size is not None and size > 0 else None,
+            path=path,
+            other_paths=others,
             time=seconds_of(said.get("lastUsed")) or seconds_of(said.get("addedDate")),
             flags=flags_of(record, found, doubts),
-            **places,
         )
 
 
@@ -143,21 +151,49 @@ def _is_ours(file: ExportFile, member: Member) -> bool:
 
 
 def _members(file: ExportFile) -> Iterator[Member]:
-    """Yield the members, those first that name a path as the tool's records do."""
-    others = 0
+    """Yield the objects, those first that name a path as the tool's records do; then what is broken."""
     for member in _in_order(file):
         if _names_path(file, member):
             yield member
-        else:
-            others += 1
-    if others:
-        yield from (member for member in _in_order(file) if not _names_path(file, member))
+    for member in _in_order(file):
+        if (member.kind == b"{" or member.broken) and not _names_path(file, member):
+            yield member
 
 
 def _names_path(file: ExportFile, member: Member) -> bool:
     if member.kind != b"{" or (member.end - member.start) * file.width > RECORD_LIMIT_BYTES:
         return False
     return b'"path"' in b"".join(file.view(member.start, member.end))
+
+
+def _unique(key: str, names: set[str]) -> str:
+    """Return a record key that no earlier member has, and note it."""
+    short = key if len(key) <= _KEY_LIMIT else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    found, count = short, 1
+    while found in names:
+        count += 1
+        found = f"{short}#{count}"
+    names.add(found)
+    return found
+
+
+def _scalars(container: Container, file: ExportFile, report: Report) -> list[str]:
+    """Return the members that are no objects, as they are spelt: no records, but not to be lost."""
+    found: list[str] = []
+    room = _SCALARS_UNITS
+    for member in _in_order(file):
+        if member.kind == b"{" or member.broken:
+            continue
+        start = member.key_start if member.key_end else member.start
+        room -= member.end - start
+        if room < 0:
+            message = (
+                "Beside its records the file holds more than 1 MiB of other values; the rest was not kept."
+            )
+            report(Problem(container.path, "too_large", message, kept=True))
+            break
+        found.append(file.decode(file.range(start, member.end)))
+    return found
 
 
 def _in_order(file: ExportFile) -> Iterator[Member]:
