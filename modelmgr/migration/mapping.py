@@ -277,6 +277,12 @@ def _same(column: str, value: Any) -> Any:
     return os.path.normpath(value) if column == "preview" and value else value
 
 
+def normal_form(column: str, value: Any) -> Any:
+    """Return a claimed or shown value as a light column holds it where it alone is said, the empty one for nothing."""
+    clean = _CLEAN[column](value)
+    return _EMPTY.get(column) if clean is None else clean
+
+
 def chief(witnesses: Sequence[Witness]) -> int:
     """Return the id of the record that is shown first: the best bound of those that say something, the fullest.
 
