@@ -944,10 +944,8 @@ def _undo(call: _Call) -> int:
     if args.last == bool(args.ids):
         raise Usage("Name the IDs to take back, or --last.")
     with call.library() as library:
-        if args.last:
-            known, problems = library.catalog.last_promoted(), []
-        else:
-            known, problems = _known_pending(library.catalog, args.ids)
+        ids = library.catalog.last_promoted() if args.last else args.ids
+        known, problems = _known_pending(library.catalog, ids)
         report = library.undo_promotion(known, call.progress)
     report.problems[:0] = problems
 

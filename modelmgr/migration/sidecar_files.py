@@ -10,7 +10,7 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -27,7 +27,7 @@ from modelmgr.migration.sources.civitai import (
 )
 from modelmgr.payload import clean_name, clean_text
 from modelmgr.values import Origin, Record, iso_time
-from modelmgr.vocabulary import canonical_base, canonical_type, collapsed_base, family_of, type_of_part
+from modelmgr.vocabulary import canonical_base, collapsed_base, family_of, type_of_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Known:
         fields: the light columns; `origins`: where they came from.
         edited: the columns that the user set.
         records: the active records of the model, in the order in which they are to be heard.
+        fitting: those of them that don't speak of another file.
     """
 
     path: str
@@ -51,6 +52,7 @@ class Known:
     origins: Mapping[str, Origin] = field(default_factory=dict)
     edited: frozenset[str] = frozenset()
     records: Sequence[Record] = ()
+    fitting: Sequence[Record] = ()
 
     @property
     def file_name(self) -> str:
@@ -100,9 +102,9 @@ class Format(ABC):
             wanted &= {column for column in self.columns if _is_said(column, known)}
         if document is None:
             document, wanted = self.made(known), set(self.columns)
-        record = Record(self.source, known.path, "", self.written(document))
+        record = Record(self.source, self.place(known), "", self.written(document))
         for column in self._differing(record, known, wanted):
-            self.set(document, column, self.held(column, known.fields.get(column), known), known)
+            self.say(document, column, self.held(column, known.fields.get(column), known), known)
         return SidecarFile(self.written(_masked("", document)), False)
 
     @abstractmethod
@@ -110,7 +112,7 @@ class Format(ABC):
         """Return a new document, as the tool writes one for a file of which it knows nothing but what we set."""
 
     @abstractmethod
-    def set(self, document: Document, column: str, value: Any, known: Known) -> None:
+    def say(self, document: Document, column: str, value: Any, known: Known) -> None:
         """Say a light value, as `held` gave it, in the tool's words."""
 
     @abstractmethod
@@ -131,10 +133,14 @@ class Format(ABC):
         A mark of "asked, no answer" is none where another record holds the answer.
         """
         own = [record for record in known.records if record.source == self.source and not _is_backup(record)]
-        if _answer_in(known) is not None:
-            own = [record for record in own if not self._claims(record, known).marker]
-        beside = os.path.join(os.path.dirname(known.path), stem_of(known.file_name) + self.ending)
-        return min(own, key=lambda record: record.source_path != beside, default=None)
+        answers = [record for record in own if not self._claims(record, known).marker]
+        if not answers and _answer_in(known) is not None:
+            return None
+        return min(answers or own, key=lambda record: record.source_path != self.place(known), default=None)
+
+    def place(self, known: Known) -> str:
+        """Return where the sidecar would lie beside its model."""
+        return os.path.join(os.path.dirname(known.path), stem_of(known.file_name) + self.ending)
 
     def _differing(self, record: Record, known: Known, columns: set[str] | frozenset[str]) -> list[str]:
         """Return those of the columns that a record says otherwise than the library, as far as it could say them."""
@@ -246,7 +252,7 @@ _KEEPS_VERSION = "lora-manager"
 
 def _answer_in(known: Known) -> Document | None:
     """Return Civitai's version object for the model, from the first record that holds one."""
-    for record in known.records:
+    for record in known.fitting:
         if record.source in _VERSIONS or record.source == _KEEPS_VERSION:
             value = payload.parse(record.payload).value
             found = mapping_of(value).get("civitai") if record.source == _KEEPS_VERSION else value
@@ -348,7 +354,7 @@ def _set_license(version: Document, license_: Any) -> None:
 
 def _set_ids(document: Document, model_key: str, version_key: str, url: Any) -> None:
     ids = _civitai_ids(url) or (None, None)
-    for key, number in zip((model_key, version_key), ids, strict=True):
+    for key, number in ((version_key, ids[1]), (model_key, ids[0])):
         if number is not None:
             document[key] = number
         else:
@@ -392,8 +398,8 @@ class CivitaiHelperFiles(Format):
         """Return Civitai's answer where a record holds it, else a version with the file's own facts."""
         version = _answer_in(known)
         if version is None:
-            ids = _civitai_ids(known.fields.get("source_url"))
-            version = {"id": ids[1], "modelId": ids[0]} if ids is not None and ids[1] is not None else {}
+            version = {}
+            _set_ids(version, "modelId", "id", known.fields.get("source_url"))
             version |= {
                 "name": "",
                 "trainedWords": [],
@@ -405,8 +411,8 @@ class CivitaiHelperFiles(Format):
         version.setdefault("images", [])
         return version
 
-    def set(self, document: Document, column: str, value: Any, known: Known) -> None:
-        """See `Format.set`."""
+    def say(self, document: Document, column: str, value: Any, known: Known) -> None:
+        """See `Format.say`."""
         _set_in_version(document, column, value, known)
 
     def held(self, column: str, value: Any, known: Known) -> Any:
@@ -482,8 +488,8 @@ class LoraManagerFiles(Format):
             document["autov3"] = tensors
         return document
 
-    def set(self, document: Document, column: str, value: Any, known: Known) -> None:
-        """See `Format.set`."""
+    def say(self, document: Document, column: str, value: Any, known: Known) -> None:
+        """See `Format.say`."""
         if column == "name":
             document["model_name"] = value
         elif column == "notes":
@@ -592,8 +598,8 @@ class A1111Files(Format):
             document["sd_version_str"] = "SdVersion.Unknown"
         return document
 
-    def set(self, document: Document, column: str, value: Any, known: Known) -> None:
-        """See `Format.set`."""
+    def say(self, document: Document, column: str, value: Any, known: Known) -> None:
+        """See `Format.say`."""
         if column == "notes":
             document[_spelt(document, "notes")] = value or ""
         elif column == "trigger_words":
@@ -696,8 +702,8 @@ class StabilityMatrixFiles(Format):
             "SourceUrl": None,
         }
 
-    def set(self, document: Document, column: str, value: Any, known: Known) -> None:
-        """See `Format.set`; a name that a person gave is the title, another one that of model and version."""
+    def say(self, document: Document, column: str, value: Any, known: Known) -> None:
+        """See `Format.say`; a name that a person gave is the title, another one that of model and version."""
         if column == "name":
             origin = known.origins.get("name")
             if clean_name(document.get("UserTitle")) or (origin is not None and origin.rank <= PERSONAL):
