@@ -31,7 +31,7 @@ class ComfyuiPaths(LegacySource):
     """See the module."""
 
     id = "comfyui-paths"
-    record_ids = ("comfyui-paths",)
+    record_ids = ()
     many = True
     places = (
         Place("ComfyUI", "$APPDATA/ComfyUI/extra_models_config.yaml", "win32"),
