@@ -99,7 +99,9 @@ class _Machine:
             elif name in _GETS:
                 self._stack.append(self._memo[argument])
             elif name == "STOP":
-                return self._stack.pop()
+                if self._marks or len(self._stack) != 1:
+                    raise ValueError("something is left over")
+                return self._stack[0]
             elif name not in _NOTHING:
                 raise Refused(f"The value asks for more than plain data ({name}); its bytes are kept unread.")
         raise Refused("The value is cut off; its bytes are kept unread.")
