@@ -110,7 +110,7 @@ class A1111DiskCache(LegacySource):
         section, key = extra.get("section"), columns.get("key")
         if not isinstance(section, str):
             return Claims(marker=True)
-        key = clean_text(key) if columns.get("raw") == 1 else ""
+        key = clean_text(key) if isinstance(key, str) and columns.get("raw") == 1 else ""
         place = KeyPlace.of(key, extra.get("files"), _ABOVE)
         path = place.path if key else None
         if columns.get("mode") != _PICKLE:
