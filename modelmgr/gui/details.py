@@ -11,15 +11,12 @@ from PySide6.QtCore import QElapsedTimer, QMimeData, QRect, QSize, Qt, QTimer, Q
 from PySide6.QtGui import (
     QDesktopServices,
     QFocusEvent,
-    QFontMetrics,
     QGuiApplication,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPixmap,
-    QResizeEvent,
-    QTextLayout,
     QTextOption,
 )
 from PySide6.QtWidgets import (
@@ -30,7 +27,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
@@ -49,13 +45,16 @@ from modelmgr.catalog import Catalog
 from modelmgr.errors import ModelmgrError
 from modelmgr.gui import theme
 from modelmgr.gui.jobs_panel import ElidedLabel
+from modelmgr.gui.labels import SecretLine, WrappingLabel
 from modelmgr.gui.payload_tree import PayloadTree
 from modelmgr.gui.previews import Previews
-from modelmgr.gui.reasons import source_label
+from modelmgr.gui.reasons import origin_text, source_label
 from modelmgr.gui.table.columns import is_absent, state_of, state_text
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
     VIEW_LIMIT,
+    column_label,
+    column_order,
     count_text,
     date_text,
     exact_size_text,
@@ -98,6 +97,7 @@ class Shown:
     parsed: payloads.Parsed
     text: str
     is_cut: bool
+    has_secret: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,8 @@ def show_record(catalog: Catalog, record: StoredRecord, limit: int = VIEW_LIMIT)
         # Too large to come with the details.
         found = catalog.record_payload(record.id) or b""
     text = payloads.text(found, limit + 1)
-    return Shown(record, payloads.parse(found), text[:limit], len(text) > limit)
+    has_secret = payloads.contains_secret(found)
+    return Shown(record, payloads.parse(found), text[:limit], len(text) > limit, has_secret)
 
 
 def load_details(catalog: Catalog, key: str | int) -> Loaded:
@@ -139,68 +140,6 @@ def _edit(library: "Library", ids: Sequence[int], column: str, value: Any) -> No
 
 
 # --- small widgets ----------------------------------------------------------------------------------------
-
-
-class WrappingLabel(QLabel):
-    """A label of a few lines that breaks anywhere, so that a name of 200 characters cannot widen the pane."""
-
-    def __init__(self, lines: int, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._lines = lines
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
-
-    def _layout(self, width: int) -> list[tuple[int, int]]:
-        """Return where each line begins and how long it is."""
-        layout = QTextLayout(self.text(), self.font())
-        option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        layout.setTextOption(option)
-        found: list[tuple[int, int]] = []
-        layout.beginLayout()
-        while len(found) <= self._lines:
-            line = layout.createLine()
-            if not line.isValid():
-                break
-            line.setLineWidth(max(1, width))
-            found.append((line.textStart(), line.textLength()))
-        layout.endLayout()
-        return found
-
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        lines = max(1, min(self._lines, len(self._layout(width))))
-        return lines * QFontMetrics(self.font()).lineSpacing() + 2
-
-    def sizeHint(self) -> QSize:
-        return QSize(160, self.heightForWidth(max(80, self.width())))
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(40, QFontMetrics(self.font()).lineSpacing() + 2)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        metrics = QFontMetrics(self.font())
-        units = self.text().encode("utf-16-le", "replace")
-        lines = self._layout(self.width())
-        y = 0
-        for number, (start, length) in enumerate(lines[: self._lines]):
-            is_last = number == self._lines - 1 and len(lines) > self._lines
-            part = units[2 * start :] if is_last else units[2 * start : 2 * (start + length)]
-            text = part.decode("utf-16-le", "replace").strip()
-            if is_last:
-                text = metrics.elidedText(text[:500], Qt.TextElideMode.ElideRight, self.width())
-            rect = QRect(0, y, self.width(), metrics.lineSpacing())
-            painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
-            y += metrics.lineSpacing()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.updateGeometry()
 
 
 class PreviewBox(QWidget):
@@ -372,7 +311,7 @@ class RawView(QPlainTextEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._exact = ""
+        self._exact = self._visible = ""
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
         self.setTextInteractionFlags(
@@ -384,15 +323,17 @@ class RawView(QPlainTextEdit):
         self.setFont(theme.mono_font(self.font()))
         self.setProperty("framed", True)
 
-    def show_text(self, exact: str) -> None:
-        """Show the text of a payload."""
+    def show_text(self, exact: str, *, masks: bool = False) -> None:
+        """Show the text of a payload; with `masks`, dots where a key or a token stands."""
         self._exact = exact
-        self.setPlainText(foreign_text(exact, len(exact), lines=True))
+        shown = payloads.masked(exact) if masks else exact
+        self._visible = foreign_text(shown, len(shown), lines=True)
+        self.setPlainText(self._visible)
 
     def exact_selection(self) -> str:
         """Return what is selected as it stands in the payload."""
         cursor = self.textCursor()
-        shown = foreign_text(self._exact, len(self._exact), lines=True).encode("utf-16-le")
+        shown = self._visible.encode("utf-16-le")
         # Qt counts in units of UTF-16, Python in characters.
         first = len(shown[: 2 * cursor.selectionStart()].decode("utf-16-le", "replace"))
         last = first + len(
@@ -498,6 +439,17 @@ class FilesTable(QTableWidget):
         return None if item is None else item.data(Qt.ItemDataRole.UserRole)
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a `FactsGrid`: what it is, its value, and, if known, who said it, in a word and in full."""
+
+    label: str
+    value: str
+    tip: str = ""
+    origin: str = ""
+    origin_tip: str = ""
+
+
 class FactsGrid(QWidget):
     """Labels and values on one grid line, and where each value came from."""
 
@@ -509,11 +461,11 @@ class FactsGrid(QWidget):
         self._grid.setVerticalSpacing(theme.XS)
         self._grid.setColumnMinimumWidth(0, 72)
         self._grid.setColumnStretch(1, 1)
-        self._shown: list[tuple[str, str, str, str]] | None = None
+        self._shown: list[Fact] | None = None
 
-    def show_facts(self, facts: list[tuple[str, str, str, str]]) -> None:
-        """Show (label, value, tool tip, origin); rows without a value are left out."""
-        wanted = [fact for fact in facts if fact[1]]
+    def show_facts(self, facts: Sequence[Fact]) -> None:
+        """Show facts; those without a value are left out."""
+        wanted = [fact for fact in facts if fact.value]
         if wanted == self._shown:
             return
         self._shown = wanted
@@ -524,25 +476,25 @@ class FactsGrid(QWidget):
                 widget.hide()
                 widget.deleteLater()
         top = Qt.AlignmentFlag.AlignTop
-        for row, (label, value, tip, origin) in enumerate(wanted):
-            self._grid.addWidget(theme.plain_label(label, "secondary", self), row, 0, top)
-            shown = theme.plain_label(value, None, self)
+        for row, fact in enumerate(wanted):
+            self._grid.addWidget(theme.plain_label(fact.label, "secondary", self), row, 0, top)
+            shown = theme.plain_label(fact.value, None, self)
             shown.setWordWrap(True)
             shown.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
             shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-            shown.setToolTip(tip)
+            shown.setToolTip(fact.tip)
             shown.setAlignment(Qt.AlignmentFlag.AlignLeft | top)
-            shown.setAccessibleName(f"{label}: {value}")
-            self._grid.addWidget(shown, row, 1, 1, 1 if origin else 2, top)
-            if origin:
+            shown.setAccessibleName(f"{fact.label}: {fact.value}")
+            self._grid.addWidget(shown, row, 1, 1, 1 if fact.origin else 2, top)
+            if fact.origin:
                 where = ElidedLabel(self)
                 theme.set_role(where, "secondary")
-                where.show_text(origin)
+                where.show_text(fact.origin)
                 where.setMaximumWidth(_ORIGIN_WIDTH)
                 where.setAlignment(Qt.AlignmentFlag.AlignRight)
-                where.setToolTip(plain_tip(_SAID_BY.format(origin)))
+                where.setToolTip(plain_tip(_SAID_BY.format(fact.origin_tip)))
                 self._grid.addWidget(where, row, 2, top)
         self.updateGeometry()
 
@@ -584,6 +536,7 @@ class DetailsPane(QWidget):
         self._details: ModelDetails | None = None
         self._shown: Shown | None = None
         self._raw_limit = VIEW_LIMIT
+        self._unmasked: int | None = None
         self._roots: tuple[str, ...] = ()
         self._notes_of: int | None = None
         self._saved_notes = ""
@@ -685,13 +638,30 @@ class DetailsPane(QWidget):
         self._link.setObjectName("openSourceButton")
         theme.set_icon(self._link, "external-link")
         self._link.clicked.connect(self._on_link_clicked)
-        about_layout.addWidget(self._link, 0, Qt.AlignmentFlag.AlignLeft)
+        self._compare = QPushButton(self.tr("Compare sources…"), about)
+        self._compare.setObjectName("compareButton")
+        self._compare.setToolTip(
+            plain_tip(self.tr("See side by side what each source says, and choose what is shown"))
+        )
+        self._compare.clicked.connect(self._on_compare_clicked)
+        ways = QHBoxLayout()
+        ways.setSpacing(theme.S)
+        ways.addWidget(self._link)
+        ways.addWidget(self._compare)
+        ways.addStretch(1)
+        about_layout.addLayout(ways)
         self._notes = NotesEdit(about)
         self._notes.setFixedHeight(72)
         self._notes.settled.connect(self._save_notes)
         about_layout.addWidget(self._notes)
         self._about = Section(self.tr("About"), about, body)
         layout.addWidget(self._about)
+
+        self._origins = FactsGrid(body)
+        self._origins.setObjectName("detailsOrigins")
+        self._where_from = Section(self.tr("Where from"), self._origins, body)
+        self._where_from.set_open(False)
+        layout.addWidget(self._where_from)
 
         self._header_facts = FactsGrid(body)
         self._header = Section(self.tr("Header"), self._header_facts, body)
@@ -739,6 +709,9 @@ class DetailsPane(QWidget):
         self._note.setObjectName("metadataNote")
         self._note.setWordWrap(True)
         layout.addWidget(self._note)
+        self._secret = SecretLine(box)
+        self._secret.show_wanted.connect(self._on_show_secret)
+        layout.addWidget(self._secret)
 
         self._views = QTabWidget(box)
         self._views.setObjectName("metadataViews")
@@ -849,6 +822,7 @@ class DetailsPane(QWidget):
     def _sections(self) -> dict[str, Section]:
         return {
             "about": self._about,
+            "where_from": self._where_from,
             "header": self._header,
             "files": self._files,
             "metadata": self._metadata,
@@ -858,7 +832,6 @@ class DetailsPane(QWidget):
 
     def _show_row(self, row: ModelRow) -> None:
         self._name.setText(foreign_text(row.name))
-        self._name.setToolTip(plain_tip(row.name))
         self._name.updateGeometry()
         parts = [type_label(row.type), foreign_text(row.base_model, 100), size_text(row.size_bytes)]
         self._summary.setText(" · ".join(part for part in parts if part))
@@ -884,10 +857,13 @@ class DetailsPane(QWidget):
         self._show_preview()
 
     def _show_facts(self, row: ModelRow, origins: Mapping[str, Origin]) -> None:
-        def fact(label: str, column: str, value: str | None, tip: str = "") -> tuple[str, str, str, str]:
+        def fact(label: str, column: str, value: str | None, tip: str = "") -> Fact:
             origin = origins.get(column)
-            where = "" if origin is None else _origin_text(origin)
-            return label, value or "", tip, where
+            if origin is None:
+                return Fact(label, value or "", tip)
+            return Fact(
+                label, value or "", tip, _origin_word(origin), origin_text(origin.source, origin.rank)
+            )
 
         self._facts.show_facts(
             [
@@ -908,6 +884,13 @@ class DetailsPane(QWidget):
                 fact(self.tr("Modified"), "modified_at", date_text(row.modified_at)),
             ]
         )
+        told = {column: origin_text(origin.source, origin.rank) for column, origin in origins.items()}
+        self._origins.show_facts(
+            [Fact(column_label(column), told[column]) for column in column_order(told)],
+        )
+        self._where_from.setVisible(bool(told))
+        name_tip = row.name if "name" not in told else f"{row.name}\n{_SAID_BY.format(told['name'])}"
+        self._name.setToolTip(plain_tip(name_tip))
 
     @Slot()
     def _show_preview(self) -> None:
@@ -980,6 +963,7 @@ class DetailsPane(QWidget):
             tip = f"{record.source_path}\n{record.record_key}".strip()
             self._source.setItemData(place, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
         self._source.blockSignals(False)
+        self._compare.setVisible(len(details.records) + bool(details.header) > 1)
         self._metadata.set_title(
             self.tr("Metadata ({})").format(count_text(len(details.records)))
             if len(details.records) > 1
@@ -997,6 +981,9 @@ class DetailsPane(QWidget):
         self._note.hide()
         self._more.hide()
         self._no_metadata.hide()
+        self._secret.hide()
+        self._compare.hide()
+        self._unmasked = None
 
     def _show_payload(self, shown: Shown | None) -> None:
         self._shown = shown
@@ -1006,12 +993,15 @@ class DetailsPane(QWidget):
         self._no_metadata.setVisible(not has_one)
         if shown is None:
             self._note.hide()
+            self._secret.hide()
             self._tree.payload_model.show_value(None, has_value=False)
             self._raw.show_text("")
             return
         parsed = shown.parsed
-        self._tree.payload_model.show_value(parsed.value, has_value=parsed.ok)
-        self._raw.show_text(shown.text)
+        masks = shown.has_secret and self._unmasked != shown.record.id
+        self._tree.payload_model.show_value(parsed.value, has_value=parsed.ok, masks=masks)
+        self._raw.show_text(shown.text, masks=masks)
+        self._secret.setVisible(masks)
         note = _note_of(shown)
         self._note.setText(note)
         self._note.setVisible(bool(note))
@@ -1029,6 +1019,20 @@ class DetailsPane(QWidget):
         if self._details is not None and 0 <= place < len(self._details.records):
             self._raw_limit = VIEW_LIMIT
             self._ask_record(self._details.records[place])
+
+    @Slot()
+    def _on_show_secret(self) -> None:
+        if self._shown is not None:
+            self._unmasked = self._shown.record.id
+            self._show_payload(self._shown)
+
+    @Slot()
+    def _on_compare_clicked(self) -> None:
+        from modelmgr.gui.compare import CompareDialog
+
+        if self._row is not None:
+            dialog = CompareDialog(self._library, self._tasks, self._row.name, self, model_id=self._row.id)
+            dialog.show()
 
     @Slot()
     def _on_more_clicked(self) -> None:
@@ -1146,12 +1150,8 @@ def _trouble_text(row: ModelRow) -> str:
     return words.get(state, "")
 
 
-def _origin_text(origin: Origin) -> str:
-    if origin.source == "user":
-        return "you"
-    if origin.source in ("header", "file"):
-        return origin.source
-    return source_label(origin.source)
+def _origin_word(origin: Origin) -> str:
+    return origin.source if origin.source in ("header", "file") else source_label(origin.source)
 
 
 def _shortened(text: str, limit: int) -> str:
@@ -1202,7 +1202,7 @@ _HEADER_LABELS = (
 )
 
 
-def _header_facts(header: Mapping[str, Any] | None) -> list[tuple[str, str, str, str]]:
+def _header_facts(header: Mapping[str, Any] | None) -> list[Fact]:
     """Return what the file's own header says, as facts."""
     if not header:
         return []
@@ -1211,7 +1211,7 @@ def _header_facts(header: Mapping[str, Any] | None) -> list[tuple[str, str, str,
         text = _plain_value(header.get(key))
         if text:
             shown = text if len(text) <= _FACT_LENGTH else f"{text[:_FACT_LENGTH]}…"
-            facts.append((label, shown, plain_tip(text, 2000) if shown != text else "", ""))
+            facts.append(Fact(label, shown, plain_tip(text, 2000) if shown != text else ""))
     return facts
 
 

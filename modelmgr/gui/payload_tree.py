@@ -7,6 +7,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QTreeView, QWidget
 
+from modelmgr import payload
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.gui.theme import colors
 
@@ -39,11 +40,13 @@ class PayloadModel(QAbstractItemModel):
         super().__init__(parent)
         self._nodes: list[_Node] = []
         self._secondary = colors().secondary
+        self._masks = False
         self.show_value(None, has_value=False)
 
-    def show_value(self, value: Any, *, has_value: bool = True) -> None:
-        """Show another value; with `has_value` false, nothing."""
+    def show_value(self, value: Any, *, has_value: bool = True, masks: bool = False) -> None:
+        """Show another value; with `has_value` false, nothing; with `masks`, dots where a key or a token stands."""
         self.beginResetModel()
+        self._masks = masks
         if has_value and not isinstance(value, dict | list):
             value = {"": value}
         self._nodes = [_Node(-1, 0, "", value if has_value else {}, [])]
@@ -60,6 +63,12 @@ class PayloadModel(QAbstractItemModel):
 
     def _node(self, index: Index) -> _Node:
         return self._nodes[index.internalId()] if index.isValid() else self._nodes[0]
+
+    def _visible(self, node: _Node) -> Any:
+        """Return the value as it may be seen."""
+        if self._masks and isinstance(node.value, str):
+            return payload.masked_value(node.key, node.value)
+        return node.value
 
     def _grow(self, number: int) -> None:
         """Make the next nodes below a node."""
@@ -118,9 +127,9 @@ class PayloadModel(QAbstractItemModel):
             return None
         node = self._node(index)
         if role == _DISPLAY:
-            return foreign_text(node.key, 500) if index.column() == 0 else _cell_text(node.value)
+            return foreign_text(node.key, 500) if index.column() == 0 else _cell_text(self._visible(node))
         if role == _TOOL_TIP:
-            text = node.key if index.column() == 0 else node.value
+            text = node.key if index.column() == 0 else self._visible(node)
             return plain_tip(text, 2000) if isinstance(text, str) and len(text) > _TIP_FROM else None
         if role == _FOREGROUND and index.column() == 0:
             return self._secondary

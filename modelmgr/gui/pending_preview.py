@@ -31,16 +31,19 @@ from modelmgr import payload
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.jobs_panel import ElidedLabel
+from modelmgr.gui.labels import SecretLine
 from modelmgr.gui.reasons import explanation, problem_label, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
     VIEW_LIMIT,
+    column_label,
+    column_text,
     count_text,
     date_text,
     exact_size_text,
     foreign_text,
+    plain_tip,
     size_text,
-    stars_text,
     type_label,
 )
 from modelmgr.values import Claims, PendingModel, PendingState
@@ -55,17 +58,7 @@ _BREAKS = re.compile(r"[/\\]|[^\s/\\]{16}")
 _TOLD_ELSEWHERE = ("hash_mismatch", "ambiguous", "outside", "unparsed_payload")
 """Problems whose sentence would repeat what stands beside it: both hashes, the files, the folder, the note."""
 
-_FIELDS = (
-    ("tags", "Tags"),
-    ("trigger_words", "Trigger words"),
-    ("rating", "Rating"),
-    ("favorite", "Favorite"),
-    ("nsfw", "NSFW"),
-    ("notes", "Notes"),
-    ("license", "License"),
-    ("source_url", "Page"),
-    ("preview", "Preview"),
-)
+_FIELDS = ("tags", "trigger_words", "rating", "favorite", "nsfw", "notes", "license", "source_url", "preview")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +88,7 @@ class Preview:
     Attributes:
         fields: label and text of the light columns that the record offers.
         text: the first characters of the payload, fit to be shown; `has_more`: there are more.
+        masked: the same with dots where a key or a token stands; empty where there is none.
         note: what is wrong with the payload, and where.
     """
 
@@ -103,31 +97,21 @@ class Preview:
     comparisons: Sequence[Comparison] = ()
     candidates: Sequence[CandidateFile] = ()
     text: str = ""
+    masked: str = ""
     has_more: bool = False
     size_bytes: int = 0
     note: str = ""
     is_gone: bool = False
 
 
-def value_text(value: object) -> str:
-    """Return a light column's value as plain text."""
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if isinstance(value, list | tuple):
-        return foreign_text(", ".join(str(entry) for entry in value))
-    return foreign_text(str(value))
-
-
 def field_texts(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return label and text of the columns that hold something, in the order of the window."""
     shown = []
-    for name, label in _FIELDS:
+    for name in _FIELDS:
         value = fields.get(name)
-        if value is None or value is False or value in ("", (), []):
-            continue
-        text = stars_text(value) if name == "rating" and isinstance(value, int) else value_text(value)
+        text = column_text(name, value) if value is not False else ""
         if text:
-            shown.append((label, text))
+            shown.append((column_label(name), text))
     return shown
 
 
@@ -149,12 +133,14 @@ def read_preview(catalog: Catalog, row: PendingModel, limit: int) -> Preview:
         return Preview(row.id, is_gone=True)
     claims = claims_of(record)
     shown = payload.text(record.payload, limit + 1)
+    has_secret = payload.contains_secret(record.payload)
     return Preview(
         row.id,
         field_texts(claims.fields),
         _compare(catalog, row, claims),
         [_candidate(catalog, path) for path in row.candidates[:SHOWN_CANDIDATES]],
         foreign_text(shown[:limit], limit, lines=True),
+        foreign_text(payload.masked(shown[:limit]), limit, lines=True) if has_secret else "",
         len(shown) > limit,
         len(record.payload),
         _note(record.payload, claims),
@@ -266,6 +252,15 @@ class _Sheet(QWidget):
             self._add_candidates(layout, preview.candidates, row, pane)
         self._add_facts(row, preview)
         layout.addLayout(self._grid)
+        if row.file_path or row.sha256:
+            compare = QPushButton(self.tr("Compare sources…"), self)
+            compare.setObjectName("compareSourcesButton")
+            compare.setToolTip(
+                plain_tip(self.tr("See side by side what all records say about this file, and choose"))
+            )
+            compare.clicked.connect(partial(pane.compare_wanted.emit, row.id))
+            layout.addSpacing(theme.S)
+            layout.addWidget(compare, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addStretch(1)
 
     def _add_comparisons(self, layout: QVBoxLayout, comparisons: Sequence[Comparison]) -> None:
@@ -357,10 +352,12 @@ class PendingPreview(QWidget):
 
     Signals:
         candidate_chosen(int, str): the user said which file a pending model speaks of.
+        compare_wanted(int): the user wants to see all that is said about the file of this pending model.
         shown(int): the record of this pending model stands here with its payload.
     """
 
     candidate_chosen = Signal(int, str)
+    compare_wanted = Signal(int)
     shown = Signal(int)
 
     def __init__(self, catalog: Catalog, tasks: Tasks, parent: QWidget | None = None) -> None:
@@ -370,6 +367,7 @@ class PendingPreview(QWidget):
         self._row: PendingModel | None = None
         self._preview: Preview | None = None
         self._limit = VIEW_LIMIT
+        self._unmasked = False
         self._asked: tuple[PendingModel | None, int] | None = None
         self.setObjectName("pendingPreview")
         self.setAccessibleName(self.tr("The selected record"))
@@ -431,6 +429,9 @@ class PendingPreview(QWidget):
         layout.setSpacing(theme.XS)
         layout.addLayout(head)
         layout.addWidget(self._note)
+        self._secret = SecretLine(side)
+        self._secret.show_wanted.connect(self._on_show_secret)
+        layout.addWidget(self._secret)
         layout.addWidget(self._raw, 1)
         return side
 
@@ -462,6 +463,8 @@ class PendingPreview(QWidget):
         if is_other:
             self._preview = None
             self._limit = VIEW_LIMIT
+            self._unmasked = False
+            self._secret.hide()
             self._raw.clear()
             self._raw_size.clear()
             self._note.hide()
@@ -492,13 +495,25 @@ class PendingPreview(QWidget):
             return
         self._preview = preview
         self._show_facts()
-        if preview.text != self._raw.toPlainText():
-            self._raw.setPlainText(preview.text)
+        self._show_raw(preview)
         self._raw_size.setText(size_text(preview.size_bytes))
         self._more.setVisible(preview.has_more)
         self._note.setText(self.tr("The record isn't there any more.") if preview.is_gone else preview.note)
         self._note.setVisible(bool(self._note.text()))
         self.shown.emit(preview.id)
+
+    def _show_raw(self, preview: Preview) -> None:
+        masks = bool(preview.masked) and not self._unmasked
+        text = preview.masked if masks else preview.text
+        if text != self._raw.toPlainText():
+            self._raw.setPlainText(text)
+        self._secret.setVisible(masks)
+
+    @Slot()
+    def _on_show_secret(self) -> None:
+        self._unmasked = True
+        if self._preview is not None:
+            self._show_raw(self._preview)
 
     @Slot()
     def _on_more(self) -> None:

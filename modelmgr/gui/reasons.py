@@ -101,6 +101,7 @@ _SOURCES = {
     "a1111-user-json": "A1111 notes",
     "addnet-hashes": "Additional Networks",
     "api": "HTTP API",
+    "cdb-boop-txt": "ComfyUI Model Manager",
     "cdb-boop-url": "ComfyUI Model Manager",
     "civitai-browser-api": "Civitai Browser+",
     "civitai-info": "Civitai Helper",
@@ -117,9 +118,11 @@ _SOURCES = {
     "generic-jsonl": "JSON lines",
     "generic-sqlite": "SQLite table",
     "hf-cache": "Hugging Face cache",
+    "hf-local-dir": "Hugging Face folder",
     "invokeai-db": "InvokeAI",
     "invokeai-yaml": "InvokeAI (models.yaml)",
     "jan-model-yml": "Jan",
+    "lmstudio-hub": "LM Studio",
     "lmstudio-model-yaml": "LM Studio",
     "lora-manager": "LoRA Manager",
     "lora-manager-cache": "LoRA Manager cache",
@@ -130,11 +133,30 @@ _SOURCES = {
     "pumas-metadata": "Pumas",
     "pysssss-sha256": "ComfyUI Custom Scripts",
     "rgthree-info": "rgthree",
+    "sdnext-cache": "SD.Next cache",
     "sdnext-json": "SD.Next notes",
     "sdnext-metadata": "SD.Next",
+    "sdnext-txt": "SD.Next text note",
     "stability-matrix": "Stability Matrix",
     "swarmui-json": "SwarmUI",
+    "unknown-json": "JSON beside a model",
 }
+
+_NO_TOOLS = {
+    "user": "you",
+    "header": "the file's header",
+    "file": "the file",
+    "merged": "several together",
+}
+
+_RANKS = {
+    2: "typed there",
+    3: "its hash fits the file",
+    4: "its size fits the file",
+    6: "found beside the file",
+    7: "from its name and folder",
+}
+"""How a value came to be, by rank; 1 and 5 are told by who said it."""
 
 
 def reason(problem: str | None, state: str = PendingState.PENDING) -> str:
@@ -170,8 +192,16 @@ def explanation(problem: str | None, state: str = PendingState.PENDING) -> str:
 
 
 def source_label(source: str) -> str:
-    """Return the name of the tool or format behind a source id."""
-    return _SOURCES.get(source) or foreign_text(source, 80)
+    """Return the name of the tool or format behind a source id; who else may have said a value, in words."""
+    return _SOURCES.get(source) or _NO_TOOLS.get(source) or foreign_text(source, 80)
+
+
+def origin_text(source: str, rank: int) -> str:
+    """Return where a shown value came from: ``LoRA Manager, typed there``, ``you``, ``the file's header``."""
+    how = _RANKS.get(rank)
+    if source in ("user", "header", "merged") or how is None:
+        return source_label(source)
+    return f"{source_label(source)}, {how}"
 
 
 # --- folders that records speak of --------------------------------------------------------------------------

@@ -7,7 +7,10 @@ read as HTML.
 
 import html
 import time
+from collections.abc import Iterable
 from datetime import datetime
+
+from modelmgr.payload import masked
 
 CELL_LIMIT = 4096
 VIEW_LIMIT = 200_000
@@ -207,6 +210,57 @@ def type_label(model_type: str | None) -> str:
         label = foreign_text(model_type, 80).replace("_", " ")
         label = label[:1].upper() + label[1:]
     return label
+
+
+_COLUMN_LABELS = {
+    "name": "Name",
+    "type": "Type",
+    "base_model": "Base model",
+    "tags": "Tags",
+    "trigger_words": "Trigger words",
+    "rating": "Rating",
+    "favorite": "Favourite",
+    "nsfw": "NSFW",
+    "notes": "Notes",
+    "license": "Licence",
+    "source_url": "Page",
+    "preview": "Preview",
+    "sha256": "SHA-256",
+    "path": "File",
+}
+"""The light columns that records fill, in the order in which the window shows them."""
+
+
+def column_label(column: str) -> str:
+    """Return the words for a light column."""
+    return _COLUMN_LABELS.get(column) or column[:1].upper() + column[1:].replace("_", " ")
+
+
+def column_order(columns: Iterable[str]) -> list[str]:
+    """Return light columns in the order in which the window shows them."""
+    places = {column: place for place, column in enumerate(_COLUMN_LABELS)}
+    return sorted(columns, key=lambda column: (places.get(column, len(places)), column))
+
+
+def column_text(column: str, value: object, *, lines: bool = False) -> str:
+    """Return a light column's value as a person reads it; secrets in it are masked.
+
+    With `lines` notes keep their lines, and entries that have commas of their own stand each on one.
+    """
+    if value is None or value == "" or value == () or value == []:
+        return ""
+    if column == "type":
+        return type_label(str(value))
+    if column == "license":
+        return license_text(str(value))
+    if column == "rating" and isinstance(value, int):
+        return stars_text(value)
+    if isinstance(value, bool) or column in ("favorite", "nsfw"):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        entries = [str(entry) for entry in value]
+        value = ("\n" if lines and any("," in entry for entry in entries) else ", ").join(entries)
+    return foreign_text(masked(str(value)), lines=lines)
 
 
 _STATE_LABELS = {

@@ -8,8 +8,9 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QComboBox, QLabel, QPlainTextEdit, QPushButton, QTableView
+from PySide6.QtWidgets import QComboBox, QLabel, QPlainTextEdit, QPushButton, QTableView, QWidget
 
+from modelmgr.gui.compare import CompareDialog
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.payload_tree import CHUNK, PayloadModel
 from modelmgr.gui.previews import Previews
@@ -197,6 +198,71 @@ def test_the_whole_payload_is_saved_to_the_byte(qtbot, catalog, fill, pane, tmp_
         dialog.fileSelected.emit(str(tmp_path / "out.json"))
     dialog.reject()
     assert (tmp_path / "out.json").read_bytes() == data
+
+
+SECRET = b'{"downloadUrl": "https://example.org/d?token=abcdef&v=1", "civitai_api_key": "xyz", "n": 1}'
+
+
+def test_a_key_or_a_token_is_shown_as_dots_until_it_is_asked_for(qtbot, catalog, fill, pane, tmp_path):
+    row = attach(catalog, fill, SECRET)
+    show(qtbot, pane, row)
+    button = pane.findChild(QPushButton, "showSecretButton")
+    assert button.isVisibleTo(pane)
+    assert raw_of(pane).toPlainText() == SECRET.decode().replace("abcdef", "••••••").replace("xyz", "•••")
+    assert tree_of(pane)["downloadUrl"] == "https://example.org/d?token=••••••&v=1"
+    assert tree_of(pane)["civitai_api_key"] == "•••"
+    raw_of(pane).selectAll()
+    assert raw_of(pane).exact_selection() == SECRET.decode()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert raw_of(pane).toPlainText() == SECRET.decode()
+    assert tree_of(pane)["civitai_api_key"] == "xyz"
+    assert not button.isVisibleTo(pane)
+    show(qtbot, pane, row)
+    assert "abcdef" not in raw_of(pane).toPlainText()
+
+
+def test_no_secret_no_word_of_it(qtbot, catalog, fill, pane):
+    show(qtbot, pane, attach(catalog, fill, b'{"n": 1}'))
+    assert not pane.findChild(QPushButton, "showSecretButton").isVisibleTo(pane)
+
+
+def test_every_shown_value_says_where_it_came_from(qtbot, catalog, fill, library, pane):
+    row = attach(catalog, fill, b'{"n": 7}')
+    library.edit([row.id], "rating", 4)
+    told = {
+        "id": 1,
+        "modelId": 2,
+        "name": "v1",
+        "baseModel": "Pony",
+        "model": {"name": "Ink", "type": "LORA"},
+    }
+    record = Record("civitai-info", "/x/told.civitai.info", "", json.dumps(told).encode())
+    fill.attach({row.id: [record]})
+    library.relight(row.id)
+    show(qtbot, pane, catalog.rows([row.id])[0])
+    grid = pane.findChild(QWidget, "detailsOrigins")
+    lines = {label.accessibleName() for label in grid.findChildren(QLabel)}
+    assert {
+        "Name: Civitai Helper, found beside the file",
+        "Type: the file's header",
+        "Rating: you",
+    } <= lines
+    assert (
+        "According to: Civitai Helper, found beside the file"
+        in pane.findChild(QLabel, "detailsName").toolTip()
+    )
+
+
+def test_sources_are_compared_where_there_are_several(qtbot, catalog, fill, pane):
+    show(qtbot, pane, attach(catalog, fill, b'{"n": 1}', b'{"n": 2}'))
+    button = pane.findChild(QPushButton, "compareButton")
+    assert button.isVisibleTo(pane)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    dialog = pane.findChild(CompareDialog)
+    with qtbot.waitSignal(dialog.shown):
+        pass
+    assert dialog.isVisible()
+    dialog.reject()
 
 
 def test_a_rating_is_saved_and_told(qtbot, catalog, fill, pane):

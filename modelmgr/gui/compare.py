@@ -1,0 +1,330 @@
+"""What the sources say of one model, side by side, and the choice among them, column by column.
+
+A dialog for a model of the library, or for the file that a pending record speaks of. A value that the user clicks
+is from then on his own; it stays whatever is imported later, until he goes back to what the sources say.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
+from modelmgr.gui.jobs_panel import ElidedLabel, error_text
+from modelmgr.gui.labels import WrappingLabel
+from modelmgr.gui.reasons import origin_text, source_label
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import column_label, column_order, column_text, counted, foreign_text, plain_tip
+from modelmgr.values import Opinion
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
+
+CARDS_A_LINE = 3
+VALUE_LINES = 4
+SHOWN_VALUES = 30
+"""So many different values of a column are shown; more would be a list of strangers' spellings."""
+
+_TICK_PX = 14
+_SOURCE_LINE = re.compile(r"^\[([a-z0-9-]{1,40})\]$", re.MULTILINE)
+"""Before each of several notes stands who wrote it, as its source id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """What is said of one model.
+
+    Attributes:
+        columns: light column -> its different values, the shown one first.
+        model_id: of the model for which can be chosen; None while the library has none.
+    """
+
+    columns: Mapping[str, tuple[Opinion, ...]]
+    model_id: int | None
+
+
+def opinions_of_model(library: "Library", model_id: int) -> Opinions:
+    """Ask what is said of a model of the library. For a worker."""
+    return Opinions(library.opinions(model_id), model_id)
+
+
+def opinions_of_pending(library: "Library", pending_id: int) -> Opinions:
+    """Ask what a pending record and all others about its file say. For a worker."""
+    rows = library.catalog.pending_rows([pending_id])
+    model_id = None
+    if rows:
+        known = library.catalog.known_file(rows[0].file_path) if rows[0].file_path else None
+        if known is not None:
+            model_id = known.model_id
+        elif rows[0].sha256:
+            model_id = library.catalog.ids_of([rows[0].sha256]).get(rows[0].sha256)
+    return Opinions(library.pending_opinions(pending_id), model_id)
+
+
+class OpinionCard(QPushButton):
+    """One value, and who says it; the shown one is ticked.
+
+    Attributes:
+        can_choose: whether a click does something.
+    """
+
+    def __init__(self, column: str, opinion: Opinion, can_choose: bool, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("opinionCard")
+        self.setProperty("column", column)
+        self.setAutoDefault(False)
+        self.can_choose = can_choose
+        if not can_choose:
+            # Not disabled: it is there to be read, and nothing greyed is.
+            self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._is_shown = opinion.shown
+        said_by = origin_text(opinion.source, opinion.rank)
+        value = column_text(column, opinion.value, lines=True)
+        if column == "notes":
+            value = _SOURCE_LINE.sub(lambda found: f"[{source_label(found[1])}]", value)
+        self._value = WrappingLabel(VALUE_LINES, self)
+        self._value.setText(value or self.tr("(empty)"))
+        self._source = WrappingLabel(2, self)
+        theme.set_role(self._source, "secondary")
+        self._source.setText(said_by)
+        for label in (self._value, self._source):
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
+        layout.setSpacing(theme.XS)
+        beside_tick = QHBoxLayout()
+        beside_tick.addWidget(self._value, 1)
+        beside_tick.addSpacing(_TICK_PX if opinion.shown else 0)
+        layout.addLayout(beside_tick)
+        layout.addStretch(1)
+        layout.addWidget(self._source)
+        tip = "\n".join(part for part in (value, said_by, foreign_text(opinion.source_path)) if part)
+        self.setToolTip(plain_tip(tip, 4000))
+        told = f"{column_label(column)}: {value or self.tr('empty')}, {said_by}"
+        self.setAccessibleName(self.tr("{}, shown").format(told) if opinion.shown else told)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    @property
+    def value_text(self) -> str:
+        """The value as it is shown."""
+        return self._value.text()
+
+    @property
+    def source_text(self) -> str:
+        """Who says it, as it is shown."""
+        return self._source.text()
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        layout = self.layout()
+        assert layout is not None
+        return layout.heightForWidth(width)
+
+    def sizeHint(self) -> QSize:
+        width = scaled(self, 200)
+        return QSize(width, self.heightForWidth(width))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(scaled(self, 120), self.heightForWidth(max(scaled(self, 120), self.width())))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.colors()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        is_over = self.can_choose and self.underMouse()
+        edge = colors.accent_on_base if self._is_shown or self.hasFocus() else colors.line
+        painter.setPen(QPen(edge, 2 if self.hasFocus() else 1))
+        painter.setBrush(colors.chosen if self._is_shown else colors.hover if is_over else colors.base)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
+        if self._is_shown:
+            tick = theme.pixmap("check", _TICK_PX, colors.accent_on_base, self.devicePixelRatioF())
+            at = theme.S if self.isRightToLeft() else self.width() - _TICK_PX - theme.S
+            painter.drawPixmap(at, theme.S, tick)
+        painter.end()
+
+
+class CompareDialog(QDialog):
+    """The values of one model side by side.
+
+    Args:
+        name: of the model or record, as a stranger wrote it.
+        model_id: of a model of the library; or `pending_id`: of a pending record.
+
+    Signals:
+        shown(): all that the sources say stands here.
+        chosen(str): the user chose a value of this column, or went back to what the sources say.
+    """
+
+    shown = Signal()
+    chosen = Signal(str)
+
+    def __init__(
+        self,
+        library: "Library",
+        tasks: Tasks,
+        name: str,
+        parent: QWidget,
+        *,
+        model_id: int | None = None,
+        pending_id: int | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._library = library
+        self._tasks = tasks
+        self._opinions: Opinions | None = None
+        if model_id is not None:
+            self._question = partial(opinions_of_model, library, model_id)
+        else:
+            assert pending_id is not None
+            self._question = partial(opinions_of_pending, library, pending_id)
+        self.setObjectName("compareDialog")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("Compare sources"))
+        title = ElidedLabel(self)
+        theme.set_role(title, "pane-title")
+        title.show_text(foreign_text(name, 400))
+        self._words = theme.plain_label(self.tr("Reading what the sources say"), "secondary", self)
+        self._words.setObjectName("compareWords")
+        self._words.setWordWrap(True)
+        self._scroll = QScrollArea(self)
+        self._scroll.setObjectName("compareScroll")
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setAccessibleName(self.tr("What the sources say, by column"))
+        buttons = QDialogButtonBox(self)
+        close = buttons.addButton(self.tr("Close"), QDialogButtonBox.ButtonRole.RejectRole)
+        close.setObjectName("compareClose")
+        close.setAutoDefault(False)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
+        layout.setSpacing(theme.XS)
+        layout.addWidget(title)
+        layout.addWidget(self._words)
+        layout.addSpacing(theme.S)
+        layout.addWidget(self._scroll, 1)
+        layout.addWidget(buttons)
+        room = self.screen().availableSize()
+        self.resize(QSize(scaled(self, 860), scaled(self, 600)).boundedTo(room))
+        self._ask()
+
+    def _ask(self) -> None:
+        self._tasks.ask(self._question, self._show, failed=self._on_failed, key=(id(self), "opinions"))
+
+    @Slot(object)
+    def _show(self, opinions: Opinions) -> None:
+        self._opinions = opinions
+        place = self._scroll.verticalScrollBar().value()
+        focused = self.focusWidget()
+        column = focused.property("column") if isinstance(focused, QPushButton) else None
+        open_ones = {name: said for name, said in opinions.columns.items() if len(said) > 1}
+        settled = {name: said for name, said in opinions.columns.items() if len(said) == 1}
+        self._words.setText(self._summary(len(open_ones), len(settled)))
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(0, 0, theme.S, 0)
+        layout.setSpacing(theme.M)
+        for title, columns in (
+            (self.tr("They disagree"), open_ones),
+            (self.tr("One answer"), settled),
+        ):
+            if columns:
+                layout.addWidget(theme.plain_label(title, "group", body))
+                for name in column_order(columns):
+                    layout.addWidget(self._line(name, columns[name], body))
+        layout.addStretch(1)
+        self._scroll.setWidget(body)
+        self._scroll.verticalScrollBar().setValue(place)
+        if column:
+            self._focus(column)
+        self.shown.emit()
+
+    def _summary(self, open_ones: int, settled: int) -> str:
+        assert self._opinions is not None
+        if not open_ones and not settled:
+            return self.tr("Nobody says anything about this model.")
+        if not open_ones:
+            return self.tr("The sources agree, as far as they speak.")
+        words = self.tr("The sources disagree about {}.").format(counted(open_ones, "column"))
+        if self._opinions.model_id is None:
+            return words + " " + self.tr("Once the record is promoted you can choose what the library shows.")
+        return words + " " + self.tr("Click the value that the library should show; it stays yours.")
+
+    def _line(self, column: str, said: tuple[Opinion, ...], parent: QWidget) -> QWidget:
+        assert self._opinions is not None
+        line = QWidget(parent)
+        grid = QGridLayout(line)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme.S)
+        grid.setVerticalSpacing(theme.S)
+        grid.setColumnMinimumWidth(0, scaled(line, 92))
+        label = theme.plain_label(column_label(column), None, line)
+        label.setContentsMargins(0, theme.S, 0, 0)
+        grid.addWidget(label, 0, 0, Qt.AlignmentFlag.AlignTop)
+        for at, opinion in enumerate(said[:SHOWN_VALUES]):
+            can_choose = self._opinions.model_id is not None and not opinion.shown
+            card = OpinionCard(column, opinion, can_choose, line)
+            if can_choose:
+                card.clicked.connect(partial(self._choose, column, opinion.value))
+            grid.addWidget(card, at // CARDS_A_LINE, 1 + at % CARDS_A_LINE)
+        for at in range(CARDS_A_LINE):
+            grid.setColumnStretch(1 + at, 1)
+        if said[0].source == "user" and self._opinions.model_id is not None:
+            back = QPushButton(self.tr("Back to automatic"), line)
+            back.setObjectName("backToAutomatic")
+            back.setProperty("column", column)
+            back.setAutoDefault(False)
+            back.setAccessibleName(self.tr("{}: back to automatic").format(column_label(column)))
+            back.setToolTip(plain_tip(self.tr("Take your own value back and show what the sources say")))
+            back.clicked.connect(partial(self._choose, column, None))
+            below = (len(said[:SHOWN_VALUES]) - 1) // CARDS_A_LINE + 1
+            grid.addWidget(back, below, 1, Qt.AlignmentFlag.AlignLeft)
+        return line
+
+    def _focus(self, column: str) -> None:
+        """Give the focus back to the column in which a choice was made."""
+        for card in self._scroll.findChildren(OpinionCard):
+            if card.property("column") == column and card.can_choose:
+                card.setFocus()
+                return
+
+    def _choose(self, column: str, value: Any) -> None:
+        if self._opinions is None or self._opinions.model_id is None:
+            return
+        deed = partial(_choose, self._library, self._opinions.model_id, column, value)
+        self._tasks.change(deed, self._on_chosen, failed=self._on_failed)
+
+    @Slot(object)
+    def _on_chosen(self, column: str) -> None:
+        self.chosen.emit(column)
+        self._ask()
+
+    def _on_failed(self, error: Exception) -> None:
+        self._words.setText(error_text(error))
+
+
+def _choose(library: "Library", model_id: int, column: str, value: Any) -> str:
+    library.choose([model_id], column, value)
+    return column

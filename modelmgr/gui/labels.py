@@ -1,0 +1,103 @@
+"""Labels for foreign text of any length."""
+
+from PySide6.QtCore import QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent, QTextLayout, QTextOption
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from modelmgr.gui import theme
+from modelmgr.gui.text import plain_tip
+
+
+class WrappingLabel(QLabel):
+    """A label of a few lines that breaks anywhere, so that a name of 200 characters cannot widen the pane."""
+
+    def __init__(self, lines: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines = lines
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def _layout(self, width: int) -> list[tuple[int, int]]:
+        """Return where each line begins and how long it is."""
+        # A line feed is no end of a line to Qt here, the mark for one is.
+        layout = QTextLayout(self.text().replace("\n", "\u2028"), self.font())
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        layout.setTextOption(option)
+        found: list[tuple[int, int]] = []
+        layout.beginLayout()
+        while len(found) <= self._lines:
+            line = layout.createLine()
+            if not line.isValid():
+                break
+            line.setLineWidth(max(1, width))
+            found.append((line.textStart(), line.textLength()))
+        layout.endLayout()
+        return found
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        lines = max(1, min(self._lines, len(self._layout(width))))
+        return lines * QFontMetrics(self.font()).lineSpacing() + 2
+
+    def sizeHint(self) -> QSize:
+        return QSize(160, self.heightForWidth(max(80, self.width())))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, QFontMetrics(self.font()).lineSpacing() + 2)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if self.property("role") == "secondary":
+            painter.setPen(theme.colors().secondary)
+        metrics = QFontMetrics(self.font())
+        units = self.text().encode("utf-16-le", "replace")
+        lines = self._layout(self.width())
+        y = 0
+        for number, (start, length) in enumerate(lines[: self._lines]):
+            is_last = number == self._lines - 1 and len(lines) > self._lines
+            part = units[2 * start :] if is_last else units[2 * start : 2 * (start + length)]
+            text = part.decode("utf-16-le", "replace").strip().replace("\n", " ")
+            if is_last:
+                text = metrics.elidedText(text[:500], Qt.TextElideMode.ElideRight, self.width())
+            rect = QRect(0, y, self.width(), metrics.lineSpacing())
+            painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+            y += metrics.lineSpacing()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.updateGeometry()
+
+
+class SecretLine(QWidget):
+    """Says that dots stand for a key or a token, and offers to show it.
+
+    Signals:
+        show_wanted(): the user wants to see the record as it is.
+    """
+
+    show_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("secretLine")
+        words = theme.plain_label(
+            self.tr("A key or a token in this record is shown as dots."), "secondary", self
+        )
+        words.setWordWrap(True)
+        show = QPushButton(self.tr("Show it"), self)
+        show.setObjectName("showSecretButton")
+        show.setToolTip(
+            plain_tip(self.tr("Show this record as it is. Copying and saving give its exact bytes anyway."))
+        )
+        show.clicked.connect(self.show_wanted)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.S)
+        layout.addWidget(words, 1)
+        layout.addWidget(show)
+        self.hide()
