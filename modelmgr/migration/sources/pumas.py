@@ -312,7 +312,7 @@ def _claims(said: Mapping[Any, Any], folder: str, sha256: str | None) -> Claims:
     times = (seconds_of(said.get(key)) for key in ("updated_date", "added_date"))
     return Claims(
         fields=fields,
-        personal=frozenset(("notes",)) & fields.keys(),
+        personal=frozenset({"notes"} & fields.keys()),
         sha256=own,
         own_hash=own is not None,
         partial_hashes={"BLAKE3": digits} if digits else {},
