@@ -404,11 +404,22 @@ def parser() -> argparse.ArgumentParser:
     )
     waiting.add_argument("--jsonl", action="store_true", required=True)
 
-    export = add(commands, "export", _export, "write the whole library with every record to a file")
+    export = add(
+        commands,
+        "export",
+        _export,
+        "write the library: with every record to a file, or as sidecars of a tool",
+    )
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--jsonl", action="store_const", dest="kind", const="jsonl", help="lossless")
     kind.add_argument("--csv", action="store_const", dest="kind", const="csv", help="for spreadsheets")
-    export.add_argument("file", type=_path, metavar="FILE")
+    kind.add_argument(
+        "--sidecars",
+        choices=["civitai-info", "lora-manager", "a1111", "stability-matrix"],
+        help="what that tool keeps beside its models, below a folder",
+    )
+    export.add_argument("--overwrite", action="store_true", help="sidecars may replace files that are there")
+    export.add_argument("file", type=_path, metavar="FILE|DIR")
 
     verify = add(commands, "verify", _verify, "hash files again and compare")
     verify.add_argument("sha256", nargs="*", type=_sha256, metavar="SHA256")
@@ -1006,6 +1017,10 @@ def _export(call: _Call) -> int:
     from modelmgr.library import Library
 
     target = call.args.file
+    if call.args.sidecars:
+        return _export_sidecars(call)
+    if call.args.overwrite:
+        raise Usage("--overwrite goes with --sidecars; a file is always replaced.")
     _refuse_catalog(call, target)
     with call.deed(), call.catalog() as catalog, _written_whole(target) as out:
         models, records = Library(catalog).export_library(out, call.args.kind, call.progress)
@@ -1015,6 +1030,29 @@ def _export(call: _Call) -> int:
         [f"{count_text(models, 'model')} and {count_text(records, 'record')} written to {visible(target)}."],
     )
     return OK
+
+
+def _export_sidecars(call: _Call) -> int:
+    from modelmgr import documents
+    from modelmgr.library import Library
+
+    args = call.args
+    with call.deed(), call.catalog() as catalog:
+        report = Library(catalog).export_sidecars(
+            args.sidecars, args.file, overwrite=args.overwrite, progress=call.progress
+        )
+
+    def lines() -> Iterator[str]:
+        if report.cancelled:
+            yield "Cancelled. What was written before stays."
+        yield (
+            f"{count_text(report.files, 'sidecar')} of {count_text(report.models, 'model')} written to "
+            f"{visible(args.file)}, {report.originals:,} of them as they were imported; {report.skipped:,} skipped."
+        )
+        yield from _problem_lines(report.problems)
+
+    call.say(documents.sidecars(report), lines())
+    return _outcome(report.problems, report.cancelled)
 
 
 def _refuse_catalog(call: _Call, target: str) -> None:

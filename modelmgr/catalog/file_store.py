@@ -178,6 +178,22 @@ class FileStore(Connections):
                 found.setdefault(file.model_sha256 or "", []).append(file)
         return found
 
+    def files_with_stem(self, path: str) -> list[KnownFile]:
+        """Return the files that lie in the folder of `path` and have its name but for the last ending, by row id."""
+        stem = os.path.splitext(path)[0]
+        found = self._files_where(
+            "files.path >= ? AND files.path < ?", [path_in(f"{stem}."), path_in(f"{stem}/")]
+        )
+        return sorted(
+            (file for file in found if os.path.splitext(file.path)[0] == stem), key=lambda file: file.id
+        )
+
+    def folders_of_files(self) -> set[str]:
+        """Return the folders in which files lie."""
+        with engine.translated(self.path):
+            paths = self._question().execute_sql("SELECT path FROM files")
+            return {os.path.dirname(path_out(path)) for (path,) in paths}
+
     def files_of(self, model_id: int) -> list[KnownFile]:
         """Return the files of a model."""
         return list(self._files_where("files.model_id = ?", [model_id]))

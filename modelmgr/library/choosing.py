@@ -54,7 +54,7 @@ class Choosing(Merging):
         case = case or ModelCase()
         # Ids of pending rows and of active records overlap: within the merge the former are negative.
         case.witnesses += [self._witness(replace(record, id=-record.id), case) for record in alike]
-        case.folders += [os.path.dirname(record.source_path) for record in alike]
+        case.records += alike
         return self._opinions(case, frozenset(record.id for record in alike))
 
     def choose(self, model_ids: Collection[int], column: str, value: Any) -> None:

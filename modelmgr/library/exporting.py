@@ -1,17 +1,37 @@
-"""Everything out again: the pending models and the library, as JSON lines to the byte, or as a table to look at."""
+"""Everything out again: as JSON lines to the byte, as a table to look at, or as the sidecars of other tools."""
 
 import base64
+import contextlib
 import csv
+import errno
 import json
+import os
 import re
+import secrets
+import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, Literal
 
-from modelmgr.library.merging import Merging
-from modelmgr.progress import Progress
-from modelmgr.values import ModelQuery, StoredRecord, light_json
+from modelmgr.catalog.file_store import KnownFile
+from modelmgr.errors import ModelmgrError
+from modelmgr.library.merging import Merging, ModelCase
+from modelmgr.migration.sidecar_files import FORMATS, Format, Known, SidecarFile
+from modelmgr.progress import Cancelled, Progress
+from modelmgr.values import (
+    FileState,
+    ModelQuery,
+    ModelRow,
+    Problem,
+    Record,
+    SidecarReport,
+    StoredRecord,
+    is_below,
+    light_json,
+)
 
 PAGE_ROWS = 500
 _RECORD_COLUMNS = ("source", "source_path", "record_key", "payload_sha256", "payload_base64")
+_DISK_REFUSES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 _FORMULA = re.compile(r"^\s*[=+\-@\t\r]")
 
 
@@ -83,6 +103,119 @@ class Exporting(Merging):
                 models += 1
         return models, count
 
+    def export_sidecars(
+        self, kind: str, folder: str, *, overwrite: bool = False, progress: Progress
+    ) -> SidecarReport:
+        """Write for every model file what the library knows as the sidecar of another tool.
+
+        Below `folder` they stand as the models stand below their library folder (each of several library folders has
+        its own below `folder`), so that the whole can be copied over the models. Each file appears when it is
+        complete, and none takes the place of another file unless it is told to.
+
+        Args:
+            kind: one of `FORMATS`: ``civitai-info``, ``lora-manager``, ``a1111``, ``stability-matrix``.
+            folder: made if it isn't there.
+            overwrite: take the place of files that are there.
+            progress: models.
+
+        Raises:
+            ModelmgrError: the folder can't be made, or its disk is full or read-only; what was written stays.
+        """
+        report = SidecarReport()
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        out = _SidecarFolder(os.path.realpath(folder), overwrite, self._labels(), self.catalog.path)
+        form = FORMATS[kind]
+        ids = self.catalog.order(ModelQuery(sort="added_at"))
+        try:
+            for start in range(0, len(ids), PAGE_ROWS):
+                for row in self.catalog.rows(ids[start : start + PAGE_ROWS]):
+                    progress.step(report.models, len(ids), row.name, "models")
+                    report.models += 1
+                    self._export_sidecars_of(row, form, out, report)
+        except Cancelled:
+            report.cancelled = True
+        return report
+
+    def _export_sidecars_of(
+        self, row: ModelRow, form: Format, out: "_SidecarFolder", report: SidecarReport
+    ) -> None:
+        case = self._case_of(row.id)
+        files = self.catalog.files_of(row.id)
+        # A copy that is gone needs no sidecar, but of a model that is gone altogether the name is still known.
+        files = [file for file in files if file.state != FileState.MISSING] or files
+        if case is None or not files:
+            message = f"{row.name} has no file beside which a sidecar could stand."
+            _skip(report, Problem(row.name, "no_file", message))
+            return
+        for file in files:
+            made = form.sidecar(self._known(case, row, file))
+            out.put(file, form, made, self._is_first_of_stem(file, form), report)
+
+    def _known(self, case: ModelCase, row: ModelRow, file: KnownFile) -> Known:
+        merged = self._merged(case)
+        # The newest first: of a sidecar that was imported again it is the one that lies there now.
+        held = sorted(
+            zip(case.records, case.witnesses, strict=True),
+            key=lambda pair: (pair[1].hash_agrees is False, -pair[0].id),
+        )
+        pairs = [
+            (_record(record, record.payload), witness.hash_agrees is not False)
+            for record, witness in held
+            if record.payload is not None
+        ]
+        return Known(
+            path=file.path,
+            size_bytes=file.size_bytes,
+            added_at=row.added_at,
+            hashes=case.computed,
+            fields=merged.fields,
+            origins=merged.origins,
+            edited=frozenset(case.user),
+            records=[record for record, _ in pairs],
+            fitting=[record for record, fits in pairs if fits],
+        )
+
+    def _is_first_of_stem(self, file: KnownFile, form: Format) -> bool:
+        """Tell whether the sidecar of the plain stem is this file's, of several files that differ by their ending.
+
+        It is that of the model whose own sidecar lay there, else of the file that came first.
+        """
+        twins = self.catalog.files_with_stem(file.path)
+        if len({twin.model_id for twin in twins}) < 2:
+            return True
+        place = os.path.splitext(file.path)[0] + form.ending
+
+        def rank(twin: KnownFile) -> tuple[bool, bool, int]:
+            records = self.catalog.records_of(twin.model_id)
+            had_it = any(one.source == form.source and one.source_path == place for one in records)
+            return not had_it, twin.state == FileState.MISSING, twin.id
+
+        return min(twins, key=rank).model_id == file.model_id
+
+    def _labels(self) -> Mapping[str, str]:
+        """Return the folders below which models lie, and the name that each gets where there are several."""
+        roots = _outermost(list(self.catalog.folder_facts()))
+        outside = {
+            folder
+            for folder in self.catalog.folders_of_files()
+            if not any(is_below(folder, root) for root in roots)
+        }
+        with contextlib.suppress(ValueError):  # on several drives: each folder stands for itself
+            outside = {os.path.commonpath(list(outside))} if outside else set()
+        roots += sorted(outside)
+        if len(roots) < 2:
+            return dict.fromkeys(roots, "")
+        labels: dict[str, str] = {}
+        for root in roots:
+            name = os.path.basename(root) or "files"
+            numbered = (name if number == 1 else f"{name} ({number})" for number in range(1, len(roots) + 2))
+            taken = {_comparable(label) for label in labels.values()}
+            labels[root] = next(label for label in numbered if _comparable(label) not in taken)
+        return labels
+
     def _record_json(self, record: StoredRecord) -> dict[str, Any]:
         return {
             "id": record.id,
@@ -96,6 +229,148 @@ class Exporting(Merging):
 
     def _payload(self, record_id: int, payload: bytes | None) -> bytes:
         return payload if payload is not None else self.catalog.record_payload(record_id) or b""
+
+
+class _SidecarFolder:
+    """Where sidecars are written to.
+
+    Args:
+        folder: exists.
+        overwrite: whether files that are there may be replaced.
+        labels: folder of models -> the name below `folder` of what stands for it.
+        catalog_path: is never replaced.
+    """
+
+    def __init__(self, folder: str, overwrite: bool, labels: Mapping[str, str], catalog_path: str) -> None:
+        self._folder = folder
+        self._overwrite = overwrite
+        self._labels = labels
+        self._catalog_path = catalog_path
+        self._taken: dict[str, int] = {}
+
+    def put(
+        self, file: KnownFile, form: Format, made: SidecarFile, is_first: bool, report: SidecarReport
+    ) -> None:
+        """Write the sidecar of a model file, or say in the report why not."""
+        path = self._place(file, form, is_first, report)
+        if path is None:
+            return
+        problem: Problem | None
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if path == self._catalog_path:
+                problem = Problem(path, "exists", "That is the catalog itself; it was left alone.")
+            elif _put_file(path, made.content, overwrite=self._overwrite):
+                report.files += 1
+                report.originals += made.is_original
+                return
+            elif _holds(path, made.content):
+                problem = None  # an earlier export wrote the same
+            else:
+                problem = Problem(path, "exists", "There is another file of that name; it was left alone.")
+        except OSError as error:
+            if error.errno in _DISK_REFUSES:
+                raise _unwritable(path, error) from error
+            problem = Problem(path, "unwritable", f"It can't be written: {error.strerror or error}.")
+        _skip(report, problem)
+
+    def _place(self, file: KnownFile, form: Format, is_first: bool, report: SidecarReport) -> str | None:
+        """Return a path that no other model's sidecar of this run has; None if the model's own has it already."""
+        folder, file_name = os.path.split(file.path)
+        root = max((root for root in self._labels if is_below(folder, root)), key=len)
+        below = os.path.normpath(
+            os.path.join(self._folder, self._labels[root], os.path.relpath(folder, root))
+        )
+        plain = os.path.splitext(file_name)[0]
+        stems = [*([plain] if is_first else []), file_name]
+        number = 1
+        while True:
+            for stem in stems:
+                path = os.path.join(below, stem + form.ending)
+                key = _comparable(path)
+                if key in self._taken:
+                    if self._taken[key] == file.model_id:
+                        return None
+                    continue
+                self._taken[key] = file.model_id
+                if stem != plain:
+                    message = (
+                        f"Several models have the stem {plain}; the sidecar of {file_name} has another name than "
+                        "the tool looks for."
+                    )
+                    report.problems.append(Problem(path, "same_stem", message, kept=True))
+                return path
+            number += 1
+            stems = [f"{file_name} ({number})"]
+
+
+def _put_file(path: str, content: bytes, *, overwrite: bool) -> bool:
+    """Write a whole file under a name of its own, then give it its place; False if that is taken.
+
+    Raises:
+        OSError: it can't be written; nothing is left of it then.
+    """
+    if not overwrite and os.path.lexists(path):
+        return False
+    part = os.path.join(os.path.dirname(path), f".modelmgr-{secrets.token_hex(8)}.part")
+    binary = getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666), "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        if overwrite:
+            os.replace(part, path)
+            return True
+        try:
+            os.link(part, path)  # unlike a rename it never takes the place of another file
+        except FileExistsError:
+            return False
+        except OSError:  # a disk without links
+            if os.path.lexists(path):
+                return False
+            os.rename(part, path)
+        return True
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+
+
+def _holds(path: str, content: bytes) -> bool:
+    try:
+        if os.path.getsize(path) != len(content):
+            return False
+        with open(path, "rb") as file:
+            return file.read() == content
+    except OSError:
+        return False
+
+
+def _skip(report: SidecarReport, problem: Problem | None) -> None:
+    report.skipped += 1
+    if problem is not None:
+        report.problems.append(problem)
+
+
+def _unwritable(path: str, error: OSError) -> ModelmgrError:
+    return ModelmgrError(f"{path} can't be written: {error.strerror or error}.", code="unwritable", path=path)
+
+
+def _record(record: StoredRecord, content: bytes) -> Record:
+    return Record(record.source, record.source_path, record.record_key, content, record.extra)
+
+
+def _outermost(folders: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for folder in sorted(folders):
+        if not any(is_below(folder, other) for other in found):
+            found.append(folder)
+    return found
+
+
+def _comparable(path: str) -> str:
+    """Return a path so that two which some disk takes for one are equal."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _line(value: dict[str, Any]) -> str:

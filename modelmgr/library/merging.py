@@ -46,7 +46,7 @@ class ModelCase:
         computed: hashes computed from the bytes, by kind.
         facts: see `header_facts`.
         user: the user's own values.
-        folders: where the records lie.
+        records: what the witnesses are made of, in their order.
     """
 
     path: str | None = None
@@ -57,7 +57,7 @@ class ModelCase:
     facts: Mapping[str, Any] | None = None
     user: Mapping[str, Any] = field(default_factory=dict)
     witnesses: list[mapping.Witness] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
+    records: list[StoredRecord] = field(default_factory=list)
 
 
 class Merging:
@@ -106,7 +106,6 @@ class Merging:
         computed = self.catalog.partial_hashes(model_id)
         if row.sha256 and row.hash_state == HashState.DONE:
             computed["sha256"] = row.sha256
-        records = self.catalog.records_of(model_id)
         case = ModelCase(
             path=row.path,
             sha256=row.sha256,
@@ -115,9 +114,9 @@ class Merging:
             computed=computed,
             facts=self.catalog.header_facts(model_id),
             user=self.catalog.user_values(model_id),
+            records=self.catalog.records_of(model_id),
         )
-        case.witnesses = [self._witness(record, case) for record in records]
-        case.folders = [os.path.dirname(record.source_path) for record in records]
+        case.witnesses = [self._witness(record, case) for record in case.records]
         return case
 
     def _witness(self, record: StoredRecord, case: "ModelCase") -> mapping.Witness:
@@ -153,7 +152,7 @@ class Merging:
         _without_guess(merged.fields, merged.origins, case.facts)
         if case.path and case.is_present:
             folder = os.path.dirname(case.path)
-            roots = [folder, *case.folders]
+            roots = [folder, *(os.path.dirname(record.source_path) for record in case.records)]
             self._choose_preview(merged.fields, merged.origins, case.path, self.names_in(folder), roots)
         return merged
 
