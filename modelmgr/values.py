@@ -363,6 +363,7 @@ class PendingQuery:
     states: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     search: str = ""
     sort: str = "id"
     descending: bool = False
@@ -458,6 +459,7 @@ class ImportReport(Totals):
     Attributes:
         batch_id: None for a dry run.
         by_source: source id -> counts (``seen``, ``imported``, ``unchanged``, ``failed``).
+        bound: source id -> number of its records whose file was found (dry run).
         found: containers by source (dry run and detect).
         samples: a few of the records with what would be shown for them (dry run).
         model_paths: model files under the paths (they are added by a scan, not by the import).
@@ -469,6 +471,7 @@ class ImportReport(Totals):
 
     batch_id: int | None = None
     by_source: dict[str, dict[str, int]] = field(default_factory=dict)
+    bound: dict[str, int] = field(default_factory=dict)
     found: list[FoundSource] = field(default_factory=list)
     samples: list["Sample"] = field(default_factory=list)
     model_paths: list[str] = field(default_factory=list)

@@ -4,6 +4,7 @@ import json
 import time
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelmgr.catalog import engine, query
@@ -184,6 +185,30 @@ class PendingStore(ImportStore):
                 "SELECT source, count(*) FROM pending_models WHERE state = 'pending' GROUP BY 1"
             ),
         }
+
+    def pending_choices(self, wanted: PendingQuery) -> dict[str, dict[str, int]]:
+        """Count what matches by ``source``, ``type`` and ``problem`` (``none`` too), the most frequent first.
+
+        Each count leaves the filter by its own column aside: it says what another choice there would show.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for column, free in (
+            ("source", replace(wanted, sources=())),
+            ("type", replace(wanted, types=())),
+            ("problem", replace(wanted, problems=())),
+        ):
+            where, parameters = query.pending_conditions(free)
+            with engine.translated(self.path):
+                found[column] = dict(
+                    self._question()
+                    .execute_sql(
+                        f"SELECT coalesce({column}, 'none'), count(*) AS number FROM pending_models{where} "
+                        "GROUP BY 1 ORDER BY number DESC, 1",
+                        parameters,
+                    )
+                    .fetchall()
+                )
+        return found
 
     def pending_record(self, pending_id: int) -> Record | None:
         """Return the record of a pending model with its payload, whatever its state."""

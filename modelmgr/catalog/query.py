@@ -121,6 +121,7 @@ def pending_conditions(query: PendingQuery) -> tuple[str, list[Any]]:
     parameters: list[Any] = []
     _one_of(parts, parameters, "state", query.states)
     _one_of(parts, parameters, "source", query.sources)
+    _one_of(parts, parameters, "type", {_type(word) for word in query.types})
     if query.problems:
         named = [problem for problem in query.problems if problem != "none"]
         choices = ["problem IS NULL"] if "none" in query.problems else []

@@ -91,6 +91,14 @@ class _Looked:
     version: Version | None = None
     new: NewRecord | None = None
 
+    @property
+    def has_file(self) -> bool:
+        """Whether the file that the record speaks of was found, where the program may look."""
+        if self.version is not None and self.version.is_active:
+            return True
+        row = self.new or self.version
+        return row is not None and row.file_path is not None and row.problem != "outside"
+
 
 class Importing(Merging):
     """Detect, dry run, import, resume."""
@@ -132,6 +140,8 @@ class Importing(Merging):
         def look() -> None:
             for looked in self._look(chunk.take(), None, paths, report):
                 _count(report, looked.record.source, looked.state)
+                bound = report.bound.get(looked.record.source, 0)
+                report.bound[looked.record.source] = bound + looked.has_file
                 sampled.setdefault(looked.record.source, 0)
                 if sampled[looked.record.source] < SAMPLES_A_SOURCE:
                     sampled[looked.record.source] += 1

@@ -59,6 +59,27 @@ def test_the_same_record_again_adds_nothing_and_a_changed_one_a_version(catalog:
     assert catalog.put_records(again, [replace(new(b"1", "k"), record=aside)]) == ["unchanged"]
 
 
+def test_what_could_be_chosen_instead_is_counted_without_the_filter_of_its_own_column(
+    catalog: Catalog,
+) -> None:
+    batch = catalog.begin_batch(["/m"], None)
+    kinds = [("lora", None), ("lora", "no_file"), ("vae", None)]
+    records = [
+        NewRecord(
+            Record("generic-json", "/m/x.json", str(number), b"{}"), "n", kind, *[None] * 3, problem, ""
+        )
+        for number, (kind, problem) in enumerate(kinds)
+    ]
+    catalog.put_records(batch, records)
+    assert catalog.pending_choices(PendingQuery(types=("LORA",), problems=("none",))) == {
+        "source": {"generic-json": 1},
+        "type": {"lora": 1, "vae": 1},
+        "problem": {"no_file": 1, "none": 1},
+    }
+    assert list(catalog.pending_order(PendingQuery(types=("LORA",), problems=("none",)))) == [1]
+    assert catalog.pending_choices(PendingQuery(states=("dismissed",)))["source"] == {}
+
+
 def test_a_resumed_batch_counts_what_it_had_written_itself(catalog: Catalog) -> None:
     batch = catalog.begin_batch(["/m"], None)
     catalog.put_records(batch, [new(b"1", "k")])

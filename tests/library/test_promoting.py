@@ -293,7 +293,23 @@ def test_a_dry_run_says_what_an_import_would_do_and_writes_nothing(
     assert library.catalog.batches() == []
     report = imported(library, models)
     assert (report.seen, report.imported, report.ignored) == (preview.seen, preview.imported, preview.ignored)
-    assert library.preview([str(models)], progress=Progress()).unchanged == 1
+    again = library.preview([str(models)], progress=Progress())
+    assert again.unchanged == 1
+    assert again.bound == preview.bound == {"civitai-info": 1}
+
+
+def test_a_dry_run_says_how_many_records_have_found_their_file(
+    library: Library, models: Path, tmp_path: Path, lora: Lora
+) -> None:
+    here, far = lora("here.safetensors"), lora("there.safetensors")
+    (tmp_path / "far").mkdir()
+    far = far.rename(tmp_path / "far" / far.name)
+    for name, path in (("here", here), ("gone", models / "gone.safetensors"), ("far", far)):
+        told = {"file_path": str(path), "model_name": name, "civitai": {}, "sha256": ""}
+        (models / f"{name}.metadata.json").write_text(json.dumps(told))
+    preview = library.preview([str(models)], progress=Progress())
+    assert preview.by_source["lora-manager"]["seen"] == 3
+    assert preview.bound == {"lora-manager": 1}
 
 
 def test_exports_come_back_record_for_record(
