@@ -2,7 +2,8 @@
 
 Several tools share these names: the web UIs keep what the person typed on a model's card, SD.Next and downloaders
 keep Civitai's answer, Civitai Browser+ and a fork of Civitai Helper fill the person's fields with it. A file may
-have been written by two of them; it stays one payload, and each part is read as what it is.
+have been written by two of them; it stays one payload, and each part is read as what it is. SD.Next alone also
+keeps them for models that are folders: in the folder under its name, or beside it.
 """
 
 import html
@@ -14,10 +15,11 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
-from modelmgr.migration.beside import alike, models_beside, stem_of
+from modelmgr.migration.beside import alike, models_beside, same_name, stem_of
 from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256
-from modelmgr.migration.source import Container, LegacySource, Report
+from modelmgr.migration.repository import INDEX_OF_PIPELINE, files_below, models_of
+from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,
     civitai_claims,
@@ -38,6 +40,11 @@ USER_JSON = "a1111-user-json"
 CIVITAI_JSON = "civitai-json"
 SDNEXT_JSON = "sdnext-json"
 UNKNOWN_JSON = "unknown-json"
+TEXT = "a1111-txt"
+SDNEXT_TEXT = "sdnext-txt"
+
+FILES = "files"
+"""Key of `Record.extra` of what speaks of a folder: the model's weights, relative to where the record lies."""
 
 # Files of libraries and programs; beside a `config.bin` they would look like a sidecar.
 _NEVER = frozenset(
@@ -93,6 +100,7 @@ _CARD_KEYS = frozenset(
 )
 _USER_KEYS = _CARD_KEYS | {"extensions", "modelid", "modelversionid", "sha256"}
 _JOINED_KEYS = _CARD_KEYS | {"sha256"}
+_PIPELINE_DEPTH = 2
 _CONFIG_KEYS = frozenset(
     (
         "_class_name",
@@ -123,6 +131,12 @@ class A1111Json(LegacySource):
 
     id = USER_JSON
     record_ids = (USER_JSON, CIVITAI_JSON, SDNEXT_JSON, UNKNOWN_JSON)
+    places = (
+        Place("AUTOMATIC1111", "~/stable-diffusion-webui"),
+        Place("AUTOMATIC1111", "C:/stable-diffusion-webui", "win32"),
+        Place("Forge", "~/stable-diffusion-webui-forge"),
+        Place("Forge", "C:/stable-diffusion-webui-forge", "win32"),
+    )
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name; files of libraries and of other sources are none."""
@@ -131,7 +145,8 @@ class A1111Json(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell whether it lies beside a model of its stem and is no configuration of that model."""
-        if not models_beside(stem_of(container.name), container.siblings):
+        stem = stem_of(container.name)
+        if not models_beside(stem, container.siblings) and _pipeline_of(container, stem) is None:
             return False
         try:
             content = read_container(container.path)
@@ -152,6 +167,7 @@ class A1111Json(LegacySource):
         kind = _kind_of(found)
         if kind is not None:
             extra = _facts_around(container, _subject(found.value)) if found.ok else {}
+            extra |= _files_of_pipeline(container, stem_of(container.name))
             yield Record(kind, container.path, "", content, extra or None)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
@@ -166,16 +182,28 @@ class A1111Json(LegacySource):
         names = models_beside(stem, siblings)
         found = payload.parse(record.payload)
         if not found.ok:
-            return unparsed_claims(record, found, names)
+            return replace(unparsed_claims(record, found, names), path=_path_in_folder(record, names))
         said = _json_claims(record, _subject(found.value), names, siblings, stem, sha256)
+        path = _path_in_folder(record, names)
+        if path is not None:
+            # What Civitai says of a file's bytes is not said of any one file of a folder.
+            said = replace(
+                said,
+                path=path,
+                sha256=None,
+                own_hash=False,
+                partial_hashes={},
+                sibling_sha256=(),
+                size_hint_bytes=None,
+            )
         return replace(said, flags=flags_of(record, found, said.flags))
 
 
 class A1111Text(LegacySource):
     """``<stem>.txt`` or ``<stem>.description.txt`` beside a model: a description, or the person's notes."""
 
-    id = "a1111-txt"
-    record_ids = ("a1111-txt",)
+    id = TEXT
+    record_ids = (TEXT, SDNEXT_TEXT)
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name."""
@@ -183,7 +211,8 @@ class A1111Text(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell whether it lies beside a model; beside a picture alone it is a caption."""
-        return bool(_text_speaks_of(container.name, container.siblings)[1])
+        stem, names, _ = _text_speaks_of(container.name, container.siblings)
+        return bool(names) or _pipeline_of(container, stem) is not None
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield the one record: the file's bytes.
@@ -194,26 +223,30 @@ class A1111Text(LegacySource):
         progress.check()
         content = read_container(container.path)
         extra: dict[str, Any] = {}
-        stem, _, is_first = _text_speaks_of(container.name, container.siblings)
+        stem, names, is_first = _text_speaks_of(container.name, container.siblings)
         if not is_first:
             extra[COPIED_FROM] = f"{stem}.txt"
         card = _neighbour(container, f"{stem}.json")
         if card and _plain(payload.text(content)) == _plain(_value_of(card[1], "description")) != "":
             extra[SAME_AS] = card[0]
-        yield Record(self.id, container.path, "", content, extra or None)
+        extra |= _files_of_pipeline(container, stem)
+        yield Record(TEXT if names else SDNEXT_TEXT, container.path, "", content, extra or None)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return the text as notes, unless it is only the copy of a description."""
         _, names, is_first = _text_speaks_of(os.path.basename(record.source_path), siblings)
+        path = _path_in_folder(record, names)
         if len(record.payload) > payload.PARSE_LIMIT_BYTES:
-            return unparsed_claims(record, payload.parse(record.payload), names)
+            return replace(unparsed_claims(record, payload.parse(record.payload), names), path=path)
         notes = clean_text(payload.text(record.payload))
         flags = flags_of(record, payload.Parsed(), several_files(names))
         if not notes:
-            return Claims(stem_names=names, marker=True, flags=flags)
+            return Claims(stem_names=names, path=path, marker=True, flags=flags)
         if not is_first or not {SAME_AS, COPIED_FROM}.isdisjoint(record.extra or {}):
-            return Claims(stem_names=names, flags=flags)
-        return Claims(fields={"notes": notes}, personal=frozenset(("notes",)), stem_names=names, flags=flags)
+            return Claims(stem_names=names, path=path, flags=flags)
+        return Claims(
+            fields={"notes": notes}, personal=frozenset(("notes",)), stem_names=names, path=path, flags=flags
+        )
 
 
 def _text_speaks_of(name: str, siblings: frozenset[str]) -> tuple[str, tuple[str, ...], bool]:
@@ -227,6 +260,38 @@ def _text_speaks_of(name: str, siblings: frozenset[str]) -> tuple[str, tuple[str
         return stem, names, True
     shorter = stem_of(stem)
     return shorter, models_beside(shorter, siblings), f"{shorter}.txt" not in siblings
+
+
+def _pipeline_of(container: Container, stem: str) -> str | None:
+    """Return the folder of a model that is one, relative to the container's; None if this speaks of none."""
+    folder = os.path.dirname(container.path)
+    if INDEX_OF_PIPELINE in container.siblings:
+        return "" if same_name(os.path.basename(folder), stem) else None
+    below = os.path.join(folder, stem)
+    return stem if stem and os.path.isfile(os.path.join(below, INDEX_OF_PIPELINE)) else None
+
+
+def _files_of_pipeline(container: Container, stem: str) -> dict[str, Any]:
+    if models_beside(stem, container.siblings):
+        return {}
+    below = _pipeline_of(container, stem)
+    if below is None:
+        return {}
+    folder = os.path.join(os.path.dirname(container.path), below)
+    listed = (path for path, _ in files_below(folder, depth=_PIPELINE_DEPTH, report=_unheard))
+    weights = next((files for files in models_of(listed) if "/" in files[0]), ())
+    return {FILES: [f"{below}/{path}" if below else path for path in weights]} if weights else {}
+
+
+def _unheard(problem: Problem) -> None:
+    """Hear no problem: what can't be looked at is no weight."""
+
+
+def _path_in_folder(record: Record, names: tuple[str, ...]) -> str | None:
+    """Return the file by which a model that is a folder is known, None for a model that is a file."""
+    files = (record.extra or {}).get(FILES)
+    first = files[0] if not names and isinstance(files, list) and files else None
+    return first if isinstance(first, str) and "\0" not in first else None
 
 
 # --- what a JSON file beside a model is -------------------------------------------------------------------

@@ -326,6 +326,17 @@ def test_a_model_object_whose_versions_were_emptied_keeps_the_models_fields(besi
     }
 
 
+def test_tags_may_be_an_object_and_its_values_count(beside):
+    value = {**MODEL, "tags": {"1": "ink", "2": "harbor"}, "modelVersions": []}
+    assert beside.claims(JSON, NAME, written(value)).fields["tags"] == ("ink", "harbor")
+
+
+@pytest.mark.parametrize("versions", [None, [], {}, "x", [None], [5]])
+def test_versions_of_another_shape_leave_the_models_fields(beside, versions):
+    claims = beside.claims(JSON, NAME, written({**MODEL, "modelVersions": versions}))
+    assert (claims.fields["name"], claims.sha256, claims.problem) == ("Inkwash Harbor", None, None)
+
+
 def test_a_list_is_read_by_its_first_element(beside):
     assert beside.claims(JSON, NAME, written([MODEL, 5])).fields["name"] == "Inkwash Harbor - v1.2"
 
@@ -419,6 +430,58 @@ def test_a_linked_neighbour_is_not_looked_into(beside, tmp_path):
 def test_a_text_without_a_model_of_its_stem_is_no_record(beside, name):
     beside.put(name, b"text")
     assert beside.read(TEXT, name) == []
+
+
+# --- models that are folders ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pipeline(shelf):
+    """A folder of Diffusers beside the shelf's files, with its parts."""
+    for name in ("copperleaf/unet/diffusion_pytorch_model.safetensors", "copperleaf/vae/model.safetensors"):
+        (shelf.folder / name).parent.mkdir(parents=True)
+        shelf.put(name)
+    shelf.put("copperleaf/model_index.json", written({"_class_name": "StableDiffusionXLPipeline"}))
+    return shelf
+
+
+def test_a_text_beside_the_folder_of_a_model_is_sdnexts(pipeline):
+    record = pipeline.record(TEXT, "copperleaf.txt", b"slow but good")
+    assert record.source == "sdnext-txt"
+    claims = TEXT.claims(record, frozenset())
+    assert (claims.fields, claims.stem_names) == ({"notes": "slow but good"}, ())
+    assert claims.path == "copperleaf/unet/diffusion_pytorch_model.safetensors"
+
+
+def test_a_text_in_the_folder_under_its_name_is_too(pipeline):
+    pipeline.folder = pipeline.folder / "copperleaf"
+    record = pipeline.record(TEXT, "copperleaf.txt", b"slow but good")
+    assert record.source == "sdnext-txt"
+    assert TEXT.claims(record, frozenset()).path == "unet/diffusion_pytorch_model.safetensors"
+    pipeline.put("readme.txt", b"of the author")
+    assert pipeline.read(TEXT, "readme.txt") == []
+
+
+def test_an_answer_of_civitai_for_a_folder_claims_no_hash_of_it(pipeline):
+    record = pipeline.record(JSON, "copperleaf.json", written(MODEL))
+    assert record.source == "sdnext-json"
+    claims = JSON.claims(record, pipeline.names())
+    assert claims.path == "copperleaf/unet/diffusion_pytorch_model.safetensors"
+    assert claims.fields["name"] == "Inkwash Harbor"
+    assert (claims.sha256, claims.sibling_sha256, claims.partial_hashes) == (None, (), {})
+
+
+@pytest.mark.parametrize("files", [5, [], [5], ["a\0b"], {"a": 1}])
+def test_weights_of_another_shape_are_none(pipeline, files):
+    record = Record("sdnext-txt", str(pipeline.folder / "copperleaf.txt"), "", b"x", {"files": files})
+    assert TEXT.claims(record, frozenset()).path is None
+
+
+def test_a_folder_without_an_index_is_no_model(shelf):
+    (shelf.folder / "copperleaf").mkdir()
+    shelf.put("copperleaf.txt", b"x")
+    shelf.put("copperleaf.json", written(MODEL))
+    assert [shelf.read(TEXT, "copperleaf.txt"), shelf.read(JSON, "copperleaf.json")] == [[], []]
 
 
 # --- several files, odd bytes -----------------------------------------------------------------------------

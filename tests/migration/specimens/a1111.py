@@ -106,6 +106,16 @@ def _beside(ending: str, value: Any) -> Any:
     return write
 
 
+def _folder_text(folder: Path) -> None:
+    pipeline = folder / "models" / "Diffusers" / "copperleaf"
+    model(pipeline / "unet" / "diffusion_pytorch_model.safetensors", B["bytes"])
+    put(
+        pipeline / "model_index.json",
+        {"_class_name": "StableDiffusionXLPipeline", "unet": ["diffusers", "U"]},
+    )
+    (pipeline.parent / "copperleaf.txt").write_text("slow but good\n", encoding="utf-8")
+
+
 # --- caches -----------------------------------------------------------------------------------------------
 
 
@@ -177,6 +187,7 @@ SPECIMENS = [
     Specimen("sdnext-json", "json", "inkwash_harbor.json", _beside(".json", MODEL)),
     Specimen("unknown-json", "json", "inkwash_harbor.json", _beside(".json", {"made_by": "another tool"})),
     Specimen("a1111-txt", "text", "inkwash_harbor.txt", _beside(".txt", "gut für Häfen\n")),
+    Specimen("sdnext-txt", "text", "models/Diffusers/copperleaf.txt", _folder_text),
     Specimen("a1111-cache-json", "map", "cache.json", _cache, full=lambda folder: _cache(folder, full=True)),
     Specimen(
         "sdnext-cache",
