@@ -92,7 +92,15 @@ _INDEXES = frozenset(
 _CACHE_OF = {"lora-manager-cache": "lora-manager", "pumas-index": "pumas-metadata"}
 # They know a type only from the folder they found the model in.
 _TYPED_BY_FOLDER = frozenset(
-    ["a1111-user-json", "a1111-txt", "a1111-cache-json", "a1111-diskcache", "sdnext-txt", "sdnext-cache"]
+    [
+        "a1111-user-json",
+        "a1111-txt",
+        "a1111-cache-json",
+        "a1111-diskcache",
+        "sdnext-txt",
+        "sdnext-cache",
+        "addnet-hashes",
+    ]
 )
 # A container that a tool laid aside: what only it has counts, but the live one comes first.
 _BACKUP = re.compile(r"\.(?:bak|bkp|orig|tmp)$|[/\\]invokeai_backup_[^/\\]*$", re.IGNORECASE)
