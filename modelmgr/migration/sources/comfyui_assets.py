@@ -4,6 +4,8 @@ Two upgrades threw away what people had typed, so both files are read. A revisio
 held contents before ``0007`` and holds records since; the columns tell.
 """
 
+# ruff: noqa: S608 - names of tables and columns go through `quoted`; everything else is bound.
+
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +46,7 @@ from modelmgr.values import Claims, Problem, Record
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type, type_of_folder
 
 _BACKUP_SUFFIX = ".bkp"
-_PREVIEWS = "previews"
+_PREVIEWS, _COPIES = "previews", "copies"
 
 # Revisions from before the assets; their tables hold nothing that can be relied on, and are kept row by row.
 _DEVELOPMENT = frozenset(("e9c714da8d57", "565b08122d00", "2fb22c4fff36"))
@@ -62,12 +64,14 @@ class _Form:
         links: tables whose rows belong to a record -> a column of theirs and one of the record's that are equal.
         previews: where the file of a record's preview is named: table, column of the path, its column that the
             record's column names.
+        copies: likewise, where its own file may be named beside it.
     """
 
     table: str
     column: str
     links: Mapping[str, tuple[str, str]]
     previews: tuple[tuple[str, str, str, str], ...] = ()
+    copies: tuple[tuple[str, str, str, str], ...] = ()
 
 
 _FORMS = (
@@ -92,6 +96,7 @@ _FORMS = (
             ("asset_references", "file_path", "id", "preview_id"),
             ("asset_references", "file_path", "asset_id", "preview_id"),
         ),
+        (("asset_references", "file_path", "asset_id", "asset_id"),),
     ),
     _Form(  # 0001 as released
         "assets_info",
@@ -119,10 +124,10 @@ _FORMS = (
 _OWN_BUSINESS = frozenset(("tags", "alembic_version", "asset_system_state"))
 
 _OUTSIDE_MODELS = frozenset(("input", "output", "temp"))
+_SYSTEM_TAGS = frozenset([*_OUTSIDE_MODELS, "models", "missing", "rescan", "configs", "encoder", "decoder"])
 # Folder names of ComfyUI and of custom nodes, and the words of the development form.
-_SYSTEM_TAGS = frozenset(
+_FOLDER_TAGS = frozenset(
     [
-        *("models", "input", "output", "temp", "missing", "rescan", "configs", "encoder", "decoder"),
         *("checkpoints", "loras", "vae", "vae_approx", "text_encoders", "clip", "diffusion_models", "unet"),
         *("clip_vision", "style_models", "embeddings", "diffusers", "controlnet", "t2i_adapter", "gligen"),
         *("upscale_models", "latent_upscale_models", "hypernetworks", "photomaker", "classifiers"),
@@ -244,6 +249,7 @@ class _Row:
             *(content.get("path") for content in self.related("asset_contents")),
             *(content.get("storage_locator") for content in self.related("assets")),
             *(state.get("file_path") for state in states),
+            *_texts(self.extra.get(_COPIES)),
         ]
         return tuple(
             dict.fromkeys(
@@ -341,14 +347,15 @@ def _is_digest(path: str) -> bool:
 def _type(tags: Sequence[str], paths: Sequence[str]) -> str | None:
     """Return the type by the tags that name a folder of models, the exact ones first, else by the folder."""
     named = [tag[len(_MODEL_TYPE) :] for tag in tags if tag.lower().startswith(_MODEL_TYPE)]
-    words = [*named, *(tag for tag in tags if tag.lower() in _SYSTEM_TAGS)]
+    words = [*named, *(tag for tag in tags if tag.lower() in _FOLDER_TAGS)]
     kinds = (type_of_folder(f"/{word}") or canonical_type(word) for word in words if "/" not in word)
     found = next((kind for kind in kinds if kind != UNKNOWN), None)
     return found or next((kind for path in paths if (kind := type_of_folder(path))), None)
 
 
 def _is_system_tag(tag: str) -> bool:
-    return tag.lower() in _SYSTEM_TAGS or tag.lower().startswith(_MODEL_TYPE)
+    word = tag.lower()
+    return word in _SYSTEM_TAGS or word in _FOLDER_TAGS or word.startswith(_MODEL_TYPE)
 
 
 def _blake3(value: Any) -> str | None:
@@ -356,8 +363,11 @@ def _blake3(value: Any) -> str | None:
 
 
 def _picture(paths: Any) -> str | None:
-    found = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
-    return next((path for path in found if path.lower().endswith(_PICTURES) and _is_file(path)), None)
+    return next((path for path in _texts(paths) if path.lower().endswith(_PICTURES) and _is_file(path)), None)
+
+
+def _texts(value: Any) -> list[str]:
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
 
 
 def _is_file(path: str) -> bool:
@@ -408,13 +418,19 @@ class _Import:
         ]
         found = [link for link in links if link is not None]
         related = Related(self._database, table, found, (), ComfyuiAssets.id, self._report)
-        previews = self._previews(form, table)
+        streams = {
+            _PREVIEWS: [*self._named(table, form.previews), *self._previews_by_content(form, table)],
+            _COPIES: self._named(table, form.copies),
+        }
         shared: dict[str, Any] = {"container": {"revision": _revision(self._database)}}
         if self._database.codec != "utf-8":
             shared["encoding"] = self._database.codec
         column = table.column("user_metadata") or ""
         for key, size_bytes in self._database.keys(table):
-            pictures = [path for stream in previews for path in stream.take(key)]
+            beside = {
+                name: list(dict.fromkeys(path for stream in found for path in stream.take(key)))
+                for name, found in streams.items()
+            }
             row = self._database.row(table, key, size_bytes)
             if row is None:
                 yield from related.take(key, None)
@@ -431,38 +447,44 @@ class _Import:
                     **shared,
                 }
             yield from related.take(key, extra)
-            if pictures:
-                extra[_PREVIEWS] = pictures
+            extra.update({name: paths for name, paths in beside.items() if paths})
             if _Row(_lowered(plain_columns(extra["columns"])), {}, extra).is_model():
                 payload_bytes = row.made() if content is None else content
                 record_key = f"{prefix}{declared_key(row, table)}"
                 yield Record(ComfyuiAssets.id, self._path, record_key, payload_bytes, extra)
         yield from related.rest()
 
-    def _previews(self, form: _Form, table: Table) -> list[Stream[str]]:
-        """Return what tells the files of the previews, in step with the records."""
-        if not table.key_names:
-            return []
+    def _named(self, table: Table, places: Sequence[tuple[str, str, str, str]]) -> list[Stream[str]]:
+        """Return what tells the files that other rows name for the records, in step with these."""
         sources: list[str] = []
-        for name, path, theirs, ours in form.previews:
+        for name, path, theirs, ours in places:
             named, column = self._tables.get(name), table.column(ours)
-            if named is None or column is None or not {path, theirs} <= named.lowered:
+            if named is None or column is None or not {path, theirs} <= named.lowered or not table.key_names:
                 continue
-            condition = f"m.{quoted(column)} = +p.{quoted(theirs)}{_not_deleted(named)}"
-            sources.append(
-                f"{stored_terms(f'p.{quoted(path)}')} FROM main.{quoted(named.name)} p"
-                f" CROSS JOIN main.{quoted(table.name)} m ON {condition}"
-            )
-        contents = self._tables.get("asset_contents")
-        through = contents is not None and {"id", "path"} <= contents.lowered
-        if form.table == "assets" and contents is not None and through and "preview_id" in table.lowered:
-            chief = quoted(table.name)
-            sources.append(
-                f"{stored_terms('p.path')} FROM main.{quoted(contents.name)} p"
-                f" CROSS JOIN main.{chief} q ON q.content_id = +p.id"
-                f" CROSS JOIN main.{chief} m ON m.preview_id = +q.id"
-            )
+            kept = "WHERE t.deleted_at IS NULL" if "deleted_at" in named.lowered else ""
+            first = _first_path(quoted(named.name), quoted(theirs), quoted(path), kept)
+            sources.append(self._by_key(first, table, column))
         return [Stream(self._paths(table, source), self._report_lost) for source in sources]
+
+    def _previews_by_content(self, form: _Form, table: Table) -> list[Stream[str]]:
+        """Return the same for previews of 0007, which name a record, and that a content."""
+        contents = self._tables.get("asset_contents")
+        if form.table != "assets" or contents is None or not table.key_names:
+            return []
+        if not ({"id", "path"} <= contents.lowered and {"id", "preview_id"} <= table.lowered):
+            return []
+        of_content = _first_path(quoted(contents.name), "id", "path", "")
+        of_record = (
+            f"(SELECT q.id AS key, min(c.path) AS path FROM {of_content} c"
+            f" CROSS JOIN main.{quoted(table.name)} q ON q.content_id = +c.key GROUP BY q.id)"
+        )
+        return [Stream(self._paths(table, self._by_key(of_record, table, "preview_id")), self._report_lost)]
+
+    def _by_key(self, paths: str, table: Table, column: str) -> str:
+        return (
+            f"{stored_terms('p.path')} FROM {paths} p"
+            f" CROSS JOIN main.{quoted(table.name)} m ON m.{quoted(column)} = +p.key"
+        )
 
     def _paths(self, table: Table, source: str) -> Iterator[tuple[Key, str]]:
         size = len(table.key_names) * 2
@@ -471,9 +493,10 @@ class _Import:
             yield typed_values(found[:size]), self._database.text(typed_values(found[size:])[0])
 
     def _report_lost(self, error: Exception) -> None:
-        message = f"Which pictures belong to which model can't be read: {error}".rstrip(".")
+        message = f"Which other files belong to which model can't be read: {error}".rstrip(".")
         self._report(Problem(self._path, "unreadable", f"{message}.", kept=True))
 
 
-def _not_deleted(table: Table) -> str:
-    return " AND p.deleted_at IS NULL" if "deleted_at" in table.lowered else ""
+def _first_path(table: str, key: str, path: str, condition: str) -> str:
+    """Return a question for one path of each key: with all of them, rows of one key would be squared."""
+    return f"(SELECT t.{key} AS key, min(t.{path}) AS path FROM main.{table} t {condition} GROUP BY t.{key})"
