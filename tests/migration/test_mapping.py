@@ -330,6 +330,54 @@ def test_the_sidecar_of_lora_manager_comes_before_its_cache():
     assert (fields["name"], fields["license"]) == ("sidecar", "mit")
 
 
+def test_what_a_sidecar_no_longer_says_is_not_fetched_from_the_cache():
+    sidecar = witness(1, "lora-manager", "notes", agrees=True, mtime=1, notes="new", tags=["new"])
+    cache = witness(
+        2,
+        "lora-manager-cache",
+        "notes favorite",
+        agrees=True,
+        notes="old",
+        favorite=True,
+        tags=["old"],
+        license="mit",
+    )
+    fields = merged(cache, sidecar).fields
+    assert (fields["notes"], fields["favorite"], fields["tags"]) == ("new", False, ("new",))
+    assert fields["license"] == "mit"
+    alone = merged(cache).fields
+    assert (alone["notes"], alone["favorite"], alone["tags"]) == ("old", True, ("old",))
+
+
+@pytest.mark.parametrize(
+    "sidecar",
+    [
+        witness(1, "lora-manager", agrees=True, claims={"problem": "unparsed_payload"}),
+        witness(1, "lora-manager", agrees=True, claims={"marker": True}),
+        witness(1, "lora-manager", agrees=True, source_path="/m/x.metadata.json.bak", notes="older"),
+    ],
+)
+def test_a_cache_is_heard_where_its_sidecar_is_broken_or_laid_aside(sidecar):
+    cache = witness(2, "lora-manager-cache", "notes favorite", agrees=True, notes="old", favorite=True)
+    fields = merged(cache, sidecar).fields
+    assert fields["favorite"] is True
+    assert "old" in fields["notes"]
+
+
+def test_a_review_in_the_index_of_pumas_counts_beside_the_file():
+    said = witness(1, "pumas-metadata", "notes", agrees=True, mtime=1, name="file", tags=["a"], license="mit")
+    index = witness(
+        2, "pumas-index", "name", agrees=True, mtime=9, name="mine", tags=["b"], license="gpl", nsfw=True
+    )
+    fields = merged(index, said).fields
+    assert (fields["name"], fields["tags"], fields["license"], fields["nsfw"]) == (
+        "mine",
+        ("a",),
+        "mit",
+        True,
+    )
+
+
 # --- hashes that say otherwise ------------------------------------------------------------------------------
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 
@@ -5,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelmgr.catalog import Catalog
+from modelmgr.library import Library
 from modelmgr.migration.sources.lora_manager import LoraManager
-from modelmgr.values import Record
+from modelmgr.progress import Progress
+from modelmgr.values import ModelQuery, PendingQuery, Record
+from tests.migration.specimens.models import A, B, C
 
 SOURCE = LoraManager()
 NAME = "inkwash_harbor.metadata.json"
@@ -601,3 +606,80 @@ def test_no_value_makes_the_claims_raise(value, names, ending, sha256):
 @given(st.binary(max_size=200), NAMES)
 def test_no_bytes_make_the_claims_raise(payload, names):
     SOURCE.claims(Record("lora-manager", "/a/x.metadata.json", "", payload), names)
+
+
+# --- in a library -------------------------------------------------------------------------------------------
+
+
+def imported(tmp_path, folder):
+    """Import a folder, promote what can be; return the pending rows and the models."""
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        library = Library(catalog)
+        library.import_paths([str(folder)], progress=Progress())
+        library.promote(None, progress=Progress())
+        return catalog.pending_page(PendingQuery(), None), catalog.page(ModelQuery(), None)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "content", "changed", "kind"),
+    [
+        ("loras", "inkwash_harbor.safetensors", A, {}, "lora"),
+        ("loras", "inkwash_harbor.safetensors", A, {"civitai": {}}, "lora"),
+        (
+            "checkpoints",
+            "inkwash_harbor.safetensors",
+            B,
+            {"sub_type": "checkpoint", "civitai": None},
+            "checkpoint",
+        ),
+        (
+            "unet",
+            "inkwash_harbor.gguf",
+            C,
+            {"sub_type": "diffusion_model", "base_model": "Flux.1 D", "civitai": None},
+            "diffusion_model",
+        ),
+        ("x", "inkwash_harbor.safetensors", A, {"model_type": "embedding", "civitai": None}, "embedding"),
+    ],
+)
+def test_all_kinds_find_their_model_and_its_type(tmp_path, folder, name, content, changed, kind):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / name).write_bytes(content["bytes"])
+    said = sidecar(**{"sha256": content["sha256"], "size": len(content["bytes"]), "autov3": None, **changed})
+    (tmp_path / folder / NAME).write_bytes(written(said))
+    (pending,), (model,) = imported(tmp_path, tmp_path / folder)
+    assert (pending.state, pending.problem) == ("promoted", None)
+    assert (model.name, model.type, model.sha256) == ("Inkwash Harbor", kind, content["sha256"])
+    assert (model.notes, model.favorite) == ("best at 0.7", True)
+
+
+def test_the_hash_of_a_half_downloaded_file_is_not_taken_for_the_models(tmp_path):
+    folder = tmp_path / "loras"
+    folder.mkdir()
+    (folder / "inkwash_harbor.safetensors").write_bytes(A["bytes"])
+    half = hashlib.sha256(A["bytes"][:100]).hexdigest()
+    (folder / NAME).write_bytes(written(sidecar(sha256=half, size=100, civitai={}, autov3=None)))
+    (pending,), models = imported(tmp_path, folder)
+    assert (pending.state, pending.problem) == ("pending", "hash_mismatch")
+    assert "100 bytes" in pending.message and "184" in pending.message
+    assert [model.sha256 for model in models] in ([], [A["sha256"]])
+
+
+def test_a_sidecar_that_was_copied_along_with_its_model_binds_by_stem_and_says_so(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "inkwash_harbor.safetensors").write_bytes(A["bytes"])
+    original = tmp_path / "first" / "inkwash_harbor.safetensors"
+    for name in ("first", "second"):
+        (tmp_path / name / NAME).write_bytes(written(sidecar(file_path=str(original), civitai=None)))
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        Library(catalog).import_paths(
+            [str(tmp_path / "first"), str(tmp_path / "second")], progress=Progress()
+        )
+        first, second = catalog.pending_page(PendingQuery(), None)
+        assert second.file_path == str(tmp_path / "second" / "inkwash_harbor.safetensors")
+        records = [catalog.pending_record(row.id) for row in (first, second)]
+    assert [record.extra for record in records] == [None, {"copied_from": str(original)}]
+    names = frozenset(["inkwash_harbor.safetensors"])
+    assert "copied" in SOURCE.claims(records[1], names).flags
+    assert "copied" not in SOURCE.claims(records[0], names).flags
