@@ -31,7 +31,7 @@ from modelmgr.migration.sources.pumas import PumasIndex, PumasMetadata
 from modelmgr.migration.sources.pumas_launcher import PumasLauncherModels
 from modelmgr.migration.sources.pumas_registry import PumasRegistry
 from modelmgr.migration.sources.pysssss import PysssssHash
-from modelmgr.migration.sources.rgthree import RgthreeCache, RgthreeInfo
+from modelmgr.migration.sources.rgthree import RgthreeInfo
 from modelmgr.migration.sources.sdnext import SdnextMetadata
 from modelmgr.migration.sources.stability_matrix import StabilityMatrix, StabilityMatrixSettings
 from modelmgr.migration.sources.swarmui import SwarmUi
@@ -41,7 +41,6 @@ ALL: tuple[LegacySource, ...] = (
     LoraManager(),
     StabilityMatrix(),
     RgthreeInfo(),
-    RgthreeCache(),
     SwarmUi(),
     CivitaiBrowserApi(),
     LoraManagerRecipe(),

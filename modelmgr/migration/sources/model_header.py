@@ -395,7 +395,7 @@ class _Walk:
             raise _Damaged("This is no GGUF file.")
         version = self._number(4)
         if version & 0xFFFF == 0:  # the byte order is stated nowhere
-            self._order, version = ">", version >> 16
+            self._order, version = ">", int.from_bytes(version.to_bytes(4, "little"), "big")
         if not 1 <= version <= _NEWEST_VERSION:
             raise _Damaged(f"GGUF version {version} is not known.")
         self._length = 4 if version == 1 else 8

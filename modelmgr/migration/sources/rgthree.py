@@ -6,7 +6,7 @@ answer to a model there is the hash in its name alone.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import alike, is_model_name, stem_of
 from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256
-from modelmgr.migration.source import Container, LegacySource, Report
+from modelmgr.migration.source import Container, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,
     SEVERAL_FILES,
@@ -28,14 +28,12 @@ from modelmgr.migration.sources.civitai import (
 from modelmgr.migration.sources.model_header import metadata_claims
 from modelmgr.migration.sources.sidecar import JsonSidecar, other_times
 from modelmgr.payload import boolean_of, clean_name, clean_text, list_of_text, number_of, page_url, seconds_of
-from modelmgr.progress import Progress
 from modelmgr.values import Claims, Problem, Record
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 
 OTHER_TIME = "other_time"
 """Key of `Record.extra`: models beside the sidecar whose time isn't the one at which their hash was computed."""
 
-_ID = "rgthree-info"
 _KEYS = frozenset(
     (
         "file",
@@ -55,11 +53,26 @@ _CACHE_KEYS = frozenset(("url", "timestamp", "response"))
 
 
 class RgthreeInfo(JsonSidecar):
-    """``x.safetensors.rgthree-info.json``: the model's own ending is part of the name."""
+    """``x.safetensors.rgthree-info.json`` (the model's own ending is part of the name), and a cached answer."""
 
-    id = _ID
-    record_ids = (_ID,)
+    id = "rgthree-info"
+    record_ids = ("rgthree-info",)
     ending = ".rgthree-info.json"
+
+    def wants(self, name: str, named: bool) -> bool:
+        """Tell by the name."""
+        return super().wants(name, named) or _CACHED.fullmatch(name) is not None
+
+    def probe(self, container: Container, report: Report) -> bool:
+        """Tell by the keys; those of the cache wrap an answer."""
+        if _CACHED.fullmatch(container.name) is None:
+            return super().probe(container, report)
+        try:
+            value = payload.parse(read_container(container.path)).value
+        except Unreadable as error:
+            report(Problem(container.path, error.code, error.message))
+            return False
+        return isinstance(value, Mapping) and len(_CACHE_KEYS & value.keys()) >= 2
 
     def is_its_object(self, value: Mapping[Any, Any], stem: str, siblings: frozenset[str]) -> bool:
         """Tell by the model beside it, or by the keys where that is gone."""
@@ -124,39 +137,6 @@ class RgthreeInfo(JsonSidecar):
             time=catalogue.time,
             flags=tuple(dict.fromkeys(flags)),
         )
-
-
-class RgthreeCache(LegacySource):
-    """``userdata/info/<sha256>.civitai.json`` and ``<sha256>.metadata.json``: one answer each, bound by the hash."""
-
-    id = "rgthree-cache"
-    record_ids = ()  # its records are those of the sidecar's source, which reads them
-
-    def wants(self, name: str, named: bool) -> bool:
-        """Tell by the name."""
-        return _CACHED.fullmatch(name) is not None
-
-    def probe(self, container: Container, report: Report) -> bool:
-        """Tell by the keys, which wrap an answer."""
-        try:
-            found = payload.parse(read_container(container.path))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
-        return isinstance(found.value, Mapping) and len(_CACHE_KEYS & found.value.keys()) >= 2
-
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
-        progress.check()
-        yield Record(_ID, container.path, "", read_container(container.path))
-
-    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what the answer says; arguments as `LegacySource.claims`."""
-        return RgthreeInfo().claims(record, siblings, sha256)
 
 
 # --- what they say ----------------------------------------------------------------------------------------
