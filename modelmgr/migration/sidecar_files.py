@@ -170,6 +170,11 @@ def _is_said(column: str, known: Known) -> bool:
     return column in known.edited or witnessed
 
 
+def _is_by_person(column: str, known: Known) -> bool:
+    origin = known.origins.get(column)
+    return origin is not None and origin.rank <= PERSONAL
+
+
 def _is_backup(record: Record) -> bool:
     return record.source_path.lower().endswith((".bak", ".tmp"))
 
@@ -187,6 +192,7 @@ def _masked(key: str, value: Any) -> Any:
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"')
+_NET_TIME = re.compile(r'"\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d"')
 _NET_ESCAPED = re.compile(r"\\(?:u[0-9a-f]{4}|.)|[<>&'+`\x7f]")
 
 
@@ -199,7 +205,14 @@ def _indented(document: Document, indent: int) -> bytes:
 def _as_net_writes(document: Document) -> bytes:
     """Return JSON in one line as System.Text.Json writes it by default: all but plain ASCII escaped."""
     text = json.dumps(document, separators=(",", ":"))
-    return _STRING.sub(lambda found: '"' + _NET_ESCAPED.sub(_net_escape, found[0][1:-1]) + '"', text).encode()
+    return _STRING.sub(_net_string, text).encode()
+
+
+def _net_string(found: re.Match[str]) -> str:
+    """Return a JSON string with .NET's escapes; a time is written there as it is, its plus sign too."""
+    if _NET_TIME.fullmatch(found[0]):
+        return found[0]
+    return f'"{_NET_ESCAPED.sub(_net_escape, found[0][1:-1])}"'
 
 
 def _net_escape(found: re.Match[str]) -> str:
@@ -695,7 +708,7 @@ class StabilityMatrixFiles(Format):
             "Hashes": {kind: hashes.get(kind) for kind in ("SHA256", "CRC32", "BLAKE3")},
             "TrainedWords": [],
             "Stats": None,
-            "UserTitle": None,
+            "UserTitle": known.fields["name"] if _is_by_person("name", known) else None,
             "ThumbnailImageUrl": None,
             "InferenceDefaults": None,
             "Source": _FROM_OTHER,
@@ -705,8 +718,7 @@ class StabilityMatrixFiles(Format):
     def say(self, document: Document, column: str, value: Any, known: Known) -> None:
         """See `Format.say`; a name that a person gave is the title, another one that of model and version."""
         if column == "name":
-            origin = known.origins.get("name")
-            if clean_name(document.get("UserTitle")) or (origin is not None and origin.rank <= PERSONAL):
+            if clean_name(document.get("UserTitle")) or _is_by_person("name", known):
                 document["UserTitle"] = value
             else:
                 document["ModelName"], document["VersionName"] = _halves(value)
