@@ -5,10 +5,10 @@ By names alone, for its own cache and for the tools that take their layout from 
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from modelmgr.migration.beside import is_model_name, stem_of
-from modelmgr.values import Problem
+from modelmgr.values import MIB, Problem
 
 MODEL_FOLDER = "models--"
 """How the folder of a model's repository in Hugging Face's cache begins (other kinds: ``datasets--``, ``spaces--``)."""
@@ -36,6 +36,7 @@ _GENERIC_STEMS = frozenset(
         "weights",
     )
 )
+_SHARED_BYTES = 16 * MIB
 _MAIN_PARTS = ("transformer", "unet", "prior", "decoder")
 
 
@@ -108,6 +109,11 @@ def models_of(paths: Iterable[str]) -> list[tuple[str, ...]]:
         if key == (INDEX_OF_PIPELINE,):
             files.sort(key=lambda path: (_part_place(path), path))
     return [tuple(files) for files in sorted(found.values())]
+
+
+def may_be_shared(content: bytes, models: Sequence[object]) -> bool:
+    """Tell whether what is said of several models may be kept once for each of them."""
+    return len(models) > 1 and len(content) * len(models) <= _SHARED_BYTES
 
 
 def _part_place(path: str) -> int:

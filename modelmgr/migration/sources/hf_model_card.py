@@ -15,6 +15,7 @@ from modelmgr.migration.repository import (
     files_below,
     is_of_other_kind,
     is_weight,
+    may_be_shared,
     models_of,
     page_of,
     snapshot_of,
@@ -31,7 +32,6 @@ FILES = "files"
 
 _FRONT_LIMIT = MIB
 _DEPTH = 4
-_MODELS_LIMIT = 64
 _KNOWN_KEYS = frozenset(
     (
         "base_model",
@@ -109,8 +109,8 @@ class HfModelCard(LegacySource):
         content = read_container(container.path)
         folder = os.path.dirname(container.path)
         models = _models_beside(folder, container, report)
-        shared = len(models) > 1 and (snapshot_of(container.path) is not None or _has_traces(container))
-        if not shared or len(models) > _MODELS_LIMIT:
+        is_repository = snapshot_of(container.path) is not None or _has_traces(container)
+        if not is_repository or not may_be_shared(content, models):
             extra = {FILES: list(models[0])} if len(models) == 1 else None
             yield Record(self.id, container.path, "", content, extra)
             return

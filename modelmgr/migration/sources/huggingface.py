@@ -33,7 +33,7 @@ from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import mapping_of
 from modelmgr.payload import clean_name, integer_of
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Record
+from modelmgr.values import MIB, Claims, Problem, Record
 
 NEWER_FILE = "newer_file"
 """Key of `Record.extra`: the file was written after its etag was checked, so that the etag may be another's."""
@@ -50,7 +50,7 @@ _REFS_LIMIT = 1_000
 _REF_BYTES = 4_096
 _TREE_BYTES = 16 * MIB
 _LOCAL_TREE_BYTES = MIB
-_ALL_TREES_BYTES = 16 * MIB
+_SHARED_BYTES = 64 * MIB
 _METADATA_BYTES = MIB
 _CLOCK_TOLERANCE_S = 1.0
 _PARTIAL = re.compile(r"(?P<etag>[0-9a-f]{40}|[0-9a-f]{64})(?:\.[0-9a-f]{8})?\.incomplete")
@@ -93,22 +93,16 @@ class HfCache(LegacySource):
         models = (
             models_of(file["path"] for file in found.files) if found.commit else [("",)] * bool(found.files)
         )
-        whole_tree = len(found.tree) * len(models) <= _ALL_TREES_BYTES
         files = {file["path"]: file for file in found.files}
-        others = [file for path, file in files.items() if not is_weight(path)] if found.commit else []
+        shared = found.shared()
+        if len(json.dumps(shared)) * len(models) > _SHARED_BYTES:
+            message = "Its lists are too long to be kept with each of its models; they were shortened."
+            report(Problem(container.path, "too_large", message, kept=True))
+            shared |= {"refs": {}, "snapshots": [found.commit], "other_files": [], "tree": None}
         for names in models:
             progress.check()
             own = [files[name] for name in names] if found.commit else found.files
-            said = {
-                "repo_id": repository_of(container.name),
-                "repo_type": "model",
-                "commit": found.commit,
-                "refs": found.refs,
-                "snapshots": found.snapshots,
-                "files": own,
-                "other_files": others,
-                "tree": found.tree if whole_tree else None,
-            }
+            said = {"repo_id": repository_of(container.name), "repo_type": "model", **shared, "files": own}
             extra: dict[str, Any] = {"made": True}
             if unfinished := sorted(found.unfinished & {str(file["blob"]) for file in own}):
                 extra[UNFINISHED] = unfinished
@@ -251,6 +245,17 @@ class _Repository:
                 if full_sha256(name)
             ]
         return found
+
+    def shared(self) -> dict[str, Any]:
+        """Return what the record of each of its models holds."""
+        others = [file for file in self.files if self.commit and not is_weight(file["path"])]
+        return {
+            "commit": self.commit,
+            "refs": self.refs,
+            "snapshots": self.snapshots,
+            "other_files": others,
+            "tree": self.tree,
+        }
 
 
 def _refs(folder: str, report: Report) -> dict[str, str]:

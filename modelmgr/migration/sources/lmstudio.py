@@ -13,7 +13,7 @@ from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import same_name
 from modelmgr.migration.container import read_beginning, read_container
-from modelmgr.migration.repository import files_below, is_weight, models_of, page_of
+from modelmgr.migration.repository import files_below, is_weight, may_be_shared, models_of, page_of
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.yaml_text import parse_yaml
 from modelmgr.payload import clean_name
@@ -166,12 +166,13 @@ class LmStudioModelYaml(LegacySource):
             extra[BESIDE] = texts
         home = _hub_home(container.path)
         models = _made_of(parse_yaml(content).value, os.path.join(home, _MODELS), report) if home else []
-        if not models:
+        if not may_be_shared(content, models):
+            if len(models) == 1:
+                extra[FILE] = models[0][1]
             yield Record(self.id, container.path, "", content, extra or None)
+            return
         for key, path in models:
-            yield Record(
-                self.id, container.path, key if len(models) > 1 else "", content, {**extra, FILE: path}
-            )
+            yield Record(self.id, container.path, key, content, {**extra, FILE: path})
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return what the file says; arguments as `LegacySource.claims`."""

@@ -349,20 +349,22 @@ def test_names_of_any_bytes(tmp_path: Path) -> None:
         assert all(row.file_path for row in catalog.pending_page(PendingQuery(), None))
 
 
-def test_a_tree_of_many_records_is_kept_within_bounds(tmp_path: Path) -> None:
+def test_long_lists_are_not_kept_with_each_of_many_models(tmp_path: Path) -> None:
     root = tmp_path / REPOSITORY
-    names = [f"checkpoint-{number}.bin" for number in range(300)]
+    names = [f"checkpoint-{number}.bin" for number in range(400)]
     for name in names:
         put(root / "snapshots" / COMMIT / name, b"x")
     files = {
-        name: {"size": 1, "lfs_sha256": f"{number + 1:064x}", "pad": "x" * 200}
+        name: {"size": 1, "lfs_sha256": f"{number + 1:064x}", "pad": "x" * 400}
         for number, name in enumerate(names)
     }
     put(root / f"trees/{COMMIT}.json", tree(**files))
-    found = walk(tmp_path).of("hf-cache")
-    assert len(found) == 300
-    assert sum(len(record.payload) for record, _ in found.values()) < 32 * 1024 * 1024
+    walked = walk(tmp_path)
+    found = walked.of("hf-cache")
+    assert len(found) == 400
+    assert sum(len(record.payload) for record, _ in found.values()) < 1024 * 1024
     assert found["checkpoint-7.bin"][1].sha256 == f"{8:064x}"
+    assert [(problem.code, problem.kept) for problem in walked.problems] == [("too_large", True)]
 
 
 # --- a plain folder ---------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from modelmgr.catalog import Catalog
 from modelmgr.library import Library
@@ -390,3 +392,22 @@ def test_claims_stand_without_what_stood_around(extra: dict[str, object] | None)
     claims = Ollama().claims(record, frozenset())
     assert claims.sha256 == HEX
     assert "name" not in claims.fields
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    said=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=10,
+    ),
+    field=st.sampled_from(["layers", "config", "mediaType", "zz"]),
+)
+def test_the_payload_is_the_manifest_whatever_it_says(tmp_path: Path, said: object, field: str) -> None:
+    write(tmp_path)
+    content = json.dumps({**json.loads(manifest(*STANDARD)), field: said}, ensure_ascii=False)
+    content_bytes = content.encode("utf-8", "surrogatepass")
+    put_manifest(tmp_path, content_bytes, "hf.co/any/thing/latest")
+    record, claims = walk(tmp_path).of("ollama")["hf.co/any/thing/latest"]
+    assert record.payload == content_bytes
+    assert claims.path in (None, str(tmp_path / "models/blobs" / f"sha256-{HEX}"))
