@@ -209,7 +209,6 @@ def _lowered(columns: Mapping[str, Any]) -> dict[str, Any]:
 # --- what a row claims ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class _Row:
     """One record's row on its way to claims.
 
@@ -217,54 +216,44 @@ class _Row:
         columns: by their names in lower case.
         user: what its column ``user_metadata`` holds.
         extra: the record's.
+        tags: all of it, the tool's own too.
+        paths: where its file is, those places first that the tool has verified.
     """
 
-    columns: Mapping[str, Any]
-    user: Mapping[Any, Any]
-    extra: Mapping[str, Any]
-
-    def related(self, *names: str) -> list[dict[str, Any]]:
-        """Return the rows of these tables that belong to it."""
-        tables = mapping_of(self.extra.get("related"))
-        found = [rows for table, rows in tables.items() if str(table).lower() in names]
-        return [
-            _lowered(row)
-            for rows in found
+    def __init__(self, columns: Mapping[str, Any], user: Mapping[Any, Any], extra: Mapping[str, Any]) -> None:
+        self.columns = columns
+        self.user = user
+        self.extra = extra
+        self._related = {
+            str(table).lower(): [_lowered(row) for row in rows if isinstance(row, dict)]
+            for table, rows in mapping_of(extra.get("related")).items()
             if isinstance(rows, list)
-            for row in rows
-            if isinstance(row, Mapping)
-        ]
-
-    def tags(self) -> tuple[str, ...]:
-        """Return all tags, the tool's own too."""
-        return tuple(
-            dict.fromkeys(tag for row in self.related(*_TAGS) if (tag := clean_name(row.get("tag_name"))))
-        )
-
-    def paths(self) -> tuple[str, ...]:
-        """Return where its file is, those places first that the tool has verified."""
+        }
+        tags = (clean_name(row.get("tag_name")) for row in self.related(*_TAGS))
+        self.tags = tuple(dict.fromkeys(tag for tag in tags if tag))
         states = sorted(self.related("asset_cache_state"), key=lambda state: state.get("needs_verify") == 1)
         said = [
-            self.columns.get("file_path"),
+            columns.get("file_path"),
             *(content.get("path") for content in self.related("asset_contents")),
             *(content.get("storage_locator") for content in self.related("assets")),
             *(state.get("file_path") for state in states),
-            *_texts(self.extra.get(_COPIES)),
+            *_texts(extra.get(_COPIES)),
         ]
-        return tuple(
-            dict.fromkeys(
-                path for path in said if isinstance(path, str) and path.strip() and "\0" not in path
-            )
-        )
+        paths = (path for path in said if isinstance(path, str) and path.strip() and "\0" not in path)
+        self.paths = tuple(dict.fromkeys(paths))
+
+    def related(self, *names: str) -> list[dict[str, Any]]:
+        """Return the rows of these tables that belong to it."""
+        return [row for name in names for row in self._related.get(name, ())]
 
     def is_model(self) -> bool:
         """Tell whether it speaks of a model: pictures that went in or came out are records of the table too."""
-        tags = {tag.lower() for tag in self.tags()}
+        tags = {tag.lower() for tag in self.tags}
         if "models" in tags or any(tag.startswith(_MODEL_TYPE) for tag in tags):
             return True
         if tags & _OUTSIDE_MODELS:
             return False
-        paths = self.paths()
+        paths = self.paths
         return not paths or any(is_model_name(base_name(path)) or type_of_folder(path) for path in paths)
 
 
@@ -273,10 +262,10 @@ def _claims(row: _Row) -> Claims:
     scanned = mapping_of(_parsed(columns.get("system_metadata")))
     # Before there was a column for it, the scanner put what it found among the person's words.
     is_personal = "system_metadata" in columns
-    paths = row.paths()
+    paths = row.paths
     fields: dict[str, Any] = {}
     personal: set[str] = set()
-    tags = row.tags()
+    tags = row.tags
     if name := _name(columns.get("name")):
         fields["name"] = name
         if (

@@ -30,6 +30,7 @@ from modelmgr.migration.database import (
 )
 from modelmgr.migration.hashes import full_sha256, partial_hash
 from modelmgr.migration.related import Related, declared_key, link_of
+from modelmgr.migration.repository import files_below, models_of
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of
 from modelmgr.migration.sources.generic_columns import transcoded
@@ -63,6 +64,7 @@ _BASES = frozenset(
 )
 _EXTERNAL = frozenset(("external", "external_api"))
 _FOREIGN = re.compile(r"[A-Za-z]:[\\/]|\\\\|//")
+_SIGNS_OF_FOLDERS = ("model_index.json", "config.json")
 _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 
 
@@ -90,8 +92,8 @@ class InvokeaiDatabase(LegacySource):
 
     def roots(self, container: Container) -> tuple[Root, ...]:
         """Return the folder of models: the one that the settings name, else the default one if it is there."""
-        folders = models_folders(os.path.dirname(container.path), models_dir_of(container))
-        path = next((folder for folder in folders if os.path.isdir(folder)), None)
+        folders = models_folders(os.path.dirname(container.path), None)
+        path = models_dir_of(container) or next((folder for folder in folders if os.path.isdir(folder)), None)
         return (Root(path, UNKNOWN, self.id, container.path),) if path else ()
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
@@ -222,6 +224,28 @@ def places_of(said: Mapping[str, Any], folders: Sequence[str]) -> tuple[str, ...
     return tuple(dict.fromkeys(places))
 
 
+def weights_of(places: Sequence[str], folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the chief weight file of a model that is a folder, if it is there; only names are looked at.
+
+    Args:
+        places: where the folder may be.
+        folders: of models. Elsewhere nothing is listed but what the files of such a model show to be one.
+    """
+    for place in places:
+        path = os.path.normpath(place)
+        inside = any(is_below(path, folder) and path != folder for folder in folders)
+        with suppress(OSError, ValueError):  # ValueError: half a character in a name
+            if inside or any(os.path.isfile(os.path.join(path, name)) for name in _SIGNS_OF_FOLDERS):
+                found = models_of(below for below, _ in files_below(path, depth=2, report=_nobody))
+                if found:
+                    return (os.path.join(path, found[0][0]),)
+    return ()
+
+
+def _nobody(problem: Problem) -> None:
+    """Hear no problem: a folder that isn't there is the next place's affair."""
+
+
 # --- what a configuration claims --------------------------------------------------------------------------
 
 
@@ -245,6 +269,7 @@ def config_claims(said: Mapping[str, Any], folder: str, extra: Mapping[str, Any]
     if "name" in fields and places and fields["name"] not in _names_of(places[0]):
         personal.add("name")
     flags: tuple[str, ...] = ("folder",) if places and not is_file else ()
+    weights = () if is_file else weights_of(places, folders)
     own, partial = _hashes(said.get("hash")) if is_file else (None, {})
     size = integer_of(said.get("file_size"))
     return Claims(
@@ -255,7 +280,7 @@ def config_claims(said: Mapping[str, Any], folder: str, extra: Mapping[str, Any]
         partial_hashes=partial,
         size_bytes=size if is_file and size is not None and size > 0 else None,
         path=places[0] if places else None,
-        other_paths=places[1:],
+        other_paths=(*weights, *places[1:]),
         flags=flags,
     )
 

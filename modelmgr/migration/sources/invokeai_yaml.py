@@ -22,6 +22,7 @@ from modelmgr.migration.sources.invokeai import (
     places_of,
     repository_page,
     typed_description,
+    weights_of,
 )
 from modelmgr.migration.yaml_ranges import members_of
 from modelmgr.migration.yaml_text import parse_yaml
@@ -72,10 +73,10 @@ class InvokeaiYaml(LegacySource):
         folder = os.path.dirname(container.path)
         if _is_settings_file(container):
             said = models_dir_in(read_container(container.path, PARSE_LIMIT_BYTES), folder)
-            folders: tuple[str, ...] = (said,) if said else (os.path.join(folder, "models"),)
+            folders: tuple[str, ...] = (os.path.join(folder, "models"),)
         else:
-            folders = models_folders(folder, models_dir_of(container))
-        path = next((path for path in folders if os.path.isdir(path)), None)
+            said, folders = models_dir_of(container), models_folders(folder, None)
+        path = said or next((path for path in folders if os.path.isdir(path)), None)
         return (Root(path, UNKNOWN, self.id, container.path),) if path else ()
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
@@ -200,10 +201,11 @@ def _claims(name: str, fields: dict[str, Any], said: Mapping[str, Any], folders:
         fields["notes"] = notes
         personal.add("notes")
     is_folder = bool(places) and not is_model_name(base_name(places[0]))
+    weights = weights_of(places, folders) if is_folder else ()
     return Claims(
         fields=fields,
         personal=frozenset(personal),
         path=places[0] if places else None,
-        other_paths=places[1:],
+        other_paths=(*weights, *places[1:]),
         flags=("folder",) if is_folder else (),
     )

@@ -305,6 +305,25 @@ def test_a_folder_model_claims_neither_size_nor_hash(root: Root) -> None:
     assert said.path == str(root.folder / "models" / KEY_B)
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_folder_model_is_bound_to_its_chief_weights(root: Root, inside: bool) -> None:
+    folder = root.folder / "models" / KEY_B if inside else root.folder.parent / "hub" / "copper"
+    place(folder, "model_index.json", b"{}")
+    place(folder, "vae/diffusion_pytorch_model.safetensors", b"v")
+    unet = place(folder, "unet/diffusion_pytorch_model.safetensors", b"u")
+    said = config(path=KEY_B if inside else str(folder), format="diffusers", file_size=2)
+    write_database(root.database, 24, said)
+    _, (row,) = imported(root, folders=() if inside else (folder,))
+    assert (row.file_path, row.problem, row.name) == (str(unet), None, "Copperleaf XL")
+
+
+def test_no_folder_elsewhere_is_listed_for_a_row(root: Root) -> None:
+    folder = root.folder.parent / "private"
+    place(folder, "diary.safetensors", b"x")
+    said = root.claims(config(path=str(folder), format="diffusers"))
+    assert not any("diary" in path for path in said.other_paths)
+
+
 # --- what a row claims ------------------------------------------------------------------------------------
 
 
