@@ -86,7 +86,19 @@ _SOURCE_PLACE = {source: place for place, source in enumerate(_SOURCE_ORDER)}
 
 # Their word for the type is the tool's own index: after a catalogue's, if both are as well bound.
 _INDEXES = frozenset(
-    ["invokeai-db", "invokeai-yaml", "comfyui-assets", "lora-manager", "lora-manager-cache", "pumas-index"]
+    [
+        "invokeai-db",
+        "invokeai-yaml",
+        "comfyui-assets",
+        "lora-manager",
+        "lora-manager-cache",
+        "pumas-index",
+        "ollama",
+        "lmstudio",
+        "lmstudio-model-yaml",
+        "jan-model-yml",
+        "jan-model-json",
+    ]
 )
 # A tool's database that repeats its sidecars: heard only where no sidecar of that model speaks.
 _CACHE_OF = {"lora-manager-cache": "lora-manager", "pumas-index": "pumas-metadata"}
