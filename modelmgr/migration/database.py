@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from modelmgr import sqlite
@@ -35,6 +36,7 @@ DATABASE_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3", ".s3db")
 _DUMP_BYTES = 1 * MIB
 _BLOB_TWICE_BYTES = 1 * MIB
 _TEXT_TWICE_BYTES = 16 * MIB
+_MADE_AT_ONCE_BYTES = 1 * MIB
 _BASE64_BLOCK_BYTES = 3 * MIB
 _COPY_WHOLE_BYTES = 32 * MIB
 _BEGINNING_BYTES = 8 * MIB
@@ -134,6 +136,11 @@ class Row:
 
     def made(self) -> bytes:
         """Return the row as a JSON object; large values are written as they are turned into text."""
+        if (
+            sum(len(value) for _, value in self.values.values() if isinstance(value, bytes))
+            <= _MADE_AT_ONCE_BYTES
+        ):
+            return json.dumps(self.said(), ensure_ascii=False).encode()
         made = io.BytesIO()
         for place, (column, (storage, value)) in enumerate(self.values.items()):
             made.write(b", " if place else b"{")
@@ -583,10 +590,12 @@ def key_order(table: Table, alias: str) -> str:
     return ", ".join(f"{alias}.{name}" for name in table.key_names)
 
 
+@lru_cache(maxsize=64)
 def _fetched(table: Table) -> str:
     return ", ".join(stored_terms(f"t.{quoted(column)}") for column in table.columns)
 
 
+@lru_cache(maxsize=64)
 def _lengths(table: Table) -> str:
     """Return what to select for the bytes of a row; no value is loaded for it where SQLite knows how."""
     length = "octet_length({0})" if sqlite.version_info >= (3, 43, 0) else "length(CAST({0} AS BLOB))"

@@ -35,6 +35,7 @@ from modelmgr.values import MIB, Problem, Record
 RELATED_LIMIT_BYTES = 4 * MIB
 """What one record takes along from other tables; more becomes records of its own that fill nothing."""
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
 _ROW_BYTES = 1 * MIB
 _SUM_TERMS = 100
 
@@ -139,7 +140,7 @@ class Related:
         for link, stream in self._streams:
             for row in stream.take(key):
                 said = row.said()
-                written = json.dumps(said, ensure_ascii=False)
+                written = _written(said)
                 room -= len(written)
                 if extra is not None and room >= 0:
                     taken.setdefault(link.table.name, []).append(said)
@@ -175,7 +176,7 @@ class Related:
         for key, size_bytes in self._database.keys(table, join, condition):
             row = self._database.row(table, key, size_bytes)
             if row is not None:
-                yield from self._dump.add(table.name, row.key, json.dumps(row.said(), ensure_ascii=False))
+                yield from self._dump.add(table.name, row.key, _written(row.said()))
 
     def _joined(self, link: Link) -> Iterator[tuple[Key, Row]]:
         """Yield the key of a model and a row of its, in order of the models; large rows are left to `rest`."""
