@@ -43,6 +43,8 @@ _METADATA_KEY = b'"__metadata__"'
 _LEADING_METADATA = re.compile(rb'\s*\{\s*"__metadata__"')
 _TENSOR = re.compile(rb'"dtype"\s*:')
 _WORDS = "ssmd_"
+_WORDS_KEY = b'"ssmd_'
+_OVERLAP_BYTES = 64
 # What the editor writes for a field that was left empty.
 _EMPTY_WORDS = frozenset(("", "0", "0.0", "[]", "{}", "none", "null"))
 
@@ -88,10 +90,9 @@ class SafetensorsHeader(LegacySource):
         """Tell whether a person's own words stand there, or any metadata if the user asked for them."""
         try:
             with opened_ranges(container.path) as file:
-                length = _header_length(container.path, file)
-                if not container.asked and not _may_hold_words(file, length):
+                if not container.asked and not _may_hold_words(file):
                     return False
-                content = _metadata(file, length)
+                content = _metadata(file, _header_length(container.path, file))
         except Unreadable as error:
             if container.asked:  # else a damaged model is the scan's affair
                 report(Problem(container.path, error.code, error.message))
@@ -228,31 +229,34 @@ def _header_length(path: str, file: Ranges) -> int:
     return length
 
 
+def _may_hold_words(file: Ranges) -> bool:
+    """Tell by the bytes alone whether a person's keys may be there: of thousands of files hardly one has any.
+
+    Most writers put the metadata first, so the first tensor ends the search. Inside a text its key would be spelt
+    with backslashes before the quotes.
+    """
+    block = file.at(0, _BLOCK_BYTES)
+    end = 8 + int.from_bytes(block[:8], "little")
+    if not 10 <= end <= min(file.size_bytes, 8 + _HEADER_LIMIT_BYTES):
+        return False
+    at, text = len(block), block[8:end]
+    leads = _LEADING_METADATA.match(text) is not None
+    while _WORDS_KEY not in text:
+        if (leads and _TENSOR.search(text)) or at >= end:
+            return False
+        block = file.at(at, min(MIB, end - at))
+        if not block:
+            return False
+        at, text = at + len(block), text[-_OVERLAP_BYTES:] + block
+    return True
+
+
 def _blocks(file: Ranges, length: int) -> Iterator[bytes]:
     at, end, size = 8, 8 + length, _BLOCK_BYTES
     while at < end and (block := file.at(at, min(size, end - at))):
         yield block
         at += len(block)
         size = MIB
-
-
-def _may_hold_words(file: Ranges, length: int) -> bool:
-    """Tell by the bytes alone whether a person's keys may be there: of thousands of files hardly one has any.
-
-    Most writers put the metadata first, so the first tensor ends the search. Inside a text its key would be spelt
-    with backslashes before the quotes.
-    """
-    key = f'"{_WORDS}'.encode()
-    tail, leads = b"", False
-    for number, block in enumerate(_blocks(file, length)):
-        text = tail + block
-        if key in text:
-            return True
-        leads = leads or (number == 0 and _LEADING_METADATA.match(text) is not None)
-        if leads and _TENSOR.search(text):
-            return False
-        tail = text[-64:]
-    return False
 
 
 def _metadata(file: Ranges, length: int) -> bytes | None:

@@ -78,8 +78,9 @@ class StabilityMatrix(JsonSidecar):
 
     def facts_around(self, container: Container, content: bytes) -> dict[str, Any] | None:
         """Return the star, if the tool's settings lie below what the user named and hold the model's id."""
-        model_id = integer_of(mapping_of(payload.parse(content).value).get("ModelId"))
-        if model_id is None or model_id not in _favorites(container):
+        favorites = _favorites(container)
+        model_id = integer_of(mapping_of(payload.parse(content).value).get("ModelId")) if favorites else None
+        if model_id is None or model_id not in favorites:
             return None
         # A column of another container: with it or without it are two states of what the tool knows.
         return {"columns": {_FAVORITES: {"storage": "integer", "value": model_id}}}

@@ -84,7 +84,7 @@ def test_words_are_found_wherever_they_stand(desk):
     assert desk.record(header(long)).payload == long
 
 
-@pytest.mark.parametrize("at", range(-12, 13))
+@pytest.mark.parametrize("at", range(-24, 13))
 def test_words_at_the_border_of_two_blocks_are_found(desk, at):
     fill = 65_536 - len(b'{"__metadata__":{"a":"') + at
     metadata = b'{"a":"' + b"x" * fill + b'","ssmd_rating":"3"}'
