@@ -244,6 +244,11 @@ def test_the_catalog_of_the_user_is_in_the_data_folder_unless_the_environment_na
         ["pending", "promote"],
         ["pending", "promote", "--all", "1"],
         ["pending", "dismiss", "one"],
+        ["pending", "undo"],
+        ["pending", "undo", "--last", "1"],
+        ["export", "--sidecars", "somebody", "out"],
+        ["export", "--sidecars", "a1111", "--jsonl", "out"],
+        ["export", "--jsonl", "--overwrite", "out"],
         ["pending", "list", "--state", "lost"],
         ["migrate", "import", "--source", "no-such-tool", "."],
         ["export", "somewhere"],
@@ -316,7 +321,7 @@ def test_ids_and_hashes_that_are_not_there_are_problems_and_stop_nothing(library
     assert (verified.json["checked"], verified.json["ok"]) == (1, 1)
     only_wrong = library.run("verify", UNKNOWN_SHA256, "--json")
     assert (only_wrong.code, only_wrong.json["checked"]) == (1, 0)
-    for words in (["promote"], ["dismiss"]):
+    for words in (["promote"], ["dismiss"], ["undo"]):
         answer = library.run("pending", *words, "424242", str(2**70), "--json")
         assert answer.code == 1
         assert {problem["code"] for problem in answer.json["problems"]} == {"not_found"}
@@ -477,6 +482,53 @@ def test_an_import_is_shown_beforehand_done_once_and_promoted(tmp_path: Path) ->
     assert made.run("pending", "list", "--json").json["total"] == 0
     resumed = made.run("migrate", "resume", "--json")
     assert (resumed.code, resumed.json["seen"]) == (0, 0)
+
+
+def test_a_promotion_is_taken_back_by_its_ids_or_as_the_last_run(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    made.run("migrate", "import", tmp_path / "models")
+    assert made.run("pending", "promote", "--all", "--json").json["promoted"] == 1
+    (row,) = made.run("pending", "list", "--json").json["pending"]
+    answer = made.run("pending", "undo", "--last", "--json")
+    assert (answer.code, answer.json) == (0, {"undone": 1, "stayed": 0, "problems": [], "cancelled": False})
+    assert made.run("show", made.ink, "--json").json["records"] == []
+    again = made.run("pending", "undo", str(row["id"]), "--json")
+    assert (again.code, again.json["undone"], again.json["stayed"]) == (1, 0, 1)
+    assert [problem["code"] for problem in again.json["problems"]] == ["not_promoted"]
+    nothing = made.run("pending", "undo", "--last")
+    assert (nothing.code, nothing.out) == (0, "0 records pending again, 0 stayed.\n")
+    assert made.run("pending", "promote", str(row["id"]), "--json").json["promoted"] == 1
+
+
+def test_sidecars_of_other_tools_go_into_a_folder(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    answer = library.run("export", "--sidecars", "civitai-info", out, "--json")
+    assert answer.code == 0
+    assert answer.json == {
+        "models": 2,
+        "files": 3,
+        "originals": 2,
+        "skipped": 0,
+        "problems": [],
+        "cancelled": False,
+    }
+    assert (out / "Lora" / "inkwash.civitai.info").read_bytes() == library.ink_payload
+    copper = out / "Lora" / "copperleaf.civitai.info"
+    former = copper.read_bytes()
+    assert json.loads(former)["files"][0]["hashes"]["SHA256"] == library.copper.upper()
+    copper.write_bytes(b"mine")
+    answer = library.run("export", "--sidecars", "civitai-info", out, "--json")
+    assert (answer.code, answer.json["files"], answer.json["skipped"]) == (1, 0, 3)
+    assert [(one["path"], one["code"]) for one in answer.json["problems"]] == [(str(copper), "exists")]
+    assert copper.read_bytes() == b"mine"
+    answer = library.run("export", "--sidecars", "civitai-info", "--overwrite", out)
+    assert (answer.code, answer.out) == (
+        0,
+        f"3 sidecars of 2 models written to {out}, 2 of them as they were imported; 0 skipped.\n",
+    )
+    assert copper.read_bytes() == former
+    refused = library.run("export", "--sidecars", "a1111", copper, "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "unwritable")
 
 
 def test_records_that_cannot_be_promoted_stay_and_say_why(tmp_path: Path) -> None:
