@@ -38,6 +38,7 @@ RELATED_LIMIT_BYTES = 4 * MIB
 _written = json.JSONEncoder(ensure_ascii=False).encode
 _ROW_BYTES = 1 * MIB
 _SUM_TERMS = 100
+_PAIRS_A_ROW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,13 @@ class Related:
         self._report = report
         self._dump = TableDump(source, database.path)
         self._lost: set[str] = set()
+        for link in links:
+            if self._is_squared(link):
+                self._note_lost(link, "Too many rows have the same key.")
         self._streams = [
             (link, Stream(self._joined(link), partial(self._note_lost, link)))
             for link in links
-            if not link.repeated
+            if not link.repeated and link.table.name not in self._lost
         ]
 
     def take(self, key: Key, extra: dict[str, Any] | None) -> Iterator[Record]:
@@ -195,7 +199,29 @@ class Related:
             row_key = database.key_text(typed_values(found[size:start]))
             yield typed_values(found[:size]), Row(table.name, row_key, values, database.codec)
 
-    def _note_lost(self, link: Link, error: Exception) -> None:
+    def _is_squared(self, link: Link) -> bool:
+        """Tell whether so many rows would go with so many models that a small file became a huge import.
+
+        Only where neither side's columns are a declared key is there anything to count.
+        """
+        ours, theirs = zip(*link.columns, strict=True)
+        if set(ours) == set(link.table.keys) or set(theirs) == set(self._models.keys):
+            return False
+        sides = (
+            f"(SELECT {', '.join(f'{quoted(name)} AS c{at}' for at, name in enumerate(names))}, count(*) AS n"
+            f" FROM main.{quoted(table.name)} GROUP BY {', '.join(quoted(name) for name in names)})"
+            for table, names in ((link.table, ours), (self._models, theirs))
+        )
+        equal = " AND ".join(f"m.c{at} = +t.c{at}" for at in range(len(ours)))
+        side, models = sides
+        statement = f"SELECT sum(t.n * m.n), sum(t.n), sum(m.n) FROM {side} t JOIN {models} m ON {equal}"
+        try:
+            pairs, rows, count = next(self._database.rows(statement))
+        except (sqlite.Error, Unreadable):
+            return False  # whoever reads the rows will tell
+        return (pairs or 0) > _PAIRS_A_ROW * ((rows or 0) + (count or 0))
+
+    def _note_lost(self, link: Link, error: Exception | str) -> None:
         self._lost.add(link.table.name)
         why = str(error).rstrip(".")
         message = f"Which rows of the table {link.table.name} belong to which model is not known: {why}."

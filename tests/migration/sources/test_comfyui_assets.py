@@ -475,3 +475,18 @@ def test_many_references_to_one_content_take_no_square_of_time(comfy: Comfy) -> 
     records = comfy.read()
     assert len(records) == count + 1
     assert sum(len(json.dumps(record.extra)) for record in records) < 2_000 * count
+
+
+def test_rows_of_one_key_on_both_sides_are_not_multiplied(comfy: Comfy) -> None:
+    comfy.database.parent.mkdir()
+    with closing(driver.connect(comfy.database)) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("CREATE TABLE asset_references (id, file_path, name)")
+        connection.execute("CREATE TABLE asset_reference_tags (asset_reference_id, tag_name)")
+        rows = [(str(number),) for number in range(3_000)]
+        connection.executemany("INSERT INTO asset_references VALUES ('x', '/m/a.safetensors', ?)", rows)
+        connection.executemany("INSERT INTO asset_reference_tags VALUES ('x', ?)", rows)
+    records = comfy.read()
+    assert len(records) == 3_000 + 1
+    assert records[-1].payload.count(b"tag_name") == 3_000
+    assert [problem.kept for problem in comfy.problems] == [True]
