@@ -50,7 +50,7 @@ THIRD_PARTY: dict[str, set[str]] = {
 }
 # These doors see the catalog through its face alone.
 SEE_FACES_ONLY = {"gui", "api", "cli"}
-START_THREADS = {"gui/tasks.py", "api/server.py", "discovery/hashing.py"}
+START_THREADS = {"gui/tasks.py", "api/server.py", "discovery/hashing.py", "library/importing.py"}
 THREADS = {
     "Thread",
     "Timer",
@@ -162,7 +162,7 @@ def test_no_module_imports_itself_by_a_circle() -> None:
 
 
 @pytest.mark.parametrize("path", each_module())
-def test_threads_start_in_three_files_only(path: Path) -> None:
+def test_threads_start_in_few_files_only(path: Path) -> None:
     if path.relative_to(ROOT).as_posix() in START_THREADS:
         return
     found = [

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from modelmgr.values import Changes, Record, Totals
 
 OWN_EXTRA_KEYS = ("columns", "header", "joined")
 KNOWN_A_STATEMENT = 500
+ROWS_AN_INSERT = 100
 
 Place = tuple[str, str | bytes, str | bytes]
 """Source, container and key of a record, as they are stored."""
@@ -36,7 +37,7 @@ class Identity(NamedTuple):
         return self[:3]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewRecord:
     """A record on its way into `pending_models`, with what was derived from it for the list.
 
@@ -187,14 +188,16 @@ class ImportStore(Connections):
         batch_id: int,
         records: Sequence[NewRecord],
         *,
+        states: Sequence[str] = (),
         totals: Totals | None = None,
-        back: Iterable[Place] = (),
+        back: Sequence[Place] = (),
     ) -> list[str]:
         """Write records of a batch, in one transaction; what is known already adds nothing.
 
         Args:
             batch_id: of the batch.
             records: what to write.
+            states: what became of each if nobody else wrote one of them meanwhile, as `outcome` said.
             totals: of the batch before these; then its row tells in the same transaction how far it came.
             back: records that were marked as gone and are there again.
 
@@ -202,23 +205,20 @@ class ImportStore(Connections):
             For each record what became of it, as `outcome` says.
         """
         identities = [new.identity or identity_of(new.record) for new in records]
-        prepared = [_row(batch_id, new, identity) for new, identity in zip(records, identities, strict=True)]
-        outcomes: list[str] = []
+        rows = [_row(batch_id, new, identity) for new, identity in zip(records, identities, strict=True)]
+        outcomes = list(states)
         with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
             conn = writer.connection()
-            # Asked once more: another process may have been quicker.
-            known = self.versions_of(identities)
-            rows = []
-            for identity, row in zip(identities, prepared, strict=True):
-                versions = known.setdefault(identity.place, [])
-                state, version = outcome(identity, versions, batch_id)
-                outcomes.append(state)
-                if version is None:
-                    versions.append(Version(0, False, *identity[3:], batch_id))
-                    rows.append(row)
-            conn.executemany(_INSERT, rows)
-            gone = "source = ? AND source_path = ? AND record_key = ?"
-            conn.executemany(f"DELETE FROM gone_records WHERE {gone}", list(back))
+            conn.execute("SAVEPOINT chunk")
+            if not outcomes or _insert(conn, rows, "INSERT OR IGNORE") != len(rows):
+                # Another process was quicker, or one record stands twice in the chunk.
+                conn.execute("ROLLBACK TO chunk")
+                outcomes = self._put_one_by_one(conn, batch_id, identities, rows)
+            conn.execute("RELEASE chunk")
+            for place in back:
+                conn.execute(
+                    "DELETE FROM gone_records WHERE source = ? AND source_path = ? AND record_key = ?", place
+                )
             if totals is not None:
                 imported = sum(state != "unchanged" for state in outcomes)
                 conn.execute(
@@ -232,6 +232,24 @@ class ImportStore(Connections):
                         batch_id,
                     ),
                 )
+        return outcomes
+
+    def _put_one_by_one(
+        self,
+        conn: engine.Connection,
+        batch_id: int,
+        identities: Sequence[Identity],
+        rows: Sequence[tuple[Any, ...]],
+    ) -> list[str]:
+        outcomes: list[str] = []
+        known = self.versions_of(identities)
+        for identity, row in zip(identities, rows, strict=True):
+            versions = known.setdefault(identity.place, [])
+            state, version = outcome(identity, versions, batch_id)
+            outcomes.append(state)
+            if version is None:
+                versions.append(Version(0, False, *identity[3:], batch_id))
+                _insert(conn, [row], "INSERT")
         return outcomes
 
     # --- what is gone -----------------------------------------------------------------------------------
@@ -313,10 +331,19 @@ _COLUMNS = (
     "batch_id, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, name, type, base_model, "
     "sha256, file_path, located, state, problem, message, candidates, imported_at, container_mtime, extra, meta_json"
 )
-_INSERT = (
-    f"INSERT INTO pending_models({_COLUMNS}) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'pending', ?, ?, ?, ?, ?, ?, ?)"
-)
+_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'pending', ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _insert(conn: engine.Connection, rows: Sequence[tuple[Any, ...]], verb: str) -> int:
+    """Insert rows and return how many; in few statements, for each step of one waits for Python's other threads."""
+    before = conn.total_changes
+    for start in range(0, len(rows), ROWS_AN_INSERT):
+        some = rows[start : start + ROWS_AN_INSERT]
+        conn.execute(
+            f"{verb} INTO pending_models({_COLUMNS}) VALUES {', '.join([_VALUES] * len(some))}",
+            [value for row in some for value in row],
+        )
+    return int(conn.total_changes - before)
 
 
 def _row(batch_id: int, new: NewRecord, identity: Identity) -> tuple[Any, ...]:

@@ -5,7 +5,9 @@ import os
 import time
 from array import array
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Self
 
 from modelmgr import payload
 from modelmgr.catalog import Catalog
@@ -14,6 +16,7 @@ from modelmgr.catalog.import_store import (
     Identity,
     KnownRow,
     NewRecord,
+    Place,
     Version,
     identity_of,
     outcome,
@@ -34,6 +37,7 @@ from modelmgr.values import (
     Problem,
     Record,
     Sample,
+    Totals,
     is_below,
     is_below_any,
 )
@@ -207,22 +211,25 @@ class Importing(Merging):
         try:
             chunk = _Chunk()
             met = _Met(self.catalog)
-            try:
-                for container, its_source in self._containers(paths, source, report, progress):
-                    failed = report.failed
-                    for record in self._records(container, its_source, report, progress):
-                        if chunk.add(record, container, its_source):
-                            self._put(batch_id, chunk, paths, report, met)
-                        progress.step(report.seen, None, container.name, "records")
-                    if report.failed == failed and (its_source.many or container.is_folder):
-                        met.completed(container.path, its_source.record_ids)
-                self._put(batch_id, chunk, paths, report, met)
-                report.gone = self._mark_gone(met, paths, progress)
-                state = BatchState.DONE
-            except Cancelled:
-                self._put(batch_id, chunk, paths, report, met)
-                report.cancelled = True
-                state = BatchState.CANCELLED
+            with _Writer(self.catalog, batch_id, report) as writer:
+                try:
+                    for container, its_source in self._containers(paths, source, report, progress):
+                        failed = report.failed
+                        for record in self._records(container, its_source, report, progress):
+                            if chunk.add(record, container, its_source):
+                                self._put(batch_id, chunk, paths, report, met, writer)
+                            progress.step(report.seen, None, container.name, "records")
+                        if report.failed == failed and (its_source.many or container.is_folder):
+                            met.completed(container.path, its_source.record_ids)
+                    self._put(batch_id, chunk, paths, report, met, writer)
+                    writer.wait()
+                    report.gone = self._mark_gone(met, paths, progress)
+                    state = BatchState.DONE
+                except Cancelled:
+                    self._put(batch_id, chunk, paths, report, met, writer)
+                    writer.wait()
+                    report.cancelled = True
+                    state = BatchState.CANCELLED
         finally:
             # On a full disk this may fail as well; the batch is then found interrupted by the next start.
             with (
@@ -235,22 +242,24 @@ class Importing(Merging):
         return report
 
     def _put(
-        self, batch_id: int, chunk: "_Chunk", paths: Sequence[str], report: ImportReport, met: "_Met"
+        self,
+        batch_id: int,
+        chunk: "_Chunk",
+        paths: Sequence[str],
+        report: ImportReport,
+        met: "_Met",
+        writer: "_Writer",
     ) -> None:
-        """Write what of a chunk isn't known. Counted only after the commit: what the report says has happened."""
+        """Have what of a chunk isn't known written."""
         new: list[_Looked] = []
-        back: list[tuple[str, str | bytes, str | bytes]] = []
+        back: list[Place] = []
         for looked in self._look(chunk.take(), batch_id, paths, report, met, back):
             if looked.version is None:
                 new.append(looked)
             else:
                 _count(report, looked.record.source, looked.state)
-        if not new and not back:
-            return
-        records = [looked.new for looked in new if looked.new is not None]
-        outcomes = self.catalog.put_records(batch_id, records, totals=report, back=back)
-        for looked, state in zip(new, outcomes, strict=True):
-            _count(report, looked.record.source, state)
+        if new or back:
+            writer.write(new, back)
 
     def _look(
         self,
@@ -259,7 +268,7 @@ class Importing(Merging):
         paths: Sequence[str],
         report: ImportReport,
         met: "_Met | None" = None,
-        back: list[tuple[str, str | bytes, str | bytes]] | None = None,
+        back: list[Place] | None = None,
     ) -> "list[_Looked]":
         """Ask once for all records of a chunk what is known of them, and derive from the unknown ones what to write.
 
@@ -497,6 +506,60 @@ class _Chunk:
         records, self._records = self._records, []
         self._size, self._since = 0, time.monotonic()
         return records
+
+
+class _Writer:
+    """Writes chunk after chunk in a thread of its own, while the next one is read and understood.
+
+    SQLite, and the disk it waits for, need no Python meanwhile. At most one chunk is under way. Counted is what was
+    committed: what the report says has happened.
+    """
+
+    def __init__(self, catalog: Catalog, batch_id: int, report: ImportReport) -> None:
+        self._catalog = catalog
+        self._batch_id = batch_id
+        self._report = report
+        self._pool = ThreadPoolExecutor(1, "import-writer")
+        self._under_way: tuple[list[_Looked], Future[list[str]]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def write(self, looked: list[_Looked], back: list[Place]) -> None:
+        """Begin to write records, and to take back that others are gone.
+
+        Raises:
+            CatalogError: the chunk before can't be written.
+        """
+        self.wait()
+        report = self._report
+        totals = Totals(
+            report.seen, report.added, report.updated, report.unchanged, report.ignored, report.failed
+        )
+        future = self._pool.submit(
+            self._catalog.put_records,
+            self._batch_id,
+            [one.new for one in looked if one.new is not None],
+            states=[one.state for one in looked],
+            totals=totals,
+            back=back,
+        )
+        self._under_way = looked, future
+
+    def wait(self) -> None:
+        """Wait until what was begun is committed.
+
+        Raises:
+            CatalogError: it can't be written.
+        """
+        if self._under_way is None:
+            return
+        (looked, future), self._under_way = self._under_way, None
+        for one, state in zip(looked, future.result(), strict=True):
+            _count(self._report, one.record.source, state)
 
 
 class _Met:

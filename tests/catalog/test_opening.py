@@ -311,12 +311,11 @@ def test_a_catalog_of_version_1_is_upgraded_with_all_its_records(tmp_path: Path)
     fresh = _objects(conn)
     conn.execute("DROP TABLE gone_records")
     for name in (
-        "records_source_source_path_record_key",
-        "pending_models_promotion",
-        "pending_models_file_path",
+        "recordtable_source_source_path_record_key",
+        "pendingtable_promotion",
+        "pendingtable_file_path",
     ):
-        (index,) = [found for found in fresh if found.endswith(name)]
-        conn.execute(f"DROP INDEX {index}")
+        conn.execute(f"DROP INDEX {name}")
     conn.execute("ALTER TABLE pending_models DROP COLUMN promotion")
     conn.execute("PRAGMA user_version=1")
     conn.close()

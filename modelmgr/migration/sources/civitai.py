@@ -54,6 +54,7 @@ _SUFFIXES = (_SUFFIX, ".civitai.full.json", ".civitai.json")
 _VERSION_KEYS = frozenset(("modelId", "files", "trainedWords", "baseModel", "images", "model"))
 _ERROR_KEYS = frozenset(("error", "message", "detail", "details", "code", "status"))
 _LICENSE_KEYS = ("allowNoCredit", "allowCommercialUse", "allowDerivatives", "allowDifferentLicense")
+_LICENSE_KEYS_SET = frozenset(_LICENSE_KEYS)
 _HASHES_LIMIT = 1_000
 
 
@@ -354,6 +355,8 @@ def nsfw_of(flag: Any, *levels: Any) -> bool | None:
 
 def license_of(about: Mapping[Any, Any]) -> str | None:
     """Return Civitai's permissions in one line; only what is really said, None if nothing is."""
+    if _LICENSE_KEYS_SET.isdisjoint(about):
+        return None
     terms: list[str] = []
     if (free := boolean_of(about.get("allowNoCredit"))) is not None:
         terms.append(f"credit={'optional' if free else 'required'}")
@@ -523,6 +526,8 @@ def _distinct(hashes: Iterable[str | None], own: str | None) -> tuple[str, ...]:
 
 def mapping_of(value: Any) -> Mapping[Any, Any]:
     """Return an object, an empty one for anything else."""
+    if type(value) is dict:  # JSON's objects are; the question for any mapping costs ten times as much
+        return value
     return value if isinstance(value, Mapping) else {}
 
 
