@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from modelmgr import payload, sqlite
@@ -182,6 +183,7 @@ def models_dir_in(content: bytes, root: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def models_folders(folder: str, models_dir: str | None) -> tuple[str, ...]:
     """Return where the models of an InvokeAI may lie, the likeliest first.
 
