@@ -877,6 +877,8 @@ def _import_lines(report: ImportReport) -> Iterator[str]:
         f"{report.seen:,} seen: {report.imported:,} {would}imported, {report.unchanged:,} unchanged, "
         f"{report.ignored:,} ignored, {report.failed:,} failed."
     )
+    if report.gone:
+        yield f"{count_text(report.gone, 'known record')} gone from where they were imported; what they said is kept."
     if report.model_count:
         yield f"{count_text(report.model_count, 'model file')} lie there too; `modelmgr scan PATH` adds them."
     for folder, records in report.outside_folders.items():

@@ -98,6 +98,7 @@ def imported(report: ImportReport) -> dict[str, Any]:
         "unchanged": report.unchanged,
         "ignored": report.ignored,
         "failed": report.failed,
+        "gone": report.gone,
         "problems": problems(report.problems),
         "by_source": report.by_source,
         "models": report.model_count,
@@ -224,6 +225,7 @@ def pending(found: PendingModel) -> dict[str, Any]:
         "payload_sha256": found.payload_sha256,
         "size": found.size_bytes,
         "imported_at": iso_time(found.imported_at),
+        "gone": found.gone_at is not None,
     }
 
 
@@ -255,6 +257,7 @@ def _record(record: StoredRecord) -> dict[str, Any]:
         "payload_text": None if record.payload is None else payload.text(record.payload),
         "extra": None if record.extra is None else json_safe(record.extra),
         "imported_at": iso_time(record.imported_at),
+        "gone": record.gone_at is not None,
     }
 
 

@@ -173,7 +173,8 @@ class Record:
 class StoredRecord:
     """A record as the catalog holds it, attached to a model.
 
-    `payload` is None where it was too large to be handed over; `size_bytes` is always that of the whole.
+    `payload` is None where it was too large to be handed over; `size_bytes` is always that of the whole. `gone_at` is
+    when an import found that its container no longer holds it, None while it does.
     """
 
     id: int
@@ -186,6 +187,7 @@ class StoredRecord:
     extra: Mapping[str, Any] | None
     imported_at: int
     container_mtime: float | None = None
+    gone_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +337,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class PendingModel:
-    """An imported record on its way into the library, without its payload."""
+    """An imported record on its way into the library, without its payload; `gone_at` as in `StoredRecord`."""
 
     id: int
     batch_id: int
@@ -354,6 +356,7 @@ class PendingModel:
     imported_at: int = 0
     base_model: str | None = None
     candidates: tuple[str, ...] = ()
+    gone_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from modelmgr.catalog import engine
 from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.file_store import printable
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT, below_condition
-from modelmgr.catalog.schema import key_in, key_out, path_in, path_out
+from modelmgr.catalog.schema import key_in, path_in, path_out
 from modelmgr.values import Changes, Record, Totals
 
 OWN_EXTRA_KEYS = ("columns", "header", "joined")
@@ -309,22 +309,6 @@ class ImportStore(Connections):
                         [now, *some],
                     ).rowcount
         return marked
-
-    def gone_times(self, places: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
-        """Return when records (source, container, key) were found to be gone; those that are there are left out."""
-        found: dict[tuple[str, str, str], int] = {}
-        for start in range(0, len(places), ROWS_A_STATEMENT):
-            some = places[start : start + ROWS_A_STATEMENT]
-            asked = ", ".join(["(?, ?, ?)"] * len(some))
-            with engine.translated(self.path):
-                rows = self._question().execute_sql(
-                    f"WITH asked(a, b, c) AS (VALUES {asked}) SELECT a, b, c, gone_at FROM asked CROSS JOIN "
-                    "gone_records AS g ON g.source = a AND g.source_path = b AND g.record_key = c",
-                    [part for source, path, key in some for part in (source, path_in(path), key_in(key))],
-                )
-                for source, path, key, gone_at in rows:
-                    found[source, path_out(path), key_out(key)] = gone_at
-        return found
 
 
 _COLUMNS = (

@@ -157,11 +157,23 @@ class LibraryView(Connections):
     def _records(reader: engine.Database, model_id: int) -> Iterator[StoredRecord]:
         cursor = reader.execute_sql(
             "SELECT id, source, source_path, record_key, payload_sha256, size_bytes, extra, imported_at, "
-            "container_mtime, CASE WHEN size_bytes <= ? THEN meta_json END "
+            f"container_mtime, CASE WHEN size_bytes <= ? THEN meta_json END, {gone_at('records')} "
             "FROM records WHERE model_id = ? ORDER BY chief DESC, id DESC",
             (PAYLOAD_LIMIT_BYTES, model_id),
         )
-        for row_id, source, path, record_key, digest, size, extra, imported_at, mtime, payload in cursor:
+        for (
+            row_id,
+            source,
+            path,
+            record_key,
+            digest,
+            size,
+            extra,
+            imported_at,
+            mtime,
+            payload,
+            gone,
+        ) in cursor:
             yield StoredRecord(
                 row_id,
                 source,
@@ -173,6 +185,7 @@ class LibraryView(Connections):
                 json.loads(extra) if extra else None,
                 imported_at,
                 mtime,
+                gone,
             )
 
     def record_payload(self, record_id: int) -> bytes | None:
@@ -294,6 +307,14 @@ class _Snapshot:
         conn = self._database.connection()
         if self._own and conn.in_transaction:
             conn.execute("COMMIT")
+
+
+def gone_at(table: str) -> str:
+    """Return SQL for when a record of `table` was found to be gone from its container, null if it is there."""
+    return (
+        f"(SELECT gone_at FROM gone_records AS g WHERE g.source = {table}.source "
+        f"AND g.source_path = {table}.source_path AND g.record_key = {table}.record_key)"
+    )
 
 
 def below_condition(path: str, column: str = "files.path") -> tuple[str, list[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from modelmgr.catalog import engine, query
 from modelmgr.catalog.file_store import printable
 from modelmgr.catalog.import_store import ImportStore
-from modelmgr.catalog.library_view import PAYLOAD_LIMIT_BYTES, ROWS_A_STATEMENT
+from modelmgr.catalog.library_view import PAYLOAD_LIMIT_BYTES, ROWS_A_STATEMENT, gone_at
 from modelmgr.catalog.schema import key_out, path_in, path_out
 from modelmgr.values import (
     MIB,
@@ -28,7 +28,8 @@ from modelmgr.values import (
 
 _LIGHT = (
     "id, batch_id, source, source_path, record_key, name, type, sha256, file_path, state, problem, message, "
-    "payload_sha256, size_bytes, imported_at, base_model, candidates"
+    "payload_sha256, size_bytes, imported_at, base_model, "
+    f"{gone_at('pending_models')}, candidates"
 )
 STORED_PROBLEMS = 10_000
 ALIKE_LIMIT_BYTES = 4 * MIB
@@ -483,7 +484,7 @@ def _pending(values: tuple[Any, ...]) -> PendingModel:
     row_id, batch_id, source, source_path, record_key, name, type_, sha256, file_path, *rest, candidates = (
         values
     )
-    state, problem, message, payload_sha256, size_bytes, imported_at, base_model = rest
+    state, problem, message, payload_sha256, size_bytes, imported_at, base_model, gone = rest
     return PendingModel(
         row_id,
         batch_id,
@@ -502,6 +503,7 @@ def _pending(values: tuple[Any, ...]) -> PendingModel:
         imported_at,
         base_model,
         tuple(json.loads(candidates)) if candidates != "[]" else (),
+        gone,
     )
 
 
