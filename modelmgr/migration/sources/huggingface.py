@@ -90,25 +90,19 @@ class HfCache(LegacySource):
         """
         progress.check()
         found = _Repository.of(container.path, report)
-        models = (
-            models_of(file["path"] for file in found.files) if found.commit else [("",)] * bool(found.files)
-        )
-        files = {file["path"]: file for file in found.files}
+        models = found.models()
         shared = found.shared()
         if len(json.dumps(shared)) * len(models) > _SHARED_BYTES:
             message = "Its lists are too long to be kept with each of its models; they were shortened."
             report(Problem(container.path, "too_large", message, kept=True))
             shared |= {"refs": {}, "snapshots": [found.commit], "other_files": [], "tree": None}
-        for names in models:
+        for files in models:
             progress.check()
-            own = [files[name] for name in names] if found.commit else found.files
-            said = {"repo_id": repository_of(container.name), "repo_type": "model", **shared, "files": own}
+            said = {"repo_id": repository_of(container.name), "repo_type": "model", **shared, "files": files}
             extra: dict[str, Any] = {"made": True}
-            if unfinished := sorted(found.unfinished & {str(file["blob"]) for file in own}):
+            if unfinished := sorted(found.unfinished & {str(file["blob"]) for file in files}):
                 extra[UNFINISHED] = unfinished
-            key = ""
-            if len(models) > 1:
-                key = INDEX_OF_PIPELINE if _is_pipeline(names, files) else names[0]
+            key = "" if len(models) == 1 else found.key_of(files)
             yield Record(self.id, container.path, key, json.dumps(said, sort_keys=True).encode(), extra)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
@@ -124,7 +118,7 @@ class HfCache(LegacySource):
             fields["name"] = name
         if page := page_of(repository):
             fields["source_url"] = page
-        flags = [flag for flag, holds in (("several-parts", len(files) > 1),) if holds]
+        flags = ["several-parts"] if len(files) > 1 else []
         if (record.extra or {}).get(UNFINISHED):
             flags.append("unfinished-download")
         if not files or (not commit and len(files) > 1):
@@ -246,6 +240,19 @@ class _Repository:
             ]
         return found
 
+    def models(self) -> list[list[dict[str, Any]]]:
+        """Return the weights model by model; blobs without a snapshot can't be told apart."""
+        if not self.commit:
+            return [self.files] if self.files else []
+        by_path = {file["path"]: file for file in self.files}
+        return [[by_path[path] for path in paths] for paths in models_of(by_path)]
+
+    def key_of(self, files: Sequence[Mapping[str, Any]]) -> str:
+        """Return what tells one of several models from the others."""
+        first = str(files[0]["path"])
+        is_pipeline = "/" in first and any(file["path"] == INDEX_OF_PIPELINE for file in self.files)
+        return INDEX_OF_PIPELINE if is_pipeline else first
+
     def shared(self) -> dict[str, Any]:
         """Return what the record of each of its models holds."""
         others = [file for file in self.files if self.commit and not is_weight(file["path"])]
@@ -331,10 +338,6 @@ def _entries_of(tree: str) -> Mapping[Any, Any]:
 
 def _list_of(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
-
-
-def _is_pipeline(names: Sequence[str], files: Mapping[str, Any]) -> bool:
-    return INDEX_OF_PIPELINE in files and "/" in names[0]
 
 
 def _name_of(repository: str, key: str) -> str:
