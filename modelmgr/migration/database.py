@@ -33,6 +33,9 @@ ROW_LIMIT_BYTES = 256 * MIB
 
 DATABASE_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3", ".s3db")
 
+COPY_SUFFIXES = ("", ".bak", ".bkp", ".old", ".orig")
+"""Endings under which people and tools lay a database aside."""
+
 _DUMP_BYTES = 1 * MIB
 _BLOB_TWICE_BYTES = 1 * MIB
 _TEXT_TWICE_BYTES = 16 * MIB

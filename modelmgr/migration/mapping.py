@@ -77,6 +77,7 @@ _SOURCE_ORDER = (
     "comfyui-assets",
     "pumas-metadata",
     "pumas-index",
+    "pumas-launcher-models",
     "a1111-user-json",
     "a1111-txt",
     "a1111-cache-json",

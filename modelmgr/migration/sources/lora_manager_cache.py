@@ -13,6 +13,7 @@ from typing import Any
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
 from modelmgr.migration.database import (
+    COPY_SUFFIXES,
     DATABASE_SUFFIXES,
     Table,
     dump_tables,
@@ -79,9 +80,9 @@ class LoraManagerCache(LegacySource):
     places = places_below("cache", "model_cache", "model_cache.sqlite")
 
     def wants(self, name: str, named: bool) -> bool:
-        """Want names of databases, and whatever the user named without an ending."""
+        """Want names of databases, and copies of one that the user named."""
         suffix = os.path.splitext(name)[1].lower()
-        return suffix in DATABASE_SUFFIXES or (named and not suffix)
+        return suffix in DATABASE_SUFFIXES or (named and suffix in COPY_SUFFIXES)
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the tables."""

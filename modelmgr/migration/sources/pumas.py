@@ -14,6 +14,7 @@ from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import alike, base_name, is_model_name
 from modelmgr.migration.container import read_container
 from modelmgr.migration.database import (
+    COPY_SUFFIXES,
     DATABASE_SUFFIXES,
     is_database,
     is_dump,
@@ -23,7 +24,7 @@ from modelmgr.migration.database import (
 )
 from modelmgr.migration.hashes import full_sha256, partial_hash
 from modelmgr.migration.related import Related, declared_key, link_of
-from modelmgr.migration.repository import models_of, page_of
+from modelmgr.migration.repository import INDEX_OF_PIPELINE, models_of, page_of
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,
@@ -130,9 +131,9 @@ class PumasIndex(LegacySource):
     many = True
 
     def wants(self, name: str, named: bool) -> bool:
-        """Want names of databases, and whatever the user named without an ending."""
+        """Want names of databases, and copies of one that the user named."""
         suffix = os.path.splitext(name)[1].lower()
-        return suffix in DATABASE_SUFFIXES or (named and not suffix)
+        return suffix in DATABASE_SUFFIXES or (named and suffix in COPY_SUFFIXES)
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the tables."""
@@ -405,9 +406,10 @@ def _entry_for(
     named = [entry for entry in weights if base_name(_name_of(entry)) == name]
     if len(named) == 1:
         return named[0]
-    models = _chief_files([_name_of(entry) for entry in weights])
-    if clean_text(said.get("bundle_format")):
-        models = models[:1]
+    names = [_name_of(entry) for entry in weights]
+    if clean_text(said.get("bundle_format")):  # a pipeline is one model, whose weights lie in subfolders
+        names = [*(name for name in names if "/" in name), INDEX_OF_PIPELINE]
+    models = _chief_files(names)
     return (
         next((entry for entry in weights if _name_of(entry) == models[0]), None) if len(models) == 1 else None
     )

@@ -197,6 +197,23 @@ def test_of_shards_the_first_is_meant(shelf):
     assert claims.flags == ()
 
 
+def test_of_a_pipeline_the_denoiser_stands_for_all(shelf):
+    parts = (
+        "text_encoder/model.safetensors",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/x.safetensors",
+    )
+    for part in parts:
+        (shelf.folder / part).parent.mkdir()
+        (shelf.folder / part).write_bytes(A["bytes"])
+    files = [{"name": part, "size": 184, "sha256": A["sha256"]} for part in parts]
+    claims = said(
+        shelf, model_type="diffusion", bundle_format="diffusers_directory", files=files, hashes=None
+    )
+    assert (claims.path, claims.stem_names) == ("unet/diffusion_pytorch_model.safetensors", ())
+    assert (claims.fields["type"], claims.sha256, claims.size_bytes) == ("checkpoint", A["sha256"], 184)
+
+
 def test_a_renamed_file_is_still_the_one_in_the_folder(shelf):
     shelf.put("renamed.gguf", C["bytes"])
     assert said(shelf).stem_names == ("renamed.gguf",)
