@@ -351,10 +351,15 @@ def _set_type(version: Document, kind: str, known: Known) -> None:
     own = [
         entry for entry in entries if sha256 and sha256_of_hashes(mapping_of(entry.get("hashes"))) == sha256
     ]
-    for entry in own or (entries if len(entries) == 1 else []):
-        refined = type_of_part(clean_text(entry.get("type")))
-        if kind in _CIVITAI_PARTS or (refined is not None and refined != kind):
-            entry["type"] = _CIVITAI_PARTS.get(kind, _WHOLE)
+    chosen = own or (entries if len(entries) == 1 else [])
+    refined = [type_of_part(clean_text(entry.get("type"))) for entry in chosen or entries]
+    if kind not in _CIVITAI_PARTS and all(word in (None, kind) for word in refined):
+        return
+    if not chosen:  # nothing tells a reader which entry is ours, so it gets one of its own
+        chosen = [_file_entry(known)]
+        version["files"] = [*list_of(version.get("files")), *chosen]
+    for entry in chosen:
+        entry["type"] = _CIVITAI_PARTS.get(kind, _WHOLE)
 
 
 def _set_license(version: Document, license_: Any) -> None:
@@ -643,8 +648,8 @@ def _sd_version(base: Any) -> str:
 
 
 def _spelt(document: Document, key: str) -> str:
-    """Return a key as a document spells it: with blanks, ``_`` or ``-``."""
-    return next((found for found in document if _plain(found) == _plain(key)), key)
+    """Return a key as a document spells it: with blanks, ``_`` or ``-``; of two spellings the last is read."""
+    return next((found for found in reversed(document) if _plain(found) == _plain(key)), key)
 
 
 def _plain(key: str) -> str:
