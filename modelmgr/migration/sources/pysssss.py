@@ -44,8 +44,7 @@ class PysssssHash(Sidecar):
 
     def models_of(self, stem: str, siblings: frozenset[str]) -> tuple[str, ...]:
         """Return the model of that very name, else those of the stem."""
-        whole = tuple(name for name in siblings if is_model_name(stem) and name == stem)
-        return whole or models_beside(stem, siblings)
+        return (stem,) if is_model_name(stem) and stem in siblings else models_beside(stem, siblings)
 
     def facts_around(self, container: Container, content: bytes) -> dict[str, Any] | None:
         """Return which models are newer than the hash."""
