@@ -267,7 +267,7 @@ class PendingTable(Model):
 
 
 class RecordTable(Model):
-    """An active record: a promoted payload, attached to its model. Append-only."""
+    """An active record: a promoted payload, attached to its model. Only an undo takes one away."""
 
     model = ForeignKeyField(ModelTable, backref="+")
     source = TextField()
