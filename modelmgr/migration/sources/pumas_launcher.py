@@ -1,22 +1,21 @@
 """Pumas' older ``models.json``: an object of path -> record, in its launcher's folder of metadata."""
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
+from modelmgr.migration.export_file import ExportFile, open_export
 from modelmgr.migration.hashes import full_sha256
-from modelmgr.migration.json_ranges import Cut, Member
+from modelmgr.migration.json_entries import EntryReader, key_of, parsed, whole_object
+from modelmgr.migration.json_ranges import Cut
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import MEMBERS_SKIPPED, UNPARSED, flags_of
 from modelmgr.migration.sources.pumas_registry import MODELS
 from modelmgr.payload import (
     clean_name,
-    clean_text,
     has_other_members,
     integer_of,
     list_of_text,
@@ -31,8 +30,7 @@ from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 _OWN_KEYS = frozenset(("addedDate", "modelType", "usedByVersions", "lastUsed"))
 _LOOKED_AT = 20
 _SAMPLE_UNITS = MIB
-_SCALARS_UNITS = MIB
-_KEY_LIMIT = 1024
+_BESIDE_BYTES = 8 * MIB
 
 
 class PumasLauncherModels(LegacySource):
@@ -48,33 +46,42 @@ class PumasLauncherModels(LegacySource):
         return name.lower() == "models.json"
 
     def probe(self, container: Container, report: Report) -> bool:
-        """Tell by the first records: each has a path and two of the keys that only this tool has."""
+        """Tell by the first records."""
         try:
             with open_export(container.path) as file:
-                return any(_is_ours(file, member) for member in _first(file))
+                return _is_ours(file)
         except Unreadable as error:
             report(Problem(container.path, error.code, error.message))
             return False
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the records with the exact bytes of each; the first carries what else stands beside them."""
-        names: set[str] = set()
+        """Yield a record for each path with the exact bytes of what is said of it; other objects come last.
+
+        What is no object at all is no record: the last record carries it along.
+        """
+        waiting: Record | None = None
+        others: list[Record] = []
+        beside = _Beside(container.path, report)
         with open_export(container.path) as file:
             file.choose_codec(lambda: 0)
-            scalars = _scalars(container, file, report)
-            for member in _members(file):
-                progress.step(file.offset(member.end), file.size_bytes, container.name, "bytes")
-                key = _key_of(file, member)
-                record_key = _unique(key, names)
-                if (member.end - member.start) * file.width > RECORD_LIMIT_BYTES:
-                    message = "The record is larger than 256 MiB; it was not read."
-                    report(Problem(container.path, "too_large", message, record_key))
+            whole = whole_object(file)
+            if whole is None:
+                return
+            for entry in EntryReader(file, progress, report).entries(whole):
+                if entry.kind not in (b"{", b""):
+                    beside.add(f"{entry.extra['key']}: {file.decode(entry.payload)}")
                     continue
-                extra: dict[str, Any] = {"key": key} if record_key != key else {}
-                if scalars:
-                    extra["beside"], scalars = scalars, []
-                content = file.range(member.start, member.end)
-                yield Record(self.id, container.path, record_key, content, extra or None)
+                record = Record(self.id, container.path, entry.record_key, entry.payload, entry.extra)
+                if '"path"' not in file.decode(entry.payload) and beside.has_room(len(entry.payload)):
+                    others.append(record)
+                    continue
+                if waiting is not None:
+                    yield waiting
+                waiting = record
+        if waiting is not None:
+            extra = {**(waiting.extra or {}), **({"beside": beside.members} if beside.members else {})}
+            yield replace(waiting, extra=extra)
+        yield from others
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return what a record says.
@@ -84,8 +91,8 @@ class PumasLauncherModels(LegacySource):
             siblings: the names now beside the file; no model is meant by them.
             sha256: of no use here: a record speaks of one file.
         """
-        key = clean_text((record.extra or {}).get("key")) or record.record_key
-        found = parse(record.payload)
+        key = key_of(record) or ""
+        found = parsed(record)
         path = found.value.get("path") if isinstance(found.value, Mapping) else None
         if not isinstance(path, str) or not path.strip() or "\0" in path:
             path = key if "\0" not in key else None
@@ -131,86 +138,43 @@ def _places(path: str | None, key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*others, *below)))
 
 
-# --- the object -------------------------------------------------------------------------------------------
+class _Beside:
+    """What a file holds that is no record of a model, as far as there is room for it."""
 
+    def __init__(self, path: str, report: Report) -> None:
+        self.members: list[str] = []
+        self._path = path
+        self._report = report
+        self._room = _BESIDE_BYTES
 
-def _first(file: ExportFile) -> Iterator[Member]:
-    cut = Cut(file.view())
-    if cut.kind == b"{":
-        for number, member in enumerate(cut, 1):
-            yield member
-            if number == _LOOKED_AT:
-                return
-
-
-def _is_ours(file: ExportFile, member: Member) -> bool:
-    if member.kind != b"{" or member.end - member.start > _SAMPLE_UNITS:
+    def has_room(self, size_bytes: int) -> bool:
+        """Take up room for something, if there is enough."""
+        if size_bytes <= self._room:
+            self._room -= size_bytes
+            return True
         return False
-    said = parse(file.range(member.start, member.end)).value
-    return isinstance(said, Mapping) and "path" in said and len(_OWN_KEYS & said.keys()) >= 2
 
-
-def _members(file: ExportFile) -> Iterator[Member]:
-    """Yield the objects, those first that name a path as the tool's records do; then what is broken."""
-    for member in _in_order(file):
-        if _names_path(file, member):
-            yield member
-    for member in _in_order(file):
-        if (member.kind == b"{" or member.broken) and not _names_path(file, member):
-            yield member
-
-
-def _names_path(file: ExportFile, member: Member) -> bool:
-    if member.kind != b"{" or (member.end - member.start) * file.width > RECORD_LIMIT_BYTES:
-        return False
-    return b'"path"' in b"".join(file.view(member.start, member.end))
-
-
-def _unique(key: str, names: set[str]) -> str:
-    """Return a record key that no earlier member has, and note it."""
-    short = key if len(key) <= _KEY_LIMIT else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
-    found, count = short, 1
-    while found in names:
-        count += 1
-        found = f"{short}#{count}"
-    names.add(found)
-    return found
-
-
-def _scalars(container: Container, file: ExportFile, report: Report) -> list[str]:
-    """Return the members that are no objects, as they are spelt: no records, but not to be lost."""
-    found: list[str] = []
-    room = _SCALARS_UNITS
-    for member in _in_order(file):
-        if member.kind == b"{" or member.broken:
-            continue
-        start = member.key_start if member.key_end else member.start
-        room -= member.end - start
-        if room < 0:
+    def add(self, member: str) -> None:
+        """Note a member as it is spelt; what goes beyond the limit is told of."""
+        if self.has_room(len(member)):
+            self.members.append(member)
+        else:
             message = (
-                "Beside its records the file holds more than 1 MiB of other values; the rest was not kept."
+                "Beside its records the file holds more than 8 MiB of other values; this one was not kept."
             )
-            report(Problem(container.path, "too_large", message, kept=True))
-            break
-        found.append(file.decode(file.range(start, member.end)))
-    return found
+            self._report(Problem(self._path, "too_large", message, member[:64], kept=True))
 
 
-def _in_order(file: ExportFile) -> Iterator[Member]:
-    """Yield the members; what follows a broken one belongs to it, so that nothing is lost."""
-    cut = Cut(file.view())
-    for member in cut:
-        yield replace(member, end=file.units) if member.broken else member
-        if member.broken:
-            return
-    if not cut.closed and file.range(cut.end, file.units).strip(b" \t\r\n\0"):
-        yield Member(cut.end, file.units, b"", broken=True)
+# --- whose is it? -----------------------------------------------------------------------------------------
 
 
-def _key_of(file: ExportFile, member: Member) -> str:
-    """Return a member's key as text; ``rest`` for what has none."""
-    token = file.decode(file.range(member.key_start, member.key_end))
-    try:
-        return clean_text(json.loads(token, strict=False)) or "rest"
-    except ValueError:
-        return clean_text(token.strip('"')) or "rest"
+def _is_ours(file: ExportFile) -> bool:
+    """Tell whether one of the first members has a path and two of the keys that only this tool has."""
+    whole = whole_object(file)
+    members = Cut(file.view(whole.start), whole.start) if whole is not None else ()
+    for member in islice(members, _LOOKED_AT):
+        if member.kind == b"{" and member.end - member.start <= _SAMPLE_UNITS:
+            said = parse(file.range(member.start, member.end)).value
+            if isinstance(said, Mapping) and "path" in said and len(_OWN_KEYS & said.keys()) >= 2:
+                return True
+    return False

@@ -507,7 +507,7 @@ def test_broken_wrong_and_repeated_members_are_not_lost(tmp_path):
     )
     records = launcher_records(tmp_path, text)
     assert [record.record_key for record in records] == ["a.gguf", "a.gguf#2", "b.gguf", "o"]
-    assert records[0].extra == {"beside": ['"n": 5']}
+    assert records[2].extra["beside"] == ['"n": 5']
     assert LAUNCHER.claims(records[1], frozenset()).path == "a.gguf"
     assert records[2].payload == b'{"path": "b.gguf", "tags": [1,'
     assert LAUNCHER.claims(records[2], frozenset()).problem == "unparsed_payload"
