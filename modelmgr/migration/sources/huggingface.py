@@ -39,7 +39,7 @@ NEWER_FILE = "newer_file"
 """Key of `Record.extra`: the file was written after its etag was checked, so that the etag may be another's."""
 
 TREE_ENTRY = "tree_entry"
-"""Key of `Record.extra`: what the list of the commit's files says of the file."""
+"""Key of `Record.extra`: what the list of the commit's files says of the file, as JSON text."""
 
 UNFINISHED = "unfinished"
 """Key of `Record.extra`: blobs of the model whose download was broken off."""
@@ -166,7 +166,7 @@ class HfLocalDir(LegacySource):
             if _is_newer(os.path.join(folder, relative), lines[2]):
                 extra[NEWER_FILE] = True
             if entry := _entry_in_tree(folder, lines[0], relative):
-                extra[TREE_ENTRY] = entry
+                extra[TREE_ENTRY] = json.dumps(entry, sort_keys=True)
         yield Record(self.id, container.path, "", content, extra or None)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
@@ -177,7 +177,10 @@ class HfLocalDir(LegacySource):
             message = "It has not the three lines commit, etag and time that Hugging Face's downloads write."
             return Claims(path=path, problem="unparsed_payload", message=message)
         _, etag, time = lines
-        entry = mapping_of(extra.get(TREE_ENTRY))
+        kept = extra.get(TREE_ENTRY)
+        entry = mapping_of(
+            payload.parse(kept.encode("utf-8", "replace")).value if isinstance(kept, str) else None
+        )
         newer = bool(extra.get(NEWER_FILE))
         size = integer_of(entry.get("lfs_size"))
         return Claims(

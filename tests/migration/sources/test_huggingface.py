@@ -8,6 +8,7 @@ import pytest
 
 from modelmgr.catalog import Catalog
 from modelmgr.library import Library
+from modelmgr.migration import repository
 from modelmgr.migration.repository import models_of, page_of, repository_of, snapshot_of
 from modelmgr.progress import Progress
 from modelmgr.values import ModelQuery, PendingQuery
@@ -32,7 +33,7 @@ OTHER = "1" * 40
 
 
 @pytest.mark.parametrize(
-    ("folder", "repository"),
+    ("folder", "expected"),
     [
         ("models--sample-org--tiny-heron-gguf", "sample-org/tiny-heron-gguf"),
         ("models--gpt2", "gpt2"),
@@ -43,8 +44,8 @@ OTHER = "1" * 40
         ("models", None),
     ],
 )
-def test_the_repository_is_told_by_its_folder(folder: str, repository: str | None) -> None:
-    assert repository_of(folder) == repository
+def test_the_repository_is_told_by_its_folder(folder: str, expected: str | None) -> None:
+    assert repository_of(folder) == expected
 
 
 def test_pages_are_of_repositories_only() -> None:
@@ -339,11 +340,12 @@ def test_links_out_of_the_cache_are_looked_at_and_never_read(tmp_path: Path) -> 
 
 def test_names_of_any_bytes(tmp_path: Path) -> None:
     root = tmp_path / REPOSITORY
+    put(root / "snapshots" / COMMIT / "README.md", CARD)
     put(root / "snapshots" / COMMIT / os.fsdecode(b"\xff\n.gguf"), HERON)
     put(root / "snapshots" / COMMIT / "x.gguf", HERON)
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
-        for imported, unchanged in ((2, 0), (0, 2)):
+        for imported, unchanged in ((4, 0), (0, 4)):
             report = library.import_paths([str(root)], progress=Progress())
             assert (report.imported, report.unchanged, report.failed) == (imported, unchanged, 0)
         assert all(row.file_path for row in catalog.pending_page(PendingQuery(), None))
@@ -365,6 +367,17 @@ def test_long_lists_are_not_kept_with_each_of_many_models(tmp_path: Path) -> Non
     assert sum(len(record.payload) for record, _ in found.values()) < 1024 * 1024
     assert found["checkpoint-7.bin"][1].sha256 == f"{8:064x}"
     assert [(problem.code, problem.kept) for problem in walked.problems] == [("too_large", True)]
+
+
+def test_a_repository_of_very_many_files_is_listed_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "FILES_LIMIT", 50)
+    for number in range(60):
+        put(tmp_path / REPOSITORY / "snapshots" / COMMIT / f"{number:03}.bin", b"x")
+    found = walk(tmp_path)
+    assert len(found.of("hf-cache")) == 50
+    assert [(problem.code, problem.kept) for problem in found.problems] == [("too_large", True)]
 
 
 # --- a plain folder ---------------------------------------------------------------------------------------
@@ -393,7 +406,7 @@ def test_in_a_subfolder_and_with_a_list(tmp_path: Path) -> None:
     entry = {"size": 135, "lfs_sha256": HEX, "lfs_size": 24}
     put(tmp_path / f".cache/huggingface/trees/{COMMIT}.json", tree(**{"q8/heron.gguf": entry}))
     record, claims = walk(tmp_path).one("hf-local-dir")
-    assert record.extra == {"tree_entry": entry}
+    assert record.extra == {"tree_entry": json.dumps(entry, sort_keys=True)}
     assert (claims.sha256, claims.size_bytes) == (None, 24)
     assert claims.path == str(tmp_path / "q8/heron.gguf")
 
@@ -418,6 +431,16 @@ def test_broken_metadata_is_kept(tmp_path: Path, text: str) -> None:
     assert record.payload == text.encode()
     assert claims.problem == "unparsed_payload"
     assert claims.path == str(tmp_path / "tiny-heron.gguf")
+
+
+def test_an_odd_list_is_stored_and_says_nothing(tmp_path: Path) -> None:
+    write_local(tmp_path)
+    odd = '{"lfs_size": NaN, "x": "\\ud83d", "y": 123456789012345678901234567890}'
+    put(tmp_path / f".cache/huggingface/trees/{COMMIT}.json", f'{{"files": {{"tiny-heron.gguf": {odd}}}}}')
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        library = Library(catalog)
+        assert library.import_paths([str(tmp_path)], progress=Progress()).imported == 1
+        assert library.promote(None, progress=Progress()).promoted == 1
 
 
 def test_metadata_elsewhere_is_another_programs(tmp_path: Path) -> None:
