@@ -38,6 +38,8 @@ ALIKE_LIMIT_BYTES = 4 * MIB
 class PendingStore(ImportStore):
     """Questions and writes about batches and pending models. Only the record methods read a payload."""
 
+    _imported_paths: tuple[int | None, frozenset[str]] | None = None
+
     # --- batches ----------------------------------------------------------------------------------------
 
     def begin_batch(self, paths: Sequence[str], source: str | None) -> int:
@@ -115,6 +117,16 @@ class PendingStore(ImportStore):
                 parameters,
             )
             return [Batch(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows.fetchall()]
+
+    def imported_paths(self) -> frozenset[str]:
+        """Return what the user ever named for an import; kept until there is a new batch."""
+        with engine.translated(self.path):
+            (newest,) = self._question().execute_sql("SELECT max(id) FROM batches").fetchone()
+            if self._imported_paths is None or self._imported_paths[0] != newest:
+                rows = self._question().execute_sql("SELECT DISTINCT paths FROM batches").fetchall()
+                named = frozenset(path for (paths,) in rows for path in json.loads(paths))
+                self._imported_paths = (newest, named)
+        return self._imported_paths[1]
 
     def batch_problems(self, batch_id: int) -> list[Problem]:
         """Return the problems that a batch met."""

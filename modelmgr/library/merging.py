@@ -188,7 +188,7 @@ class Merging:
             return
         if named:
             named = os.path.normpath(named)
-            allowed = [*roots, *self.catalog.folder_facts()]
+            allowed = [*roots, *self.catalog.folder_facts(), *self.catalog.imported_paths()]
             if os.path.isabs(named) and is_below_any(named, allowed) and os.path.isfile(named):
                 fields["preview"] = named
                 return

@@ -309,3 +309,20 @@ def test_a_value_typed_here_stays_whatever_is_imported_again(harbor):
     (row,) = library.catalog.page(ModelQuery(), None)
     assert row.name == "Mine"
     assert "newer" in row.notes
+
+
+def test_a_picture_that_a_record_names_is_shown_if_it_lies_below_what_was_imported(tmp_path, library):
+    folder, covers, elsewhere = (tmp_path / name for name in ("import/loras", "import/covers", "elsewhere"))
+    for place in (folder, covers, elsewhere):
+        place.mkdir(parents=True)
+        (place / "cover.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name, cover in (("near", covers / "cover.png"), ("far", elsewhere / "cover.png")):
+        (folder / f"{name}.safetensors").write_bytes(A["bytes"] + name.encode())
+        _json(
+            folder / f"{name}.metadata.json",
+            {"model_name": name, "civitai": {}, "preview_url": str(cover), "file_path": ""},
+        )
+    library.import_paths([str(tmp_path / "import")], progress=Progress())
+    library.promote(None, progress=Progress())
+    shown = {row.name: row.preview for row in library.catalog.page(ModelQuery(), None)}
+    assert shown == {"near": str(covers / "cover.png"), "far": None}
