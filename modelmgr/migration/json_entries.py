@@ -31,7 +31,7 @@ class Entry:
         payload: the value's bytes.
         kind: its first character; empty where nothing can be made of it.
         extra: for `Record.extra`: the key's own spelling (``key``), the file's ``codec`` if it isn't UTF-8, and
-            ``broken`` where the value isn't complete.
+            ``broken`` where nothing can be made of it, or only of its beginning.
     """
 
     key: str
@@ -54,7 +54,7 @@ class EntryReader:
         self.file = file
         self._progress = progress
         self._report = report
-        self._taken: set[str] = set()
+        self._taken: dict[str, int] = {}
 
     def entries(self, within: Member, prefix: str = "") -> Iterator[Entry]:
         """Yield the members of an object.
@@ -81,6 +81,8 @@ class EntryReader:
     def entry(self, member: Member, record_key: str) -> Iterator[Entry]:
         """Yield the one entry of a member, none if it is too large."""
         file = self.file
+        if member.key_end - member.key_start > MIB:  # no key of anything; it stays part of the bytes
+            member = Member(member.key_start, member.end, b"", broken=member.broken)
         end = file.units if member.broken else member.end
         self._progress.step(file.offset(end), file.size_bytes, file.path, "bytes")
         record_key = self._unique(record_key)
@@ -95,7 +97,7 @@ class EntryReader:
             extra["key"] = file.decode(file.range(member.key_start, member.key_end))
         if file.codec != "utf-8":
             extra["codec"] = file.codec
-        if member.broken:
+        if member.broken or not member.kind:
             extra["broken"] = {"offset": file.offset(member.start)}
         yield Entry(key_text(file, member), record_key, file.range(member.start, end), member.kind, extra)
 
@@ -104,11 +106,12 @@ class EntryReader:
         short = key
         if len(key) > _KEY_LIMIT:
             short = f"sha256:{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}"
-        found, count = short, 1
+        found = short
         while found in self._taken:
-            count += 1
-            found = f"{short}#{count}"
-        self._taken.add(found)
+            # Counted on, not from the start: a file may hold one key a million times.
+            self._taken[short] += 1
+            found = f"{short}#{self._taken[short]}"
+        self._taken[found] = 1
         return found
 
 

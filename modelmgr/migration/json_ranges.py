@@ -18,6 +18,7 @@ _IN_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _COMMENT = rb"//[^\n]*+\n|/\*[^*]*+(?:\*++[^*/][^*]*+)*+\*++/"
 _FLAT = rb'(?:[^"\[\]{}/]++|"' + _IN_STRING + rb'")'
 _BLANK = re.compile(rb"(?:[ \t\r\n\f\v]++|" + _COMMENT + rb")*+")
+_COMMAS = re.compile(rb"[, \t\r\n\f\v]++")
 _STRING_REST = re.compile(_IN_STRING, re.DOTALL)
 # Lists and objects that hold no other ones are skipped in one go: they are most of what brackets there are.
 _NO_BRACKET = re.compile(
@@ -229,7 +230,7 @@ class Cut:
                 self.closed = True
                 return
             if unit == _COMMA:
-                window.pos += 1
+                window.pos = _end(_COMMAS, window.buffer, window.pos)
                 continue
             if unit == -1 or unit in _CLOSERS or unit == _COLON:
                 return
