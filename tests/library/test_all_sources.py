@@ -315,6 +315,7 @@ def test_a_picture_that_a_record_names_is_shown_if_it_lies_below_what_was_import
     folder, covers, elsewhere = (tmp_path / name for name in ("import/loras", "import/covers", "elsewhere"))
     for place in (folder, covers, elsewhere):
         place.mkdir(parents=True)
+    for place in (covers, elsewhere):
         (place / "cover.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     for name, cover in (("near", covers / "cover.png"), ("far", elsewhere / "cover.png")):
         (folder / f"{name}.safetensors").write_bytes(A["bytes"] + name.encode())
