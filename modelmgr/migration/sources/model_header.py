@@ -29,6 +29,7 @@ SAFETENSORS = "safetensors-header"
 GGUF = "gguf-header"
 
 _HEADER_LIMIT_BYTES = 100 * MIB
+_TENSOR_LIMIT = 200_000
 _PAIRS_LIMIT_BYTES = 64 * MIB
 _ARRAY_LIMIT_BYTES = MIB
 _BLOCK_BYTES = 64 * 1024
@@ -261,8 +262,8 @@ def _blocks(file: Ranges, length: int) -> Iterator[bytes]:
 
 def _metadata(file: Ranges, length: int) -> bytes | None:
     """Return the exact bytes of the ``__metadata__`` object, None if there is none, or none that is whole."""
-    for member in Cut(_blocks(file, length)):
-        if member.broken:
+    for number, member in enumerate(Cut(_blocks(file, length))):
+        if member.broken or number > _TENSOR_LIMIT:
             return None
         size = member.key_end - member.key_start
         if size == len(_METADATA_KEY) and file.at(8 + member.key_start, size) == _METADATA_KEY:

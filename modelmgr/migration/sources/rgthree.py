@@ -134,7 +134,6 @@ class RgthreeInfo(JsonSidecar):
             size_hint_bytes=catalogue.size_hint_bytes if same_file else None,
             path=path if isinstance(path, str) and path.strip() and "\0" not in path else None,
             stem_names=names,
-            time=catalogue.time,
             flags=tuple(dict.fromkeys(flags)),
         )
 
