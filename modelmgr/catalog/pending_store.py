@@ -255,8 +255,8 @@ class PendingStore(ImportStore):
                 "container_mtime, CASE WHEN size_bytes <= iif(id = ?, ?, ?) THEN meta_json END "
                 "FROM pending_models WHERE id IN ("
                 "SELECT id FROM pending_models WHERE id = ? AND state <> 'promoted' "
-                f"UNION SELECT id FROM pending_models WHERE file_path IN ({paths}) AND state = 'pending' "
-                f"UNION SELECT id FROM pending_models WHERE sha256 IN ({hashes}) AND state = 'pending') "
+                f"UNION SELECT id FROM pending_models WHERE file_path IN ({paths}) AND +state = 'pending' "
+                f"UNION SELECT id FROM pending_models WHERE sha256 IN ({hashes}) AND +state = 'pending') "
                 "ORDER BY id <> ?, id LIMIT ?",
                 (
                     pending_id,
