@@ -150,7 +150,7 @@ def test_a_file_that_is_named_beside_its_folder_counts_as_named_and_once(disk: D
         (b'{"a": {"b": {}}}', "ignored"),
         (
             b'{"date": 1719000000.5, "models": [{"id": 1, "name": "x.safetensors", "modelVersions": []}]}',
-            "ignored",
+            "diffusion-toolkit-models",
         ),
         (b'{"name": "x"}', "ignored"),
         (b"[]", "ignored"),
@@ -162,11 +162,11 @@ def test_models_json_of_a_walk_must_speak_of_model_files(disk: Disk, content: by
     assert disk.kinds() == {"models.json": kind}
 
 
-def test_a_catalogue_of_models_that_nobody_has_is_never_taken(disk: Disk) -> None:
+def test_a_catalogue_of_models_that_nobody_has_is_no_list_of_models(disk: Disk) -> None:
     disk.put(
         "models.json", b'{"date": 1.5, "models": [{"id": 1, "name": "X", "modelVersions": [{"id": 2}]}]}'
     )
-    assert disk.kinds("models.json") == {"models.json": "ignored"}
+    assert disk.kinds("models.json") == {"models.json": "diffusion-toolkit-models"}
 
 
 FALSE_POSITIVES = {
@@ -213,7 +213,7 @@ def test_files_of_other_programs_give_no_record_even_if_named(disk: Disk, name: 
 def test_databases_of_known_tools_are_not_taken_for_a_list(disk: Disk) -> None:
     database(disk.folder / "a.db", "CREATE TABLE models(sha256, name, config)", "CREATE TABLE migrations(id)")
     disk.put("b.db", b"not SQLite")
-    assert disk.kinds() == {"a.db": "ignored", "b.db": "ignored"}
+    assert disk.kinds() == {"a.db": "invokeai-db", "b.db": "ignored"}
 
 
 def test_what_is_not_there_is_a_problem(disk: Disk) -> None:
