@@ -151,10 +151,10 @@ class Exporting(Merging):
             _skip(report, Problem(row.name, "no_file", message))
             return
         for file in files:
-            made = form.sidecar(self._known(case, row, file))
+            made = form.sidecar(self._known(case, row, file, form))
             out.put(file, form, made, self._is_first_of_stem(file, form), report)
 
-    def _known(self, case: ModelCase, row: ModelRow, file: KnownFile) -> Known:
+    def _known(self, case: ModelCase, row: ModelRow, file: KnownFile, form: Format) -> Known:
         merged = self._merged(case)
         # The newest first: of a sidecar that was imported again it is the one that lies there now.
         held = sorted(
@@ -162,9 +162,9 @@ class Exporting(Merging):
             key=lambda pair: (pair[1].hash_agrees is False, -pair[0].id),
         )
         pairs = [
-            (_record(record, record.payload), witness.hash_agrees is not False)
+            (_record(record, self._payload(record.id, record.payload)), witness.hash_agrees is not False)
             for record, witness in held
-            if record.payload is not None
+            if record.payload is not None or record.source == form.source
         ]
         return Known(
             path=file.path,
@@ -277,10 +277,10 @@ class _SidecarFolder:
     def _place(self, file: KnownFile, form: Format, is_first: bool, report: SidecarReport) -> str | None:
         """Return a path that no other model's sidecar of this run has; None if the model's own has it already."""
         folder, file_name = os.path.split(file.path)
-        root = max((root for root in self._labels if is_below(folder, root)), key=len)
-        below = os.path.normpath(
-            os.path.join(self._folder, self._labels[root], os.path.relpath(folder, root))
-        )
+        # A folder that another program added meanwhile has no label yet.
+        root = max((root for root in self._labels if is_below(folder, root)), key=len, default=folder)
+        label = self._labels.get(root, os.path.basename(root))
+        below = os.path.normpath(os.path.join(self._folder, label, os.path.relpath(folder, root)))
         plain = os.path.splitext(file_name)[0]
         stems = [*([plain] if is_first else []), file_name]
         number = 1

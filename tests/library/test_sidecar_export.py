@@ -480,6 +480,22 @@ def test_what_a_format_can_say_is_the_same_after_a_second_import(
             assert now[column] == expected, (former.folder, column)
 
 
+@pytest.mark.parametrize("kind", ["civitai-info", "lora-manager", "stability-matrix"])
+def test_sidecars_that_lie_apart_find_their_models_by_hash_or_path(
+    library: Library, loras: Path, tmp_path: Path, out: Path, kind: str
+) -> None:
+    library.scan([str(loras)], progress=Progress())
+    edit(library, **EDITS["edited"])
+    export(library, kind, out)
+    with Catalog.open(tmp_path / "second.sqlite") as catalog:
+        second = Library(catalog)
+        second.scan([str(loras)], progress=Progress())
+        second.import_paths([str(out)], progress=Progress())
+        assert second.promote(None, progress=Progress()).promoted == 1
+        former, now = asdict(one(library)), asdict(one(second))
+    assert [now[column] for column in HELD[kind].split()] == [former[column] for column in HELD[kind].split()]
+
+
 # --- where they are written -------------------------------------------------------------------------------
 
 
