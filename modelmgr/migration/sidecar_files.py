@@ -1,9 +1,9 @@
 """What the library knows of one model as the sidecar of another tool, to the letter as that tool would write it.
 
 Pure: takes what is known, gives bytes. A sidecar that was once imported and of which the user has edited nothing since
-is given back byte for byte; that other tools say more or otherwise is no edit. Else a document is made: the original with the values set that changed, every other key
-kept; or, where there is none, a new one, with Civitai's own answer in it if any record holds that. A format says what
-it has words for; what it has none for stays in the library.
+is given back byte for byte; that other tools say more or otherwise is no edit. Else a document is made: the original
+with the values set that changed, every other key kept; or, where there is none, a new one, with Civitai's own answer in
+it if any record holds that. A format says what it has words for; what it has none for stays in the library.
 """
 
 import json
