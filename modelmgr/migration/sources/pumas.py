@@ -84,11 +84,14 @@ class PumasMetadata(LegacySource):
         if os.path.basename(os.path.dirname(container.path)).startswith("."):
             return False  # an import that was never finished
         try:
-            found = payload.parse(read_container(container.path))
+            content = read_container(container.path)
         except Unreadable as error:
             report(Problem(container.path, error.code, error.message))
             return False
-        said = mapping_of(found.value)
+        # SD.Next has a file of this name with all that it knows of all models: too much to be parsed for nothing.
+        if b"\0" not in content[:64] and not any(f'"{key}"'.encode() in content for key in _NAMES):
+            return False
+        said = mapping_of(payload.parse(content).value)
         if not any(isinstance(said.get(key), str) for key in _NAMES):
             return False
         return container.folder_holds_models or ("model_id" in said and not _OWN_KEYS.isdisjoint(said))
