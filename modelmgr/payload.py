@@ -497,6 +497,8 @@ def page_url(value: object) -> str | None:
     become one. A download address is no page.
     """
     address = clean_name(value)
+    if not address:
+        return None
     try:
         parts = urlsplit(address)
         host = (parts.hostname or "").removeprefix("www.")

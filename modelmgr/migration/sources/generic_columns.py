@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from modelmgr.migration import hashes
@@ -94,7 +95,16 @@ def transcoded(content: bytes, codec: str) -> bytes:
 
 def normal_name(column: str) -> str:
     """Return a column's name as `ALIASES` spell them."""
-    return re.sub(r"[\s-]", "_", column.strip().lower())
+    return _usual_name(column) if len(column) <= _USUAL_CHARS else _normal(column)
+
+
+def _normal(column: str) -> str:
+    return _SEPARATORS.sub("_", column.strip().lower())
+
+
+_USUAL_CHARS = 64
+_SEPARATORS = re.compile(r"[\s-]")
+_usual_name = lru_cache(maxsize=1024)(_normal)  # the rows of a table have the same names, a million times
 
 
 @dataclass(slots=True)
@@ -188,7 +198,7 @@ def claims_of(
                 row.flag(doubt)
     elif inner is not None and problem is None:
         row.flag("nested-unparsed")
-    return replace(own, flags=tuple(row.flags))
+    return replace(own, flags=tuple(row.flags)) if row.flags else own
 
 
 def _with(own: Claims, below: Claims) -> Claims:
@@ -237,11 +247,17 @@ def _by_normal_name(row: Row) -> dict[str, Any]:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}, b"", ())
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, list | dict | bytes | tuple) and not value)
 
 
 def _first(columns: Mapping[str, Any], meaning: str) -> Any:
-    return next((columns[name] for name in ALIASES[meaning] if not _is_empty(columns.get(name))), None)
+    for name in ALIASES[meaning]:
+        value = columns.get(name)
+        if value is not None and not _is_empty(value):
+            return value
+    return None
 
 
 def _without_guard(cell: str) -> str:
@@ -256,6 +272,8 @@ def _without_guard(cell: str) -> str:
 
 def _text_of(row: Row, columns: Mapping[str, Any], meaning: str) -> str | None:
     value = _first(columns, meaning)
+    if value is None:
+        return None
     if isinstance(value, dict | list | bytes):
         row.flag(f"odd-{meaning}")
         return None
