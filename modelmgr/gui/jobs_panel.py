@@ -35,7 +35,7 @@ from modelmgr.gui.text import (
     size_text,
 )
 from modelmgr.progress import Step
-from modelmgr.values import ImportReport, PromoteReport, ScanReport, VerifyReport
+from modelmgr.values import ImportReport, PromoteReport, ScanReport, UndoReport, VerifyReport
 
 RESULT_MS = 30_000
 BAR_STEPS = 1000
@@ -61,6 +61,8 @@ def result_text(report: object) -> str:
         return "" if report.dry_run else _import_text(report)
     if isinstance(report, PromoteReport):
         return _promote_text(report)
+    if isinstance(report, UndoReport):
+        return _undo_text(report)
     if isinstance(report, VerifyReport):
         return _verify_text(report)
     if isinstance(report, tuple):
@@ -116,6 +118,14 @@ def _promote_text(report: PromoteReport) -> str:
         parts.append(f"{subject} {'needs' if report.stayed == 1 else 'need'} a decision")
     words = ", ".join(parts)
     return _tr("The promotion was stopped: {}").format(words) if report.cancelled else words
+
+
+def _undo_text(report: UndoReport) -> str:
+    verb = _tr("waits again") if report.undone == 1 else _tr("wait again")
+    words = f"{counted(report.undone, 'record')} {verb}"
+    if report.stayed:
+        words += ", " + _tr("{} could not be undone").format(count_text(report.stayed))
+    return _tr("The undo was stopped: {}").format(words) if report.cancelled else words
 
 
 def _verify_text(report: VerifyReport) -> str:

@@ -1,22 +1,19 @@
 """The inbox: what waits for promotion, why, and what can be done about it."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QLineEdit,
     QMessageBox,
     QPushButton,
     QSplitter,
@@ -31,13 +28,15 @@ from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.cells import SoftDelegate
 from modelmgr.gui.jobs_panel import error_text, sentence
+from modelmgr.gui.pending_filters import PendingFilters
+from modelmgr.gui.pending_parts import Banner, Hairline, Places, SearchEdit, UndoStrip, read_places
 from modelmgr.gui.pending_preview import PendingPreview
 from modelmgr.gui.pending_table import PendingTable, PendingView
-from modelmgr.gui.reasons import DECISIONS, NO_FILE, UNREAD, folder_in, gather_folders, missing_folder
+from modelmgr.gui.reasons import DECISIONS, NO_FILE, UNREAD
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.progress import Progress
-from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteReport
+from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteReport, UndoReport
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
@@ -56,9 +55,6 @@ WAITING, READY, DECISION, MISSING, UNREADABLE, PROMOTED, DISMISSED, ALL = (
 ASKED_ROWS = 200
 """So many selected rows are looked at one by one to see which deeds fit; with more, every deed of the group does."""
 
-PLACED_ROWS = 20_000
-PLACED_AT_ONCE = 1_000
-SHOWN_PLACES = 3
 SEARCH_MS = 150
 FIRST_LOOK_MS = 300
 WIDEST_MINIMUM = 110
@@ -81,39 +77,6 @@ class _Group:
     deeds: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A folder that waiting records speak of."""
-
-    folder: str
-    count: int
-    exists: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """The answer to the question for folders; it carries the group that asked."""
-
-    group: str
-    places: Sequence[_Place]
-    more: int
-
-
-def _read_places(catalog: Catalog, group: str) -> _Places:
-    """Gather the folders that the records of a group speak of. For a worker."""
-    problem = "outside" if group == DECISION else "no_file"
-    ids = catalog.pending_order(PendingQuery(states=_PENDING, problems=(problem,)))
-    folders: Counter[str] = Counter()
-    for start in range(0, min(len(ids), PLACED_ROWS), PLACED_AT_ONCE):
-        for row in catalog.pending_rows(ids[start : start + PLACED_AT_ONCE]):
-            folder = folder_in(row.file_path or "") if group == DECISION else missing_folder(row.message)
-            if folder:
-                folders[folder] += 1
-    gathered = gather_folders(folders)
-    places = [_Place(folder, count, os.path.isdir(folder)) for folder, count in gathered[:SHOWN_PLACES]]
-    return _Places(group, places, len(gathered) - len(places))
-
-
 def _promote(
     library: "Library",
     ids: Sequence[int] | None,
@@ -133,76 +96,31 @@ def _promote(
     return library.promote(ids, attach_anyway=attach_anyway, allow_missing=allow_missing, progress=progress)
 
 
+def _undo(library: "Library", ids: Sequence[int], progress: Progress) -> UndoReport:
+    return library.undo_promotion(ids, progress)
+
+
+def _map(library: "Library", old: str, new: str, progress: Progress) -> int:
+    progress.check()
+    return library.map_root(old, new)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """How many records each filter would show, and how many of what is shown can be promoted at once."""
+
+    query: PendingQuery
+    counts: Mapping[str, Mapping[str, int]]
+    promotable: int
+
+
+def _read_choices(catalog: Catalog, query: PendingQuery, of_all: PendingQuery) -> _Choices:
+    return _Choices(query, catalog.pending_choices(query), catalog.pending_count(of_all))
+
+
 def _clear(library: "Library", progress: Progress) -> int:
     progress.check()
     return library.clear_promoted()
-
-
-class _Banner(QFrame):
-    """A quiet strip over the table: a sentence, and the one thing to do about it.
-
-    Signals:
-        accepted(str): the button was pressed for this folder.
-    """
-
-    accepted = Signal(str)
-
-    def __init__(self, words: str, button: str, folder: str, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._folder = folder
-        self.setObjectName("pendingBanner")
-        icon = QLabel(self)
-        color = theme.colors().secondary
-        icon.setPixmap(theme.pixmap("info", 16, color, self.devicePixelRatioF()))
-        label = theme.plain_label(words, parent=self)
-        label.setObjectName("pendingBannerText")
-        label.setWordWrap(True)
-        self._button = QPushButton(button, self)
-        self._button.setObjectName("pendingBannerButton")
-        self._button.setAccessibleDescription(words)
-        self._button.clicked.connect(self._on_clicked)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.S, theme.XS, theme.XS, theme.XS)
-        layout.setSpacing(theme.S)
-        layout.addWidget(icon)
-        layout.addWidget(label, 1)
-        layout.addWidget(self._button)
-
-    @Slot()
-    def _on_clicked(self) -> None:
-        self.accepted.emit(self._folder)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        colors = theme.colors()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(colors.line)
-        painter.setBrush(colors.hover)
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        painter.end()
-
-
-class _SearchEdit(QLineEdit):
-    """A search that Esc clears."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.text():
-            self.clear()
-            return
-        super().keyPressEvent(event)
-
-
-class _Hairline(QWidget):
-    """One pixel between two panes."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setFixedWidth(1)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), theme.colors().line)
-        painter.end()
 
 
 class PendingPage(QWidget):
@@ -229,7 +147,9 @@ class PendingPage(QWidget):
         self._sort = ("id", False)
         self._promotion: Task | None = None
         self._asked_ids: list[int] = []
-        self._mapped_folder = ""
+        self._undoable: Sequence[int] = ()
+        self._promotable: int | None = None
+        self._folders: Sequence[tuple[str, int]] = ()
         self.setObjectName("pendingPage")
         self.setAccessibleName(self.tr("Pending records"))
         self._groups = {group.name: group for group in self._all_groups()}
@@ -269,7 +189,7 @@ class PendingPage(QWidget):
                 self.tr("File not found"),
                 self.tr("The files of these records aren't where they should be. What they say is kept."),
                 self.tr("Every record has found its file"),
-                ("locate", "keep", "again", "dismiss"),
+                ("locate", "map", "keep", "again", "dismiss"),
             ),
             _Group(
                 UNREADABLE,
@@ -283,9 +203,9 @@ class PendingPage(QWidget):
             _Group(
                 PROMOTED,
                 self.tr("Promoted"),
-                self.tr("The history of what became part of the library. It can be cleared."),
+                self.tr("The history of what became part of the library. It can be undone, or cleared."),
                 self.tr("Nothing has been promoted yet"),
-                ("clear",),
+                ("undo", "clear"),
             ),
             _Group(
                 DISMISSED,
@@ -311,6 +231,8 @@ class PendingPage(QWidget):
             ("attach", self.tr("&Attach anyway…"), self._on_attach),
             ("again", self.tr("Try &again"), self.promote_selected),
             ("locate", self.tr("&Locate…"), self._on_locate),
+            ("map", self.tr("&Map a folder…"), self._on_map),
+            ("undo", self.tr("&Undo promotion"), self._on_undo_selected),
             ("keep", self.tr("&Keep without file"), self._on_keep),
             ("dismiss", self.tr("&Dismiss"), self._on_dismiss),
             ("restore", self.tr("&Restore"), self._on_restore),
@@ -325,6 +247,10 @@ class PendingPage(QWidget):
             ),
             "again": self.tr("Look for the file again and promote what is clear now"),
             "locate": self.tr("Say which file the selected record speaks of"),
+            "map": self.tr(
+                "Say where a folder of many records is now; first it is shown how many are found there"
+            ),
+            "undo": self.tr("Take the selected records back among those that wait"),
             "keep": self.tr("Make a model without a file of it; a scan that meets its bytes links it"),
             "dismiss": self.tr("Set the selected records aside; they are kept"),
         }
@@ -337,7 +263,7 @@ class PendingPage(QWidget):
         self._title.setObjectName("pendingTitle")
         self._words = theme.plain_label("", "secondary", self)
         self._words.setWordWrap(True)
-        self._search = _SearchEdit(self)
+        self._search = SearchEdit(self)
         self._search.setObjectName("pendingSearch")
         self._search.setPlaceholderText(self.tr("Name or place"))
         self._search.setAccessibleName(self.tr("Search the pending records"))
@@ -352,12 +278,21 @@ class PendingPage(QWidget):
         head.setSpacing(theme.L)
         head.addLayout(head_texts, 1)
         head.addWidget(self._search, 0, Qt.AlignmentFlag.AlignTop)
+        self._filters = PendingFilters(self)
+        filters = QHBoxLayout()
+        filters.setContentsMargins(theme.S, theme.S, theme.S, 0)
+        filters.addWidget(self._filters)
+        self._undo_place = QVBoxLayout()
+        self._undo_place.setContentsMargins(theme.S, theme.S, theme.S, 0)
         self._banners = QVBoxLayout()
         self._banners.setContentsMargins(theme.S, theme.S, theme.S, 0)
         self._banners.setSpacing(theme.XS)
         self._view = PendingView(self._table, self)
         self._view.addActions(
-            [self._actions[name] for name in ("promote", "attach", "locate", "keep", "dismiss", "restore")]
+            [
+                self._actions[name]
+                for name in ("promote", "attach", "locate", "keep", "dismiss", "restore", "undo")
+            ]
         )
         self._empty = theme.plain_label("", "secondary", self)
         self._empty.setObjectName("pendingEmpty")
@@ -371,8 +306,10 @@ class PendingPage(QWidget):
         upper_layout.setContentsMargins(0, 0, 0, 0)
         upper_layout.setSpacing(0)
         upper_layout.addLayout(head)
+        upper_layout.addLayout(self._undo_place)
         upper_layout.addLayout(self._banners)
         upper_layout.addLayout(self._build_buttons())
+        upper_layout.addLayout(filters)
         upper_layout.addWidget(self._middle, 1)
         self._preview = PendingPreview(self._catalog, self._tasks, self)
         self._split = QSplitter(Qt.Orientation.Vertical, self)
@@ -389,7 +326,7 @@ class PendingPage(QWidget):
         inbox_layout.setContentsMargins(0, 0, 0, 0)
         inbox_layout.setSpacing(0)
         inbox_layout.addWidget(self._list)
-        inbox_layout.addWidget(_Hairline(inbox))
+        inbox_layout.addWidget(Hairline(inbox))
         inbox_layout.addWidget(self._split, 1)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(inbox)
@@ -435,8 +372,10 @@ class PendingPage(QWidget):
             "locate": "locateButton",
             "dismiss": "dismissButton",
             "attach": "attachAnywayButton",
+            "map": "mapFolderButton",
             "keep": "keepWithoutFileButton",
             "restore": "restoreButton",
+            "undo": "undoPromotionButton",
             "clear": "clearPromotedButton",
         }
         self._buttons: dict[str, QPushButton] = {}
@@ -445,7 +384,9 @@ class PendingPage(QWidget):
             button = QPushButton(action.text(), self)
             button.setObjectName(object_name)
             button.setToolTip(
-                action.toolTip() if deed in ("attach", "again", "locate", "keep", "dismiss") else ""
+                action.toolTip()
+                if deed in ("attach", "again", "locate", "map", "keep", "dismiss", "undo")
+                else ""
             )
             if deed == "promote_all":
                 button.setProperty("primary", True)
@@ -496,6 +437,8 @@ class PendingPage(QWidget):
         self._table.reordered.connect(self._on_reordered)
         self._table.rows_arrived.connect(self._on_rows_arrived)
         self._preview.candidate_chosen.connect(self._on_candidate_chosen)
+        self._preview.compare_wanted.connect(self._on_compare)
+        self._filters.changed.connect(self._show_query)
         self._search_soon = QTimer(self)
         self._search_soon.setSingleShot(True)
         self._search_soon.setInterval(SEARCH_MS)
@@ -516,6 +459,7 @@ class PendingPage(QWidget):
             self._show_query()
         else:
             self._table.reload()
+            self._ask_choices()
         self._ask_counts()
 
     def show_group(self, name: str) -> None:
@@ -585,6 +529,8 @@ class PendingPage(QWidget):
 
     def _enter_group(self, name: str) -> None:
         self._group = name
+        self._promotable = None
+        self._filters.forget_problem()
         self.show_group(name)
         self._title.setText(self._groups[self._group].title)
         self._words.setText(self._groups[self._group].words)
@@ -599,7 +545,17 @@ class PendingPage(QWidget):
             self.reload()
 
     def _query(self) -> PendingQuery:
-        states, problems = {
+        states, problems = self._kinds()[self._group]
+        sort, descending = self._sort
+        return self._filters.narrowed(
+            PendingQuery(
+                states, problems, search=self._search.text().strip(), sort=sort, descending=descending
+            )
+        )
+
+    def _kinds(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Return the states and problems of each group."""
+        return {
             WAITING: (_PENDING, ()),
             READY: (_PENDING, ("none",)),
             DECISION: (_PENDING, DECISIONS),
@@ -608,28 +564,54 @@ class PendingPage(QWidget):
             PROMOTED: ((PendingState.PROMOTED.value,), ()),
             DISMISSED: ((PendingState.DISMISSED.value,), ()),
             ALL: ((), ()),
-        }[self._group]
-        sort, descending = self._sort
-        return PendingQuery(
-            states, problems, search=self._search.text().strip(), sort=sort, descending=descending
-        )
+        }
+
+    def _query_of_all(self) -> PendingQuery:
+        """Return what one button promotes: what is shown, as far as nothing stands in its way."""
+        query = self._query()
+        if self._group == UNREADABLE:
+            return query
+        is_shown = not query.problems or "none" in query.problems
+        return replace(query, states=_PENDING, problems=("none",) if is_shown else ("",))
+
+    @property
+    def _is_narrowed(self) -> bool:
+        return self._filters.is_on or bool(self._search.text().strip())
 
     @Slot()
     def _show_query(self) -> None:
         self._table.show_query(self._query())
+        self._ask_choices()
+
+    def _ask_choices(self) -> None:
+        question = partial(_read_choices, self._catalog, self._query(), self._query_of_all())
+        self._tasks.ask(question, self._take_choices, key=(id(self), "choices"))
+
+    @Slot(object)
+    def _take_choices(self, choices: _Choices) -> None:
+        if choices.query != self._query():
+            return
+        self._filters.show_counts(choices.counts, self._kinds()[self._group][1])
+        self._promotable = choices.promotable
+        self._name_promote_all()
+        self._update_actions()
 
     @Slot(str, bool)
     def _on_sort_wanted(self, column: str, descending: bool) -> None:
         self._sort = (column, descending)
         self._show_query()
 
-    def _update_group(self) -> None:
-        """Show the deeds that fit the group, with numbers, and ask for the folders that its records name."""
-        count = self._counts.get(self._group, 0)
+    def _count_of_all(self) -> int:
+        """Return how many records the one button for all would promote."""
+        if self._is_narrowed and self._promotable is not None:
+            return self._promotable
+        return self._counts.get(READY if self._group in (WAITING, ALL) else self._group, 0)
+
+    def _name_promote_all(self) -> None:
+        count = self._count_of_all()
         if self._group == WAITING:
-            ready = self._counts.get(READY, 0)
             words = (
-                self.tr("Promote {} ready").format(count_text(ready)) if ready else self.tr("Promote ready")
+                self.tr("Promote {} ready").format(count_text(count)) if count else self.tr("Promote ready")
             )
         elif count > 1:
             words = self.tr("Promote all {}").format(count_text(count))
@@ -637,8 +619,15 @@ class PendingPage(QWidget):
             words = self.tr("Promote all")
         self._actions["promote_all"].setText(words)
         self._buttons["promote_all"].setText(words)
+
+    def _update_group(self) -> None:
+        """Show the deeds that fit the group, with numbers, and ask for the folders that its records name."""
+        self._name_promote_all()
+        count = self._counts.get(self._group, 0)
         if self._group in (DECISION, MISSING) and count:
-            question = partial(_read_places, self._catalog, self._group)
+            question = partial(
+                read_places, self._catalog, "outside" if self._group == DECISION else "no_file"
+            )
             self._tasks.ask(question, self._take_places, key=(id(self), "places"))
         else:
             self._clear_banners()
@@ -652,6 +641,8 @@ class PendingPage(QWidget):
             words = self._groups[self._group].empty
             if searched:
                 words = self.tr("Nothing here matches “{}”").format(foreign_text(searched, 200))
+            if self._filters.is_on:
+                words = self.tr("Nothing here passes the filters")
             self._empty.setText(words)
         self._middle.setCurrentIndex(1 if is_empty else 0)
         self._show_selected()
@@ -665,45 +656,47 @@ class PendingPage(QWidget):
                 banner.deleteLater()
 
     @Slot(object)
-    def _take_places(self, found: _Places) -> None:
-        if found.group != self._group:
+    def _take_places(self, found: Places) -> None:
+        if found.asked != {DECISION: "outside", MISSING: "no_file"}.get(self._group):
             return
+        self._folders = found.folders
         self._clear_banners()
         for place in found.places:
             folder = foreign_text(place.folder, 400)
             speaks = counted(place.count, "record")
             verb = self.tr("speaks") if place.count == 1 else self.tr("speak")
-            if found.group == DECISION:
+            if found.asked == "outside":
                 words = self.tr("{} {} of files in {}").format(speaks, verb, folder)
-                banner = _Banner(words, self.tr("Add folder"), place.folder, self)
+                banner = Banner(words, self.tr("Add folder"), place.folder, self)
                 banner.accepted.connect(self.add_folder_requested)
             elif place.exists:
                 continue
             else:
                 words = self.tr("{} {} of files in {}, which isn't here").format(speaks, verb, folder)
-                banner = _Banner(words, self.tr("Say where it is now…"), place.folder, self)
+                banner = Banner(words, self.tr("Say where it is now…"), place.folder, self)
                 banner.accepted.connect(self._on_map_folder)
             self._banners.addWidget(banner)
         if found.more > 0:
             more = counted(found.more, self.tr("more folder"))
             self._banners.addWidget(theme.plain_label(self.tr("and {}").format(more), "secondary", self))
 
-    @Slot(str)
-    def _on_map_folder(self, folder: str) -> None:
-        self._mapped_folder = folder
-        title = self.tr("Where is {} now?").format(foreign_text(folder, 200))
-        dialog = QFileDialog(self, title)
-        dialog.setObjectName("mapFolderDialog")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(self._on_folder_mapped)
-        dialog.open()
+    @Slot()
+    def _on_map(self) -> None:
+        self._on_map_folder("")
 
     @Slot(str)
-    def _on_folder_mapped(self, path: str) -> None:
-        deed = partial(self._library.map_root, self._mapped_folder, os.path.abspath(path))
-        self._tasks.change(deed, partial(self._say_mapped, path))
+    def _on_map_folder(self, folder: str) -> None:
+        from modelmgr.gui.map_root import MapRootDialog
+
+        folders = self._folders if self._group == MISSING else ()
+        dialog = MapRootDialog(self._catalog, self._tasks, folders, folder, self)
+        dialog.wanted.connect(self._on_folder_mapped)
+        dialog.open()
+
+    @Slot(str, str)
+    def _on_folder_mapped(self, old: str, new: str) -> None:
+        task = self._tasks.run(self.tr("Looking for files"), partial(_map, self._library, old, new))
+        task.succeeded.connect(partial(self._say_mapped, new))
 
     def _say_mapped(self, path: str, found: int) -> None:
         if not found:
@@ -748,9 +741,8 @@ class PendingPage(QWidget):
         count = self._view.selected_count
         is_idle = self._promotion is None
         waits = rows is None or any(row.state == PendingState.PENDING for row in rows)
-        of_all = READY if self._group in (WAITING, ALL) else self._group
         fits = {
-            "promote_all": is_idle and self._counts.get(of_all, 0) > 0,
+            "promote_all": is_idle and self._count_of_all() > 0,
             "promote": is_idle and waits and count > 0,
             "again": is_idle and waits and count > 0,
             "attach": is_idle and (rows is None or any(_may(row, ("hash_mismatch",)) for row in rows)),
@@ -758,6 +750,8 @@ class PendingPage(QWidget):
             "locate": count == 1 and waits,
             "dismiss": waits and count > 0,
             "restore": rows is None or any(row.state == PendingState.DISMISSED for row in rows),
+            "map": self._counts.get(MISSING, 0) > 0,
+            "undo": is_idle and (rows is None or any(row.state == PendingState.PROMOTED for row in rows)),
             "clear": self._counts.get(PROMOTED, 0) > 0,
         }
         deeds = self._groups[self._group].deeds
@@ -772,8 +766,8 @@ class PendingPage(QWidget):
 
     @Slot()
     def _on_promote_all(self) -> None:
-        if self._group == UNREADABLE:
-            self._run_promotion(None, PendingQuery(states=_PENDING, problems=self._problems))
+        if self._group == UNREADABLE or self._is_narrowed:
+            self._run_promotion(None, self._query_of_all())
         else:
             self.promote_ready()
 
@@ -797,6 +791,57 @@ class PendingPage(QWidget):
     @Slot(object)
     def _on_promoted(self, report: PromoteReport) -> None:
         self.message.emit(sentence(report))
+        if report.promoted:
+            self._offer_undo(report.pending_ids, sentence(report))
+
+    def _offer_undo(self, ids: Sequence[int], words: str) -> None:
+        """Say over the table what was promoted, until it is undone, read, or something else is promoted."""
+        self._close_undo()
+        self._undoable = ids
+        strip = UndoStrip(words, self)
+        strip.accepted.connect(self._on_undo)
+        strip.closed.connect(self._close_undo)
+        self._undo_place.addWidget(strip)
+
+    @Slot()
+    def _close_undo(self) -> None:
+        self._undoable = ()
+        while (item := self._undo_place.takeAt(0)) is not None:
+            if (strip := item.widget()) is not None:
+                strip.hide()
+                strip.deleteLater()
+
+    @Slot()
+    def _on_undo(self) -> None:
+        self._run_undo(self._undoable)
+
+    @Slot()
+    def _on_undo_selected(self) -> None:
+        self._run_undo(self._view.selected_ids)
+
+    def _run_undo(self, ids: Sequence[int]) -> None:
+        if not ids:
+            return
+        if self._promotion is not None:
+            self.message.emit(self.tr("A promotion is running already."))
+            return
+        self._promotion = self._tasks.run(self.tr("Undoing"), partial(_undo, self._library, list(ids)))
+        self._promotion.succeeded.connect(self._on_undone)
+        self._promotion.finished.connect(self._on_promotion_over)
+        self._close_undo()
+        self._update_actions()
+
+    @Slot(object)
+    def _on_undone(self, report: UndoReport) -> None:
+        self.message.emit(sentence(report))
+
+    @Slot(int)
+    def _on_compare(self, pending_id: int) -> None:
+        from modelmgr.gui.compare import CompareDialog
+
+        row = self._table.known(pending_id)
+        if row is not None:
+            CompareDialog(self._library, self._tasks, row.name, self, pending_id=pending_id).show()
 
     @Slot()
     def _on_promotion_over(self) -> None:
@@ -924,6 +969,7 @@ class PendingPage(QWidget):
     @Slot(object)
     def _on_cleared(self, changed: int) -> None:
         verb = self.tr("was") if changed == 1 else self.tr("were")
+        self._close_undo()
         self.message.emit(
             f"{counted(changed, 'promoted record')} {verb} " + self.tr("cleared from the list.")
         )

@@ -281,11 +281,18 @@ class PendingTable(QAbstractTableModel):
         while len(self._rows) > KEPT_ROWS:
             row_id, _old = self._rows.popitem(last=False)
             self._stale.discard(row_id)
+        self._go_on_fetching()
         self._touch_all()
         self.rows_arrived.emit()
 
+    def _go_on_fetching(self) -> None:
+        """Ask for what was wanted while another answer was on its way."""
+        if self._wanted:
+            self._fetch_soon.start()
+
     def _on_rows_failed(self, error: Exception) -> None:
         self._is_fetching = False
+        self._wanted.clear()
         self._tasks.failed.emit(self.tr("The pending records could not be read"), error)
 
     def _touch_all(self) -> None:

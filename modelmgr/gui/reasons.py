@@ -221,10 +221,32 @@ def folder_in(path: str) -> str:
     return path[:cut] if cut > 0 else ""
 
 
+def missing_path(message: str) -> str:
+    """Return where a record expected its file, as its `no_file` sentence tells it, or nothing."""
+    found = _NO_SUCH_FILE.fullmatch(message)
+    return found[1] if found else ""
+
+
 def missing_folder(message: str) -> str:
     """Return the folder in which a record expected its file, as its `no_file` sentence tells it, or nothing."""
-    found = _NO_SUCH_FILE.fullmatch(message)
-    return folder_in(found[1]) if found else ""
+    return folder_in(missing_path(message))
+
+
+def tail_below(path: str, root: str) -> str:
+    r"""Return what of a path of any system lies below a root, with slashes; empty if it doesn't lie there.
+
+    Paths with a drive letter and shares are compared without regard to case, as `Library.map_root` does.
+    """
+    former = _comparable(root).rstrip("/") + "/"
+    if former == "/" and not root.strip():
+        return ""
+    plain = path.replace("\\", "/").removeprefix("//?/")
+    return plain[len(former) :] if _comparable(path).startswith(former) else ""
+
+
+def _comparable(path: str) -> str:
+    text = path.replace("\\", "/").removeprefix("//?/")
+    return text.lower() if text[1:2] == ":" or text.startswith("//") else text
 
 
 def gather_folders(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import (
+    QComboBox,
     QFileDialog,
     QLabel,
     QLineEdit,
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QTableView,
+    QToolButton,
     QTreeWidget,
     QWidget,
 )
@@ -23,6 +25,8 @@ from PySide6.QtWidgets import (
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.import_store import NewRecord
 from modelmgr.demo import write_safetensors
+from modelmgr.gui.compare import CompareDialog, OpinionCard
+from modelmgr.gui.map_root import MapRootDialog
 from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.pending_preview import Preview, breakable, read_preview
 from modelmgr.gui.pending_table import PendingTable
@@ -34,13 +38,14 @@ from modelmgr.gui.reasons import (
     problem_label,
     reason,
     source_label,
+    tail_below,
 )
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import BatchState, ModelQuery, PendingQuery, Record, Totals
 
-WAIT_MS = 5_000
+WAIT_MS = 20_000
 WHY = 1
 
 
@@ -578,6 +583,134 @@ def test_only_the_deeds_that_fit_can_be_done(page):
         assert not page.button(name).isEnabled(), name
 
 
+# --- undo -------------------------------------------------------------------------------------------------
+
+
+def test_a_promotion_is_undone_with_one_click(qtbot, page, inbox):
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.click("promoteReadyButton")
+    page.wait_rows(5)
+    assert inbox.library.catalog.stats()["models"] == 3
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("undoPromotionStripButton")
+    assert said.args == ["3 records wait again."]
+    page.wait_rows(8)
+    assert (
+        page.button("undoPromotionStripButton") is None
+        or not page.button("undoPromotionStripButton").isVisible()
+    )
+    assert [inbox.row(f"Ink {number}").state for number in range(3)] == ["pending"] * 3
+    page.qtbot.waitUntil(lambda: page.count(1) == "3")
+
+
+def test_what_was_promoted_long_ago_is_undone_from_the_history(qtbot, page, inbox):
+    inbox.library.promote([inbox.id_of("Ink 0"), inbox.id_of("Ink 1")], progress=Progress())
+    page.page.reload()
+    page.show("promoted", 2)
+    assert not page.button("undoPromotionButton").isEnabled()
+    page.select("Ink 1")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("undoPromotionButton")
+    assert said.args == ["1 record waits again."]
+    page.wait_rows(1)
+    assert inbox.row("Ink 1").state == "pending"
+    assert inbox.row("Ink 0").state == "promoted"
+
+
+# --- filters ----------------------------------------------------------------------------------------------
+
+
+def choose(page, name: str, words: str) -> None:
+    box = page.page.findChild(QComboBox, name)
+    page.qtbot.waitUntil(lambda: box.isVisible() and box.findText(words) >= 0, timeout=WAIT_MS)
+    box.setFocus()
+    while box.currentText() != words:
+        before = box.currentIndex()
+        page.qtbot.keyClick(box, Qt.Key.Key_Down)
+        assert box.currentIndex() > before
+
+
+def test_the_list_is_filtered_by_source_with_numbers_beside_each(page):
+    choose(page, "pendingSourceFilter", "LoRA Manager (3)")
+    page.wait_rows(3)
+    assert sorted(page.names()) == ["Gone", "Spoken", "Wrong"]
+    off = page.page.findChild(QToolButton, "pendingFiltersOff")
+    page.qtbot.mouseClick(off, Qt.MouseButton.LeftButton)
+    page.wait_rows(8)
+    assert not off.isVisible()
+
+
+def test_filters_narrow_each_other_and_what_is_promoted_at_once(qtbot, page, inbox):
+    choose(page, "pendingSourceFilter", "Civitai Helper (5)")
+    page.wait_rows(5)
+    choose(page, "pendingProblemFilter", "Several files fit (1)")
+    page.wait_rows(1)
+    assert page.names() == ["Two - v1"]
+    qtbot.waitUntil(lambda: page.button("promoteReadyButton").text() == "Promote ready", timeout=WAIT_MS)
+    assert not page.button("promoteReadyButton").isEnabled()
+
+
+def test_only_what_the_filters_let_through_is_promoted(qtbot, page, inbox):
+    page.page.findChild(QLineEdit, "pendingSearch").setText("ink_1.civitai")
+    page.wait_rows(1)
+    qtbot.waitUntil(lambda: page.button("promoteReadyButton").text() == "Promote 1 ready", timeout=WAIT_MS)
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("promoteReadyButton")
+    assert said.args == ["1 model was promoted."]
+    assert [inbox.row(f"Ink {number}").state for number in range(3)] == ["pending", "promoted", "pending"]
+
+
+def test_the_list_is_filtered_by_type(page, inbox):
+    (inbox.folder / "more.metadata.json").write_text(
+        json.dumps({"file_path": "/n/v.safetensors", "model_name": "Vee", "sha256": "", "model_type": "vae"})
+    )
+    inbox.library.import_paths([str(inbox.folder)], progress=Progress())
+    page.page.reload()
+    page.wait_rows(9)
+    box = page.page.findChild(QComboBox, "pendingTypeFilter")
+    page.qtbot.waitUntil(lambda: box.count() > 1, timeout=WAIT_MS)
+    kinds = {row.type for row in inbox.library.catalog.pending_page(PendingQuery(), None)}
+    assert {box.itemData(at)[0] for at in range(1, box.count())} == kinds
+    choose(page, "pendingTypeFilter", "LoRA (5)")
+    page.wait_rows(5)
+
+
+# --- secrets and comparison -------------------------------------------------------------------------------
+
+
+def test_a_token_is_shown_as_dots_until_it_is_asked_for(qtbot, page, inbox):
+    told = {"id": 30, "modelId": 7, "name": "v1", "model": {"name": "Token", "type": "LORA"}}
+    text = json.dumps(told | {"downloadUrl": "https://example.org/d?token=abcdef"})
+    write_model(inbox.folder / "token.safetensors")
+    (inbox.folder / "token.civitai.info").write_text(text)
+    inbox.library.import_paths([str(inbox.folder)], progress=Progress())
+    page.page.reload()
+    page.wait_rows(9)
+    preview = page.page.findChild(QLabel, "pendingHint").parent()
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        page.select("Token")
+    raw = preview.findChild(QPlainTextEdit, "pendingRaw")
+    assert raw.toPlainText() == text.replace("abcdef", "••••••")
+    page.click("showSecretButton")
+    assert raw.toPlainText() == text
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        page.select("Ink 0")
+    assert not page.button("showSecretButton").isVisible()
+
+
+def test_a_record_is_compared_with_the_others_about_its_file(qtbot, page):
+    preview = page.page.findChild(QLabel, "pendingHint").parent()
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        page.select("Ink 0")
+    page.click("compareSourcesButton")
+    dialog = page.page.findChild(CompareDialog)
+    with qtbot.waitSignal(dialog.shown, timeout=WAIT_MS):
+        pass
+    cards = [card for card in dialog.findChildren(OpinionCard) if card.property("column") == "name"]
+    assert [card.value_text for card in cards] == ["Ink 0 - v1"]
+    dialog.reject()
+
+
 # --- folders that records speak of ------------------------------------------------------------------------
 
 
@@ -601,12 +734,59 @@ def test_a_folder_of_another_computer_can_be_said_to_be_elsewhere_now(qtbot, pag
     qtbot.waitUntil(lambda: banner() is not None and banner().isVisible(), timeout=WAIT_MS)
     assert "D:/AI/loras" in page.page.findChild(QLabel, "pendingBannerText").text()
     qtbot.mouseClick(banner(), Qt.MouseButton.LeftButton)
-    dialog = page.page.findChild(QFileDialog, "mapFolderDialog")
+    dialog = page.page.findChild(MapRootDialog)
+    words = dialog.findChild(QLabel, "mapWords")
+    qtbot.waitUntil(lambda: "1 record speaks of missing files" in words.text(), timeout=WAIT_MS)
+    assert dialog.findChild(QComboBox, "mapOld").currentText() == "D:/AI/loras"
+    accept = dialog.findChild(QPushButton, "mapAccept")
+    assert not accept.isEnabled()
+    qtbot.mouseClick(dialog.findChild(QPushButton, "mapChoose"), Qt.MouseButton.LeftButton)
+    dialog.findChild(QFileDialog, "mapFolderDialog").fileSelected.emit(str(moved))
+    qtbot.waitUntil(lambda: accept.isEnabled() and accept.text() == "Map 1 record", timeout=WAIT_MS)
+    examples = dialog.findChild(QTreeWidget, "mapExamples")
+    assert (examples.topLevelItem(0).text(0), examples.topLevelItem(0).text(1)) == (str(model), "yes")
+    assert inbox.row("Gone").problem == "no_file"
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
-        dialog.fileSelected.emit(str(moved))
-    dialog.close()
+        qtbot.mouseClick(accept, Qt.MouseButton.LeftButton)
     assert said.args == ["1 record has found its file."]
     assert inbox.row("Gone").file_path == str(model)
+
+
+def test_a_folder_is_mapped_by_hand_and_nothing_is_offered_where_nothing_is_found(qtbot, page, inbox):
+    moved = inbox.folder.parent / "moved"
+    (moved / "loras").mkdir(parents=True)
+    page.show("missing", 1)
+    page.click("mapFolderButton")
+    dialog = page.page.findChild(MapRootDialog)
+    old, new = dialog.findChild(QComboBox, "mapOld"), dialog.findChild(QLineEdit, "mapNew")
+    words, accept = dialog.findChild(QLabel, "mapWords"), dialog.findChild(QPushButton, "mapAccept")
+    old.setEditText("d:\\ai")
+    new.setText(str(moved))
+    qtbot.waitUntil(lambda: "None of these files would be found." in words.text(), timeout=WAIT_MS)
+    assert not accept.isEnabled()
+    new.setText(str(moved / "never"))
+    qtbot.waitUntil(lambda: "There is no folder" in words.text(), timeout=WAIT_MS)
+    model = write_model(moved / "loras" / "gone.safetensors")
+    new.setText(str(moved))
+    qtbot.waitUntil(accept.isEnabled, timeout=WAIT_MS)
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        qtbot.mouseClick(accept, Qt.MouseButton.LeftButton)
+    assert inbox.row("Gone").file_path == str(model)
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "tail"),
+    [
+        ("D:\\AI\\loras\\x.safetensors", "d:/ai", "loras/x.safetensors"),
+        ("\\\\?\\D:\\AI\\x.safetensors", "D:\\AI\\", "x.safetensors"),
+        ("/data/models/x.safetensors", "/data", "models/x.safetensors"),
+        ("/Data/models/x.safetensors", "/data", ""),
+        ("/data2/x.safetensors", "/data", ""),
+        ("x.safetensors", "", ""),
+    ],
+)
+def test_what_lies_below_a_root_of_any_system(path, root, tail):
+    assert tail_below(path, root) == tail
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,241 @@
+r"""A folder of another computer or of former days is elsewhere now: ``D:\AI`` is ``/data/ai``.
+
+Says how many records speak of files below it, and how many of those would be found, before anything is changed.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from modelmgr.catalog import Catalog
+from modelmgr.gui import theme
+from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.reasons import NO_FILE, missing_path, tail_below
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
+from modelmgr.values import PendingQuery, PendingState, is_below
+
+ROWS_AT_ONCE = 1_000
+EXAMPLES = 50
+TYPING_MS = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a mapping would do.
+
+    Attributes:
+        old, new: the folders that were asked about.
+        spoken: how many waiting records speak of a missing file below `old`; `found`: how many of these files lie
+            below `new`.
+        examples: some of the files, where they would be, and whether they are there; those that are come first.
+    """
+
+    old: str
+    new: str
+    spoken: int = 0
+    found: int = 0
+    examples: Sequence[tuple[str, bool]] = ()
+
+
+def read_reach(catalog: Catalog, old: str, new: str) -> Reach:
+    """Look how far a mapping of `old` to `new` would reach; writes nothing and reads no payload. For a worker."""
+    ids = catalog.pending_order(PendingQuery(states=(PendingState.PENDING,), problems=NO_FILE))
+    spoken = found = 0
+    there: list[tuple[str, bool]] = []
+    absent: list[tuple[str, bool]] = []
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        for row in catalog.pending_rows(ids[start : start + ROWS_AT_ONCE]):
+            tail = tail_below(missing_path(row.message), old)
+            if not tail:
+                continue
+            spoken += 1
+            path = os.path.normpath(os.path.join(new, *tail.split("/"))) if new else tail
+            is_there = bool(new) and is_below(path, os.path.abspath(new)) and os.path.isfile(path)
+            found += is_there
+            examples = there if is_there else absent
+            if len(examples) < EXAMPLES:
+                examples.append((path, is_there))
+    return Reach(old, new, spoken, found, (there + absent)[:EXAMPLES])
+
+
+class MapRootDialog(QDialog):
+    """Asks where a folder is now.
+
+    Args:
+        folders: those that waiting records speak of, with their numbers.
+        old: the one in question, if there is one.
+
+    Signals:
+        wanted(str, str): the user wants files of the first folder looked for in the second.
+        reach_shown(): how far it would reach stands there, for what is entered.
+    """
+
+    wanted = Signal(str, str)
+    reach_shown = Signal()
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        tasks: Tasks,
+        folders: Sequence[tuple[str, int]],
+        old: str,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self._catalog = catalog
+        self._tasks = tasks
+        self._reach: Reach | None = None
+        self.setObjectName("mapRootDialog")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("A folder is elsewhere now"))
+        self._old = QComboBox(self)
+        self._old.setObjectName("mapOld")
+        self._old.setEditable(True)
+        self._old.setAccessibleName(self.tr("The folder of which the records speak"))
+        self._old.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._old.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        for folder, number in folders:
+            self._old.addItem(folder)
+            tip = f"{foreign_text(folder)}\n{counted(number, 'record')}"
+            self._old.setItemData(self._old.count() - 1, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
+        self._old.setEditText(old or (folders[0][0] if folders else ""))
+        self._new = QLineEdit(self)
+        self._new.setObjectName("mapNew")
+        self._new.setAccessibleName(self.tr("Where it is now"))
+        self._new.setPlaceholderText(self.tr("A folder of this computer"))
+        browse = QPushButton(self.tr("Choose…"), self)
+        browse.setObjectName("mapChoose")
+        browse.setAutoDefault(False)
+        browse.clicked.connect(self._on_choose)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.M)
+        grid.setVerticalSpacing(theme.S)
+        grid.addWidget(theme.plain_label(self.tr("Records speak of"), "secondary", self), 0, 0)
+        grid.addWidget(self._old, 0, 1)
+        grid.addWidget(theme.plain_label(self.tr("It is now"), "secondary", self), 1, 0)
+        beside = QHBoxLayout()
+        beside.setSpacing(theme.S)
+        beside.addWidget(self._new, 1)
+        beside.addWidget(browse)
+        grid.addLayout(beside, 1, 1)
+        grid.setColumnStretch(1, 1)
+        self._words = theme.plain_label("", parent=self)
+        self._words.setObjectName("mapWords")
+        self._words.setWordWrap(True)
+        self._examples = QTreeWidget(self)
+        self._examples.setObjectName("mapExamples")
+        self._examples.setAccessibleName(self.tr("Files that would be found"))
+        self._examples.setProperty("framed", True)
+        self._examples.setRootIsDecorated(False)
+        self._examples.setUniformRowHeights(True)
+        self._examples.setHeaderLabels([self.tr("File"), self.tr("Is it there?")])
+        self._examples.setItemDelegate(QuietDelegate(self._examples))
+        header = self._examples.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        buttons = QDialogButtonBox(self)
+        self._accept = buttons.addButton(self.tr("Map"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self._accept.setObjectName("mapAccept")
+        self._accept.setEnabled(False)
+        theme.set_primary(self._accept)
+        buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        buttons.accepted.connect(self._on_accepted)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
+        layout.setSpacing(theme.M)
+        layout.addLayout(grid)
+        layout.addWidget(self._words)
+        layout.addWidget(self._examples, 1)
+        layout.addWidget(buttons)
+        room = self.screen().availableSize()
+        self.resize(QSize(scaled(self, 660), scaled(self, 400)).boundedTo(room))
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(TYPING_MS)
+        self._soon.timeout.connect(self._ask)
+        self._old.editTextChanged.connect(self._on_edited)
+        self._new.textChanged.connect(self._on_edited)
+        self._ask()
+
+    def _entered(self) -> tuple[str, str]:
+        new = self._new.text().strip()
+        return self._old.currentText().strip(), os.path.abspath(os.path.expanduser(new)) if new else ""
+
+    @Slot()
+    def _on_edited(self) -> None:
+        self._accept.setEnabled(False)
+        self._soon.start()
+
+    @Slot()
+    def _ask(self) -> None:
+        question = partial(read_reach, self._catalog, *self._entered())
+        self._tasks.ask(question, self._show, key=(id(self), "reach"))
+
+    @Slot(object)
+    def _show(self, reach: Reach) -> None:
+        if (reach.old, reach.new) != self._entered():
+            return
+        self._reach = reach
+        speaks = self.tr("speaks") if reach.spoken == 1 else self.tr("speak")
+        words = f"{counted(reach.spoken, 'record')} {speaks} " + self.tr("of missing files in that folder.")
+        if not reach.old:
+            words = self.tr("Say which folder the records speak of.")
+        elif reach.new and not os.path.isdir(reach.new):
+            words += " " + self.tr("There is no folder {}.").format(foreign_text(reach.new, 300))
+        elif reach.new and reach.spoken:
+            words += " " + self.tr("{} of these files would be found.").format(
+                count_text(reach.found) if reach.found else self.tr("None")
+            )
+        self._words.setText(words)
+        self._examples.clear()
+        for path, is_there in reach.examples:
+            said = (self.tr("yes") if is_there else self.tr("no")) if reach.new else ""
+            item = QTreeWidgetItem([foreign_text(path), said])
+            item.setToolTip(0, plain_tip(path))
+            self._examples.addTopLevelItem(item)
+        self._accept.setEnabled(reach.found > 0)
+        self._accept.setText(
+            self.tr("Map {}").format(counted(reach.found, "record")) if reach.found else self.tr("Map")
+        )
+        self.reach_shown.emit()
+
+    @Slot()
+    def _on_choose(self) -> None:
+        dialog = QFileDialog(self, self.tr("Where is it now?"))
+        dialog.setObjectName("mapFolderDialog")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(self._new.setText)
+        dialog.open()
+
+    @Slot()
+    def _on_accepted(self) -> None:
+        if (
+            self._reach is not None
+            and self._reach.found
+            and (self._reach.old, self._reach.new) == self._entered()
+        ):
+            self.wanted.emit(self._reach.old, self._reach.new)
+            self.accept()
