@@ -399,7 +399,7 @@ class _JsonImport:
         if shape.kind != "empty" and _rates_above_five(file):
             self._shared[SCALE] = UNKNOWN_SCALE
         self._open_end = -1
-        self._keys: set[str] = set()
+        self._keys: dict[str, int] = {}
 
     def records(self) -> Iterator[Record]:
         """Yield all elements; the first and the last carry what stands around the list."""
@@ -495,11 +495,13 @@ class _JsonImport:
     def _unique(self, key: str) -> str:
         """Return a record key that no earlier element has."""
         short = key if len(key) <= _KEY_LIMIT else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
-        found, count = short, 1
-        while found in self._keys:
+        count = self._keys.get(short, 0)
+        found = short
+        while found in self._keys:  # one that really ends so may stand in the file as well
             count += 1
-            found = f"{short}#{count}"
-        self._keys.add(found)
+            found = f"{short}#{count + 1}"
+        self._keys[short] = count
+        self._keys.setdefault(found, 0)
         return found
 
 

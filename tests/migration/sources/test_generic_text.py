@@ -443,7 +443,8 @@ def test_a_quote_that_is_never_closed_spoils_one_row(drop: Drop) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=5))
 def test_random_rows_are_their_bytes_and_their_cells(drop: Drop, table: list[tuple[str, str]]) -> None:
-    table = [(f"x{a}".replace("\ud800", ""), b) for a, b in table]
+    # A text of a few letters with a zero byte among them is taken for a binary file, and rightly.
+    table = [(f"x{a}".replace("\ud800", "").replace("\0", ""), b.replace("\0", "")) for a, b in table]
     lines = ['"{}","{}"'.format(*(cell.replace('"', '""') for cell in row)) for row in table]
     content = "name,notes\n" + "".join(line + "\n" for line in lines)
     try:
