@@ -113,11 +113,9 @@ def _verify(library: "Library", hashes: Sequence[str], progress: Progress) -> Ve
     return library.verify(hashes, progress=progress)
 
 
-def _installs() -> Sequence[str]:
-    """Return the tools that have a folder at a usual place of this user."""
-    from modelmgr.gui.wizard.sources_page import found_installs
-
-    return [install.tool for install in found_installs(os.path.expanduser("~"))]
+def _installs(library: "Library") -> Sequence[str]:
+    """Return the tools that have something at a usual place of this user."""
+    return [found.tool for found in library.installed_tools()]
 
 
 def _dropped(mime: QMimeData) -> list[str]:
@@ -658,7 +656,7 @@ class MainWindow(QMainWindow):
                     key=(id(self), "near"),
                 )
         elif page == _FIRST:
-            self._tasks.ask(_installs, self._on_installs)
+            self._tasks.ask(partial(_installs, self._library), self._on_installs)
         elif had_focus:
             self._table.setFocus()
 

@@ -30,6 +30,7 @@ _SHORT = {
     "ambiguous": "Several files fit",
     "outside": "Outside the library folders",
     "no_file": "Its file was not found",
+    "no_model": "Kept; it is about no single model",
     "unparsed_payload": "Its text can't be read as data",
     "too_deep": "Nested too deeply",
     "too_large": "Too large to be read",
@@ -70,6 +71,10 @@ _LONG = {
     "no_file": (
         "No file was found for this record. Locate it, or keep the record without a file: then it links itself "
         "as soon as a scan meets those bytes."
+    ),
+    "no_model": (
+        "This record speaks of no single model: a recipe, or rows that a tool keeps beside its models. It is kept "
+        "whole, and can be dismissed; it has no place in the library."
     ),
     "unparsed_payload": (
         "The text of this record could not be read as data. Its bytes are kept exactly as they are, and it can "

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -29,11 +29,10 @@ from modelmgr.gui.wizard import MigrationWizard
 from modelmgr.gui.wizard.drop_area import dropped_paths
 from modelmgr.gui.wizard.journey import scan_targets
 from modelmgr.gui.wizard.report import preview_sentence
-from modelmgr.gui.wizard.sources_page import found_installs
 from modelmgr.gui.wizard.wizard import IMPORT, PREVIEW, REPORT, SOURCES
 from modelmgr.library import Library
 from modelmgr.progress import Progress
-from modelmgr.values import ImportReport, ModelQuery, PendingQuery
+from modelmgr.values import ImportReport, InstalledTool, ModelQuery, PendingQuery
 
 WAIT_MS = 20_000
 
@@ -148,7 +147,7 @@ def test_from_dropped_paths_to_a_report_whose_totals_add_up(qtbot, open_wizard, 
     assert figures["Imported"] == preview.imported == pending_count(library)
     assert imported.args[0].seen == figures["Seen"]
     review = seen.child(QPushButton, "reviewPendingButton")
-    qtbot.waitUntil(lambda: review.isEnabled() and "83" in review.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: review.isEnabled() and str(preview.imported) in review.text(), timeout=WAIT_MS)
     with qtbot.waitSignal(seen.wizard.review_requested):
         seen.click("reviewPendingButton")
     assert not seen.wizard.isVisible()
@@ -261,26 +260,57 @@ def test_a_folder_can_be_chosen_in_a_dialog(qtbot, open_wizard, demo):
     assert seen.wait_preview().imported > 0
 
 
-def test_other_tools_on_this_computer_are_named_and_chosen_by_hand(qtbot, open_wizard, tmp_path, monkeypatch):
-    for place in ("ComfyUI", "stable-diffusion-webui", ".ollama/models"):
-        (tmp_path / place).mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    seen = open_wizard()
-    qtbot.waitUntil(lambda: len(seen.wizard.findChildren(QCheckBox, "foundInstall")) == 3, timeout=WAIT_MS)
-    boxes = {box.text(): box for box in seen.wizard.findChildren(QCheckBox, "foundInstall")}
-    assert set(boxes) == {"ComfyUI", "A1111", "Ollama"}
-    assert seen.wizard.journey.paths == []
-    boxes["ComfyUI"].click()
-    assert seen.wizard.journey.paths == [str(tmp_path / "ComfyUI")]
-    boxes["ComfyUI"].click()
-    assert seen.wizard.journey.paths == []
+class FurnishedLibrary(Library):
+    """A library on a computer where these tools are found."""
+
+    tools: list[InstalledTool]
+
+    def __init__(self, catalog, *tools: InstalledTool) -> None:
+        super().__init__(catalog)
+        self.tools = list(tools)
+
+    def installed_tools(self) -> list[InstalledTool]:
+        return self.tools
 
 
-def test_one_folder_under_two_names_is_found_once(tmp_path):
-    (tmp_path / "ComfyUI").mkdir()
-    (tmp_path / "comfyui").symlink_to(tmp_path / "ComfyUI")
-    assert [each.path for each in found_installs(str(tmp_path))] == [str(tmp_path / "ComfyUI")]
+def boxes(seen: Wizard) -> dict[str, QCheckBox]:
+    return {box.text(): box for box in seen.wizard.findChildren(QCheckBox, "foundInstall")}
+
+
+def test_other_tools_on_this_computer_are_named_with_their_places_and_chosen_by_hand(
+    qtbot, open_wizard, tmp_path, catalog
+):
+    places = [str(tmp_path / name) for name in ("ComfyUI", "assets.db", "a", "b", "c")]
+    library = FurnishedLibrary(
+        catalog, InstalledTool("ComfyUI", tuple(places[:2])), InstalledTool("Jan", tuple(places[2:]))
+    )
+    seen = open_wizard(library=library)
+    qtbot.waitUntil(lambda: len(boxes(seen)) == 2, timeout=WAIT_MS)
+    assert not any(box.isChecked() for box in boxes(seen).values())
+    assert seen.wizard.journey.paths == []
+    shown = [label.text() for label in seen.child(QWidget, "foundInstalls").findChildren(QLabel)]
+    assert shown == [*places[:3], "and 2 more places"]
+    boxes(seen)["ComfyUI"].click()
+    assert seen.wizard.journey.paths == places[:2]
+    boxes(seen)["ComfyUI"].click()
+    assert seen.wizard.journey.paths == []
+    card = seen.wizard.findChildren(QFrame, "toolCard")[1]
+    qtbot.mouseClick(card, Qt.MouseButton.LeftButton, pos=QPoint(card.width() - 5, card.height() - 5))
+    assert seen.wizard.journey.paths == places[2:]
+    seen.click("chooseAllButton")
+    assert sorted(seen.wizard.journey.paths) == sorted(places)
+    assert all(box.isChecked() for box in boxes(seen).values())
+
+
+def test_a_tool_whose_place_is_taken_away_is_no_longer_ticked(qtbot, open_wizard, tmp_path, catalog):
+    library = FurnishedLibrary(catalog, InstalledTool("Jan", (str(tmp_path / "a"), str(tmp_path / "b"))))
+    seen = open_wizard(library=library)
+    qtbot.waitUntil(lambda: len(boxes(seen)) == 1, timeout=WAIT_MS)
+    boxes(seen)["Jan"].click()
+    seen.child(QListWidget, "chosenPaths").item(0).setSelected(True)
+    seen.click("removePathButton")
+    assert seen.wizard.journey.paths == [str(tmp_path / "b")]
+    assert not boxes(seen)["Jan"].isChecked()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names of bytes are a matter of POSIX")
@@ -520,7 +550,7 @@ def test_a_report_that_can_not_be_written_is_said(qtbot, open_wizard, demo, tmp_
     assert "could not be written" in failed.args[1].message
 
 
-def test_what_waits_is_listed_by_what_is_to_be_done(qtbot, open_wizard, demo):
+def test_what_waits_is_listed_by_what_is_to_be_done(qtbot, open_wizard, demo, library):
     seen = open_wizard(demo.root)
     seen.wait_preview()
     seen.child(QCheckBox, "addModelsBox").setChecked(False)
@@ -532,8 +562,10 @@ def test_what_waits_is_listed_by_what_is_to_be_done(qtbot, open_wizard, demo):
         waiting.topLevelItem(at).text(0): waiting.topLevelItem(at).text(1)
         for at in range(waiting.topLevelItemCount())
     }
+    ready = library.catalog.pending_count(PendingQuery(problems=("none",)))
+    assert ready > 50
     assert lines == {
-        "Ready to promote": "81",
+        "Ready to promote": str(ready),
         "Its file was not found": "1",
         "Its text can't be read as data": "1",
     }

@@ -2,21 +2,30 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
+from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
     QFileDialog,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
+    QWidget,
     QWizard,
 )
 
@@ -24,61 +33,16 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.jobs_panel import ElidedLabel
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import count_text, foreign_text, plain_tip
+from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.gui.wizard.drop_area import DropArea
 from modelmgr.gui.wizard.journey import Journey
 from modelmgr.gui.wizard.parts import PATH, Page, make_note, tr
 from modelmgr.library import Library
+from modelmgr.values import InstalledTool
 
 _BOX_INDENT = 19
-
-
-@dataclass(frozen=True, slots=True)
-class FoundInstall:
-    """Another tool's folder at one of its usual places."""
-
-    tool: str
-    path: str
-
-
-_USUAL_PLACES = (
-    ("ComfyUI", ("ComfyUI", "comfyui", "Documents/ComfyUI", "ComfyUI_windows_portable/ComfyUI")),
-    ("A1111", ("stable-diffusion-webui", "automatic1111/stable-diffusion-webui")),
-    ("Forge", ("stable-diffusion-webui-forge", "webui_forge_cu121_torch231/webui", "forge")),
-    ("SD.Next", ("sdnext", "SD.Next", "automatic")),
-    ("InvokeAI", ("invokeai", "InvokeAI")),
-    ("Stability Matrix", ("StabilityMatrix", "AppData/Roaming/StabilityMatrix", "Documents/StabilityMatrix")),
-    (
-        "LoRA Manager",
-        (
-            ".config/ComfyUI-LoRA-Manager",
-            "Library/Application Support/ComfyUI-LoRA-Manager",
-            "AppData/Local/ComfyUI-LoRA-Manager",
-        ),
-    ),
-    ("SwarmUI", ("SwarmUI", "StableSwarmUI")),
-    ("Ollama", (".ollama/models",)),
-    ("LM Studio", (".lmstudio/models", ".cache/lm-studio/models")),
-    ("Jan", (".local/share/Jan/data", "AppData/Roaming/Jan/data", "Library/Application Support/Jan/data")),
-    ("Hugging Face cache", (".cache/huggingface/hub",)),
-)
-
-
-def found_installs(home: str) -> list[FoundInstall]:
-    """Return the tools that have a folder at a usual place below `home`; nothing is opened. For a worker."""
-    found = []
-    seen: set[tuple[int, int]] = set()
-    for tool, places in _USUAL_PLACES:
-        for place in places:
-            path = os.path.join(home, *place.split("/"))
-            try:
-                facts = os.stat(path)
-            except OSError:
-                continue
-            if os.path.isdir(path) and (facts.st_dev, facts.st_ino) not in seen:
-                seen.add((facts.st_dev, facts.st_ino))
-                found.append(FoundInstall(tool, path))
-    return found
+CARDS_A_LINE = 2
+SHOWN_PLACES = 2
 
 
 class _PathList(QListWidget):
@@ -95,6 +59,72 @@ class _PathList(QListWidget):
             self.remove_wanted.emit()
             return
         super().keyPressEvent(event)
+
+
+class ToolCard(QFrame):
+    """A tool that was found: a box to tick, and its places.
+
+    Signals:
+        toggled(bool): the user wants it, or no longer.
+    """
+
+    toggled = Signal(bool)
+
+    def __init__(self, found: InstalledTool, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("toolCard")
+        self._box = CheckBox(foreign_text(found.tool, 80), self)
+        self._box.setObjectName("foundInstall")
+        self._box.setProperty("paths", list(found.paths))
+        places = "\n".join(foreign_text(path) for path in found.paths)
+        self.setToolTip(plain_tip(places))
+        self._box.setAccessibleDescription(places)
+        self._box.toggled.connect(self._on_toggled)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
+        layout.setSpacing(theme.XS // 2)
+        layout.addWidget(self._box)
+        shown = found.paths if len(found.paths) <= SHOWN_PLACES else found.paths[: SHOWN_PLACES - 1]
+        for path in shown:
+            place = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
+            theme.set_role(place, "secondary")
+            place.setContentsMargins(_BOX_INDENT, 0, 0, 0)
+            place.show_text(foreign_text(path))
+            layout.addWidget(place)
+        if len(found.paths) > len(shown):
+            words = tr("and {}").format(counted(len(found.paths) - len(shown), tr("more place")))
+            more = theme.plain_label(words, "secondary", self)
+            more.setContentsMargins(_BOX_INDENT, 0, 0, 0)
+            layout.addWidget(more)
+        layout.addStretch(1)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether it is ticked."""
+        return self._box.isChecked()
+
+    def choose(self, is_on: bool) -> None:
+        """Tick it, or take the tick away."""
+        self._box.setChecked(is_on)
+
+    @Slot(bool)
+    def _on_toggled(self, is_on: bool) -> None:
+        self.update()
+        self.toggled.emit(is_on)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        # The whole card is one target.
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self._box.toggle()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.colors()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(colors.accent_on_base if self.is_chosen else colors.line)
+        painter.setBrush(colors.chosen if self.is_chosen else colors.base)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+        painter.end()
 
 
 class SourcesPage(Page):
@@ -115,7 +145,7 @@ class SourcesPage(Page):
         )
         self.setAcceptDrops(True)
         self._drop = DropArea(self)
-        self._drop.setMinimumHeight(self.fontMetrics().height() * 9)
+        self._drop.setMinimumHeight(self.fontMetrics().height() * 7)
         self._drop.dropped.connect(self.add_paths)
         folder = QPushButton(tr("Add &folder…"), self._drop)
         folder.setObjectName("addFolderButton")
@@ -128,18 +158,27 @@ class SourcesPage(Page):
         self._drop.buttons.addWidget(files)
         self._drop.buttons.addStretch(1)
         self._found_title = theme.plain_label(tr("Found on this computer"), "group", self)
-        self._found = QGridLayout()
-        self._found.setHorizontalSpacing(theme.S)
-        self._found.setVerticalSpacing(theme.XS)
-        for column in range(3):
-            self._found.setColumnStretch(column, 1)
-        self._boxes: dict[str, QCheckBox] = {}
+        self._all = QPushButton(tr("Choose &all"), self)
+        self._all.setObjectName("chooseAllButton")
+        self._all.clicked.connect(self._on_all)
+        found_head = QHBoxLayout()
+        found_head.addWidget(self._found_title, 1)
+        found_head.addWidget(self._all)
+        self._found = QScrollArea(self)
+        self._found.setObjectName("foundInstalls")
+        self._found.setWidgetResizable(True)
+        self._found.setFrameShape(QFrame.Shape.NoFrame)
+        self._found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._found.setAccessibleName(tr("Tools found on this computer"))
+        self._cards: list[tuple[InstalledTool, ToolCard]] = []
+        self._has_looked = False
         self._chosen_title = theme.plain_label(tr("Chosen"), "group", self)
         self._chosen = _PathList(self)
         self._chosen.setObjectName("chosenPaths")
         self._chosen.setAccessibleName(tr("Chosen folders and files"))
         self._chosen.setProperty("framed", True)
         self._chosen.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self._chosen.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._chosen.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._chosen.setItemDelegate(QuietDelegate(self._chosen))
         self._chosen.itemSelectionChanged.connect(self._update_remove)
@@ -150,19 +189,20 @@ class SourcesPage(Page):
         head = QHBoxLayout()
         head.addWidget(self._chosen_title, 1)
         head.addWidget(self._remove)
-        self._layout.addWidget(self._drop, 2)
-        self._layout.addWidget(self._found_title)
-        self._layout.addLayout(self._found)
+        self._layout.addWidget(self._drop, 3)
+        self._layout.addLayout(found_head)
+        self._layout.addWidget(self._found, 5)
         self._layout.addLayout(head)
-        self._layout.addWidget(self._chosen, 3)
+        self._layout.addWidget(self._chosen, 4)
         self._layout.addWidget(make_note(tr("Your files stay where they are."), self))
-        self._found_title.hide()
+        for widget in (self._found_title, self._all, self._found):
+            widget.hide()
 
     def initializePage(self) -> None:
         self.show_paths()
-        if not self._boxes:
-            home = os.path.expanduser("~")
-            self._tasks.ask(partial(found_installs, home), self._show_found, key=(id(self), "found"))
+        if not self._has_looked:
+            self._has_looked = True
+            self._tasks.ask(self._library.installed_tools, self._show_found, key=(id(self), "found"))
 
     def isComplete(self) -> bool:
         return bool(self._journey.paths)
@@ -185,8 +225,8 @@ class SourcesPage(Page):
             item.setToolTip(plain_tip(path))
             item.setIcon(theme.icon("folder" if os.path.isdir(path) else "file"))
             self._chosen.addItem(item)
-        for path, box in self._boxes.items():
-            box.setChecked(path in self._journey.paths)
+        for found, card in self._cards:
+            card.choose(all(path in self._journey.paths for path in found.paths))
         self._chosen_title.setText(tr("Chosen ({})").format(count_text(len(self._journey.paths))))
         self._chosen_title.setVisible(bool(self._journey.paths))
         self._chosen.setVisible(bool(self._journey.paths))
@@ -194,35 +234,41 @@ class SourcesPage(Page):
         self.completeChanged.emit()
 
     @Slot(object)
-    def _show_found(self, found: Sequence[FoundInstall]) -> None:
+    def _show_found(self, found: Sequence[InstalledTool]) -> None:
+        body = QWidget()
+        grid = QGridLayout(body)
+        grid.setContentsMargins(0, 0, theme.XS, 0)
+        grid.setHorizontalSpacing(theme.S)
+        grid.setVerticalSpacing(theme.S)
+        for column in range(CARDS_A_LINE):
+            grid.setColumnStretch(column, 1)
         for at, each in enumerate(found):
-            box = CheckBox(each.tool, self)
-            box.setObjectName("foundInstall")
-            box.setProperty("path", each.path)
-            box.setChecked(each.path in self._journey.paths)
-            box.setToolTip(plain_tip(each.path))
-            box.setAccessibleDescription(foreign_text(each.path))
-            box.toggled.connect(partial(self._on_install_toggled, each.path))
-            place = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
-            theme.set_role(place, "secondary")
-            place.show_text(foreign_text(each.path))
-            card = QVBoxLayout()
-            card.setSpacing(0)
-            card.addWidget(box)
-            place.setIndent(_BOX_INDENT)
-            card.addWidget(place)
-            self._found.addLayout(card, at // 3, at % 3)
-            self._boxes[each.path] = box
-        self._found_title.setVisible(bool(found))
+            card = ToolCard(each, body)
+            card.choose(all(path in self._journey.paths for path in each.paths))
+            card.toggled.connect(partial(self._on_tool_toggled, each.paths))
+            grid.addWidget(card, at // CARDS_A_LINE, at % CARDS_A_LINE)
+            self._cards.append((each, card))
+        self._found.setWidget(body)
+        for widget in (self._found_title, self._found):
+            widget.setVisible(bool(found))
+        self._all.setVisible(len(found) > 1)
+        self._found.setMinimumHeight(self.fontMetrics().height() * 5)
+        self._found.setMaximumHeight(body.sizeHint().height() + 2)
 
-    def _on_install_toggled(self, path: str, is_on: bool) -> None:
-        if is_on == (path in self._journey.paths):
+    def _on_tool_toggled(self, paths: Sequence[str], is_on: bool) -> None:
+        chosen = self._journey.paths
+        if is_on == all(path in chosen for path in paths):
             return
-        if is_on:
-            self._journey.paths.append(path)
-        else:
-            self._journey.paths.remove(path)
+        for path in paths:
+            if is_on and path not in chosen:
+                chosen.append(path)
+            elif not is_on and path in chosen:
+                chosen.remove(path)
         self.show_paths()
+
+    @Slot()
+    def _on_all(self) -> None:
+        self.add_paths([path for found, _card in self._cards for path in found.paths])
 
     @Slot()
     def _on_add_folder(self) -> None:
