@@ -5,7 +5,7 @@ import os
 import time
 from array import array
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -26,7 +26,7 @@ from modelmgr.library.merging import Merging, claims_of
 from modelmgr.migration import detect, promotion
 from modelmgr.migration.source import Container, LegacySource
 from modelmgr.migration.sources import ALL
-from modelmgr.progress import Cancelled, Progress
+from modelmgr.progress import REPORT_INTERVAL_S, Cancelled, Progress
 from modelmgr.values import (
     MIB,
     Batch,
@@ -211,7 +211,7 @@ class Importing(Merging):
         try:
             chunk = _Chunk()
             met = _Met(self.catalog)
-            with _Writer(self.catalog, batch_id, report) as writer:
+            with _Writer(self.catalog, batch_id, report, progress) as writer:
                 try:
                     for container, its_source in self._containers(paths, source, report, progress):
                         failed = report.failed
@@ -226,6 +226,7 @@ class Importing(Merging):
                     report.gone = self._mark_gone(met, paths, progress)
                     state = BatchState.DONE
                 except Cancelled:
+                    writer.wait()
                     self._put(batch_id, chunk, paths, report, met, writer)
                     writer.wait()
                     report.cancelled = True
@@ -515,10 +516,11 @@ class _Writer:
     committed: what the report says has happened.
     """
 
-    def __init__(self, catalog: Catalog, batch_id: int, report: ImportReport) -> None:
+    def __init__(self, catalog: Catalog, batch_id: int, report: ImportReport, progress: Progress) -> None:
         self._catalog = catalog
         self._batch_id = batch_id
         self._report = report
+        self._progress = progress
         self._pool = ThreadPoolExecutor(1, "import-writer")
         self._under_way: tuple[list[_Looked], Future[list[str]]] | None = None
 
@@ -533,7 +535,10 @@ class _Writer:
 
         Raises:
             CatalogError: the chunk before can't be written.
+            Cancelled: while that was waited for; then this one is left out.
         """
+        while self._under_way is not None and wait([self._under_way[1]], REPORT_INTERVAL_S).not_done:
+            self._progress.step(self._report.seen, None, unit="records")
         self.wait()
         report = self._report
         totals = Totals(

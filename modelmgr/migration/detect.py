@@ -88,7 +88,7 @@ class _Search:
         self._reported: set[tuple[str, str]] = set()
         self._allowed = [os.path.realpath(folder) for folder in library_folders]
         self._named: set[str] = set()
-        self._listed: set[str] = set()
+        self._walked: set[str] = set()
         self._taken: set[str] = set()
         self._links: list[Container] = []
         self._folders: dict[str, _Folder] = {}
@@ -137,8 +137,11 @@ class _Search:
         for listing in listings:
             if listing.link_target is not None and listing.link_target not in self._allowed:
                 self._allowed.append(listing.link_target)
-            folder = _Folder.of(listing.names)
             real_folder = os.path.realpath(listing.path)
+            if real_folder in self._walked:
+                continue
+            self._walked.add(real_folder)
+            folder = _Folder.of(listing.names)
             yield from self._store(listing, folder, real_folder, root)
             entries = {entry.name: entry for entry in listing.entries}
             for name in sorted(listing.names):
@@ -213,9 +216,6 @@ class _Search:
     def _entry(
         self, entry: tree.Entry, folder: "_Folder", *, named: bool, real_folder: str, root: str
     ) -> Iterator[Found]:
-        if entry.path in self._listed:
-            return
-        self._listed.add(entry.path)
         self._count += 1
         self._progress.step(self._count, None, entry.name, "files")
         is_model = _is_model(entry.name)
@@ -235,9 +235,9 @@ class _Search:
             if entry.is_link:
                 self._links.append(container)
             elif is_model:
-                yield from self._inside(container, os.path.join(real_folder, entry.name))
+                yield from self._inside(container, os.path.join(real_folder, entry.name), remember=named)
             else:
-                yield from self._container(container, os.path.join(real_folder, entry.name))
+                yield from self._container(container, os.path.join(real_folder, entry.name), remember=named)
         elif not is_model:
             yield from self._unknown(entry.path)
         if is_model:
@@ -246,19 +246,46 @@ class _Search:
     def _link(self, container: Container) -> Iterator[Found]:
         """Look at a container that is a link, if it leads to where the program may read."""
         target = os.path.realpath(container.path)
+        if self._was_found(target):
+            return
         if is_below_any(target, self._allowed):
             look = self._inside if _is_model(container.name) else self._container
-            yield from look(container, target)
+            yield from look(container, target, remember=True)
         elif not _is_model(container.name):  # whose link leads away is a scan's affair
             message = (
                 f"This is a link to {target}, which is outside what you named; name that file or its folder."
             )
             self._report(Problem(container.path, "outside", message))
 
-    def _container(self, container: Container, real_path: str) -> Iterator[Found]:
+    def _was_found(self, target: str) -> bool:
+        """Tell whether the file that a link leads to was a container in a folder that was walked.
+
+        Nobody remembers the files that were met: a folder may hold any number of them. Links are few.
+        """
+        folder, name = os.path.split(target)
+        if folder not in self._walked:
+            return False
+        sources = self._of_models if _is_model(name) else self._sources
+        wanting = [source for source in sources if source.wants(name, False)]
+        if not wanting:
+            return False
+        beside = self._beside(folder)
+        container = Container(
+            target,
+            name,
+            0,
+            0,
+            siblings=beside.names,
+            folder_holds_models=beside.holds_models,
+            asked=self._asked,
+        )
+        return any(_probed(source, container, []) for source in wanting)
+
+    def _container(self, container: Container, real_path: str, *, remember: bool) -> Iterator[Found]:
         if real_path in self._taken:
             return
-        self._taken.add(real_path)
+        if remember:
+            self._taken.add(real_path)
         problems: list[Problem] = []
         for source in self._sources:
             if source.wants(container.name, container.named) and _probed(source, container, problems):
@@ -270,11 +297,12 @@ class _Search:
         else:
             yield from self._unknown(container.path)
 
-    def _inside(self, container: Container, real_path: str) -> Iterator[Found]:
+    def _inside(self, container: Container, real_path: str, *, remember: bool) -> Iterator[Found]:
         """Look whether a record stands in a model file."""
         if real_path in self._taken:
             return
-        self._taken.add(real_path)
+        if remember:
+            self._taken.add(real_path)
         problems: list[Problem] = []
         for source in self._of_models:
             if source.wants(container.name, container.named) and _probed(source, container, problems):
@@ -284,8 +312,7 @@ class _Search:
             self._report(problem)
 
     def _ignored(self, path: str) -> Iterator[Found]:
-        if path not in self._named and path not in self._listed:
-            self._listed.add(path)
+        if path not in self._named:
             yield from self._unknown(path)
 
     def _unknown(self, path: str) -> Iterator[Found]:
