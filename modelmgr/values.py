@@ -292,6 +292,10 @@ class LibraryFolder:
 # --- import and promotion ---------------------------------------------------------------------------------
 
 
+NO_MODEL = "no-model"
+"""Flag of a record that is kept whole, but speaks of no model that could be found: a recipe, rows of other tables."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What a record says, read from its payload: derived, and derivable again at any time.

@@ -178,6 +178,15 @@ def reason(problem: str | None, state: str = PendingState.PENDING) -> str:
     return _SHORT.get(problem) or problem_label(problem)
 
 
+def group_of(problem: str) -> str:
+    """Return the group of the pending page in which records with a problem (``none`` for without) stand."""
+    if problem == "none":
+        return "ready"
+    if problem in NO_FILE:
+        return "missing"
+    return "decision" if problem in DECISIONS else "unreadable"
+
+
 def problem_label(problem: str) -> str:
     """Return the words for any problem code; one that is not known is made readable."""
     known = _SHORT.get(problem)

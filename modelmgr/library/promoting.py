@@ -67,24 +67,38 @@ class Promoting(Importing, Scanning):
             progress: records; bytes while files are hashed.
         """
         report = PromoteReport()
-        if ids is None:
-            ids = list(self.catalog.pending_order(PendingQuery(states=(PendingState.PENDING,))))
+        chunks = self._chunks(ids)
+        total, done = sum(map(len, chunks)), 0
         batches = {batch.id: batch.paths for batch in self.catalog.batches()}
         try:
-            for start in range(0, len(ids), CHUNK_ROWS):
-                progress.step(start, len(ids), "", "records")
-                chunk = list(ids[start : start + CHUNK_ROWS])
+            for chunk in chunks:
+                progress.step(done, total, "", "records")
                 cases = [
                     self._case(row, batches.get(row.batch_id, ()), progress)
                     for row in self._pending(chunk, report)
                 ]
                 self._hash_cases(cases, progress)
-                for number, case in enumerate(cases, start):
-                    progress.step(number, len(ids), case.row.name, "records")
+                for number, case in enumerate(cases, done):
+                    progress.step(number, total, case.row.name, "records")
                     self._decide(case, attach_anyway, allow_missing, report, progress)
+                done += len(chunk)
         except Cancelled:
             report.cancelled = True
         return report
+
+    def _chunks(self, ids: Sequence[int] | None) -> list[Sequence[int]]:
+        """Return the ids in pieces; of all that wait, those first in whose way nothing stands.
+
+        What waits for a file may speak of one that the others bring in.
+        """
+        groups: list[Sequence[int]] = [ids or ()]
+        if ids is None:
+            waiting = (PendingState.PENDING,)
+            clear = self.catalog.pending_order(PendingQuery(waiting, ("none",)))
+            known = frozenset(clear)
+            others = [row for row in self.catalog.pending_order(PendingQuery(waiting)) if row not in known]
+            groups = [clear, others]
+        return [group[at : at + CHUNK_ROWS] for group in groups for at in range(0, len(group), CHUNK_ROWS)]
 
     def _pending(self, ids: Sequence[int], report: PromoteReport) -> list[PendingModel]:
         found = {row.id: row for row in self.catalog.pending_rows(ids)}
@@ -344,7 +358,7 @@ class Promoting(Importing, Scanning):
             claimed = claims_of(record).path if record is not None else None
             if not claimed or not _comparable(claimed).startswith(former):
                 continue
-            tail = claimed.replace("\\", "/")[len(former) :]
+            tail = claimed.replace("\\", "/").removeprefix("//?/")[len(former) :]
             path = os.path.normpath(os.path.join(new, *tail.split("/")))
             if is_below(path, os.path.abspath(new)) and os.path.isfile(path):
                 self.catalog.set_file(row.id, path, located=True)

@@ -26,7 +26,7 @@ from modelmgr.migration.container import SQLITE_MAGIC, copy_database, read_begin
 from modelmgr.migration.source import Report
 from modelmgr.payload import text
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Problem, Record
+from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record
 
 STATEMENT_BUDGET_S = 10.0
 ROW_LIMIT_BYTES = 256 * MIB
@@ -669,6 +669,10 @@ def dump_tables(database: Database, source: str, tables: Iterable[Table], report
         except (sqlite.Error, Unreadable) as error:
             report(Problem(database.path, "unreadable", f"The table {table.name} can't be read: {error}."))
     yield from dump.rest()
+
+
+OF_NO_MODEL = Claims(marker=True, flags=(NO_MODEL,))
+"""What such a record claims."""
 
 
 def is_dump(extra: Mapping[str, Any] | None) -> bool:

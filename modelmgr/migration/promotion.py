@@ -12,11 +12,12 @@ from enum import Enum
 from typing import Final
 
 from modelmgr.migration.hashes import full_sha256, partial_hashes
-from modelmgr.values import Claims
+from modelmgr.values import NO_MODEL, Claims
 from modelmgr.vocabulary import type_of_name
 
 HASH_MISMATCH: Final = "hash_mismatch"
 NO_FILE: Final = "no_file"
+OF_NO_MODEL: Final = "no_model"
 AMBIGUOUS: Final = "ambiguous"
 OUTSIDE: Final = "outside"
 
@@ -69,7 +70,7 @@ class Verdict:
 
     Attributes:
         promote: True if it becomes a model, or joins one.
-        problem: ``hash_mismatch``, ``no_file``, ``ambiguous`` or ``outside`` if it stays; else None.
+        problem: ``hash_mismatch``, ``no_file``, ``ambiguous``, ``outside`` or ``no_model`` if it stays; else None.
         message: one sentence for a person, if it stays.
         candidates: the files among which a person may choose.
         former_sha256: the claimed hash that was true before the file's header was rewritten in place.
@@ -198,6 +199,8 @@ def _without_file(claims: Claims, facts: Facts, allow_missing: bool) -> Verdict:
             "which lies in no library folder and not below the import."
         )
         return Verdict(False, OUTSIDE, message)
+    if NO_MODEL in claims.flags:
+        return Verdict(False, OF_NO_MODEL, "It speaks of no single model; it is kept as it is.")
     claimed = full_sha256(claims.sha256)
     if allow_missing and claimed:
         return Verdict(True, binding="sha256")

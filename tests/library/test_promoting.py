@@ -400,3 +400,14 @@ def test_a_recorded_path_is_followed_through_links_only_as_far_as_a_scan_goes(
     library.import_paths([str(models / "records.jsonl"), str(models)], progress=Progress())
     report = library.promote(None, progress=Progress())
     assert [problem.code for problem in report.problems] == ([] if link == "folder" else ["outside"])
+
+
+def test_what_waits_for_a_file_finds_the_one_that_others_bring_in(library, models, lora, sha256):
+    """The first record knows a hash alone, a later one the path: one promotion is enough for both."""
+    path = lora("ink.safetensors")
+    first, second = models / "a.json", models / "b.json"
+    first.write_text(json.dumps([{"name": "Known by hash", "sha256": sha256(path)}]), encoding="utf-8")
+    second.write_text(json.dumps([{"name": "Known by path", "path": str(path)}]), encoding="utf-8")
+    library.import_paths([str(models), str(first), str(second)], progress=Progress())
+    report = library.promote(None, progress=Progress())
+    assert (report.promoted, report.stayed) == (2, 0)

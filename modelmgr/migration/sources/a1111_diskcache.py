@@ -14,6 +14,7 @@ from modelmgr import sqlite
 from modelmgr.errors import Unreadable
 from modelmgr.migration.container import read_container
 from modelmgr.migration.database import (
+    OF_NO_MODEL,
     Row,
     Table,
     dump_tables,
@@ -105,7 +106,7 @@ class A1111DiskCache(LegacySource):
         """Return what a row says; the computed hash tells what Forge's ``hashes-addnet`` holds."""
         extra = record.extra or {}
         if is_dump(extra):
-            return Claims(marker=True)
+            return OF_NO_MODEL
         columns = {name.lower(): value for name, value in plain_columns(extra.get("columns")).items()}
         section, key = extra.get("section"), columns.get("key")
         if not isinstance(section, str):

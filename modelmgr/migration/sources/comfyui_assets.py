@@ -18,6 +18,7 @@ from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, stem_of
 from modelmgr.migration.database import (
     DATABASE_SUFFIXES,
+    OF_NO_MODEL,
     Database,
     Key,
     Stream,
@@ -187,7 +188,7 @@ class ComfyuiAssets(LegacySource):
         """Return what a row, its content and its tags say."""
         extra = record.extra or {}
         if is_dump(extra):
-            return Claims(marker=True)
+            return OF_NO_MODEL
         row = _lowered(plain_columns(extra.get("columns")))
         encoding = extra.get("encoding")
         codec = encoding if isinstance(encoding, str) else "utf-8"

@@ -13,6 +13,7 @@ from modelmgr import sqlite
 from modelmgr.errors import Unreadable
 from modelmgr.migration.database import (
     DATABASE_SUFFIXES,
+    OF_NO_MODEL,
     dump_tables,
     is_database,
     is_dump,
@@ -243,7 +244,7 @@ class DiffusionToolkitDatabase(LegacySource):
         """
         extra = record.extra or {}
         if is_dump(extra):
-            return Claims(marker=True)
+            return OF_NO_MODEL
         columns = {name.lower(): value for name, value in plain_columns(extra.get("columns")).items()}
         fields: dict[str, Any] = {}
         if name := clean_name(columns.get("name")):

@@ -18,6 +18,7 @@ from modelmgr import sqlite
 from modelmgr.errors import Unreadable
 from modelmgr.migration.database import (
     DATABASE_SUFFIXES,
+    OF_NO_MODEL,
     Database,
     Key,
     Stream,
@@ -107,7 +108,7 @@ class GenericSqlite(LegacySource):
         """
         extra = record.extra or {}
         if is_dump(extra):
-            return Claims(marker=True)
+            return OF_NO_MODEL
         columns, tags = extra.get("columns"), extra.get("tags")
         row = Row(
             list(plain_columns(columns).items()),

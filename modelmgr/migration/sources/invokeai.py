@@ -20,6 +20,7 @@ from modelmgr.migration.beside import base_name, is_model_name, stem_of
 from modelmgr.migration.container import read_container
 from modelmgr.migration.database import (
     DATABASE_SUFFIXES,
+    OF_NO_MODEL,
     Database,
     Table,
     is_database,
@@ -110,7 +111,7 @@ class InvokeaiDatabase(LegacySource):
         """Return what a row says: its JSON first, its other columns where that is silent."""
         extra = record.extra or {}
         if is_dump(extra):
-            return Claims(marker=True)
+            return OF_NO_MODEL
         columns = {
             name.lower(): value
             for name, value in plain_columns(extra.get("columns")).items()

@@ -15,6 +15,7 @@ from modelmgr.errors import Unreadable
 from modelmgr.migration.database import (
     COPY_SUFFIXES,
     DATABASE_SUFFIXES,
+    OF_NO_MODEL,
     Table,
     dump_tables,
     is_database,
@@ -133,7 +134,7 @@ class LoraManagerCache(LegacySource):
         """
         extra = record.extra or {}
         if is_dump(extra):
-            return Claims(marker=True)
+            return OF_NO_MODEL
         row = {name.lower(): value for name, value in plain_columns(extra.get("columns")).items()}
         related = extra.get("related")
         claims = sidecar_claims(

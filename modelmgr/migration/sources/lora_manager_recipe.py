@@ -14,7 +14,7 @@ from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import flags_of, list_of, mapping_of, unparsed_claims
 from modelmgr.payload import boolean_of, clean_name, clean_text, seconds_of
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import NO_MODEL, Claims, Problem, Record
 
 _SUFFIX = ".recipe.json"
 
@@ -69,7 +69,7 @@ class LoraManagerRecipe(LegacySource):
             fields={"name": title} if title else {},
             time=next((time for time in times if time is not None), None),
             marker=True,
-            flags=flags_of(record, found, missing),
+            flags=flags_of(record, found, (NO_MODEL, *missing)),
         )
 
 

@@ -16,6 +16,7 @@ from modelmgr.migration.container import read_container
 from modelmgr.migration.database import (
     COPY_SUFFIXES,
     DATABASE_SUFFIXES,
+    OF_NO_MODEL,
     is_database,
     is_dump,
     opened,
@@ -195,7 +196,7 @@ class PumasIndex(LegacySource):
         """
         extra = record.extra or {}
         if is_dump(extra):
-            return Claims(marker=True)
+            return OF_NO_MODEL
         columns = {name.lower(): value for name, value in plain_columns(extra.get("columns")).items()}
         found = payload.Parsed() if extra.get("made") else payload.parse(record.payload)
         overlay = _active_overlay(extra.get("related"))

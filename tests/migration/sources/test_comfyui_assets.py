@@ -139,7 +139,7 @@ def test_a_development_revision_is_kept_row_by_row(comfy: Comfy, revision: str) 
         connection.execute("CREATE TABLE tag (id INTEGER PRIMARY KEY, name TEXT)")
     records = comfy.read()
     assert b'"title": "Ink"' in records[-1].payload
-    assert [SOURCE.claims(record, frozenset()) for record in records] == [Claims(marker=True)] * len(records)
+    assert [SOURCE.claims(record, frozenset()) for record in records] == [Claims(marker=True, flags=("no-model",))] * len(records)
 
 
 def test_a_database_of_another_program_with_alembic_is_none(comfy: Comfy) -> None:
@@ -203,7 +203,7 @@ def test_unknown_tables_are_kept_and_the_tool_s_own_are_not(comfy: Comfy) -> Non
         assets.put("keepsakes", words="kept")
     records = comfy.read()
     assert [record.record_key for record in records] == ["41d0", "keepsakes/1"]
-    assert SOURCE.claims(records[1], frozenset()) == Claims(marker=True)
+    assert SOURCE.claims(records[1], frozenset()) == Claims(marker=True, flags=("no-model",))
 
 
 # --- what is a model, and what isn't -----------------------------------------------------------------------

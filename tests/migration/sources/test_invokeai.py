@@ -212,7 +212,7 @@ def test_relations_go_with_both_models_and_the_tool_s_other_business_with_none(r
     row = {"model_key_1": KEY_A, "model_key_2": KEY_B, "created_at": TIME}
     assert related[:2] == [{"model_relationships": [row]}] * 2
     assert [record.record_key for record in records[2:]] == ["keepsakes/1"]
-    assert SOURCE.claims(records[2], frozenset()) == Claims(marker=True)
+    assert SOURCE.claims(records[2], frozenset()) == Claims(marker=True, flags=("no-model",))
     everything = json.dumps([[record.payload.decode(), record.extra] for record in records])
     assert "do not take" not in everything
     assert "of the pictures" not in everything

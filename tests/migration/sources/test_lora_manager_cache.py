@@ -188,7 +188,7 @@ def test_what_the_person_hid_is_imported_and_says_so(cache):
     claims = [SOURCE.claims(record, frozenset()) for record in records]
     assert set(claims[0].flags) == {"excluded", "deleted-from-catalogue"}
     assert claims[1].flags == ("excluded",)
-    assert claims[2] == Claims(marker=True)
+    assert claims[2] == Claims(marker=True, flags=("no-model",))
     assert json.loads(records[2].payload) == [{"model_type": "lora", "file_path": "/m/gone.safetensors"}]
 
 
@@ -260,7 +260,7 @@ def test_choices_about_updates_and_former_downloads_are_kept_and_fill_nothing(ca
     cache.run(*(f"CREATE TABLE {table}" for table in tables), *(f"INSERT INTO {row}" for row in rows))
     records = cache.read()
     assert len(records) == len(rows)
-    assert all(SOURCE.claims(record, frozenset()) == Claims(marker=True) for record in records)
+    assert all(SOURCE.claims(record, frozenset()) == Claims(marker=True, flags=("no-model",)) for record in records)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def written(**changed):
 
 def test_a_recipe_is_a_mark_with_a_title(shelf):
     assert shelf.claims(SOURCE, NAME, written()) == Claims(
-        fields={"name": "Harbor at dawn"}, time=1753000200.5, marker=True
+        fields={"name": "Harbor at dawn"}, time=1753000200.5, marker=True, flags=("no-model",)
     )
 
 
@@ -44,7 +44,7 @@ def test_a_recipe_is_a_mark_with_a_title(shelf):
 )
 def test_a_recipe_whose_lora_is_missing_says_so(shelf, loras, checkpoint, missing):
     claims = shelf.claims(SOURCE, NAME, written(loras=loras, checkpoint=checkpoint))
-    assert claims.flags == (("missing-models",) if missing else ())
+    assert claims.flags == (("no-model", "missing-models") if missing else ("no-model",))
     assert claims.marker
 
 
@@ -78,7 +78,7 @@ def test_a_recipe_never_becomes_a_model_nor_changes_one(tmp_path):
         report = library.import_paths([str(folder)], progress=Progress())
         assert (report.imported, report.failed) == (1, 0)
         (row,) = catalog.pending_page(PendingQuery(), None)
-        assert (row.name, row.source, row.problem) == ("Harbor at dawn", "lora-manager-recipe", "no_file")
+        assert (row.name, row.source, row.problem) == ("Harbor at dawn", "lora-manager-recipe", "no_model")
         assert catalog.pending_record(row.id).payload == before
         assert library.promote(None, allow_missing=True, progress=Progress()).promoted == 0
 

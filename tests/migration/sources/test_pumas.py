@@ -393,7 +393,7 @@ def test_all_that_is_said_of_a_model_goes_with_it_and_the_rest_is_kept(tmp_path)
         ("model_link_exclusions", {"model_id": "gone/x", "app_id": "comfyui", "excluded_at": "then"}),
         ("task_signature_mappings", {"id": 1, "signature_key": "text->text", "task_type_primary": "chat"}),
     ]
-    assert all(INDEX.claims(record, frozenset()) == Claims(marker=True) for record in rest)
+    assert all(INDEX.claims(record, frozenset()) == Claims(marker=True, flags=("no-model",)) for record in rest)
     assert INDEX.claims(first, frozenset()).fields["notes"] == "test bird"
 
 
