@@ -824,9 +824,10 @@ class MainWindow(QMainWindow):
         wizard.review_requested.connect(self._on_review_wanted)
         wizard.open()
 
-    @Slot()
-    def _on_review_wanted(self) -> None:
+    @Slot(str)
+    def _on_review_wanted(self, group: str) -> None:
         self.show_page(PENDING_PAGE)
+        self._pending.review(group)
 
     @Slot()
     def promote(self) -> None:

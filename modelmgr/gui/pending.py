@@ -470,6 +470,13 @@ class PendingPage(QWidget):
                 self._list.setCurrentItem(item)
                 return
 
+    def review(self, name: str) -> None:
+        """Show all of a group, whatever was searched or filtered before."""
+        self._search.clear()
+        self._filters.take_off()
+        self.show_group(name)
+        self._show_query()
+
     @Slot()
     def promote_selected(self) -> None:
         """Promote the selected records, as far as their files bear them out."""

@@ -27,12 +27,13 @@ from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.wizard import MigrationWizard
 from modelmgr.gui.wizard.drop_area import dropped_paths
-from modelmgr.gui.wizard.journey import scan_targets
-from modelmgr.gui.wizard.report import preview_sentence
+from modelmgr.gui.wizard.journey import Offer, offers_of, scan_targets
+from modelmgr.gui.wizard.parts import fill_with_problems, make_problem_list
+from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.gui.wizard.wizard import IMPORT, PREVIEW, REPORT, SOURCES
 from modelmgr.library import Library
 from modelmgr.progress import Progress
-from modelmgr.values import ImportReport, InstalledTool, ModelQuery, PendingQuery
+from modelmgr.values import ImportReport, InstalledTool, ModelQuery, PendingQuery, Problem, Root
 
 WAIT_MS = 20_000
 
@@ -338,11 +339,134 @@ def test_the_preview_shows_sources_samples_problems_and_ignored_files(qtbot, ope
     samples.setCurrentItem(samples.topLevelItem(1))
     assert seen.child(QPlainTextEdit, "previewRaw").toPlainText()[:40] == preview.samples[1].raw_text[:40]
     problems = seen.child(QTreeWidget, "previewProblems")
-    assert problems.topLevelItem(0).text(0) == "Its text can't be read as data"
-    assert problems.topLevelItem(0).text(1) == str(demo.broken_sidecar)
+    group = problems.topLevelItem(0)
+    assert (group.text(0), group.text(1)) == ("Its text can't be read as data (1)", "Taken, with a doubt")
+    assert group.text(2).startswith("The text of this record could not be read")
+    assert group.child(0).text(1) == str(demo.broken_sidecar)
     assert seen.child(QTreeWidget, "previewIgnored").topLevelItemCount() == preview.ignored
     labels = [label.text() for label in seen.wizard.currentPage().findChildren(QLabel)]
     assert "Your files stay where they are." in labels
+
+
+def fields(seen: Wizard) -> dict[str, str]:
+    tree = seen.child(QTreeWidget, "previewFields")
+    items = (tree.topLevelItem(at) for at in range(tree.topLevelItemCount()))
+    return {item.text(0): item.text(1) for item in items}
+
+
+def test_a_sample_shows_its_columns_beside_its_text_and_a_token_as_dots(qtbot, open_wizard, tmp_path):
+    model = write_inkwash_harbor(tmp_path)
+    told = {"file_path": str(model), "model_name": "Ink", "base_model": "SDXL 1.0", "tags": ["ink", "fog"]}
+    told |= {"civitai": {}, "sha256": "", "download": "https://example.org/d?token=abcdef"}
+    text = json.dumps(told)
+    (tmp_path / "other.metadata.json").write_text(text)
+    seen = open_wizard(tmp_path / "other.metadata.json")
+    seen.wait_preview()
+    assert fields(seen)["Name"] == "Ink"
+    assert fields(seen)["Base model"] == "SDXL 1.0"
+    assert fields(seen)["Tags"] == "ink, fog"
+    assert seen.child(QPlainTextEdit, "previewRaw").toPlainText() == text.replace("abcdef", "••••••")
+
+
+def test_each_source_says_how_many_of_its_records_have_found_their_file(qtbot, open_wizard, tmp_path):
+    model = write_inkwash_harbor(tmp_path)
+    for name, path in (("here", str(model)), ("gone", str(tmp_path / "gone.safetensors"))):
+        told = {"file_path": path, "model_name": name, "civitai": {}, "sha256": ""}
+        (tmp_path / f"{name}.metadata.json").write_text(json.dumps(told))
+    seen = open_wizard(tmp_path)
+    seen.wait_preview()
+    table = seen.child(QTreeWidget, "previewSources")
+    rows = {}
+    for at in range(table.topLevelItemCount()):
+        item = table.topLevelItem(at)
+        rows[item.text(0)] = (item.text(1), item.text(6))
+    assert rows["LoRA Manager"] == ("2", "1")
+
+
+def test_choosing_a_source_leads_to_its_sample(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.root)
+    seen.wait_preview()
+    table, samples = seen.child(QTreeWidget, "previewSources"), seen.child(QTreeWidget, "previewSamples")
+    for at in range(table.topLevelItemCount()):
+        table.setCurrentItem(table.topLevelItem(at))
+        assert samples.currentItem().text(1) == table.topLevelItem(at).text(0)
+
+
+def test_what_is_not_taken_stands_before_what_is_taken_with_a_doubt(qtbot):
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    tree = make_problem_list(parent, "x")
+    doubts = [Problem(f"/d/{number}.json", "unparsed_payload", "why", kept=True) for number in range(20)]
+    fill_with_problems(tree, [*doubts, Problem("/d/big.db", "too_large", "It has 300 MiB.")])
+    first, second = tree.topLevelItem(0), tree.topLevelItem(1)
+    assert (first.text(0), first.text(1)) == ("Too large to be read (1)", "Not taken")
+    assert (first.child(0).text(0), first.child(0).text(2)) == ("big.db", "It has 300 MiB.")
+    assert (second.text(0), second.childCount(), second.isExpanded()) == (
+        "Its text can't be read as data (20)",
+        20,
+        False,
+    )
+
+
+def test_folders_of_settings_and_records_are_gathered_for_an_offer(tmp_path):
+    for name in ("comfy/loras", "far"):
+        (tmp_path / name).mkdir(parents=True)
+    comfy, far = str(tmp_path / "comfy"), str(tmp_path / "far")
+    report = ImportReport(
+        outside_folders={comfy + "/loras/ink": 3, far: 2},
+        roots=[
+            Root(comfy + "/loras", "lora", "comfyui-paths", "/x.yaml"),
+            Root(comfy, "unknown", "comfyui-paths", "/x.yaml"),
+            Root(str(tmp_path / "off"), "vae", "lora-manager-settings", "/s.json"),
+            Root(str(tmp_path / "mine" / "vae"), "vae", "comfyui-paths", "/x.yaml"),
+        ],
+    )
+    assert offers_of(report, [str(tmp_path / "mine")]) == [
+        Offer(comfy, 3, ("comfyui-paths",), ("lora",), True),
+        Offer(far, 2, (), (), True),
+        Offer(str(tmp_path / "off"), 0, ("lora-manager-settings",), ("vae",), False),
+    ]
+    assert offer_words(offers_of(report, [])[0]) == (
+        "3 records speak of files in it · named by the settings of ComfyUI folders · for LoRA"
+    )
+
+
+class SettledLibrary(Library):
+    """A library whose preview meets the settings of another tool."""
+
+    roots: tuple[Root, ...] = ()
+
+    def preview(self, paths, *, source=None, progress) -> ImportReport:
+        report = super().preview(paths, source=source, progress=progress)
+        report.roots += self.roots
+        return report
+
+
+def test_a_folder_that_settings_name_joins_the_library_by_a_tick(qtbot, open_wizard, tmp_path, catalog):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    model = write_inkwash_harbor(folder)
+    settings = tmp_path / "note.txt"
+    settings.write_text("x")
+    library = SettledLibrary(catalog)
+    library.roots = (
+        Root(str(folder), "lora", "comfyui-paths", str(settings)),
+        Root(str(tmp_path / "off"), "vae", "comfyui-paths", str(settings)),
+    )
+    seen = open_wizard(settings, library=library)
+    seen.wait_preview()
+    assert not seen.child(QPushButton, "commitButton").isEnabled()
+    seen.click("chooseFoldersButton")
+    there, gone = seen.wizard.findChildren(QCheckBox, "addOutsideBox")
+    assert (there.isChecked(), there.isEnabled(), gone.isEnabled()) == (False, True, False)
+    assert there.hasFocus()
+    qtbot.keyClick(there, Qt.Key.Key_Space)
+    assert seen.child(QPushButton, "chooseFoldersButton").text() == "&Folders to add: 1 of 2…"
+    assert seen.child(QPushButton, "commitButton").text() == "&Add 1 folder"
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert [each.path for each in library.catalog.folders()] == [str(folder)]
+    assert [row.path for row in library.catalog.page(ModelQuery(), None)] == [str(model)]
 
 
 def test_back_leads_to_the_sources_and_keeps_what_was_chosen(qtbot, open_wizard, demo):
@@ -569,6 +693,34 @@ def test_what_waits_is_listed_by_what_is_to_be_done(qtbot, open_wizard, demo, li
         "Its file was not found": "1",
         "Its text can't be read as data": "1",
     }
+
+
+def test_a_line_of_what_waits_leads_to_its_group(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.root)
+    seen.wait_preview()
+    seen.child(QCheckBox, "addModelsBox").setChecked(False)
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    waiting = seen.child(QTreeWidget, "reportDecisions")
+    qtbot.waitUntil(lambda: waiting.topLevelItemCount() == 3, timeout=WAIT_MS)
+    with qtbot.waitSignal(seen.wizard.review_requested) as wanted:
+        waiting.itemActivated.emit(waiting.topLevelItem(1), 0)
+    assert wanted.args == ["missing"]
+
+
+def test_records_that_are_gone_from_their_source_are_told(qtbot, open_wizard, tmp_path, library):
+    told = {"file_path": "/n/a.safetensors", "model_name": "A", "civitai": {}, "sha256": ""}
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.metadata.json").write_text(json.dumps(told))
+    library.import_paths([str(tmp_path)], progress=Progress())
+    (tmp_path / "b.metadata.json").unlink()
+    seen = open_wizard(tmp_path)
+    seen.wait_preview()
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    words = "1 known record is no longer in the source; what is known stays."
+    assert words in seen.child(QLabel, "reportLines").text()
+    assert pending_count(library) == 2
 
 
 # --- for everybody ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QIODevice, QSaveFile
 
 from modelmgr.errors import ModelmgrError, NotFound
+from modelmgr.gui.reasons import gather_folders
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import (
@@ -16,8 +17,10 @@ from modelmgr.values import (
     PendingState,
     Problem,
     PromoteReport,
+    Root,
     ScanReport,
     is_below,
+    is_below_any,
 )
 
 PROMOTED_AT_ONCE = 500
@@ -36,12 +39,61 @@ def scan_targets(paths: Sequence[str], report: ImportReport) -> list[str]:
     return targets
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A folder that could become a library folder: records or settings of other tools speak of it.
+
+    Attributes:
+        records: how many records speak of files in it.
+        sources: whose settings name it, as source ids; `types`: what they keep in it.
+        is_there: whether it can be reached now.
+    """
+
+    path: str
+    records: int = 0
+    sources: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    is_there: bool = True
+
+
+def offers_of(report: ImportReport, known: Sequence[str]) -> list[Offer]:
+    """Return the folders to offer after a preview; looks only whether they are there. For a worker.
+
+    Of folders within one another the outermost stands for all.
+
+    Args:
+        report: of the preview.
+        known: library folders, and folders that are imported anyway; what lies below them needs no offer.
+    """
+    named: dict[str, list[Root]] = {}
+    for root in sorted(report.roots, key=lambda root: root.path):
+        path = os.path.normpath(root.path)
+        if not is_below_any(path, known):
+            outer = next((other for other in named if is_below(path, other)), path)
+            named.setdefault(outer, []).append(root)
+    counts = dict.fromkeys(named, 0)
+    rest: dict[str, int] = {}
+    for folder, count in report.outside_folders.items():
+        outer = next((other for other in named if is_below(folder, other)), "")
+        if outer:
+            counts[outer] += count
+        else:
+            rest[folder] = count
+    offers = [Offer(folder, count, is_there=os.path.isdir(folder)) for folder, count in gather_folders(rest)]
+    for path, roots in named.items():
+        sources = tuple(dict.fromkeys(root.source for root in roots))
+        types = tuple(dict.fromkeys(root.type for root in roots if root.type != "unknown"))
+        offers.append(Offer(path, counts[path], sources, types, os.path.isdir(path)))
+    return sorted(offers, key=lambda offer: (not offer.is_there, -offer.records))
+
+
 @dataclass(slots=True)
 class Journey:
     """What was chosen, found and done."""
 
     paths: list[str] = field(default_factory=list)
     preview: ImportReport | None = None
+    offers: list[Offer] = field(default_factory=list)
     add_models: bool = False
     promote: bool = False
     folders: list[str] = field(default_factory=list)
@@ -52,9 +104,10 @@ class Journey:
     error: Exception | None = None
 
 
-def look_at(library: Library, paths: Sequence[str], progress: Progress) -> ImportReport:
-    """Say what an import of `paths` would do; writes nothing."""
-    return library.preview(paths, progress=progress)
+def look_at(library: Library, paths: Sequence[str], progress: Progress) -> tuple[ImportReport, list[Offer]]:
+    """Say what an import of `paths` would do, and which folders are spoken of; writes nothing."""
+    report = library.preview(paths, progress=progress)
+    return report, offers_of(report, [*library.catalog.folder_facts(), *filter(os.path.isdir, paths)])
 
 
 def bring_in(

@@ -1,5 +1,6 @@
 """What the pages of the wizard are made of."""
 
+import os
 from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt
@@ -15,14 +16,19 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import QuietDelegate
+from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.reasons import explanation, problem_label
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import foreign_text, plain_tip
+from modelmgr.gui.text import count_text, foreign_text, plain_tip
 from modelmgr.gui.wizard.journey import Journey
 from modelmgr.library import Library
+from modelmgr.values import Problem
 
 SHOWN_ITEMS = 1_000
 """So many problems and ignored files are listed; a number says how many there are."""
+
+OPEN_ITEMS = 8
+"""A kind of problems with more of them is folded at first."""
 
 PATH = Qt.ItemDataRole.UserRole
 
@@ -106,6 +112,39 @@ class Page(QWizardPage):
         head.addWidget(theme.plain_label(title, "pane-title", self))
         head.addWidget(self._words)
         self._layout.addLayout(head)
+
+
+def make_problem_list(parent: QWidget, name: str) -> QTreeWidget:
+    """Return an empty list for `fill_with_problems`."""
+    tree = make_list(parent, name, tr("Problems"), [tr("What"), tr("Where"), tr("More")])
+    tree.setRootIsDecorated(True)
+    tree.setIndentation(theme.L)
+    for column, width in enumerate((236, 240)):
+        tree.setColumnWidth(column, scaled(parent, width))
+    return tree
+
+
+def fill_with_problems(tree: QTreeWidget, problems: Sequence[Problem]) -> None:
+    """Show problems, those of one kind together, what was not taken before what was taken with a doubt."""
+    tree.clear()
+    kinds: dict[tuple[bool, str], list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault((problem.kept, problem.code), []).append(problem)
+    for (kept, code), found in sorted(
+        kinds.items(), key=lambda kind: (kind[0][0], -len(kind[1]), kind[0][1])
+    ):
+        label = f"{problem_label(code)} ({count_text(len(found))})"
+        fate = tr("Taken, with a doubt") if kept else tr("Not taken")
+        group = make_item([label, fate, explanation(code)])
+        tree.addTopLevelItem(group)
+        for problem in found[:SHOWN_ITEMS]:
+            name = problem.record_key or os.path.basename(problem.path)
+            texts = [name, problem.path, problem.message]
+            group.addChild(make_item([foreign_text(text) for text in texts]))
+        if len(found) > SHOWN_ITEMS:
+            more = tr("and {} more").format(count_text(len(found) - SHOWN_ITEMS))
+            group.addChild(make_item([more]))
+        group.setExpanded(len(found) <= OPEN_ITEMS)
 
 
 def fill_with_paths(tree: QTreeWidget, paths: Sequence[str]) -> None:

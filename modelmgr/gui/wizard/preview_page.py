@@ -10,10 +10,13 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
+    QFrame,
     QHeaderView,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
+    QScrollArea,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QTabWidget,
@@ -26,39 +29,39 @@ from PySide6.QtWidgets import (
 from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, scaled
 from modelmgr.gui.jobs_panel import ElidedLabel, Pace, error_text, show_step
-from modelmgr.gui.reasons import gather_folders, problem_label, source_label
+from modelmgr.gui.reasons import problem_label, source_label
 from modelmgr.gui.tasks import Task, Tasks
-from modelmgr.gui.text import VIEW_LIMIT, count_text, counted, foreign_text, plain_tip, type_label
-from modelmgr.gui.wizard.journey import Journey, look_at
+from modelmgr.gui.text import (
+    VIEW_LIMIT,
+    column_label,
+    column_order,
+    column_text,
+    count_text,
+    counted,
+    foreign_text,
+    plain_tip,
+)
+from modelmgr.gui.wizard.journey import Journey, Offer, look_at
 from modelmgr.gui.wizard.parts import (
     PATH,
-    SHOWN_ITEMS,
     Page,
     fill_with_paths,
+    fill_with_problems,
     fit_height,
     make_item,
     make_list,
     make_note,
+    make_problem_list,
     tr,
 )
-from modelmgr.gui.wizard.report import preview_sentence
+from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.library import Library
+from modelmgr.payload import masked
 from modelmgr.progress import Step
-from modelmgr.values import ImportReport, Problem, Sample
+from modelmgr.values import ImportReport, Sample
 
-OFFERED_FOLDERS = 3
-
-_SAID = (
-    ("notes", "notes"),
-    ("trigger_words", "trigger words"),
-    ("tags", "tags"),
-    ("preview", "preview"),
-    ("rating", "rating"),
-    ("favorite", "favorite"),
-    ("license", "license"),
-    ("source_url", "page"),
-    ("sha256", "hash"),
-)
+SHOWN_OFFERS = 200
+_BOX_INDENT = 19
 
 
 class PreviewPage(Page):
@@ -104,27 +107,38 @@ class PreviewPage(Page):
             page,
             "previewSources",
             tr("What was found, by source"),
-            [tr("Source"), tr("Records"), tr("New"), tr("Changed"), tr("Known"), tr("Unreadable")],
+            [
+                tr("Source"),
+                tr("Records"),
+                tr("New"),
+                tr("Changed"),
+                tr("Known"),
+                tr("Unreadable"),
+                tr("File found"),
+            ],
         )
         header = self._table.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in range(1, 6):
+        for column in range(1, 7):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
             self._table.headerItem().setTextAlignment(
                 column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             )
-        self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self._samples = make_list(
-            page,
-            "previewSamples",
-            tr("Samples"),
-            [tr("Name"), tr("Type"), tr("Base model"), tr("Says")],
+        self._table.headerItem().setToolTip(
+            6, plain_tip(tr("How many of the records have found the model file that they speak of"))
         )
+        self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._table.currentItemChanged.connect(self._on_source_changed)
+        self._samples = make_list(page, "previewSamples", tr("Samples"), [tr("Sample"), tr("Source")])
         self._samples.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        for column, width in enumerate((132, 86, 84)):
-            self._samples.setColumnWidth(column, scaled(self, width))
+        self._samples.setColumnWidth(0, scaled(self, 128))
         self._samples.currentItemChanged.connect(self._on_sample_changed)
+        self._fields = make_list(
+            page, "previewFields", tr("What is read from the record"), [tr("Column"), tr("Value")]
+        )
+        self._fields.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._fields.setColumnWidth(0, scaled(self, 92))
         self._raw = QPlainTextEdit(page)
         self._raw.setObjectName("previewRaw")
         self._raw.setAccessibleName(tr("The record as it stands in its source"))
@@ -136,33 +150,51 @@ class PreviewPage(Page):
         beside.setChildrenCollapsible(False)
         beside.setHandleWidth(theme.S)
         beside.setStyleSheet("QSplitter::handle { background: transparent; }")
-        beside.addWidget(self._samples)
-        beside.addWidget(self._raw)
-        beside.setSizes([520, 340])
-        beside.setStretchFactor(0, 3)
-        beside.setStretchFactor(1, 2)
-        self._problems = make_list(
-            page, "previewProblems", tr("Problems"), [tr("What"), tr("Where"), tr("More")]
-        )
-        for column, width in enumerate((200, 260)):
-            self._problems.setColumnWidth(column, scaled(self, width))
+        for widget, width in ((self._samples, 220), (self._fields, 260), (self._raw, 310)):
+            beside.addWidget(widget)
+            beside.setStretchFactor(beside.count() - 1, width)
+        beside.setSizes([220, 260, 310])
+        self._problems = make_problem_list(page, "previewProblems")
         self._ignored = make_list(page, "previewIgnored", tr("Ignored files"), [tr("File")])
         self._models = make_list(page, "previewModels", tr("Model files"), [tr("File")])
         self._tabs = QTabWidget(page)
         self._tabs.setObjectName("previewTabs")
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setDrawBase(False)
-        self._pages: list[tuple[QWidget, str]] = [
-            (beside, tr("Samples")),
-            (self._models, tr("Model files")),
-            (self._problems, tr("Problems")),
-            (self._ignored, tr("Ignored")),
+        self._folders = QScrollArea(page)
+        self._folders.setObjectName("previewFolders")
+        self._folders.setAccessibleName(tr("Folders that could be added"))
+        self._folders.setWidgetResizable(True)
+        self._folders.setFrameShape(QFrame.Shape.NoFrame)
+        self._folders.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._pages: list[tuple[QWidget, str, str]] = [
+            (beside, tr("Samples"), ""),
+            (self._problems, tr("Warnings"), tr("What is not taken, or taken with a doubt, and why.")),
+            (
+                self._folders,
+                tr("Folders"),
+                tr(
+                    "Settings or records of other tools speak of these folders. What you tick becomes part of "
+                    "the library, and the records find their files there."
+                ),
+            ),
+            (self._models, tr("Model files"), ""),
+            (
+                self._ignored,
+                tr("Ignored"),
+                tr("No tool that is known writes such files: nothing of them is taken, and they stay."),
+            ),
         ]
-        for widget, title in self._pages:
+        for content, title, words in self._pages:
             holder = QWidget(self._tabs)
             inside = QVBoxLayout(holder)
             inside.setContentsMargins(0, theme.S, 0, 0)
-            inside.addWidget(widget)
+            inside.setSpacing(theme.S)
+            if words:
+                told = theme.plain_label(words, "secondary", holder)
+                told.setWordWrap(True)
+                inside.addWidget(told)
+            inside.addWidget(content)
             self._tabs.addTab(holder, title)
         self._add_models = CheckBox(page)
         self._add_models.setObjectName("addModelsBox")
@@ -178,8 +210,9 @@ class PreviewPage(Page):
             )
         )
         self._promote.toggled.connect(self._on_options_changed)
-        self._folders = QVBoxLayout()
-        self._folders.setSpacing(theme.XS)
+        self._to_folders = QPushButton(page)
+        self._to_folders.setObjectName("chooseFoldersButton")
+        self._to_folders.clicked.connect(self._on_to_folders)
         self._folder_boxes: list[tuple[str, QCheckBox]] = []
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -187,8 +220,8 @@ class PreviewPage(Page):
         layout.addWidget(self._table)
         layout.addWidget(self._tabs, 1)
         layout.addWidget(self._add_models)
-        layout.addLayout(self._folders)
         layout.addWidget(self._promote)
+        layout.addWidget(self._to_folders, 0, Qt.AlignmentFlag.AlignLeft)
         return page
 
     def initializePage(self) -> None:
@@ -221,7 +254,7 @@ class PreviewPage(Page):
         report = self._journey.preview
         if report is None:
             return False
-        return report.seen - report.ignored > 0 or self._journey.add_models
+        return report.seen - report.ignored > 0 or self._journey.add_models or bool(self._journey.folders)
 
     @Slot(object)
     def _on_progressed(self, step: Step) -> None:
@@ -233,10 +266,11 @@ class PreviewPage(Page):
         show_step(self._bar, step)
 
     @Slot(object)
-    def _on_previewed(self, report: ImportReport) -> None:
+    def _on_previewed(self, outcome: tuple[ImportReport, list[Offer]]) -> None:
         if self.sender() is not self._task:
             return
         self._task = None
+        report, self._journey.offers = outcome
         if report.cancelled:
             self._wizard.back()
             return
@@ -275,9 +309,11 @@ class PreviewPage(Page):
         for source, counts in report.by_source.items():
             numbers = [counts.get("seen", 0), counts.get("imported", 0) - counts.get("changed", 0)]
             numbers += [counts.get("changed", 0), counts.get("unchanged", 0), counts.get("failed", 0)]
+            numbers.append(report.bound.get(source, 0))
             texts = [count_text(number) if number else "–" for number in numbers]
             item = make_item([source_label(source), *texts], numbers_from=1)
-            item.setToolTip(0, plain_tip(source))
+            item.setData(0, PATH, source)
+            item.setToolTip(0, plain_tip(f"{source_label(source)} ({source})"))
             self._table.addTopLevelItem(item)
         for column, key in ((3, "changed"), (5, "failed")):
             any_of = any(counts.get(key, 0) for counts in report.by_source.values())
@@ -285,11 +321,17 @@ class PreviewPage(Page):
         self._table.setVisible(bool(report.by_source))
         self._fit_table()
         self._show_samples(report.samples)
-        self._show_problems(report.problems)
+        fill_with_problems(self._problems, report.problems)
         fill_with_paths(self._ignored, report.ignored_paths)
         fill_with_paths(self._models, report.model_paths)
-        shown = (len(report.samples), report.model_count, len(report.problems), report.ignored)
-        for at, ((_widget, title), count) in enumerate(zip(self._pages, shown, strict=True)):
+        shown = (
+            len(report.samples),
+            len(report.problems),
+            len(self._journey.offers),
+            report.model_count,
+            report.ignored,
+        )
+        for at, ((_widget, title, _words), count) in enumerate(zip(self._pages, shown, strict=True)):
             self._tabs.setTabText(at, title if not count else f"{title} ({count_text(count)})")
             self._tabs.setTabVisible(at, count > 0)
         self._tabs.setVisible(any(shown))
@@ -308,17 +350,10 @@ class PreviewPage(Page):
         self._samples.clear()
         self._raw.clear()
         for sample in samples:
-            says = [tr(label) for key, label in _SAID if sample.fields.get(key)]
-            item = make_item(
-                [
-                    foreign_text(str(sample.fields.get("name") or os.path.basename(sample.source_path))),
-                    type_label(str(sample.fields.get("type") or "")),
-                    foreign_text(str(sample.fields.get("base_model") or "")),
-                    ", ".join(says) if sample.problem is None else problem_label(sample.problem),
-                ]
-            )
-            item.setData(0, PATH, foreign_text(sample.raw_text, VIEW_LIMIT, lines=True))
-            item.setToolTip(0, plain_tip(f"{source_label(sample.source)}: {sample.source_path}"))
+            name = str(sample.fields.get("name") or os.path.basename(sample.source_path))
+            item = make_item([foreign_text(name), source_label(sample.source)])
+            item.setData(0, PATH, sample)
+            item.setToolTip(0, plain_tip(f"{name}\n{sample.source_path}"))
             self._samples.addTopLevelItem(item)
         first = self._samples.topLevelItem(0)
         if first is not None:
@@ -326,17 +361,36 @@ class PreviewPage(Page):
 
     @Slot(QTreeWidgetItem, QTreeWidgetItem)
     def _on_sample_changed(self, item: QTreeWidgetItem | None) -> None:
-        self._raw.setPlainText(item.data(0, PATH) if item is not None else "")
+        self._fields.clear()
+        self._raw.clear()
+        if item is None:
+            return
+        sample: Sample = item.data(0, PATH)
+        for column in column_order(sample.fields):
+            text = column_text(column, sample.fields[column])
+            if text:
+                self._fields.addTopLevelItem(make_item([column_label(column), text]))
+        if sample.problem is not None:
+            self._fields.addTopLevelItem(make_item([tr("Doubt"), problem_label(sample.problem)]))
+        self._raw.setPlainText(foreign_text(masked(sample.raw_text), VIEW_LIMIT, lines=True))
 
-    def _show_problems(self, problems: Sequence[Problem]) -> None:
-        self._problems.clear()
-        for problem in problems[:SHOWN_ITEMS]:
-            where = problem.path + (f" · {problem.record_key}" if problem.record_key else "")
-            texts = [problem_label(problem.code), foreign_text(where), foreign_text(problem.message)]
-            self._problems.addTopLevelItem(make_item(texts))
-        if len(problems) > SHOWN_ITEMS:
-            more = tr("and {} more").format(count_text(len(problems) - SHOWN_ITEMS))
-            self._problems.addTopLevelItem(make_item([more]))
+    @Slot(QTreeWidgetItem, QTreeWidgetItem)
+    def _on_source_changed(self, item: QTreeWidgetItem | None) -> None:
+        """Show the first sample of the source that was chosen."""
+        for at in range(self._samples.topLevelItemCount()):
+            sample = self._samples.topLevelItem(at)
+            if item is not None and sample is not None and sample.data(0, PATH).source == item.data(0, PATH):
+                self._samples.setCurrentItem(sample)
+                self._tabs.setCurrentIndex(0)
+                return
+
+    @Slot()
+    def _on_to_folders(self) -> None:
+        self._tabs.setCurrentIndex([widget for widget, *_rest in self._pages].index(self._folders))
+        for _path, box in self._folder_boxes:
+            if box.isEnabled():
+                box.setFocus()
+                return
 
     def _show_options(self, report: ImportReport) -> None:
         words = counted(report.model_count, "model file")
@@ -344,20 +398,36 @@ class PreviewPage(Page):
         self._add_models.setVisible(report.model_count > 0)
         self._add_models.setChecked(report.model_count > 0)
         self._promote.setVisible(report.imported > 0)
-        while (item := self._folders.takeAt(0)) is not None:
-            if (box := item.widget()) is not None:
-                box.hide()
-                box.deleteLater()
-        self._folder_boxes.clear()
-        for folder, count in gather_folders(report.outside_folders)[:OFFERED_FOLDERS]:
-            verb = tr("speaks") if count == 1 else tr("speak")
-            words = f"{counted(count, 'record')} {verb} of files in it"
-            box = CheckBox(tr("Add the folder {} ({})").format(foreign_text(folder, 200), words), self)
-            box.setObjectName("addOutsideBox")
-            box.toggled.connect(self._on_options_changed)
-            self._folders.addWidget(box)
-            self._folder_boxes.append((folder, box))
+        self._show_offers(self._journey.offers)
         self._on_options_changed()
+
+    def _show_offers(self, offers: Sequence[Offer]) -> None:
+        self._folder_boxes.clear()
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(0, 0, theme.S, 0)
+        layout.setSpacing(theme.XS // 2)
+        for offer in offers[:SHOWN_OFFERS]:
+            box = CheckBox(foreign_text(offer.path, 300).replace("&", "&&"), body)
+            box.setObjectName("addOutsideBox")
+            box.setEnabled(offer.is_there)
+            box.setToolTip(plain_tip(offer.path))
+            box.setAccessibleDescription(offer_words(offer))
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            box.toggled.connect(self._on_options_changed)
+            words = ElidedLabel(body)
+            theme.set_role(words, "secondary")
+            words.setContentsMargins(_BOX_INDENT, 0, 0, theme.S)
+            words.show_text(offer_words(offer))
+            layout.addWidget(box)
+            layout.addWidget(words)
+            self._folder_boxes.append((offer.path, box))
+        if len(offers) > SHOWN_OFFERS:
+            more = tr("and {} more").format(count_text(len(offers) - SHOWN_OFFERS))
+            layout.addWidget(theme.plain_label(more, "secondary", body))
+        layout.addStretch(1)
+        self._folders.setWidget(body)
+        self._to_folders.setVisible(bool(offers))
 
     @Slot()
     def _on_options_changed(self) -> None:
@@ -367,13 +437,18 @@ class PreviewPage(Page):
         )
         self._journey.promote = self._promote.isChecked()
         self._journey.folders = [folder for folder, box in self._folder_boxes if box.isChecked()]
+        chosen, of_all = len(self._journey.folders), len(self._folder_boxes)
+        self._to_folders.setText(
+            tr("&Folders to add: {} of {}…").format(count_text(chosen), count_text(of_all))
+        )
         self.setButtonText(QWizard.WizardButton.CommitButton, self._verb())
         self.completeChanged.emit()
 
     def _verb(self) -> str:
         report = self._journey.preview
+        folders = len(self._journey.folders)
         if report is None or not (report.imported or self._journey.add_models):
-            return tr("&Import")
+            return tr("&Add {}").format(counted(folders, "folder")) if folders else tr("&Import")
         if not report.imported:
             return tr("&Add {}").format(counted(report.model_count, "model file"))
         return tr("&Import {}").format(counted(report.imported, "record"))

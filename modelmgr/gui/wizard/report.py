@@ -4,8 +4,10 @@ import json
 
 from modelmgr import documents
 from modelmgr.gui.jobs_panel import error_text, sentence
-from modelmgr.gui.text import count_text, counted
-from modelmgr.gui.wizard.journey import Journey
+from modelmgr.gui.reasons import source_label
+from modelmgr.gui.text import count_text, counted, type_label
+from modelmgr.gui.wizard.journey import Journey, Offer
+from modelmgr.gui.wizard.parts import tr
 from modelmgr.values import ImportReport
 
 
@@ -22,9 +24,29 @@ def preview_sentence(report: ImportReport) -> str:
             parts[0] += " (all of them known already)"
     if report.model_count:
         parts.append(counted(report.model_count, "model file"))
+    if report.roots:
+        parts.append(f"settings that name {counted(len({root.path for root in report.roots}), 'folder')}")
     if not parts:
         return "Nothing was found here that the program knows."
-    return " and ".join(parts) + "."
+    listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    return listed[:1].upper() + listed[1:] + "."
+
+
+def offer_words(offer: Offer) -> str:
+    """Say why a folder is offered."""
+    parts = []
+    if offer.records:
+        verb = tr("speaks") if offer.records == 1 else tr("speak")
+        parts.append(f"{counted(offer.records, 'record')} {verb} of files in it")
+    if offer.sources:
+        tools = ", ".join(dict.fromkeys(source_label(source) for source in offer.sources))
+        parts.append(tr("named by the settings of {}").format(tools))
+    if offer.types:
+        parts.append(tr("for {}").format(", ".join(type_label(kind) for kind in offer.types)))
+    if not offer.is_there:
+        parts.append(tr("it can't be reached now"))
+    words = " · ".join(parts)
+    return words[:1].upper() + words[1:]
 
 
 def report_lines(journey: Journey) -> list[str]:
@@ -32,6 +54,12 @@ def report_lines(journey: Journey) -> list[str]:
     lines = []
     if journey.imported is not None:
         lines.append(sentence(journey.imported))
+        if journey.imported.gone:
+            verb = tr("is") if journey.imported.gone == 1 else tr("are")
+            lines.append(
+                f"{counted(journey.imported.gone, 'known record')} {verb} "
+                + tr("no longer in the source; what is known stays.")
+            )
     if journey.scanned is not None:
         lines.append(sentence(journey.scanned))
     if journey.promoted is not None:
@@ -54,8 +82,9 @@ def report_as_text(journey: Journey) -> str:
         ]
         for source, counts in sorted(report.by_source.items()):
             lines.append(
-                f"  {source}: {counts.get('seen', 0)} seen, {counts.get('imported', 0)} imported,"
-                f" {counts.get('unchanged', 0)} unchanged"
+                f"  {source_label(source)} ({source}): {counts.get('seen', 0)} seen, "
+                f"{counts.get('imported', 0)} imported ({counts.get('changed', 0)} of them changed), "
+                f"{counts.get('unchanged', 0)} unchanged, {counts.get('failed', 0)} failed"
             )
     if journey.error is not None:
         lines += ["", error_text(journey.error)]

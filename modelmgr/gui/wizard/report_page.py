@@ -4,16 +4,24 @@ from collections import Counter
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QVBoxLayout, QWidget, QWizard
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QTreeWidgetItem, QVBoxLayout, QWidget, QWizard
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import scaled
 from modelmgr.gui.jobs_panel import error_text, sentence
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, problem_label
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import count_text, foreign_text
+from modelmgr.gui.text import count_text, plain_tip
 from modelmgr.gui.wizard.journey import Journey
-from modelmgr.gui.wizard.parts import SHOWN_ITEMS, Page, fit_height, make_item, make_list, tr
+from modelmgr.gui.wizard.parts import (
+    PATH,
+    Page,
+    fill_with_problems,
+    fit_height,
+    make_item,
+    make_list,
+    make_problem_list,
+    tr,
+)
 from modelmgr.gui.wizard.report import report_lines
 from modelmgr.library import Library
 from modelmgr.values import Problem
@@ -47,9 +55,11 @@ class ReportPage(Page):
 
     Signals:
         waiting_counted(int): how many records wait for promotion or a decision.
+        review_wanted(str): the user wants to see those with this problem (``none``: those that are ready).
     """
 
     waiting_counted = Signal(int)
+    review_wanted = Signal(str)
 
     def __init__(self, wizard: QWizard, library: Library, tasks: Tasks, journey: Journey) -> None:
         super().__init__(wizard, library, tasks, journey, "reportPage", tr("Done"), "")
@@ -77,11 +87,9 @@ class ReportPage(Page):
         self._decisions = make_list(
             self, "reportDecisions", tr("What waits, and why"), [tr("What waits"), tr("Records")]
         )
-        self._problems = make_list(
-            self, "reportProblems", tr("Problems"), [tr("What"), tr("Where"), tr("More")]
-        )
-        for column, width in enumerate((200, 260)):
-            self._problems.setColumnWidth(column, scaled(self, width))
+        self._problems = make_problem_list(self, "reportProblems")
+        self._decisions.setToolTip(plain_tip(tr("A double click leads there")))
+        self._decisions.itemActivated.connect(self._on_decision_activated)
         header = self._decisions.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -120,6 +128,10 @@ class ReportPage(Page):
     def isComplete(self) -> bool:
         return True
 
+    @Slot(QTreeWidgetItem, int)
+    def _on_decision_activated(self, item: QTreeWidgetItem, _column: int) -> None:
+        self.review_wanted.emit(item.data(0, PATH))
+
     def _headline(self) -> str:
         journey = self._journey
         if journey.error is not None:
@@ -137,11 +149,7 @@ class ReportPage(Page):
         problems: list[Problem] = []
         for report in (self._journey.imported, self._journey.scanned):
             problems += report.problems if report is not None else []
-        self._problems.clear()
-        for problem in problems[:SHOWN_ITEMS]:
-            where = problem.path + (f" · {problem.record_key}" if problem.record_key else "")
-            texts = [problem_label(problem.code), foreign_text(where), foreign_text(problem.message)]
-            self._problems.addTopLevelItem(make_item(texts))
+        fill_with_problems(self._problems, problems)
         self._problems.setVisible(bool(problems))
         self._filler.setVisible(not problems)
         self._problems_title.setVisible(bool(problems))
@@ -151,13 +159,15 @@ class ReportPage(Page):
     def _show_waiting(self, facets: Mapping[str, Mapping[str, int]]) -> None:
         waiting = Counter(facets.get("problem", {}))
         ready = waiting.pop("none", 0)
-        lines = [(tr("Ready to promote"), ready)] if ready else []
+        lines = [("none", tr("Ready to promote"), ready)] if ready else []
         order = {problem: at for at, problem in enumerate((*DECISIONS, *NO_FILE))}
         for problem, count in sorted(waiting.items(), key=lambda each: (order.get(each[0], 99), each[0])):
-            lines.append((problem_label(problem), count))
+            lines.append((problem, problem_label(problem), count))
         self._decisions.clear()
-        for words, count in lines:
-            self._decisions.addTopLevelItem(make_item([words, count_text(count)], numbers_from=1))
+        for problem, words, count in lines:
+            item = make_item([words, count_text(count)], numbers_from=1)
+            item.setData(0, PATH, problem)
+            self._decisions.addTopLevelItem(item)
         self._decisions.setVisible(bool(lines))
         fit_height(self._decisions, 7)
         total = ready + sum(waiting.values())

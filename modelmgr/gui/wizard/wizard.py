@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QVBoxLayout, QWidget, QW
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
+from modelmgr.gui.reasons import group_of
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted
 from modelmgr.gui.wizard.import_page import ImportPage
@@ -59,11 +60,11 @@ class MigrationWizard(QWizard):
 
     Signals:
         imported(ImportReport): the import is over, whole or stopped; more may follow (model files, promotion).
-        review_requested(): the user wants to see what waits.
+        review_requested(str): the user wants to see what waits; the group of the pending page.
     """
 
     imported = Signal(object)
-    review_requested = Signal()
+    review_requested = Signal(str)
 
     def __init__(
         self, library: Library, tasks: Tasks, paths: Sequence[str] = (), parent: QWidget | None = None
@@ -97,6 +98,7 @@ class MigrationWizard(QWizard):
         self._importing.imported.connect(self.imported)
         self._importing.stop_offered.connect(self._offer_stop)
         self._report.waiting_counted.connect(self._offer_review)
+        self._report.review_wanted.connect(self._on_review_wanted)
         self._name_buttons()
         self.currentIdChanged.connect(self._on_page_changed)
         room = self.screen().availableSize()
@@ -183,7 +185,12 @@ class MigrationWizard(QWizard):
 
     @Slot()
     def _on_review(self) -> None:
-        self.review_requested.emit()
+        self.review_requested.emit("waiting")
+        self.accept()
+
+    @Slot(str)
+    def _on_review_wanted(self, problem: str) -> None:
+        self.review_requested.emit(group_of(problem))
         self.accept()
 
     @Slot()
