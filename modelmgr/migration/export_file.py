@@ -64,6 +64,7 @@ class ExportFile:
         self.origin = 0
         self.width = 1
         self._read = read
+        self._part = (0, 0, b"")
         self._find_codec()
 
     @property
@@ -73,6 +74,9 @@ class ExportFile:
 
     def range(self, start: int, end: int) -> bytes:
         """Return the file's bytes from unit `start` to before unit `end`."""
+        first, behind, part = self._part
+        if first <= start and end <= behind:  # of what the view has just shown
+            return part[(start - first) * self.width : (end - first) * self.width]
         return self._read(self.origin + start * self.width, self.origin + end * self.width)
 
     def offset(self, unit: int) -> int:
@@ -84,7 +88,9 @@ class ExportFile:
         stop = self.units if end is None else end
         pairs = _PAIRS.get(self.codec)
         while start < stop:
-            part = self.range(start, min(start + PART_BYTES, stop))
+            behind = min(start + PART_BYTES, stop)
+            part = self._read(self.origin + start * self.width, self.origin + behind * self.width)
+            self._part = start, start + len(part) // self.width, part
             if self.width == 2:
                 first, second = (
                     (part[1::2], part[0::2]) if self.codec == "utf-16-be" else (part[0::2], part[1::2])
