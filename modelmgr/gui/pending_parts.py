@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButto
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.reasons import NO_FILE, folder_in, gather_folders, missing_folder
+from modelmgr.gui.reasons import NO_FILE, folder_in, gather_folders, is_absolute, missing_folder
 from modelmgr.gui.text import plain_tip
 from modelmgr.values import PendingQuery, PendingState
 
@@ -57,7 +57,8 @@ def read_places(catalog: Catalog, asked: str) -> Places:
     for start in range(0, min(len(ids), PLACED_ROWS), PLACED_AT_ONCE):
         for row in catalog.pending_rows(ids[start : start + PLACED_AT_ONCE]):
             folder = missing_folder(row.message) if asked == "no_file" else folder_in(row.file_path or "")
-            if folder:
+            # Where a relative one leads is told by its container, which is here.
+            if folder and is_absolute(folder):
                 folders[folder] += 1
     gathered = gather_folders(folders)
     places = [Place(folder, count, os.path.isdir(folder)) for folder, count in gathered[:SHOWN_PLACES]]

@@ -250,8 +250,6 @@ class _Sheet(QWidget):
         if preview is not None:
             self._add_comparisons(layout, preview.comparisons)
             self._add_candidates(layout, preview.candidates, row, pane)
-        self._add_facts(row, preview)
-        layout.addLayout(self._grid)
         if row.file_path or row.sha256:
             compare = QPushButton(self.tr("Compare sources…"), self)
             compare.setObjectName("compareSourcesButton")
@@ -259,8 +257,10 @@ class _Sheet(QWidget):
                 plain_tip(self.tr("See side by side what all records say about this file, and choose"))
             )
             compare.clicked.connect(partial(pane.compare_wanted.emit, row.id))
-            layout.addSpacing(theme.S)
+            layout.addSpacing(theme.XS)
             layout.addWidget(compare, 0, Qt.AlignmentFlag.AlignLeft)
+        self._add_facts(row, preview)
+        layout.addLayout(self._grid)
         layout.addStretch(1)
 
     def _add_comparisons(self, layout: QVBoxLayout, comparisons: Sequence[Comparison]) -> None:

@@ -122,6 +122,7 @@ _SOURCES = {
     "generic-json": "JSON list",
     "generic-jsonl": "JSON lines",
     "generic-sqlite": "SQLite table",
+    "gguf-header": "GGUF header",
     "hf-cache": "Hugging Face cache",
     "hf-local-dir": "Hugging Face folder",
     "hf-model-card": "Hugging Face card",
@@ -134,17 +135,23 @@ _SOURCES = {
     "lora-manager": "LoRA Manager",
     "lora-manager-cache": "LoRA Manager cache",
     "lora-manager-recipe": "LoRA Manager recipe",
+    "lora-manager-settings": "LoRA Manager settings",
     "model-manager-md": "ComfyUI Model Manager",
+    "modelmgr-export": "modelmgr export",
     "ollama": "Ollama",
     "pumas-index": "Pumas",
+    "pumas-launcher-models": "Pumas",
     "pumas-metadata": "Pumas",
+    "pumas-registry": "Pumas",
     "pysssss-sha256": "ComfyUI Custom Scripts",
     "rgthree-info": "rgthree",
+    "safetensors-header": "Safetensors header",
     "sdnext-cache": "SD.Next cache",
     "sdnext-json": "SD.Next notes",
     "sdnext-metadata": "SD.Next",
     "sdnext-txt": "SD.Next text note",
     "stability-matrix": "Stability Matrix",
+    "stability-matrix-settings": "Stability Matrix settings",
     "swarmui-json": "SwarmUI",
     "unknown-json": "JSON beside a model",
 }
@@ -208,8 +215,15 @@ def explanation(problem: str | None, state: str = PendingState.PENDING) -> str:
 
 
 def source_label(source: str) -> str:
-    """Return the name of the tool or format behind a source id; who else may have said a value, in words."""
-    return _SOURCES.get(source) or _NO_TOOLS.get(source) or foreign_text(source, 80)
+    """Return the name of the tool or format behind a source id; who else may have said a value, in words.
+
+    An id that is not known is made readable, so that a new source needs no line here.
+    """
+    known = _SOURCES.get(source) or _NO_TOOLS.get(source)
+    if known is not None:
+        return known
+    words = foreign_text(source, 80).replace("-", " ")
+    return words[:1].upper() + words[1:]
 
 
 def origin_text(source: str, rank: int) -> str:
@@ -233,6 +247,11 @@ def folder_in(path: str) -> str:
     """Return the folder of a path of any system, empty for a bare name."""
     cut = max(path.rfind("/"), path.rfind("\\"))
     return path[:cut] if cut > 0 else ""
+
+
+def is_absolute(path: str) -> bool:
+    """Tell whether a path of any system begins at a root, a drive or a share."""
+    return path.startswith(("/", "\\")) or path[1:2] == ":"
 
 
 def missing_path(message: str) -> str:

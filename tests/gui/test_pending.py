@@ -841,7 +841,7 @@ def test_every_problem_of_the_contract_has_words(code):
 def test_a_code_that_nobody_knows_is_made_readable():
     assert problem_label("odd_new_problem") == "Odd new problem"
     assert explanation("odd_new_problem") == "Odd new problem."
-    assert source_label("some-new-tool\u202e") == "some-new-tool⇤"
+    assert source_label("some-new-tool\u202e") == "Some new tool⇤"
 
 
 def test_a_long_path_may_break_in_a_label_and_stays_the_same_to_read():

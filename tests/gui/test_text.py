@@ -3,8 +3,11 @@
 import pytest
 
 from modelmgr.gui import text
+from modelmgr.gui.reasons import origin_text, source_label
 from modelmgr.gui.text import (
     age_text,
+    column_order,
+    column_text,
     counted,
     date_text,
     duration_text,
@@ -15,6 +18,7 @@ from modelmgr.gui.text import (
     size_text,
     type_label,
 )
+from modelmgr.migration.sources import ALL
 
 
 @pytest.mark.parametrize(
@@ -126,3 +130,90 @@ def test_permissions_of_a_catalogue_are_said_in_words():
     assert text.license_text("civitai:") == "civitai:"
     assert text.license_text("apache-2.0\x07") == "apache-2.0␇"
     assert text.license_text(None) == ""
+
+
+SOURCES_OF_THE_SPECIFICATION = [
+    "civitai-info",
+    "lora-manager",
+    "stability-matrix",
+    "rgthree-info",
+    "swarmui-json",
+    "civitai-browser-api",
+    "lora-manager-recipe",
+    "pumas-metadata",
+    "sdnext-metadata",
+    "diffusers-folder",
+    "jan-model-yml",
+    "lmstudio-model-yaml",
+    "a1111-user-json",
+    "sdnext-json",
+    "civitai-json",
+    "model-manager-md",
+    "a1111-txt",
+    "pysssss-sha256",
+    "cdb-boop-url",
+    "a1111-cache-json",
+    "a1111-diskcache",
+    "addnet-hashes",
+    "lora-manager-cache",
+    "invokeai-db",
+    "comfyui-assets",
+    "pumas-index",
+    "diffusion-toolkit-db",
+    "generic-sqlite",
+    "invokeai-yaml",
+    "comfyui-paths",
+    "hf-cache",
+    "ollama",
+    "diffusion-toolkit-models",
+    "generic-json",
+    "generic-jsonl",
+    "generic-csv",
+    "api",
+    "user",
+    "header",
+    "file",
+]
+
+
+def test_every_source_has_a_name_that_people_know():
+    known = {name for source in ALL for name in (source.id, *source.record_ids)}
+    assert [
+        name for name in sorted(known.union(SOURCES_OF_THE_SPECIFICATION)) if source_label(name) == name
+    ] == []
+    assert source_label("invokeai-db") == "InvokeAI"
+
+
+@pytest.mark.parametrize(
+    ("source", "rank", "words"),
+    [
+        ("user", 1, "you"),
+        ("lora-manager", 2, "LoRA Manager, typed there"),
+        ("civitai-info", 3, "Civitai Helper, its hash fits the file"),
+        ("header", 5, "the file's header"),
+        ("file", 7, "the file, from its name and folder"),
+        ("merged", 2, "several together"),
+    ],
+)
+def test_where_a_value_came_from_is_said_in_words(source, rank, words):
+    assert origin_text(source, rank) == words
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("tags", ("ink", "fog"), "ink, fog"),
+        ("rating", 3, "★★★"),
+        ("favorite", True, "yes"),
+        ("nsfw", False, "no"),
+        ("type", "lora", "LoRA"),
+        ("notes", "a\nb?token=abc", "a␊b?token=•••"),
+        ("notes", None, ""),
+    ],
+)
+def test_the_value_of_a_column_is_read_as_a_person_would(column, value, words):
+    assert column_text(column, value) == words
+
+
+def test_columns_stand_in_one_order_everywhere():
+    assert column_order(["path", "zzz", "tags", "name"]) == ["name", "tags", "path", "zzz"]

@@ -370,12 +370,13 @@ def test_dismissed_rows_stay_out_until_they_are_taken_back(
     assert pending(library) == []
 
 
+@pytest.mark.parametrize("drive", ["D:\\", "\\\\?\\D:\\"])
 def test_another_root_brings_the_files_of_foreign_paths_back(
-    library: Library, models: Path, lora: Lora, tmp_path: Path
+    library: Library, models: Path, lora: Lora, tmp_path: Path, drive: str
 ) -> None:
     path = lora("loras/one.safetensors")
     table = tmp_path / "models.jsonl"
-    table.write_text(json.dumps({"name": "One", "path": "D:\\AI\\loras\\one.safetensors"}) + "\n")
+    table.write_text(json.dumps({"name": "One", "path": drive + "AI\\loras\\one.safetensors"}) + "\n")
     imported(library, table)
     assert [row.problem for row in pending(library)] == ["no_file"]
     assert library.map_root("d:/ai", str(models)) == 1

@@ -119,7 +119,7 @@ def make_problem_list(parent: QWidget, name: str) -> QTreeWidget:
     tree = make_list(parent, name, tr("Problems"), [tr("What"), tr("Where"), tr("More")])
     tree.setRootIsDecorated(True)
     tree.setIndentation(theme.L)
-    for column, width in enumerate((236, 240)):
+    for column, width in enumerate((214, 150)):
         tree.setColumnWidth(column, scaled(parent, width))
     return tree
 
@@ -135,7 +135,8 @@ def fill_with_problems(tree: QTreeWidget, problems: Sequence[Problem]) -> None:
     ):
         label = f"{problem_label(code)} ({count_text(len(found))})"
         fate = tr("Taken, with a doubt") if kept else tr("Not taken")
-        group = make_item([label, fate, explanation(code)])
+        why = explanation(code)
+        group = make_item([label, fate, why if why != problem_label(code) + "." else ""])
         tree.addTopLevelItem(group)
         for problem in found[:SHOWN_ITEMS]:
             name = problem.record_key or os.path.basename(problem.path)

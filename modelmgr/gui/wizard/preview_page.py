@@ -132,13 +132,14 @@ class PreviewPage(Page):
         self._table.currentItemChanged.connect(self._on_source_changed)
         self._samples = make_list(page, "previewSamples", tr("Samples"), [tr("Sample"), tr("Source")])
         self._samples.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._samples.setColumnWidth(0, scaled(self, 128))
+        self._samples.setColumnWidth(0, scaled(self, 112))
         self._samples.currentItemChanged.connect(self._on_sample_changed)
         self._fields = make_list(
             page, "previewFields", tr("What is read from the record"), [tr("Column"), tr("Value")]
         )
         self._fields.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._fields.setColumnWidth(0, scaled(self, 92))
+        self._fields.setColumnWidth(0, scaled(self, 84))
+        self._fields.header().setMinimumSectionSize(theme.XL)
         self._raw = QPlainTextEdit(page)
         self._raw.setObjectName("previewRaw")
         self._raw.setAccessibleName(tr("The record as it stands in its source"))
@@ -150,10 +151,10 @@ class PreviewPage(Page):
         beside.setChildrenCollapsible(False)
         beside.setHandleWidth(theme.S)
         beside.setStyleSheet("QSplitter::handle { background: transparent; }")
-        for widget, width in ((self._samples, 220), (self._fields, 260), (self._raw, 310)):
+        for widget, width in ((self._samples, 260), (self._fields, 260), (self._raw, 270)):
             beside.addWidget(widget)
             beside.setStretchFactor(beside.count() - 1, width)
-        beside.setSizes([220, 260, 310])
+        beside.setSizes([260, 260, 270])
         self._problems = make_problem_list(page, "previewProblems")
         self._ignored = make_list(page, "previewIgnored", tr("Ignored files"), [tr("File")])
         self._models = make_list(page, "previewModels", tr("Model files"), [tr("File")])
@@ -408,7 +409,11 @@ class PreviewPage(Page):
         layout.setContentsMargins(0, 0, theme.S, 0)
         layout.setSpacing(theme.XS // 2)
         for offer in offers[:SHOWN_OFFERS]:
-            box = CheckBox(foreign_text(offer.path, 300).replace("&", "&&"), body)
+            room = scaled(self, 500)
+            shown = self.fontMetrics().elidedText(
+                foreign_text(offer.path), Qt.TextElideMode.ElideMiddle, room
+            )
+            box = CheckBox(shown.replace("&", "&&"), body)
             box.setObjectName("addOutsideBox")
             box.setEnabled(offer.is_there)
             box.setToolTip(plain_tip(offer.path))
