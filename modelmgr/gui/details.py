@@ -1173,11 +1173,14 @@ def _record_title(record: StoredRecord) -> str:
 
 def _note_of(shown: Shown) -> str:
     parsed = shown.parsed
+    notes = []
+    if shown.record.gone_at is not None:
+        when = date_text(shown.record.gone_at)
+        notes.append(f"It is no longer in its source (seen {when}); what it said is kept.")
     if not parsed.ok:
         place = "" if parsed.offset is None else f" (at byte {count_text(parsed.offset)})"
         message = foreign_text(parsed.message, 400) or "This could not be read."
-        return f"{message}{place} The text is kept exactly as it was found."
-    notes = []
+        return " ".join((*notes, f"{message}{place} The text is kept exactly as it was found."))
     if "duplicate-keys" in parsed.flags:
         notes.append("Some keys occur twice; the tree shows the last of each.")
     if parsed.tolerant:

@@ -338,6 +338,7 @@ class _Sheet(QWidget):
         self._fact(self.tr("Key"), foreign_text(row.record_key))
         self._fact(self.tr("File"), foreign_text(row.file_path), middle=True)
         self._fact(self.tr("Imported"), date_text(row.imported_at))
+        self._fact(self.tr("Gone since"), date_text(row.gone_at))
 
     def _fact(self, label: str, text: str, *, middle: bool = False) -> None:
         if not text:

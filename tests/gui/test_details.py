@@ -339,3 +339,11 @@ def test_any_value_makes_a_sound_tree(qtbot, value):
     model.show_value(None, has_value=False)
     assert model.rowCount() == 0
     del tester
+
+
+def test_a_record_that_its_source_no_longer_holds_says_so(qtbot, catalog, fill, pane):
+    row = attach(catalog, fill, b'{"n": 1}')
+    (record,) = catalog.records_of(row.id)
+    catalog.mark_gone([], [record.id])
+    show(qtbot, pane, row)
+    assert "no longer in its source" in pane.findChild(QLabel, "metadataNote").text()

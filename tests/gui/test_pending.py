@@ -675,6 +675,18 @@ def test_the_list_is_filtered_by_type(page, inbox):
     page.wait_rows(5)
 
 
+def test_a_record_that_its_source_no_longer_holds_says_so(qtbot, page, inbox):
+    (inbox.folder / "gone.metadata.json").unlink()
+    inbox.library.import_paths([str(inbox.folder)], progress=Progress())
+    page.page.reload()
+    preview = page.page.findChild(QLabel, "pendingHint").parent()
+    row_id = inbox.id_of("Gone")
+    qtbot.waitUntil(lambda: getattr(page.model.known(row_id), "gone_at", None) is not None, timeout=WAIT_MS)
+    with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
+        page.select("Gone")
+    assert any(label.text() == "Gone since" for label in preview.findChildren(QLabel))
+
+
 # --- secrets and comparison -------------------------------------------------------------------------------
 
 
