@@ -51,7 +51,7 @@ ALL_LOOKS = [
     Look(mirrored=True),
 ]
 README_PICTURES = {
-    Look(): ["library", "pending", "wizard-preview", "first-start"],
+    Look(): ["library", "pending", "compare", "wizard-preview", "first-start"],
     Look("dark"): ["library"],
 }
 
@@ -175,12 +175,46 @@ def show_library(studio: Studio) -> None:
 
 
 def show_pending(studio: Studio) -> None:
-    """The pending page."""
+    """The pending page, and where a folder is said to be elsewhere."""
     from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QDialog, QLineEdit, QPushButton, QTableView, QWidget
 
     with studio.window("full.sqlite") as window:
         window.findChild(QAction, "actionShowPending").trigger()
         studio.take("pending", window)
+        page = window.findChild(QWidget, "pendingPage")
+        for group in ("decision", "missing", "promoted"):
+            if studio.wants(f"pending-{group}"):
+                page.show_group(group)
+                studio.settle(window)
+                window.findChild(QTableView, "pendingTable").selectRow(0)
+                studio.take(f"pending-{group}", window)
+        if studio.wants("map-folder"):
+            page.show_group("missing")
+            studio.settle(window)
+            window.findChild(QPushButton, "mapFolderButton").click()
+            dialog = window.findChild(QDialog, "mapRootDialog")
+            dialog.findChild(QLineEdit, "mapNew").setText(str(studio.work))
+            studio.take("map-folder", dialog)
+            dialog.reject()
+
+
+def show_compare(studio: Studio) -> None:
+    """What several tools say of one model, side by side."""
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QDialog, QPushButton, QTableView, QWidget
+
+    with studio.window("full.sqlite") as window:
+        window.findChild(QAction, "actionShowPending").trigger()
+        studio.settle(window)
+        table = window.findChild(QTableView, "pendingTable")
+        names = [str(table.model().index(row, 0).data()) for row in range(table.model().rowCount())]
+        table.selectRow(names.index("Inkwash Harbor"))
+        studio.settle(window)
+        window.findChild(QWidget, "pendingPreview").findChild(QPushButton, "compareSourcesButton").click()
+        dialog = window.findChild(QDialog, "compareDialog")
+        studio.take("compare", dialog)
+        dialog.reject()
 
 
 def show_first_start(studio: Studio) -> None:
@@ -236,7 +270,8 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "library-missing",
         "library-unidentified",
     ],
-    show_pending: ["pending"],
+    show_pending: ["pending", "pending-decision", "pending-missing", "pending-promoted", "map-folder"],
+    show_compare: ["compare"],
     show_first_start: ["first-start"],
     show_wizard: ["wizard-sources", "wizard-preview", "wizard-report"],
     show_error: ["error"],
@@ -251,7 +286,11 @@ def take_all(look: Look, target: Path, wanted: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="modelmgr-screenshots-", ignore_cleanup_errors=True) as work:
         os.environ["HOME"] = work  # nothing of whoever takes the pictures shall be on them
         studio = Studio(look, target, Path(work), wanted)
-        if any(studio.wants(name) for show in (show_library, show_pending) for name in SCREENS[show]):
+        if any(
+            studio.wants(name)
+            for show in (show_library, show_pending, show_compare)
+            for name in SCREENS[show]
+        ):
             studio.make_library("full.sqlite")
         for show, names in SCREENS.items():
             if any(studio.wants(name) for name in names):
