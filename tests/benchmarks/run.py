@@ -9,6 +9,7 @@ here fails for being slow. Each benchmark runs in a process of its own, so that 
 import argparse
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -195,42 +196,76 @@ def queries(bench: Bench) -> None:
 
 
 def importing(bench: Bench) -> None:
-    """Import of sidecars, against reading the files and one raw insert each into the same tables."""
-    sidecars = bench.scale * 1_000
-    made.make_sidecars(bench.folder / "sidecars", sidecars)
+    """Import of the same records in three forms, against reading the files and raw inserts into the same table."""
+    records = bench.scale * 1_000
+    made.make_sidecars(bench.folder / "sidecars", records)
     files = sorted((bench.folder / "sidecars").rglob("*.info"))
+    lines, database = bench.folder / "models.jsonl", bench.folder / "models.db"
+    lines.write_bytes(b"\n".join(file.read_bytes() for file in files))
+    with contextlib.closing(driver.connect(str(database))) as conn:
+        conn.execute("CREATE TABLE models(id INTEGER PRIMARY KEY, sha256 TEXT, name TEXT, meta_json TEXT)")
+        conn.executemany(
+            "INSERT INTO models VALUES (?, NULL, ?, ?)",
+            ((number, file.stem, file.read_text()) for number, file in enumerate(files)),
+        )
+        conn.commit()
     numbers = iter(range(1_000))
 
-    def ours() -> None:
+    def of_sidecars() -> Iterator[tuple[str, str, bytes]]:
+        for file in files:
+            yield str(file), "", file.read_bytes()
+
+    def of_lines() -> Iterator[tuple[str, str, bytes]]:
+        with lines.open("rb") as file:
+            for number, line in enumerate(file):
+                yield str(lines), str(number), line.rstrip(b"\n")
+
+    def of_rows() -> Iterator[tuple[str, str, bytes]]:
+        with contextlib.closing(driver.connect(str(database))) as conn:
+            conn.text_factory = bytes
+            for number, body in conn.execute("SELECT id, meta_json FROM models"):
+                yield str(database), str(number), body
+
+    def ours(path: Path) -> None:
         catalog = Catalog.open(bench.folder / f"ours {next(numbers)}.sqlite")
-        report = Library(catalog).import_paths([str(bench.folder / "sidecars")], progress=Progress())
-        assert report.imported == sidecars, report
+        report = Library(catalog).import_paths([str(path)], progress=Progress())
+        assert report.imported == records, report
         catalog.close()
 
-    def limit() -> None:
+    def limit(read: Callable[[], Iterator[tuple[str, str, bytes]]]) -> None:
         path = bench.folder / f"limit {next(numbers)}.sqlite"
         Catalog.open(path).close()
         raw = driver.connect(str(path), isolation_level=None)
         raw.execute("PRAGMA synchronous=FULL")
         raw.execute("INSERT INTO batches(id, paths, state, started_at, seen, imported, unchanged, ignored, failed, "
                     "problems) VALUES (1, '[]', 'done', 0, 0, 0, 0, 0, 0, '[]')")  # fmt: skip
-        for first in range(0, len(files), 500):
-            rows = []
-            for file in files[first : first + 500]:
-                body = file.read_bytes()
-                digest = hashlib.sha256(body).hexdigest()
-                rows.append((str(file), digest, len(body), file.stem, body))
+        found = read()
+        while some := list(itertools.islice(found, 500)):
             raw.execute("BEGIN IMMEDIATE")
             raw.executemany(
                 "INSERT INTO pending_models(batch_id, source, source_path, record_key, payload_sha256, extra_sha256, "
                 "size_bytes, name, type, located, state, message, candidates, imported_at, meta_json) "
-                "VALUES (1, 'civitai-info', ?, '', ?, '', ?, ?, 'lora', 0, 'pending', '', '[]', 0, ?)",
-                rows,
+                "VALUES (1, 'civitai-info', ?, ?, ?, '', ?, 'a name', 'lora', 0, 'pending', '', '[]', 0, ?)",
+                [
+                    (place, key, hashlib.sha256(body).hexdigest(), len(body), body)
+                    for place, key, body in some
+                ],
             )
             raw.execute("COMMIT")
         raw.close()
 
-    bench.against(f"import of {sidecars:,} sidecars", ours, limit, unit="record", amount=sidecars)
+    for title, path, read in (
+        ("sidecars", bench.folder / "sidecars", of_sidecars),
+        ("lines", lines, of_lines),
+        ("rows of a database", database, of_rows),
+    ):
+        bench.against(
+            f"import of {records:,} {title}",
+            lambda path=path: ours(path),
+            lambda read=read: limit(read),
+            unit="record",
+            amount=records,
+        )
 
 
 def scanning(bench: Bench) -> None:
