@@ -345,7 +345,7 @@ def test_the_good_one_finds_its_model(bent):
 def test_every_field_filled_gives_records_too(bent):
     if bent.specimen.full is not None:
         assert bent.rows["every field"]
-        assert {row.problem for row in bent.rows["every field"]} <= {None, "no_file"}
+        assert {row.problem for row in bent.rows["every field"]} <= {None, "no_file", "no_model"}
 
 
 def test_the_same_value_in_another_guise_is_the_same_record(bent):
@@ -396,7 +396,7 @@ def test_without_its_model_a_record_waits(bent):
         return  # another copy of the file is held
     for row in bent.rows["without its model"]:
         assert row.file_path is None
-        assert row.problem in ("no_file", "unparsed_payload", None)
+        assert row.problem in ("no_file", "no_model", "unparsed_payload", None)
         assert row.problem is not None or bent.specimen.kind in ("folder", "map", "sqlite")
 
 
