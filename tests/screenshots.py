@@ -210,8 +210,10 @@ def show_compare(studio: Studio) -> None:
         table = window.findChild(QTableView, "pendingTable")
         names = [str(table.model().index(row, 0).data()) for row in range(table.model().rowCount())]
         table.selectRow(names.index("Inkwash Harbor"))
-        studio.settle(window)
-        window.findChild(QWidget, "pendingPreview").findChild(QPushButton, "compareSourcesButton").click()
+        preview = window.findChild(QWidget, "pendingPreview")
+        while (button := preview.findChild(QPushButton, "compareSourcesButton")) is None:
+            studio.settle(window)
+        button.click()
         dialog = window.findChild(QDialog, "compareDialog")
         studio.take("compare", dialog)
         dialog.reject()
