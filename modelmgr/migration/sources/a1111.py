@@ -121,9 +121,10 @@ _MTIME_TOLERANCE_NS = 2_000_000_000  # FAT keeps even seconds
 SAME_AS = "same_text_as"
 OLDER_THAN = "older_than"
 COPIED_FROM = "copied_from"
+NO_ANSWER = "no_answer_in"
 """Keys of `Record.extra`, for what only a look around could tell when the record was read: the sidecar whose
 description the notes repeat; models that are newer than the record's hash; the sidecar that holds what Civitai
-said, or the text file that the web UI shows instead."""
+said, or the text file that the web UI shows instead; sidecars that say no more than that Civitai knows nothing."""
 
 
 class A1111Json(LegacySource):
@@ -355,7 +356,7 @@ def _json_claims(
     card = {_key(key): item for key, item in value.items()}
     extra = record.extra or {}
     if record.source == USER_JSON:
-        has_catalogue = COPIED_FROM in extra or _catalogue_beside(stem, siblings) is not None
+        has_catalogue = COPIED_FROM in extra or bool(_catalogues_beside(stem, siblings, extra))
         return _card_claims(card, extra, names, has_catalogue)
     said = civitai_claims(
         value,
@@ -452,9 +453,11 @@ def _own_sha256(card: Mapping[str, Any], extra: Mapping[str, Any]) -> str | None
     return None if extra.get(OLDER_THAN) else full_sha256(card.get("sha256"))
 
 
-def _catalogue_beside(stem: str, siblings: frozenset[str]) -> str | None:
+def _catalogues_beside(stem: str, siblings: frozenset[str], extra: Mapping[str, Any]) -> list[str]:
+    """Return the sidecars that hold what Civitai said, but for those that were seen to hold no answer."""
+    silent = extra.get(NO_ANSWER)
     found = (name for ending in _CATALOGUE_ENDINGS for name in alike(f"{stem}{ending}", siblings))
-    return next(found, None)
+    return [name for name in found if not (isinstance(silent, list) and name in silent)]
 
 
 # --- what stands around it --------------------------------------------------------------------------------
@@ -472,9 +475,13 @@ def _facts_around(container: Container, value: Any) -> dict[str, Any]:
         info = _neighbour(container, f"{stem}.civitai.info")
         if info and _plain(card.get("notes")) == _plain(_value_of(info[1], "description")):
             facts[SAME_AS] = info[0]
-    catalogue = _catalogue_beside(stem, container.siblings)
-    if catalogue is not None and clean_text(card.get("description")):
-        facts[COPIED_FROM] = catalogue
+    if clean_text(card.get("description")):
+        catalogues = _catalogues_beside(stem, container.siblings, {})
+        silent = [name for name in catalogues if _is_silent(_neighbour(container, name))]
+        if len(silent) < len(catalogues):
+            facts[COPIED_FROM] = next(name for name in catalogues if name not in silent)
+        elif silent:
+            facts[NO_ANSWER] = silent
     if full_sha256(card.get("sha256")) is not None:
         newer = [
             name
@@ -498,6 +505,18 @@ def _neighbour(container: Container, name: str) -> tuple[str, Any] | None:
     except Unreadable:
         return None
     return found, payload.parse(content).value
+
+
+def _is_silent(neighbour: tuple[str, Any] | None) -> bool:
+    """Tell whether a sidecar was seen to hold no answer of Civitai: then what the card describes is no copy of it."""
+    if neighbour is None:
+        return False
+    name, value = neighbour
+    value = _subject(value)
+    if name.lower().endswith(".metadata.json"):
+        # ComfyUI-Lora-Manager writes one beside every model, known to Civitai or not.
+        value = mapping_of(value).get("civitai")
+    return not isinstance(value, Mapping) or civitai_claims(value).marker
 
 
 def _value_of(value: Any, key: str) -> Any:

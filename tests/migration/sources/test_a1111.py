@@ -226,12 +226,39 @@ def test_the_description_is_the_notes_where_nobody_wrote_any(beside):
     assert "notes" in claims.personal
 
 
-@pytest.mark.parametrize("ending", [".civitai.info", ".metadata.json", ".cm-info.json", ".api_info.json"])
-def test_the_description_is_a_copy_where_a_catalogues_record_lies_beside(beside, ending):
-    beside.put(f"inkwash_harbor{ending}", b"{}")
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        (".civitai.info", VERSION),
+        (".metadata.json", {"file_name": "inkwash_harbor", "civitai": VERSION}),
+        (".cm-info.json", {"ModelId": 880001, "ModelName": "Inkwash Harbor"}),
+        (".api_info.json", MODEL),
+    ],
+)
+def test_the_description_is_a_copy_where_a_catalogues_record_lies_beside(beside, ending, said):
+    beside.put(f"inkwash_harbor{ending}", written(said))
     record = beside.record(JSON, NAME, written({**CARD, "notes": ""}))
     assert "notes" not in JSON.claims(record, beside.names()).fields
     assert "notes" not in JSON.claims(record, frozenset()).fields, "also when nobody looks into the folder"
+
+
+@pytest.mark.parametrize(
+    ("ending", "content"),
+    [
+        (".civitai.info", b"{}"),
+        (".civitai.info", b""),
+        (".civitai.info", b"null"),
+        (".civitai.info", b'{"error": "Model not found"}'),
+        (".civitai.info", b'{"id": "", "modelId": "", "skeleton_file": true}'),
+        (".metadata.json", b'{"file_name": "inkwash_harbor", "sha256": "", "civitai": {}}'),
+        (".metadata.json", b'{"file_name": "inkwash_harbor", "sha256": "", "civitai": null}'),
+    ],
+)
+def test_the_description_is_the_notes_where_civitai_knows_nothing_of_the_model(beside, ending, content):
+    beside.put(f"inkwash_harbor{ending}", content)
+    record = beside.record(JSON, NAME, written({**CARD, "notes": ""}))
+    claims = JSON.claims(record, beside.names())
+    assert (claims.fields["notes"], "notes" in claims.personal) == ("Fog and masts.", True)
 
 
 # --- tools that fill the card -----------------------------------------------------------------------------
