@@ -347,6 +347,13 @@ def test_a_cache_that_diffusion_toolkit_rewrote_is_a_candidate(webui):
     assert claims.flags == ("local-time",)
 
 
+def test_a_time_that_is_a_zone_off_by_chance_proves_nothing_against_the_files_own_hash(webui):
+    path = webui.checkpoint()
+    claims = webui.claims(checkpoint_cache(mtime=TIME + 2 * 3600), f"hashes/{CHECKPOINT}", sha256=A_SHA256)
+    assert (claims.path, claims.sha256, claims.own_hash) == (path, None, False)
+    assert claims.flags == ("stale-hash",)
+
+
 # --- what is none, what is odd ----------------------------------------------------------------------------
 
 
