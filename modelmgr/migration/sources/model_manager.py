@@ -183,12 +183,15 @@ def _encoded(text: str) -> bytes:
 
 
 def _body_fields(note: _Note) -> dict[str, Any]:
-    """Return name and trigger words of a body in the tool's order, or all of another one as the person's notes."""
+    """Return name and trigger words of a body in the tool's order, or all of another one as the person's notes.
+
+    Without front matter it is a person's note in any order, and whole, for the tool writes none without.
+    """
     headings = _headings(note.body)
+    notes = clean_text(note.body)
     if headings[:1] != [_TRIGGER_WORDS] or note.body[: _first_heading(note.body)].strip():
-        notes = clean_text(note.body)
         return {"notes": notes} if notes else {}
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {} if note.matter is not None else {"notes": notes}
     if words := _words_of(note.body):
         fields["trigger_words"] = words
     name = clean_name(_titles(note.body)[_NAME_PLACE]) if len(headings) > _NAME_PLACE else ""

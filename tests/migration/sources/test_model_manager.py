@@ -118,6 +118,13 @@ def test_a_body_that_the_person_replaced_is_a_note(beside, body):
     assert claims.personal == {"notes"}
 
 
+def test_a_note_without_front_matter_is_the_persons_as_a_whole(beside):
+    body = "# Trigger Words\n\nfog, mast\n\n# About this version\n\nx\n\n# Ink\n\nmine"
+    claims = beside.claims(SOURCE, NAME, body.encode())
+    assert claims.fields == {"notes": body, "trigger_words": ("fog", "mast"), "name": "Ink"}
+    assert claims.personal == {"notes"}
+
+
 # --- what is a note of the tool ---------------------------------------------------------------------------
 
 
