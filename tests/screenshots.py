@@ -187,7 +187,8 @@ def show_pending(studio: Studio) -> None:
             if studio.wants(f"pending-{group}"):
                 page.show_group(group)
                 studio.settle(window)
-                window.findChild(QTableView, "pendingTable").selectRow(0)
+                table = window.findChild(QTableView, "pendingTable")
+                table.setCurrentIndex(table.model().index(0, 0))
                 studio.take(f"pending-{group}", window)
         if studio.wants("map-folder"):
             page.show_group("missing")
@@ -209,7 +210,8 @@ def show_compare(studio: Studio) -> None:
         studio.settle(window)
         table = window.findChild(QTableView, "pendingTable")
         names = [str(table.model().index(row, 0).data()) for row in range(table.model().rowCount())]
-        table.selectRow(names.index("Inkwash Harbor"))
+        # Not selectRow: from right to left it selects nothing.
+        table.setCurrentIndex(table.model().index(names.index("Inkwash Harbor"), 0))
         preview = window.findChild(QWidget, "pendingPreview")
         while (button := preview.findChild(QPushButton, "compareSourcesButton")) is None:
             studio.settle(window)

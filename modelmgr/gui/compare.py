@@ -153,7 +153,8 @@ class OpinionCard(QPushButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         is_over = self.can_choose and self.underMouse()
-        edge = colors.accent_on_base if self._is_shown or self.hasFocus() else colors.line
+        quiet = colors.absent if self.can_choose else colors.line
+        edge = colors.accent_on_base if self._is_shown or self.hasFocus() else quiet
         painter.setPen(QPen(edge, 2 if self.hasFocus() else 1))
         painter.setBrush(colors.chosen if self._is_shown else colors.hover if is_over else colors.base)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
