@@ -135,13 +135,12 @@ def outcome(
         versions: as `ImportStore.versions_of` gives them.
         batch_id: of the run; None for a dry one.
     """
-    pending = [version for version in versions if not version.is_active]
-    for number, version in enumerate(pending):
+    for number, version in enumerate(versions):
         if (version.payload_sha256, version.extra_sha256) == identity[3:]:
             if batch_id is None or version.batch_id != batch_id:
                 return "unchanged", version
             return ("updated" if number else "added"), version
-    return ("updated" if pending else "added"), None
+    return ("updated" if versions else "added"), None
 
 
 class ImportStore(Connections):

@@ -162,17 +162,20 @@ def test_a_cancelled_undo_leaves_whole_records(
     assert undo(library, *ids).undone == 3 - report.undone
 
 
-def test_a_cleared_record_that_came_again_leaves_with_its_one_active_copy(
+def test_a_cleared_record_does_not_come_again_but_a_new_version_of_it_does(
     library: Library, models: Path, lora: Lora, civitai_info: Info
 ) -> None:
-    civitai_info(lora("inkwash.safetensors"))
+    model = lora("inkwash.safetensors")
+    civitai_info(model)
     take(library, models)
     library.promote(None, progress=Progress())
     assert library.clear_promoted() == 1
-    take(library, models)
-    report = library.promote(None, progress=Progress())
+    again = library.import_paths([str(models)], progress=Progress())
+    assert (again.imported, again.unchanged) == (0, 1)
+    assert library.catalog.pending_count(PendingQuery()) == 0
+    civitai_info(model, notes="changed")
+    changed = library.import_paths([str(models)], progress=Progress())
+    assert (changed.updated, changed.unchanged) == (1, 0)
+    library.promote(None, progress=Progress())
     (row,) = rows(library)
-    assert len(library.catalog.records_of(row.id)) == 1
-    assert undo(library, *report.pending_ids).undone == 1
-    assert library.catalog.records_of(row.id) == []
-    assert [row.state for row in library.catalog.pending_page(PendingQuery(), None)] == ["pending"]
+    assert len(library.catalog.records_of(row.id)) == 2
