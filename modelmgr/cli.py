@@ -880,10 +880,12 @@ def _import_lines(report: ImportReport) -> Iterator[str]:
     if report.gone:
         yield f"{count_text(report.gone, 'known record')} gone from where they were imported; what they said is kept."
     if report.model_count:
-        yield f"{count_text(report.model_count, 'model file')} lie there too; `modelmgr scan PATH` adds them."
+        lie = "lies" if report.model_count == 1 else "lie"
+        yield f"{count_text(report.model_count, 'model file')} {lie} there too; `modelmgr scan PATH` adds them."
     for folder, records in report.outside_folders.items():
         yield (
-            f"{count_text(records, 'record')} speak of files in {visible(folder)}, which is no library "
+            f"{count_text(records, 'record')} {'speaks' if records == 1 else 'speak'} of files in "
+            f"{visible(folder)}, which is no library "
             "folder yet: `modelmgr folders add` it, if it is yours."
         )
     if report.imported and not report.dry_run:
