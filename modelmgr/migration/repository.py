@@ -6,9 +6,10 @@ By names alone, for its own cache and for the tools that take their layout from 
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from modelmgr.migration.beside import is_model_name, stem_of
-from modelmgr.values import MIB, Problem
+from modelmgr.values import MIB, Problem, is_below
 
 MODEL_FOLDER = "models--"
 """How the folder of a model's repository in Hugging Face's cache begins (other kinds: ``datasets--``, ``spaces--``)."""
@@ -37,6 +38,7 @@ _GENERIC_STEMS = frozenset(
     )
 )
 _SHARED_BYTES = 16 * MIB
+_SIGNS_OF_FOLDERS = (INDEX_OF_PIPELINE, "config.json")
 _MAIN_PARTS = ("transformer", "unet", "prior", "decoder")
 
 
@@ -109,6 +111,38 @@ def models_of(paths: Iterable[str]) -> list[tuple[str, ...]]:
         if key == (INDEX_OF_PIPELINE,):
             files.sort(key=lambda path: (_part_place(path), path))
     return [tuple(files) for files in sorted(found.values())]
+
+
+def models_in(path: str, folders: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the weight files of a folder that another tool's record names, model by model, by names alone.
+
+    Args:
+        path: absolute; the files are told relative to it. None are where there is no such folder.
+        folders: of models. Elsewhere nothing is listed but what the files of such a model show to be one.
+    """
+    inside = any(is_below(path, folder) and path != folder for folder in folders)
+    with suppress(OSError, ValueError):  # ValueError: half a character in a name
+        if inside or any(os.path.isfile(os.path.join(path, name)) for name in _SIGNS_OF_FOLDERS):
+            return models_of(below for below, _ in files_below(path, depth=2, report=_nobody))
+    return []
+
+
+def weights_of(places: Sequence[str], folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the chief weight file of a model that is a folder, if it is there.
+
+    Args:
+        places: where the folder may be.
+        folders: as for `models_in`.
+    """
+    for place in places:
+        path = os.path.normpath(place)
+        if found := models_in(path, folders):
+            return (os.path.join(path, found[0][0]),)
+    return ()
+
+
+def _nobody(problem: Problem) -> None:
+    """Hear no problem: a folder that isn't there is the next place's affair."""
 
 
 def may_be_shared(content: bytes, models: Sequence[object]) -> bool:

@@ -32,7 +32,7 @@ from modelmgr.migration.database import (
 )
 from modelmgr.migration.hashes import full_sha256, partial_hash
 from modelmgr.migration.related import Related, declared_key, link_of
-from modelmgr.migration.repository import files_below, models_of
+from modelmgr.migration.repository import weights_of
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of
 from modelmgr.migration.sources.generic_columns import transcoded
@@ -66,7 +66,6 @@ _BASES = frozenset(
 )
 _EXTERNAL = frozenset(("external", "external_api"))
 _FOREIGN = re.compile(r"[A-Za-z]:[\\/]|\\\\|//")
-_SIGNS_OF_FOLDERS = ("model_index.json", "config.json")
 _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 
 
@@ -225,28 +224,6 @@ def places_of(said: Mapping[str, Any], folders: Sequence[str]) -> tuple[str, ...
         if name and re.fullmatch(r"[\w.-]+(?:/[\w.-]+)?", moved) and ".." not in moved:
             places += [os.path.join(folder, moved, name) for folder in folders]
     return tuple(dict.fromkeys(places))
-
-
-def weights_of(places: Sequence[str], folders: Sequence[str]) -> tuple[str, ...]:
-    """Return the chief weight file of a model that is a folder, if it is there; only names are looked at.
-
-    Args:
-        places: where the folder may be.
-        folders: of models. Elsewhere nothing is listed but what the files of such a model show to be one.
-    """
-    for place in places:
-        path = os.path.normpath(place)
-        inside = any(is_below(path, folder) and path != folder for folder in folders)
-        with suppress(OSError, ValueError):  # ValueError: half a character in a name
-            if inside or any(os.path.isfile(os.path.join(path, name)) for name in _SIGNS_OF_FOLDERS):
-                found = models_of(below for below, _ in files_below(path, depth=2, report=_nobody))
-                if found:
-                    return (os.path.join(path, found[0][0]),)
-    return ()
-
-
-def _nobody(problem: Problem) -> None:
-    """Hear no problem: a folder that isn't there is the next place's affair."""
 
 
 # --- what a configuration claims --------------------------------------------------------------------------

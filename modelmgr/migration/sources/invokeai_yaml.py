@@ -9,6 +9,7 @@ from typing import Any
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, stem_of
 from modelmgr.migration.container import read_container
+from modelmgr.migration.repository import weights_of
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET, UNPARSED, mapping_of
 from modelmgr.migration.sources.generic_columns import transcoded
@@ -22,7 +23,6 @@ from modelmgr.migration.sources.invokeai import (
     places_of,
     repository_page,
     typed_description,
-    weights_of,
 )
 from modelmgr.migration.yaml_ranges import members_of
 from modelmgr.migration.yaml_text import parse_yaml

@@ -25,7 +25,7 @@ from modelmgr.migration.database import (
 )
 from modelmgr.migration.hashes import full_sha256, partial_hash
 from modelmgr.migration.related import Related, declared_key, link_of
-from modelmgr.migration.repository import INDEX_OF_PIPELINE, models_of, page_of
+from modelmgr.migration.repository import INDEX_OF_PIPELINE, models_in, models_of, page_of
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,
@@ -124,6 +124,10 @@ class PumasMetadata(LegacySource):
         if EXTERNAL not in said.flags:
             names = _meant(found.value, said.path, siblings)
             said = replace(said, stem_names=names, flags=(*said.flags, *several_files(names)))
+            if said.path is None and not names:
+                said = replace(said, path=_weights_in(folder, os.path.dirname(folder)))
+        elif said.path is not None and (weights := _weights_in(said.path, "")):
+            said = replace(said, other_paths=(weights,))
         return replace(said, flags=flags_of(record, found, said.flags))
 
 
@@ -203,13 +207,15 @@ class PumasIndex(LegacySource):
         said = mapping_of(_patched(_with_columns(mapping_of(found.value), columns), overlay))
         folder = clean_text(columns.get("path"))
         claims = _claims(said, folder, sha256)
-        path = claims.path
+        path, others = claims.path, _places(said, claims.path)
         if EXTERNAL not in claims.flags:
             path = _below(folder, path) if path else folder or None
+        if path is not None and claims.path in (None, _path_of(said.get("entry_path"))):
+            others += _weights_of_row(path, said, os.path.dirname(record.source_path))
         claims = replace(
             claims,
             path=path,
-            other_paths=_places(said, claims.path),
+            other_paths=others,
             personal=claims.personal
             | {column for key, column in _COLUMNS.items() if key in overlay and column in claims.fields},
             flags=flags_of(record, found, claims.flags),
@@ -287,6 +293,14 @@ def _places(said: Mapping[Any, Any], name: str | None) -> tuple[str, ...]:
     entry = _path_of(said.get("entry_path"))
     moved = f"{model_id}/{name}" if model_id and name and name != entry else ""
     return tuple(path for path in (entry, moved) if path and is_model_name(path))
+
+
+def _weights_of_row(path: str, said: Mapping[Any, Any], library: str) -> tuple[str, ...]:
+    """Return the weight file of a row that names a folder alone: there, or below the index, if that was moved."""
+    model_id = clean_text(said.get("model_id"))
+    places = dict.fromkeys((path, os.path.join(library, model_id) if model_id else path))
+    found = (_weights_in(place, library) for place in places if os.path.isabs(place))
+    return tuple(weights for weights in found if weights is not None)
 
 
 # --- what both say ----------------------------------------------------------------------------------------
@@ -424,6 +438,19 @@ def _chief_files(names: Iterable[str]) -> list[str]:
     models = [files[0] for files in models_of(names)]
     without = [name for name in models if type_of_name(base_name(name)) != "mmproj"]
     return without or models
+
+
+def _weights_in(folder: str, library: str) -> str | None:
+    """Return the chief weight file of a model's folder, None if it isn't there or holds several models.
+
+    Args:
+        folder: absolute.
+        library: below which any folder may be a model's; empty for none.
+    """
+    path = os.path.normpath(folder)
+    models = models_in(path, (library,) if library else ())
+    chiefs = _chief_files(name for names in models for name in names) if len(models) != 1 else [models[0][0]]
+    return os.path.join(path, chiefs[0]) if len(chiefs) == 1 else None
 
 
 def _weights(siblings: frozenset[str]) -> tuple[str, ...]:

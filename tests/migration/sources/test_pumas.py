@@ -393,7 +393,9 @@ def test_all_that_is_said_of_a_model_goes_with_it_and_the_rest_is_kept(tmp_path)
         ("model_link_exclusions", {"model_id": "gone/x", "app_id": "comfyui", "excluded_at": "then"}),
         ("task_signature_mappings", {"id": 1, "signature_key": "text->text", "task_type_primary": "chat"}),
     ]
-    assert all(INDEX.claims(record, frozenset()) == Claims(marker=True, flags=("no-model",)) for record in rest)
+    assert all(
+        INDEX.claims(record, frozenset()) == Claims(marker=True, flags=("no-model",)) for record in rest
+    )
     assert INDEX.claims(first, frozenset()).fields["notes"] == "test bird"
 
 
@@ -439,6 +441,56 @@ def test_an_index_that_was_moved_with_its_library_finds_the_files(tmp_path):
         Library(catalog).import_paths([str(new)], progress=Progress())
         (row,) = catalog.pending_page(PendingQuery(), None)
         assert row.file_path == str(new / "llm/heron/tiny_heron/tiny-heron.gguf")
+
+
+def bound(tmp_path, folder):
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        Library(catalog).import_paths([str(folder)], progress=Progress())
+        page = catalog.pending_page(PendingQuery(sources=("pumas-index", "pumas-metadata")), None)
+        return {(row.source, row.name): row.file_path for row in page}
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_row_without_a_list_of_files_means_the_weights_in_its_folder(tmp_path, moved):
+    old = tmp_path / "old"
+    lean = {key: value for key, value in specimen.METADATA.items() if key not in ("files", "hashes")}
+    specimen.write_index_of(old, lean)
+    (old / specimen.MODEL_ID / "mmproj-tiny-heron.gguf").write_bytes(A["bytes"])
+    new = tmp_path / ("new" if moved else "old")
+    os.rename(old, new)
+    weights = str(new / "llm/heron/tiny_heron/tiny-heron.gguf")
+    assert bound(tmp_path, new) == {("pumas-index", "Tiny Heron"): weights}
+
+
+def test_a_row_without_a_list_of_files_means_none_of_several_in_its_folder(tmp_path):
+    library = tmp_path / "library"
+    lean = {key: value for key, value in specimen.METADATA.items() if key not in ("files", "hashes")}
+    specimen.write_index_of(library, lean)
+    (library / specimen.MODEL_ID / "another.gguf").write_bytes(A["bytes"])
+    assert bound(tmp_path, library) == {("pumas-index", "Tiny Heron"): None}
+
+
+@pytest.mark.parametrize("storage", ["library_owned", "external_reference"])
+def test_a_pipeline_without_a_list_of_files_is_bound_by_its_folder(tmp_path, storage):
+    library = tmp_path / "all" / "models"
+    own = library / "diffusion" / "sdxl" / "pipe"
+    pipeline = own if storage == "library_owned" else tmp_path / "all" / "elsewhere"
+    for folder in (own, pipeline / "unet", pipeline / "vae"):
+        folder.mkdir(parents=True, exist_ok=True)
+    (pipeline / "model_index.json").write_bytes(b'{"_class_name": "StableDiffusionXLPipeline"}')
+    for part, content in (("unet", B["bytes"]), ("vae", A["bytes"])):
+        (pipeline / part / "diffusion_pytorch_model.safetensors").write_bytes(content)
+    said = {
+        "schema_version": 2,
+        "model_id": "diffusion/sdxl/pipe",
+        "official_name": "Pipe",
+        "storage_kind": storage,
+        "bundle_format": "diffusers_directory",
+        "entry_path": str(pipeline),
+    }
+    (own / NAME).write_bytes(written(said))
+    weights = str(pipeline / "unet/diffusion_pytorch_model.safetensors")
+    assert bound(tmp_path, tmp_path / "all") == {("pumas-metadata", "Pipe"): weights}
 
 
 # --- the launcher's list --------------------------------------------------------------------------------------
