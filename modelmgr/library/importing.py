@@ -449,7 +449,12 @@ class Importing(Merging):
 
     def _bound(self, record: Record, claims: Claims, where: "_Where") -> Binding:
         beside = os.path.dirname(record.source_path)
-        found = [path for name in claims.stem_names if os.path.isfile(path := os.path.join(beside, name))]
+        found = [
+            path
+            for name in claims.stem_names
+            if os.path.isfile(path := os.path.join(beside, name))
+            and (not os.path.isabs(name) or where.allows(path, ()))
+        ]
         outside: str | None = None
         for claimed in (claims.path, *claims.other_paths):
             if found or not claimed:

@@ -397,7 +397,10 @@ def entry_claims(
     mtime = number_of(said.get("mtime"))
     chosen = place.file_at(mtime)
     doubts = list(flags)
+    several: tuple[str, ...] = ()
     if chosen is None and len(place.files) > 1 and not place.constant:
+        # A hash may tell which one is meant, else the person.
+        several = tuple(path for path, _ in place.files)
         doubts.append(SEVERAL_FILES)
     claimed = full_sha256(said.get("sha256")) if section in (HASHES, TENSOR_HASHES) else None
     fits: bool | None = None
@@ -425,6 +428,7 @@ def entry_claims(
         partial_hashes=partial,
         path=chosen[0] if chosen is not None else place.path,
         other_paths=place.guesses,
+        stem_names=several,
         flags=tuple(dict.fromkeys(doubts)),
     )
 

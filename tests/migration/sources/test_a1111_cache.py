@@ -231,6 +231,9 @@ def test_two_loras_of_one_stem_that_the_time_does_not_tell_apart_get_no_file(web
     claims = webui.claims({"hashes": {LORA: entry(A_SHA256)}}, f"hashes/{LORA}")
     assert (claims.path, claims.other_paths) == ("models/Lora/inkwash_harbor", ())
     assert (claims.sha256, claims.flags) == (A_SHA256, ("several-files",)), "a file of that hash may have it"
+    assert claims.stem_names == tuple(
+        str(webui.folder / f"models/Lora/{folder}/inkwash_harbor.safetensors") for folder in "ab"
+    )
 
 
 def test_the_exact_stem_comes_before_one_that_only_a_careless_disk_takes_for_it(webui):
@@ -517,3 +520,24 @@ def test_a_cache_is_imported_and_its_models_become_of_it(webui, tmp_path):
         assert (report.promoted, report.stayed) == (3, 1)
         again = library.import_paths([str(webui.folder)], progress=Progress())
         assert (again.imported, again.unchanged) == (0, 4)
+
+
+def test_of_two_loras_that_the_time_does_not_tell_apart_the_hash_tells_else_the_person(webui, tmp_path):
+    """Files outside of what was imported are no candidates."""
+    other = webui.lora("a/inkwash_harbor.safetensors", content=A["bytes"][:-1] + b"Z")
+    meant = webui.lora("b/inkwash_harbor.safetensors")
+    webui.put(
+        {"hashes": {LORA: entry(A_SHA256)}, "safetensors-metadata": {LORA: {"mtime": TIME, "value": {}}}}
+    )
+    for named, expected in (
+        (webui.folder / "cache.json", [("no_file", ()), ("no_file", ())]),
+        (webui.folder, [(None, ()), ("ambiguous", (other, meant))]),
+    ):
+        with Catalog.open(tmp_path / f"{len(str(named))}.sqlite") as catalog:
+            library = Library(catalog)
+            library.import_paths([str(named)], progress=Progress())
+            library.promote(None, progress=Progress())
+            rows = catalog.pending_page(PendingQuery(), None)
+            assert [(row.problem, row.candidates) for row in rows] == expected
+            promoted = [row.file_path for row in rows if row.state == "promoted"]
+            assert promoted == ([meant] if named == webui.folder else [])
