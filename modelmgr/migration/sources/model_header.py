@@ -16,6 +16,7 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
+from modelmgr.migration.beside import base_name
 from modelmgr.migration.container import Ranges, opened_ranges
 from modelmgr.migration.json_ranges import Cut
 from modelmgr.migration.source import Container, LegacySource, Report
@@ -68,6 +69,11 @@ _IMAGE_ARCHITECTURES = frozenset(
     )
 )
 _TYPES_BY_ARCHITECTURE = {"clip": "mmproj", "t5": "text_encoder", "t5encoder": "text_encoder"}
+_TYPES_BY_NAME = (
+    (re.compile(r"^mmproj-", re.IGNORECASE), "mmproj"),
+    (re.compile(r"^mtp-", re.IGNORECASE), "other"),
+    (re.compile(r"-LoRA\b", re.IGNORECASE), "llm_adapter"),
+)
 # Converters without a word of their own, and language models that image models use to read prompts.
 _UNDECIDED_ARCHITECTURES = frozenset(("", "pig", "llama", "qwen2vl"))
 
@@ -201,7 +207,7 @@ class GgufHeader(LegacySource):
             for pair in walk.pairs():
                 if pair.key.startswith("general."):
                     values[pair.key] = walk.text_of(pair)
-            said = replace(said, fields=_gguf_fields(values))
+            said = replace(said, fields=_gguf_fields(values, base_name(record.source_path)))
         except _Damaged as error:
             said = replace(said, problem=UNPARSED, message=str(error))
         return replace(said, flags=flags_of(record, found, ()))
@@ -488,8 +494,13 @@ class _Walk:
         return found
 
 
-def _gguf_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that the ``general.*`` keys fill, but for the name, which conversions get wrong."""
+def _gguf_fields(values: Mapping[str, Any], file_name: str) -> dict[str, Any]:
+    """Return the columns that the ``general.*`` keys fill, but for the name, which conversions get wrong.
+
+    Args:
+        values: the keys.
+        file_name: it tells parts and adapters, whose architecture is that of the language model they go with.
+    """
     fields: dict[str, Any] = {}
 
     def said(*keys: str) -> str:
@@ -499,6 +510,8 @@ def _gguf_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     architecture = said("architecture").lower()
     if architecture in _IMAGE_ARCHITECTURES:
         fields["type"] = "diffusion_model"
+    elif kind := next((kind for pattern, kind in _TYPES_BY_NAME if pattern.search(file_name)), None):
+        fields["type"] = kind
     elif architecture not in _UNDECIDED_ARCHITECTURES:
         fields["type"] = _TYPES_BY_ARCHITECTURE.get(architecture, "llm")
     base = canonical_base(said("base_model.0.repo_url", "base_model.0.name"))

@@ -331,6 +331,22 @@ def test_the_general_keys_fill_the_columns(desk, pairs, fields):
     assert desk.claims(gguf(pairs), GGUF).fields == fields
 
 
+@pytest.mark.parametrize(
+    ("architecture", "name", "kind"),
+    [
+        ("llama", "Heron-7B-LoRA-F16.gguf", "llm_adapter"),
+        ("qwen3", "heron-lora.gguf", "llm_adapter"),
+        ("qwen3", "mtp-heron-Q8_0.gguf", "other"),
+        ("qwen2vl", "mmproj-heron-f16.gguf", "mmproj"),
+        ("flux", "heron-LoRA.gguf", "diffusion_model"),
+        ("qwen3", "heron-loran.gguf", "llm"),
+    ],
+)
+def test_the_name_of_a_gguf_file_tells_adapters_and_parts(desk, architecture, name, kind):
+    desk.path = desk.path.with_name(name)
+    assert desk.claims(gguf({"general.architecture": architecture}), GGUF).fields["type"] == kind
+
+
 def test_a_long_array_is_left_out_and_its_place_noted(desk):
     words = [f"token{number:06}" for number in range(60_000)]
     before, after = {"general.architecture": "qwen3"}, {"general.license": "mit"}
