@@ -307,7 +307,8 @@ class Claims:
     Attributes:
         personal: the names of `fields` that the person typed in another tool (rank 2).
         sha256: the whole file's hash that the record claims, or None; values known to be false are left out.
-        own_hash: True if the tool says it computed that hash itself, False if a catalogue reported it.
+        own_hash: True if the tool says it computed that hash (or the BLAKE3 among the others) itself, False if a
+            catalogue reported it.
         partial_hashes: other claimed hashes, kind (``AutoV1``, ``AutoV2``, ``AutoV3``, ``CRC32``,
             ``BLAKE3``) -> hex.
         sibling_sha256: whole-file hashes of the other files of the same version.

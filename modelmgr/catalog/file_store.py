@@ -14,11 +14,15 @@ from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, FileState, HashState, LibraryFolder, Origin
 
 SEARCH_NOTES_CHARACTERS = 2_000
+SEARCH_FILES = 50
+_ALIASES = "\n\x1f"  # what follows it in a search text stands in no column
 MERGED_COLUMNS = (
     "name", "type", "base_model", "tags", "rating", "favorite", "nsfw", "trigger_words", "notes", "license",
     "source_url", "preview",
 )  # fmt: skip
 """The light columns that several sources can say; the others are facts of the files."""
+
+_FORMER = "former"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,18 @@ class FileStore(Connections):
             )
             for file in self._files_where(condition, some):
                 found.setdefault(file.model_sha256 or "", []).append(file)
+        return found
+
+    def files_with_names(self, names: Sequence[str]) -> list[KnownFile]:
+        """Return the present files of models whose first file has one of these names, in any case of ASCII letters."""
+        found: list[KnownFile] = []
+        for start in range(0, len(names), ROWS_A_STATEMENT):
+            some = list(names[start : start + ROWS_A_STATEMENT])
+            found += self._files_where(
+                "files.state = 'present' AND files.model_id IN (SELECT id FROM models "
+                f"WHERE file_name COLLATE NOCASE IN ({', '.join('?' * len(some))}))",
+                [printable(name) for name in some],
+            )
         return found
 
     def files_with_stem(self, path: str) -> list[KnownFile]:
@@ -403,8 +419,21 @@ class FileStore(Connections):
                     "UPDATE files SET partial_hashes = ? WHERE path = ?", (json.dumps(merged), path_in(path))
                 )
 
+    def put_former_hash(self, path: str, sha256: str) -> None:
+        """Remember a full hash that a file had before its header was rewritten; it is forgotten with the short ones."""
+        known = self.known_file(path)
+        former = self.former_hashes(known.model_id) if known is not None else frozenset()
+        self.put_partial_hashes(path, {_FORMER: " ".join(sorted(former | {sha256}))})
+
+    def former_hashes(self, model_id: int) -> frozenset[str]:
+        """Return the full hashes that a model's files had before their headers were rewritten."""
+        return frozenset(self._hashes_of(model_id).get(_FORMER, "").split())
+
     def partial_hashes(self, model_id: int) -> dict[str, str]:
         """Return the short hashes that were computed of a model's bytes."""
+        return {kind: digits for kind, digits in self._hashes_of(model_id).items() if kind != _FORMER}
+
+    def _hashes_of(self, model_id: int) -> dict[str, str]:
         found: dict[str, str] = {}
         with engine.translated(self.path):
             for (text,) in self._question().execute_sql(
@@ -505,8 +534,21 @@ class FileStore(Connections):
 
     # --- light columns ----------------------------------------------------------------------------------
 
-    def put_light(self, model_id: int, fields: Mapping[str, Any], origins: Mapping[str, Origin]) -> None:
-        """Write the merged light columns (`MERGED_COLUMNS`; absent means empty) and their origins."""
+    def put_light(
+        self,
+        model_id: int,
+        fields: Mapping[str, Any],
+        origins: Mapping[str, Origin],
+        aliases: Iterable[str] = (),
+    ) -> None:
+        """Write the merged light columns (`MERGED_COLUMNS`; absent means empty) and their origins.
+
+        Args:
+            model_id: of the model.
+            fields: see above.
+            origins: see above.
+            aliases: further names by which a search finds it.
+        """
         tags = [printable(tag) for tag in fields.get("tags") or ()]
         values: dict[str, Any] = {
             "name": printable(fields.get("name") or "") or "?",
@@ -542,18 +584,29 @@ class FileStore(Connections):
                     ),
                 ),
             )
-            self._index_text(conn, model_id)
+            self._index_text(conn, model_id, aliases)
 
     @staticmethod
-    def _index_text(conn: engine.Connection, model_id: int) -> None:
+    def _index_text(conn: engine.Connection, model_id: int, aliases: Iterable[str] | None = None) -> None:
+        """Write what a search looks through; None leaves the aliases as they are."""
         row = conn.execute(
-            "SELECT name, file_name, tags, trigger_words, base_model, substr(notes, 1, ?), search_text "
+            "SELECT name, file_name, tags, trigger_words, base_model, substr(notes, 1, ?), search_text, file_count "
             "FROM models WHERE id = ?",
             (SEARCH_NOTES_CHARACTERS, model_id),
         ).fetchone()
-        name, file_name, tags, words, base_model, notes, former = row
+        name, file_name, tags, words, base_model, notes, former, file_count = row
         parts = [name, file_name, *json.loads(tags), *json.loads(words), base_model, notes]
+        if file_count > 1:
+            places = conn.execute(
+                "SELECT path FROM files WHERE model_id = ? ORDER BY id LIMIT ?", (model_id, SEARCH_FILES)
+            )
+            parts += dict.fromkeys(printable(os.path.basename(path_out(path))) for (path,) in places)
         text = "\n".join(part for part in parts if part).casefold()
+        if aliases is None:
+            further = former.partition(_ALIASES)[2]
+        else:
+            further = "\n".join(map(printable, aliases))[:SEARCH_NOTES_CHARACTERS].casefold()
+        text += _ALIASES + further if further else ""
         if text != former:
             conn.execute("UPDATE models SET search_text = ? WHERE id = ?", (text, model_id))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import time
 from array import array
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from modelmgr.catalog.import_store import (
 from modelmgr.errors import ModelmgrError, Unreadable, Usage
 from modelmgr.library.merging import Merging, claims_of
 from modelmgr.migration import detect, promotion
+from modelmgr.migration.beside import base_name, models_beside
 from modelmgr.migration.source import Container, LegacySource
 from modelmgr.migration.sources import ALL
 from modelmgr.progress import REPORT_INTERVAL_S, Cancelled, Progress
@@ -52,6 +54,8 @@ SHOWN_PATHS = 1_000
 KEPT_FOLDERS = 4_096
 OF_PAYLOAD = ("unparsed_payload", "too_deep")
 """Problems that a record's own bytes give rise to, whatever file it speaks of."""
+_COUNTER = re.compile(r" \(\d{1,3}\)")
+"""What file managers write into the name of a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,15 @@ class Binding:
 
     Attributes:
         file_path: the one file, or None.
-        candidates: all that it may be, if more than one.
+        candidates: all that it may be, if more than one, or if nothing but a likeness speaks for it.
+        is_loose: only a hash can make one of the candidates the file.
         outside: an existing file that it names where the program may not look, or None.
     """
 
     file_path: str | None = None
     candidates: tuple[str, ...] = ()
     outside: str | None = None
+    is_loose: bool = False
 
     def problem(self, claims: Claims) -> tuple[str | None, str]:
         """Return the problem code and sentence that the file alone gives rise to."""
@@ -292,7 +298,7 @@ class Importing(Merging):
                 back.append(looked.identity.place)
             if looked.version is None:
                 claims[number] = claims_of(looked.record, looked.container.siblings)
-        where = _Where(self.catalog, paths, [said.sha256 for said in claims.values() if said.sha256])
+        where = _where(self.catalog, paths, list(claims.values()))
         kept: list[_Looked] = []
         for number, looked in enumerate(chunk):
             if looked.version is not None:
@@ -416,7 +422,7 @@ class Importing(Merging):
         claims = claims_of(record, looked.container.siblings)
         new = looked.new
         if new is None:
-            where = _Where(self.catalog, paths, [claims.sha256] if claims.sha256 else [])
+            where = _where(self.catalog, paths, [claims])
             new = self._new_record(looked, claims, where, ImportReport())
         fields = {key: value for key, value in claims.fields.items() if value not in (None, "", (), [])} | {
             "name": new.name,
@@ -431,7 +437,7 @@ class Importing(Merging):
             record.source_path,
             record.record_key,
             fields,
-            payload.text(record.payload, SAMPLE_CHARACTERS),
+            payload.masked(payload.text(record.payload, SAMPLE_CHARACTERS)),
             looked.state,
             new.problem,
         )
@@ -444,7 +450,7 @@ class Importing(Merging):
             claims: what it says.
             imported: the paths of its batch; with the library folders they bound where a path is followed.
         """
-        where = _Where(self.catalog, imported, [claims.sha256] if claims.sha256 else [])
+        where = _where(self.catalog, imported, [claims])
         return self._bound(record, claims, where)
 
     def _bound(self, record: Record, claims: Claims, where: "_Where") -> Binding:
@@ -469,6 +475,8 @@ class Importing(Merging):
                         outside = outside or path
         if not found:
             found = [file.path for file in where.files_of(claims.sha256) if file.state == "present"][:1]
+        if not found and outside is None:
+            return self._like(record, claims, where)
         if not found:
             return Binding(outside=outside)
         if len(found) == 1:
@@ -478,6 +486,34 @@ class Importing(Merging):
         if isinstance(chosen, str):
             return Binding(chosen)
         return Binding(None, tuple(candidate.path for candidate in candidates))
+
+    def _like(self, record: Record, claims: Claims, where: "_Where") -> Binding:
+        """Return what a record that leads to no file may speak of: a file whose path ends like the recorded one.
+
+        At least the name and its folder are alike, and no other known file is as much so; an equal size makes it
+        the file. Else, beside a sidecar with a counter (``x (1).civitai.info``), the models without it.
+        """
+        tails = {
+            file: promotion.common_tail(claims.path, file.path) for file in where.files_named(claims.path)
+        }
+        best = max(tails.values(), default=(0, 0))
+        alike = [file for file, tail in tails.items() if tail == best]
+        fits = promotion.size_fits(claims, alike[0].size_bytes) if len(alike) == 1 else None
+        if best[0] > 1 and len(alike) == 1 and fits is not False and os.path.isfile(alike[0].path):
+            (file,) = alike
+            agrees = promotion.compare(claims, {"sha256": file.sha256} if file.sha256 else {})
+            if agrees.holds is not False and fits and claims.size_bytes is not None:
+                return Binding(file.path)
+            if agrees.holds is not False or "AutoV3" in claims.partial_hashes:
+                return Binding(None, (file.path,), is_loose=True)
+        folder, name = os.path.split(record.source_path)
+        counter = _COUNTER.search(name) if not record.record_key and not claims.marker else None
+        if counter is not None and not claims.stem_names:
+            models = models_beside(name[: counter.start()], self.names_in(folder).all)
+            return Binding(
+                None, tuple(os.path.join(folder, model) for model in models), is_loose=bool(models)
+            )
+        return Binding()
 
     def _candidate(self, path: str) -> promotion.Candidate:
         try:
@@ -655,13 +691,16 @@ class _Where:
         catalog: to ask.
         imported: the paths that are imported; with the library folders they bound where a path is followed.
         sha256s: the hashes that the records claim.
+        names: of the files that they speak of.
     """
 
     catalog: Catalog
     imported: Sequence[str]
     sha256s: Sequence[str]
+    names: Sequence[str] = ()
     _folders: list[str] | None = None
     _files: dict[str, list[KnownFile]] | None = None
+    _named: dict[str, list[KnownFile]] | None = None
     _real: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -678,6 +717,16 @@ class _Where:
         if self._files is None:
             self._files = self.catalog.files_by_sha256(self.sha256s)
         return self._files.get(sha256, ())
+
+    def files_named(self, path: str | None) -> Sequence[KnownFile]:
+        """Return the known files that have the name at the end of a path, of any system, that a record speaks of."""
+        if path is None:
+            return ()
+        if self._named is None:
+            self._named = {}
+            for file in self.catalog.files_with_names(self.names):
+                self._named.setdefault(os.path.basename(file.path).lower(), []).append(file)
+        return self._named.get(base_name(path).lower(), ())
 
     def allows(self, path: str, own: Sequence[str] = ()) -> bool:
         """Tell whether a file stays, links and all, below one of the folders or below a folder link there.
@@ -710,6 +759,12 @@ class _Where:
         if found is None:
             found = self._real[folder] = os.path.realpath(folder)
         return found
+
+
+def _where(catalog: Catalog, imported: Sequence[str], claims: Sequence[Claims]) -> _Where:
+    """Return where the files of records that say this may be."""
+    sha256s = [said.sha256 for said in claims if said.sha256]
+    return _Where(catalog, imported, sha256s, [base_name(said.path) for said in claims if said.path])
 
 
 def _recall(looked: _Looked, where: _Where, report: ImportReport) -> None:

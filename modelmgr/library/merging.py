@@ -43,7 +43,7 @@ class ModelCase:
     Attributes:
         path: of the first file.
         sha256: of the model; it may only be claimed, where there is no file.
-        computed: hashes computed from the bytes, by kind.
+        computed: hashes computed from the bytes, by kind; `former`: see `promotion.Facts`.
         facts: see `header_facts`.
         user: the user's own values.
         records: what the witnesses are made of, in their order.
@@ -54,6 +54,7 @@ class ModelCase:
     size_bytes: int | None = None
     is_present: bool = False
     computed: dict[str, str] = field(default_factory=dict)
+    former: frozenset[str] = frozenset()
     facts: Mapping[str, Any] | None = None
     user: Mapping[str, Any] = field(default_factory=dict)
     witnesses: list[mapping.Witness] = field(default_factory=list)
@@ -93,7 +94,9 @@ class Merging:
             if case is None:
                 return
             merged = self._merged(case)
-            self.catalog.put_light(model_id, merged.fields, merged.origins)
+            self.catalog.put_light(
+                model_id, merged.fields, merged.origins, mapping.aliases(case.witnesses, merged)
+            )
             if case.witnesses:
                 self.catalog.set_chief(model_id, mapping.chief(case.witnesses))
 
@@ -112,6 +115,7 @@ class Merging:
             size_bytes=row.size_bytes if row.path else None,
             is_present=row.path is not None and row.file_state == FileState.PRESENT,
             computed=computed,
+            former=self.catalog.former_hashes(model_id),
             facts=self.catalog.header_facts(model_id),
             user=self.catalog.user_values(model_id),
             records=self.catalog.records_of(model_id),
@@ -135,7 +139,9 @@ class Merging:
             source_path=record.source_path,
             container_mtime=record.container_mtime,
             imported_at=record.imported_at,
-            hash_agrees=promotion.compare(claims, case.computed).holds,
+            hash_agrees=promotion.compare(
+                claims, case.computed, size_bytes=case.size_bytes, former=case.former
+            ).holds,
             size_fits=promotion.size_fits(claims, case.size_bytes),
         )
 

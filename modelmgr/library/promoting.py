@@ -78,6 +78,8 @@ class Promoting(Importing, Scanning):
                     for row in self._pending(chunk, report)
                 ]
                 self._hash_cases(cases, progress)
+                # The tensors' hash proves a former one, by which further records of that file are known.
+                cases.sort(key=lambda case: "AutoV3" not in case.claims.partial_hashes)
                 for number, case in enumerate(cases, done):
                     progress.step(number, total, case.row.name, "records")
                     self._decide(case, attach_anyway, allow_missing, report, progress)
@@ -143,6 +145,8 @@ class Promoting(Importing, Scanning):
 
     def _told_by_hash(self, record: Record, claims: Claims, binding: Binding, progress: Progress) -> Binding:
         """Choose among several files of one stem by their hashes, where the record claims one that can tell."""
+        if binding.is_loose:
+            return self._proved(claims, binding, progress)
         if not (claims.sha256 or claims.sibling_sha256 or claims.partial_hashes.get("AutoV2")):
             return binding
         candidates = [self._candidate(path) for path in binding.candidates]
@@ -153,6 +157,23 @@ class Promoting(Importing, Scanning):
                     candidates[number] = promotion.Candidate(candidate.path, candidate.size_bytes, sha256)
         chosen = promotion.choose_file(claims, candidates, source=record.source)
         return Binding(chosen) if isinstance(chosen, str) else binding
+
+    def _proved(self, claims: Claims, binding: Binding, progress: Progress) -> Binding:
+        """Return the file to which nothing but a likeness has led, if a claimed hash proves it to be the one."""
+        if not (claims.sha256 or claims.sibling_sha256 or claims.partial_hashes):
+            return binding
+        left: list[str] = []
+        for path in binding.candidates:
+            with contextlib.suppress(OSError):
+                sha256 = self._candidate(path).sha256 or discovery.sha256_of(path, progress)
+                kinds = [kind for kind in COMPUTED_ON_DEMAND if kind in claims.partial_hashes]
+                short = discovery.partial_hashes(path, kinds, progress)
+                agrees = promotion.compare(claims, {"sha256": sha256, **short})
+                if agrees.holds:
+                    return Binding(path)
+                if agrees.holds is None:
+                    left.append(path)
+        return Binding(None, tuple(left), is_loose=True)
 
     def _hash_cases(self, cases: Sequence[_Case], progress: Progress) -> None:
         """Hash the files of these cases whose verified hash isn't known, each once."""
@@ -179,20 +200,23 @@ class Promoting(Importing, Scanning):
         if "sha256" in case.computed:
             siblings = self.names_in(os.path.dirname(case.record.source_path)).all
             case.claims = claims_of(case.record, siblings, case.computed["sha256"])
-        self._add_partial_hashes(case, progress)
         path = case.entry.path if case.entry is not None else None
+        former = self._former(case)
+        self._add_partial_hashes(case, former, progress)
         facts = promotion.Facts(
             candidates=case.binding.candidates,
             outside=case.binding.outside,
             computed=case.computed,
             file_path=path,
             size_bytes=case.entry.size_bytes if case.entry is not None else None,
+            former=former,
+            holder=self._holder(case),
             offline=self._is_offline(case.claims.path or case.record.source_path),
         )
         verdict = promotion.verdict(
             case.claims, facts, attach_anyway=attach_anyway, allow_missing=allow_missing
         )
-        if verdict.promote and self._attach(case, verdict.binding, report):
+        if verdict.promote and self._attach(case, verdict, report):
             report.promoted += 1
             report.pending_ids.append(case.row.id)
             return
@@ -206,10 +230,28 @@ class Promoting(Importing, Scanning):
             Problem(case.row.source_path, verdict.problem or "", verdict.message, case.row.record_key)
         )
 
-    def _add_partial_hashes(self, case: _Case, progress: Progress) -> None:
+    def _former(self, case: _Case) -> frozenset[str]:
+        """Return the hashes that the file had before its header was rewritten, as far as other records proved them."""
+        known = self.catalog.known_file(case.entry.path) if case.entry is not None else None
+        if known is None or known.sha256 != case.computed.get("sha256"):
+            return frozenset()
+        return self.catalog.former_hashes(known.model_id)
+
+    def _holder(self, case: _Case) -> str | None:
+        """Return a known file that has the claimed hash, where the chosen one has another."""
+        claimed, actual = case.claims.sha256, case.computed.get("sha256")
+        if claimed is None or actual in (None, claimed):
+            return None
+        files = self.catalog.files_with_sha256(claimed)
+        return next((file.path for file in files if file.state == FileState.PRESENT), None)
+
+    def _add_partial_hashes(self, case: _Case, former: frozenset[str], progress: Progress) -> None:
         """Compute the short hashes that the record claims, where the full one does not settle the matter."""
-        agrees = promotion.compare(case.claims, case.computed)
+        size_bytes = case.entry.size_bytes if case.entry is not None else None
+        agrees = promotion.compare(case.claims, case.computed, size_bytes=size_bytes, former=former)
         claimed = {kind.lower() for kind in case.claims.partial_hashes}
+        if agrees.contradiction is not None and case.claims.sha256 is not None:
+            claimed.add("autov3")  # some tools write the tensors' hash where the whole file's should be
         kinds = [kind for kind in COMPUTED_ON_DEMAND if kind.lower() in claimed]
         if case.entry is None or not kinds or (agrees.kind or "").startswith("SHA-256"):
             return
@@ -218,7 +260,7 @@ class Promoting(Importing, Scanning):
         except OSError:
             return  # the full hash alone decides then
 
-    def _attach(self, case: _Case, binding: str, report: PromoteReport) -> bool:
+    def _attach(self, case: _Case, verdict: promotion.Verdict, report: PromoteReport) -> bool:
         with self.catalog.transaction(Changes(models=True, pending=True)):
             if case.entry is not None:
                 sha256 = case.computed["sha256"]
@@ -235,8 +277,10 @@ class Promoting(Importing, Scanning):
                 short = {kind: value for kind, value in case.computed.items() if kind != "sha256"}
                 if short:
                     self.catalog.put_partial_hashes(path, short)
+                if verdict.former_sha256 is not None:
+                    self.catalog.put_former_hash(path, verdict.former_sha256)
             run = report.promotion or self.catalog.next_promotion()
-            if self.catalog.attach(case.row.id, model_id, sha256, path, binding, run) is None:
+            if self.catalog.attach(case.row.id, model_id, sha256, path, verdict.binding, run) is None:
                 return False
             self.relight(model_id)
         report.promotion = run

@@ -304,6 +304,12 @@ def normal_form(column: str, value: Any) -> Any:
     return _EMPTY.get(column) if clean is None else clean
 
 
+def aliases(witnesses: Sequence[Witness], shown: Merged) -> tuple[str, ...]:
+    """Return the names that the records give a model beside the shown one, each once."""
+    said = (_line(witness.claims.fields.get("name")) for witness in witnesses if not witness.claims.marker)
+    return tuple(dict.fromkeys(name for name in said if name and name != shown.fields.get("name")))
+
+
 def chief(witnesses: Sequence[Witness]) -> int:
     """Return the id of the record that is shown first: the best bound of those that say something, the fullest.
 

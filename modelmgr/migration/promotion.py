@@ -6,8 +6,8 @@ carries the verdict out. A claimed hash is a claim; it is compared with what was
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -53,6 +53,8 @@ class Facts:
             hash is compared with the key that we make for it.
         file_path: the one file that was chosen, None if there is none or more than one.
         size_bytes: of that file.
+        former: full hashes that it had before its header was rewritten in place.
+        holder: a known file that has the claimed full hash where the chosen one has another.
         offline: the place that the record names can't be reached now (the disk isn't there).
     """
 
@@ -61,6 +63,8 @@ class Facts:
     computed: Mapping[str, str] = field(default_factory=dict)
     file_path: str | None = None
     size_bytes: int | None = None
+    former: frozenset[str] = frozenset()
+    holder: str | None = None
     offline: bool = False
 
 
@@ -107,12 +111,28 @@ class Agreement:
         return None if self.contradiction is None else False
 
 
-def compare(claims: Claims, computed: Mapping[str, str]) -> Agreement:
+def compare(
+    claims: Claims,
+    computed: Mapping[str, str],
+    *,
+    size_bytes: int | None = None,
+    former: Collection[str] = (),
+) -> Agreement:
     """Hold a record's claimed hashes against those computed from a file's bytes.
 
     In the order of what they prove: the whole file's SHA-256; that of another file of the same version; the
-    tensors' hash, which outlives a rewritten header; the longer partial hashes; the short ones.
+    tensors' hash, which outlives a rewritten header; the longer partial hashes; the short ones. A hash that a tool
+    computed itself, of a file of another size, is of what lay there then: half a download, or what was replaced.
+    It says nothing.
+
+    Args:
+        claims: what the record says.
+        computed: see `Facts`.
+        size_bytes: of the file.
+        former: see `Facts`.
     """
+    if claims.own_hash and None not in (claims.size_bytes, size_bytes) and claims.size_bytes != size_bytes:
+        claims = _without_own_hashes(claims)
     actual, claimed = computed.get("sha256", "").lower(), full_sha256(claims.sha256)
     if actual and claimed == actual:
         return Agreement("SHA-256")
@@ -125,9 +145,16 @@ def compare(claims: Claims, computed: Mapping[str, str]) -> Agreement:
             return Agreement("AutoV3")
         if partial.get("AutoV3") == tensors:
             return Agreement("AutoV3", former_sha256=claimed if actual else None)
+    if claimed and claimed in former:
+        return Agreement("former SHA-256", former_sha256=claimed)
     if actual and claimed:
         return Agreement(contradiction=("SHA-256", claimed, actual))
     return _compare_partial(partial, {**found, "AutoV2": actual[:10]})
+
+
+def _without_own_hashes(claims: Claims) -> Claims:
+    kept = {kind: digits for kind, digits in claims.partial_hashes.items() if kind.upper() != "BLAKE3"}
+    return replace(claims, sha256=None, own_hash=False, partial_hashes=kept)
 
 
 def _compare_partial(claimed: Mapping[str, str], found: Mapping[str, str]) -> Agreement:
@@ -164,7 +191,7 @@ def verdict(claims: Claims, facts: Facts, *, attach_anyway: bool, allow_missing:
     """
     if facts.file_path is None:
         return _without_file(claims, facts, allow_missing)
-    agreement = compare(claims, facts.computed)
+    agreement = compare(claims, facts.computed, size_bytes=facts.size_bytes, former=facts.former)
     if agreement.contradiction is not None and not attach_anyway:
         return Verdict(
             False,
@@ -187,7 +214,8 @@ def _contradiction(claims: Claims, facts: Facts, contradiction: tuple[str, str, 
         (f" and {claims.size_bytes} bytes", f" and {facts.size_bytes}") if size_differs else ("", "")
     )
     file_name = _shown(_name_of(facts.file_path or ""))
-    return f"The record claims {kind} {claimed}{claimed_size}, but {file_name} has {actual}{size}."
+    holder = f" {_shown(facts.holder)} has the claimed one." if facts.holder is not None else ""
+    return f"The record claims {kind} {claimed}{claimed_size}, but {file_name} has {actual}{size}.{holder}"
 
 
 def _without_file(claims: Claims, facts: Facts, allow_missing: bool) -> Verdict:
@@ -280,7 +308,7 @@ def choose_file(
     claimed, siblings = full_sha256(claims.sha256), {sibling.lower() for sibling in claims.sibling_sha256}
     short = partial_hashes(claims.partial_hashes).get("AutoV2")
     suffixes = _MEANT_SUFFIXES.get(source)
-    tails = {candidate.path: _common_tail(claims.path, candidate.path) for candidate in left}
+    tails = {candidate.path: common_tail(claims.path, candidate.path) for candidate in left}
     suffix, kind = _suffix_of(claims.path), claims.fields.get("type")
     steps: list[Callable[[Candidate], bool]] = [
         lambda c: c.sha256 is not None and c.sha256 == claimed,
@@ -312,7 +340,7 @@ def _may_be(path: str, kind: str) -> bool:
     return hinted is None or hinted == kind
 
 
-def _common_tail(claimed: str | None, path: str) -> tuple[int, int]:
+def common_tail(claimed: str | None, path: str) -> tuple[int, int]:
     """Return how many last parts two paths share, without and with regard to case."""
     parts, ours = [] if claimed is None else claimed.replace("\\", "/").split("/"), path.split("/")
     alike = exactly = 0

@@ -211,11 +211,36 @@ def test_the_hash_of_another_file_of_the_version_promotes():
     assert judge(claims) == Verdict(True, binding="sha256")
 
 
-@pytest.mark.parametrize("size_bytes", [184, 2_000_000])
-@pytest.mark.parametrize("own_hash", [False, True])
-def test_no_equal_hash_stays_whatever_the_size_and_whoever_computed_it(size_bytes: int, own_hash: bool):
+@pytest.mark.parametrize(
+    ("size_bytes", "own_hash"), [(184, False), (2_000_000, False), (184, True), (None, True)]
+)
+def test_no_equal_hash_stays(size_bytes: int | None, own_hash: bool):
     claims = replace(BESIDE, sha256=LEAF["sha256"], own_hash=own_hash, size_bytes=size_bytes)
     assert judge(claims).problem == "hash_mismatch"
+
+
+def test_hashes_that_a_tool_computed_of_a_file_of_another_size_say_nothing():
+    stale = replace(BESIDE, own_hash=True, size_bytes=2_000_000)
+    facts = replace(FOUND, computed={**INK, "BLAKE3": "2e" * 32})
+    assert judge(replace(stale, sha256=LEAF["sha256"])) == Verdict(True, binding="stem")
+    assert judge(replace(stale, partial_hashes={"BLAKE3": "ab" * 32}), facts) == Verdict(True, binding="stem")
+    # A catalogue's short hash beside it does.
+    short = replace(stale, sha256=LEAF["sha256"], partial_hashes={"AutoV2": "ffffffffff"})
+    assert judge(short).problem == "hash_mismatch"
+
+
+def test_a_hash_that_other_records_proved_to_be_the_files_former_one_promotes():
+    facts = replace(FOUND, former=frozenset([LEAF["sha256"]]))
+    promoted = judge(replace(BESIDE, sha256=LEAF["sha256"]), facts)
+    assert promoted == Verdict(True, former_sha256=LEAF["sha256"], binding="stem")
+
+
+def test_the_file_that_has_the_claimed_hash_is_named():
+    facts = replace(FOUND, holder="/models/old/leaf.safetensors")
+    assert (
+        "/models/old/leaf.safetensors has the claimed one."
+        in judge(replace(BESIDE, sha256=LEAF["sha256"]), facts).message
+    )
 
 
 @pytest.mark.parametrize("value", ["e3b0c442", "de2f2560", "00000000", "", "NOFILE"])

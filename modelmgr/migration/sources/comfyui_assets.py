@@ -43,7 +43,7 @@ from modelmgr.migration.sources.generic_columns import transcoded
 from modelmgr.migration.sources.generic_sqlite import tool_of
 from modelmgr.payload import clean_name, clean_text, integer_of, list_of_text, page_url, seconds_of
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import NO_MODEL, Claims, Problem, Record
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type, type_of_folder
 
 _BACKUP_SUFFIX = ".bkp"
@@ -255,7 +255,14 @@ class _Row:
         if tags & _OUTSIDE_MODELS:
             return False
         paths = self.paths
-        return not paths or any(is_model_name(base_name(path)) or type_of_folder(path) for path in paths)
+        return not paths or (
+            not self.is_picture()
+            and any(is_model_name(base_name(path)) or type_of_folder(path) for path in paths)
+        )
+
+    def is_picture(self) -> bool:
+        """Tell whether its file is one that lies among models, as a preview does."""
+        return bool(self.paths) and all(path.lower().endswith(_PICTURES) for path in self.paths)
 
 
 def _claims(row: _Row) -> Claims:
@@ -304,11 +311,13 @@ def _claims(row: _Row) -> Claims:
     flags = [
         *(("stale-hash",) if stale and digests else ()),
         *(("missing-there",) if any(content.get("is_missing") == 1 for content in contents) else ()),
+        *((NO_MODEL,) if row.is_picture() else ()),
         *(("deleted-there",) if columns.get("deleted_at") is not None else ()),
     ]
     return Claims(
         fields=fields,
         personal=frozenset(personal),
+        own_hash=bool(digests) and not stale,
         partial_hashes={"BLAKE3": digests[0]} if digests and not stale else {},
         size_bytes=sizes[0] if sizes and not stale else None,
         path=paths[0] if paths else None,

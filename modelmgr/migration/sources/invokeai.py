@@ -40,7 +40,7 @@ from modelmgr.migration.sources.generic_sqlite import tool_of
 from modelmgr.migration.yaml_text import parse_yaml
 from modelmgr.payload import clean_name, clean_text, integer_of, list_of_text, page_url, seconds_of
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record, Root, is_below
+from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, Root, is_below
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 
 MODELS_DIR = "models_dir"
@@ -243,7 +243,8 @@ def config_claims(said: Mapping[str, Any], folder: str, extra: Mapping[str, Any]
     path = said.get("path")
     is_file = bool(places) and is_model_name(base_name(str(path)))
     if {clean_name(said.get(key)).lower() for key in ("source_type", "format", "base")} & _EXTERNAL:
-        return Claims(marker=True, flags=("external",))
+        name = clean_name(said.get("name"))
+        return Claims(fields={"name": name} if name else {}, marker=True, flags=("external", NO_MODEL))
     fields = _fields(said, folders)
     personal: set[str] = {"notes", "trigger_words"} & fields.keys()
     if "name" in fields and places and fields["name"] not in _names_of(places[0]):
@@ -256,7 +257,7 @@ def config_claims(said: Mapping[str, Any], folder: str, extra: Mapping[str, Any]
         fields=fields,
         personal=frozenset(personal),
         sha256=own,
-        own_hash=own is not None,
+        own_hash=own is not None or bool(partial),
         partial_hashes=partial,
         size_bytes=size if is_file and size is not None and size > 0 else None,
         path=places[0] if places else None,

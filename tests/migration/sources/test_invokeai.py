@@ -369,7 +369,7 @@ def test_the_prefix_tells_what_a_hash_is(
 ) -> None:
     said = root.claims(config(hash=digest))
     assert (said.sha256, dict(said.partial_hashes)) == (sha256, partial)
-    assert said.own_hash == (sha256 is not None)
+    assert said.own_hash == bool(sha256 or partial)
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,8 @@ def test_a_token_in_the_address_is_kept_and_marked(root: Root) -> None:
 )
 def test_a_model_of_a_server_elsewhere_is_kept_but_is_no_model(root: Root, changes: dict[str, str]) -> None:
     said = root.claims(config(**changes))
-    assert (said.marker, said.fields, said.flags) == (True, {}, ("external",))
+    assert (said.marker, said.fields) == (True, {"name": "Copperleaf XL"})
+    assert (said.flags, said.path, said.sha256) == (("external", "no-model"), None, None)
 
 
 def test_a_name_that_is_the_file_s_was_not_typed(root: Root) -> None:
