@@ -19,7 +19,7 @@ from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.yaml_text import parse_yaml
 from modelmgr.payload import boolean_of, clean_name, clean_text, list_of_text, page_url
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record, Root
+from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, Root
 from modelmgr.vocabulary import UNKNOWN
 
 _TOOL = "Jan"
@@ -177,7 +177,7 @@ class JanModelJson(LegacySource):
             fields["source_url"] = page
         engine = clean_name(said.get("engine")).lower()
         if engine and not engine.startswith(_LOCAL_ENGINES):
-            return Claims(fields=fields, marker=True, flags=(*flags, "remote-model"))
+            return Claims(fields=fields, marker=True, flags=(*flags, "remote-model", NO_MODEL))
         if said:
             fields["type"] = "llm"
         folder_name = os.path.basename(os.path.dirname(record.source_path))

@@ -18,7 +18,7 @@ from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.yaml_text import parse_yaml
 from modelmgr.payload import clean_name
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record, Root
+from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, Root, is_below
 from modelmgr.vocabulary import UNKNOWN, type_of_name
 
 FILE = "file"
@@ -101,7 +101,7 @@ class LmStudio(LegacySource):
             yield from _layout(container.path, progress, report)
         elif (parts := _config_tail(container.path)) is not None:
             home, tail = parts
-            path = _local_file(os.path.join(home, _MODELS, *tail.split("/")))
+            path = _local_file(os.path.join(_models_folder(home, container), *tail.split("/")))
             yield Record(self.id, container.path, "", read_container(container.path), {FILE: path})
         elif _is_preset(container.path):
             yield Record(self.id, container.path, "", read_container(container.path))
@@ -117,6 +117,7 @@ class LmStudio(LegacySource):
             flags.append("contains-secret")
         if not (record.extra or {}).get("made"):
             # Settings say how a model is to be run, nothing of what it is.
+            flags += [NO_MODEL] * _is_preset(record.source_path)
             return Claims(path=path, marker=path is None, flags=tuple(flags))
         said = found.value if isinstance(found.value, Mapping) else {}
         name, publisher, repository = (clean_name(said.get(key)) for key in ("file", "publisher", "repo"))
@@ -165,7 +166,7 @@ class LmStudioModelYaml(LegacySource):
         }:
             extra[BESIDE] = texts
         home = _hub_home(container.path)
-        models = _made_of(parse_yaml(content).value, os.path.join(home, _MODELS), report) if home else []
+        models = _made_of(parse_yaml(content).value, _models_folder(home, container), report) if home else []
         if not may_be_shared(content, models):
             if len(models) == 1:
                 extra[FILE] = models[0][1]
@@ -237,6 +238,16 @@ def _downloads_folder(path: str) -> str:
         return ""
     folder = value.get("downloadsFolder") if isinstance(value, Mapping) else None
     return folder if isinstance(folder, str) and folder.strip() and "\0" not in folder else ""
+
+
+def _models_folder(home: str, container: Container) -> str:
+    """Return the folder of models that the tool's settings name, if these lie in what the user named; else its own."""
+    settings, root = os.path.join(home, _SETTINGS), container.root
+    if root and is_below(settings, root) and is_below(os.path.realpath(settings), os.path.realpath(root)):
+        said = _downloads_folder(settings)
+        if os.path.isabs(said):
+            return os.path.normpath(said)
+    return os.path.join(home, _MODELS)
 
 
 # --- models -----------------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_a_preset_is_of_no_model(tmp_path: Path) -> None:
     put(tmp_path / ".lmstudio/config-presets/brief.preset.json", '{"name": "Brief"}')
     record, claims = walk(tmp_path).one("lmstudio")
     assert record.payload == b'{"name": "Brief"}'
-    assert claims.marker
+    assert (claims.marker, claims.flags) == (True, ("no-model",))
     assert claims.path is None
 
 
@@ -150,6 +150,19 @@ def test_the_home_pointer_names_a_home(tmp_path: Path) -> None:
 def test_a_pointer_that_points_nowhere(tmp_path: Path, text: str) -> None:
     put(tmp_path / ".lmstudio-home-pointer", text)
     assert walk(tmp_path).roots == []
+
+
+def test_what_is_said_of_models_finds_them_where_the_settings_put_them(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "disk" / "llm"
+    put(tmp_path / "home/.lmstudio/settings.json", json.dumps({"downloadsFolder": str(elsewhere)}))
+    put(tmp_path / "home" / CONFIG, json.dumps(SETTINGS))
+    put(tmp_path / "home" / YAML, MODEL_YAML)
+    put(elsewhere / FILE, HERON)
+    found = walk(tmp_path)
+    assert [claims.path for claims in found.claims] == [str(elsewhere / FILE)] * 2
+    # Settings above what the user named are not opened.
+    named = walk(tmp_path / "home/.lmstudio/.internal")
+    assert [claims.path for claims in named.claims] == [str(tmp_path / "home/.lmstudio/models" / FILE)]
 
 
 # --- virtual models ---------------------------------------------------------------------------------------
