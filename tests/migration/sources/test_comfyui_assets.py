@@ -139,7 +139,9 @@ def test_a_development_revision_is_kept_row_by_row(comfy: Comfy, revision: str) 
         connection.execute("CREATE TABLE tag (id INTEGER PRIMARY KEY, name TEXT)")
     records = comfy.read()
     assert b'"title": "Ink"' in records[-1].payload
-    assert [SOURCE.claims(record, frozenset()) for record in records] == [Claims(marker=True, flags=("no-model",))] * len(records)
+    assert [SOURCE.claims(record, frozenset()) for record in records] == [
+        Claims(marker=True, flags=("no-model",))
+    ] * len(records)
 
 
 def test_a_database_of_another_program_with_alembic_is_none(comfy: Comfy) -> None:
@@ -230,6 +232,15 @@ def test_pictures_that_went_in_or_came_out_are_no_records(
     with comfy.make(revision) as assets:
         assets.add("a", f"/somewhere/{name}", tags=tags)
     assert len(comfy.read()) == is_model
+
+
+def test_a_picture_that_lies_among_models_is_none(comfy: Comfy) -> None:
+    with comfy.make("0006") as assets:
+        assets.add("a", "/comfy/models/loras/ink.png", tags=())
+        assets.add("b", "/comfy/models/loras/sea.webp", tags=("models", "loras"))
+    (record,) = comfy.read()
+    assert record.record_key == "b"
+    assert "no-model" in SOURCE.claims(record, frozenset()).flags
 
 
 def test_what_the_person_deleted_fills_nothing(comfy: Comfy) -> None:
