@@ -233,6 +233,30 @@ class ImportStore(Connections):
                 )
         return outcomes
 
+    def put_surroundings(self, found: Mapping[int, Mapping[str, Any] | None]) -> int:
+        """Let pending rows tell what stands around their records now; payload and version stay what they are.
+
+        Args:
+            found: row id -> `Record.extra`, equal to the row's in all that is part of the record itself.
+
+        Returns:
+            How many rows told something else before.
+        """
+        texts = {row_id: extra_text(extra) for row_id, extra in found.items()}
+        changed: list[tuple[str | None, int]] = []
+        ids = list(texts)
+        with engine.translated(self.path):
+            for start in range(0, len(ids), KNOWN_A_STATEMENT):
+                some = ids[start : start + KNOWN_A_STATEMENT]
+                rows = self._question().execute_sql(
+                    f"SELECT id, extra FROM pending_models WHERE id IN ({', '.join('?' * len(some))})", some
+                )
+                changed.extend((texts[row_id], row_id) for row_id, extra in rows if extra != texts[row_id])
+        if changed:
+            with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
+                writer.connection().executemany("UPDATE pending_models SET extra = ? WHERE id = ?", changed)
+        return len(changed)
+
     def _put_one_by_one(
         self,
         conn: engine.Connection,

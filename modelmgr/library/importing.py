@@ -5,10 +5,10 @@ import os
 import re
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from modelmgr import payload
 from modelmgr.catalog import Catalog
@@ -54,6 +54,8 @@ SHOWN_PATHS = 1_000
 KEPT_FOLDERS = 4_096
 OF_PAYLOAD = ("unparsed_payload", "too_deep")
 """Problems that a record's own bytes give rise to, whatever file it speaks of."""
+_STAYED = frozenset((promotion.NO_FILE, promotion.AMBIGUOUS, promotion.HASH_MISMATCH, promotion.OUTSIDE))
+"""Problems that what stands around a record can give rise to, and take away again."""
 _COUNTER = re.compile(r" \(\d{1,3}\)")
 """What file managers write into the name of a copy."""
 
@@ -260,11 +262,17 @@ class Importing(Merging):
         """Have what of a chunk isn't known written."""
         new: list[_Looked] = []
         back: list[Place] = []
+        around: dict[int, Mapping[str, Any] | None] = {}
         for looked in self._look(chunk.take(), batch_id, paths, report, met, back):
             if looked.version is None:
                 new.append(looked)
             else:
                 _count(report, looked.record.source, looked.state)
+                if not looked.version.is_active and looked.version.problem in _STAYED:
+                    # Its model may have come, or moved, since the container was first read.
+                    around[looked.version.id] = looked.record.extra
+        if around:
+            self.catalog.put_surroundings(around)
         if new or back:
             writer.write(new, back)
 

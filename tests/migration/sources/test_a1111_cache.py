@@ -541,3 +541,30 @@ def test_of_two_loras_that_the_time_does_not_tell_apart_the_hash_tells_else_the_
             assert [(row.problem, row.candidates) for row in rows] == expected
             promoted = [row.file_path for row in rows if row.state == "promoted"]
             assert promoted == ([meant] if named == webui.folder else [])
+
+
+def test_a_model_that_came_or_moved_after_the_cache_was_read_is_found_when_it_is_read_again(webui, tmp_path):
+    cache = {"hashes-addnet": {LORA: entry(A_TENSORS)}, "hashes": {CHECKPOINT: entry(A_SHA256)}}
+    webui.put(cache)
+    replaced = webui.checkpoint()  # of another hash
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        library = Library(catalog)
+
+        def problems():
+            report = library.import_paths([str(webui.folder)], progress=Progress())
+            library.promote(None, progress=Progress())
+            rows = catalog.pending_page(PendingQuery(), None)
+            return (
+                report.imported,
+                report.unchanged,
+                [(row.state, row.problem, row.file_path) for row in rows],
+            )
+
+        lora = ("pending", "no_file", None)
+        assert problems() == (2, 0, [lora, ("pending", "hash_mismatch", replaced)])
+        assert problems() == (0, 2, [lora, ("pending", "hash_mismatch", replaced)])
+        path = webui.lora("styles/ink/inkwash_harbor.safetensors")
+        webui.checkpoint(time=TIME + 100)
+        found = [("promoted", None, path), ("promoted", None, replaced)]
+        assert problems() == (0, 2, found), "the hash is older than the file"
+        assert problems() == (0, 2, found)
