@@ -148,7 +148,13 @@ class Promoting(Importing, Scanning):
         if binding.is_loose:
             return self._proved(claims, binding, progress)
         if not (claims.sha256 or claims.sibling_sha256 or claims.partial_hashes.get("AutoV2")):
-            return binding
+            # The tensors' hash may be all that a cache has; copies whose headers differ share it.
+            proved = [
+                path
+                for path in binding.candidates
+                if self._proved(claims, Binding(None, (path,)), progress).file_path is not None
+            ]
+            return Binding(proved[0]) if len(proved) == 1 else binding
         candidates = [self._candidate(path) for path in binding.candidates]
         for number, candidate in enumerate(candidates):
             if candidate.sha256 is None:

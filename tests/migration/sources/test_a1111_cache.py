@@ -527,11 +527,15 @@ def test_of_two_loras_that_the_time_does_not_tell_apart_the_hash_tells_else_the_
     other = webui.lora("a/inkwash_harbor.safetensors", content=A["bytes"][:-1] + b"Z")
     meant = webui.lora("b/inkwash_harbor.safetensors")
     webui.put(
-        {"hashes": {LORA: entry(A_SHA256)}, "safetensors-metadata": {LORA: {"mtime": TIME, "value": {}}}}
+        {
+            "hashes": {LORA: entry(A_SHA256)},
+            "hashes-addnet": {LORA: entry(A_TENSORS)},
+            "safetensors-metadata": {LORA: {"mtime": TIME, "value": {}}},
+        }
     )
     for named, expected in (
-        (webui.folder / "cache.json", [("no_file", ()), ("no_file", ())]),
-        (webui.folder, [(None, ()), ("ambiguous", (other, meant))]),
+        (webui.folder / "cache.json", [("no_file", ()), ("no_file", ()), ("no_file", ())]),
+        (webui.folder, [(None, ()), (None, ()), ("ambiguous", (other, meant))]),
     ):
         with Catalog.open(tmp_path / f"{len(str(named))}.sqlite") as catalog:
             library = Library(catalog)
@@ -540,7 +544,7 @@ def test_of_two_loras_that_the_time_does_not_tell_apart_the_hash_tells_else_the_
             rows = catalog.pending_page(PendingQuery(), None)
             assert [(row.problem, row.candidates) for row in rows] == expected
             promoted = [row.file_path for row in rows if row.state == "promoted"]
-            assert promoted == ([meant] if named == webui.folder else [])
+            assert promoted == ([meant, meant] if named == webui.folder else [])
 
 
 def test_a_model_that_came_or_moved_after_the_cache_was_read_is_found_when_it_is_read_again(webui, tmp_path):
