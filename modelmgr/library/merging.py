@@ -137,6 +137,7 @@ class Merging:
             source=record.source,
             claims=claims,
             source_path=record.source_path,
+            record_key=record.record_key,
             container_mtime=record.container_mtime,
             imported_at=record.imported_at,
             hash_agrees=promotion.compare(

@@ -11,7 +11,8 @@ with its origin. The order of ranks, small wins:
 6. facts bound by stem alone,
 7. folder and file name.
 
-Within a rank the newer record wins. An empty value never beats a filled one.
+Within a rank the newer record wins. An empty value never beats a filled one. Of the versions of one
+record the newest is heard; an older one says only what no newer one does.
 """
 
 import os
@@ -154,6 +155,7 @@ class Witness:
     imported_at: int = 0
     hash_agrees: bool | None = None
     size_fits: bool | None = None
+    record_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,15 +315,27 @@ def aliases(witnesses: Sequence[Witness], shown: Merged) -> tuple[str, ...]:
 def chief(witnesses: Sequence[Witness]) -> int:
     """Return the id of the record that is shown first: the best bound of those that say something, the fullest.
 
+    A version of a record comes after the newer ones that are as well bound.
+
     Args:
         witnesses: at least one.
     """
+    speaking = (witness for witness in witnesses if not witness.claims.marker)
+    outdated = _outdated((witness, _rank(witness, known_hash=True, known_size=True)) for witness in speaking)
 
     def key(witness: Witness) -> tuple[Any, ...]:
         claims = witness.claims
         rank = _rank(witness, known_hash=True, known_size=True)
         filled = sum(not _is_empty(value) for value in claims.fields.values())
-        return (claims.problem is not None, claims.marker, rank or PLACE + 1, -filled, _recency(witness))
+        is_outdated = bool(outdated.get(witness.record_id))
+        return (
+            claims.problem is not None,
+            claims.marker,
+            rank or PLACE + 1,
+            is_outdated,
+            -filled,
+            _recency(witness),
+        )
 
     return min(witnesses, key=key).record_id
 
@@ -340,6 +354,7 @@ class _Case:
         self._sidecars = _said_by_sidecars(speaking)
         speaking.sort(key=lambda witness: (_laid_aside(witness, self._sidecars), _recency(witness)))
         self.ranked = [(witness, _rank(witness, known_hash, known_size)) for witness in speaking]
+        self._outdated = _outdated(self.ranked)
 
     def all(self, column: str, of_others: bool = False) -> Iterator[_Said]:
         """Yield what is said about a column, best first; empty values are left out.
@@ -365,6 +380,8 @@ class _Case:
                 continue
             personal = column in claims.personal
             if self._is_repeated(witness.source, column, personal):
+                continue
+            if not of_others and column in self._outdated.get(witness.record_id, ()):
                 continue
             is_of_other = rank is None and not (personal and column in _ALWAYS_PERSONAL)
             if is_of_other and not of_others:
@@ -421,6 +438,34 @@ def _said_by_sidecars(witnesses: Sequence[Witness]) -> dict[str, set[str]]:
             filled = (column for column, value in witness.claims.fields.items() if not _is_empty(value))
             said.setdefault(witness.source, set()).update(filled)
     return said
+
+
+def _outdated(ranked: Iterable[tuple[Witness, int | None]]) -> dict[int, frozenset[str]]:
+    """Return, by record id, the columns of which a newer version of that record speaks.
+
+    A mark that was taken away is taken away: who reads ``favorite`` reads it as set or not.
+    """
+    versions: dict[tuple[str, str, str], list[tuple[Witness, int | None]]] = {}
+    for witness, rank in ranked:
+        if witness.source_path and witness.claims.problem is None:
+            place = witness.source, witness.source_path, witness.record_key
+            versions.setdefault(place, []).append((witness, rank))
+    outdated: dict[int, frozenset[str]] = {}
+    for same in versions.values():
+        same.sort(key=lambda one: _age(one[0]))
+        said: frozenset[str] = frozenset()
+        for witness, rank in same:
+            outdated[witness.record_id] = said
+            filled = {column for column, value in witness.claims.fields.items() if not _is_empty(value)} | {
+                "favorite"
+            }
+            said |= filled if rank is not None else filled & witness.claims.personal & _ALWAYS_PERSONAL
+    return outdated
+
+
+def _age(witness: Witness) -> tuple[Any, ...]:
+    """Return a key that puts the newer version first."""
+    return -witness.imported_at, -(witness.container_mtime or 0.0), -abs(witness.record_id)
 
 
 def _laid_aside(witness: Witness, sidecars: Collection[str]) -> int:

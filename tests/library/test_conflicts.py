@@ -508,25 +508,38 @@ def test_a_new_file_under_an_old_name_does_not_take_the_old_ones_record(program,
 
 def test_again_changed_and_gone(program, tmp_path):
     put(tmp_path / "m" / "ink.safetensors", INKWASH)
-    sidecar = put(tmp_path / "m" / "ink.metadata.json", own(sha256=A["sha256"]))
-    counts = ("imported", "unchanged", "gone")
-    first = program("migrate", "import", tmp_path / "m")
-    assert [first.get(count) for count in counts[:2]] == [1, 0]
-    again = program("migrate", "import", tmp_path / "m")
-    assert [again.get(count) for count in counts[:2]] == [0, 1]
+    first = own(sha256=A["sha256"], tags=["a"], favorite=True, modified=1_700_000_000.0)
+    sidecar = put(tmp_path / "m" / "ink.metadata.json", first)
+    program("scan", tmp_path / "m")
+    report = program("migrate", "import", tmp_path / "m")
+    assert (report["imported"], report["unchanged"]) == (1, 0)
+    report = program("migrate", "import", tmp_path / "m")
+    assert (report["imported"], report["unchanged"]) == (0, 1)
     program("pending", "promote", "--all")
-    put(sidecar, own(sha256=A["sha256"], notes="changed"))
-    assert program("migrate", "import", tmp_path / "m")["imported"] == 1
-    program("pending", "promote", "--all")
-    shown = program.show(A["sha256"])
-    assert sorted(json.loads(record["payload_text"])["notes"] for record in shown["records"]) == [
-        "changed",
-        "mine",
-    ]
+    changed = first | {"notes": "changed", "tags": ["b"], "favorite": False, "base_model": ""}
+    put(sidecar, changed)
+    assert program.take(tmp_path / "m")["promoted"] == 1
+    # What the newer version no longer says is kept; what it says otherwise is said no more.
+    (model,) = program.models
+    assert (model["notes"], model["tags"], model["favorite"]) == ("changed", ["b"], False)
+    assert (model["name"], model["base_model"]) == ("Ink", "Pony")
+    records = program.show(A["sha256"])["records"]
+    assert [json.loads(record["payload_text"]) for record in records] == [changed, first]
     sidecar.unlink()
     program("migrate", "import", tmp_path / "m")
-    assert len(program.show(A["sha256"])["records"]) == 2
-    assert program.models[0]["name"] == "Ink"
+    assert [record["gone"] for record in program.show(A["sha256"])["records"]] == [True, True]
+    assert program.models[0]["notes"] == "changed"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"notes": "cut o'])
+def test_a_version_that_says_nothing_takes_nothing_away(program, tmp_path, content):
+    put(tmp_path / "m" / "ink.safetensors", INKWASH)
+    sidecar = put(tmp_path / "m" / "ink.metadata.json", own(sha256=A["sha256"], favorite=True))
+    program.take(tmp_path / "m")
+    put(sidecar, content)
+    assert program.take(tmp_path / "m")["promoted"] == 1
+    (model,) = program.models
+    assert (model["notes"], model["favorite"], model["base_model"]) == ("mine", True, "Pony")
 
 
 # --- 18.9: one file, several paths --------------------------------------------------------------------------

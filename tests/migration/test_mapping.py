@@ -1,5 +1,6 @@
 """What several witnesses of one model amount to, and where each value comes from."""
 
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -690,3 +691,23 @@ def test_values_of_any_shape_become_columns_that_can_be_stored(said: dict[str, A
                 assert "\x00" not in text and text.encode()
     assert fields["name"] and fields["type"]
     assert isinstance(fields["favorite"], bool)
+
+
+def test_of_the_versions_of_one_record_the_newest_is_heard_and_an_older_one_fills_its_gaps():
+    def version(number: int, path: str = "/m/x.metadata.json", **fields: Any) -> Witness:
+        claims = Claims(fields, personal=frozenset({"notes", "favorite", "tags"} & fields.keys()))
+        return Witness(number, "lora-manager", claims, path, imported_at=number)
+
+    old = version(1, name="Old", notes="old", tags=("a",), favorite=True, base_model="Pony")
+    new = version(2, name="New", notes="new", tags=("b",))
+    shown = merged(old, new)
+    assert (shown.fields["name"], shown.fields["notes"], shown.fields["tags"]) == ("New", "new", ("b",))
+    assert (shown.fields["favorite"], shown.fields["base_model"]) == (False, "Pony")
+    assert shown.origins["base_model"].record_id == 1
+    assert chief([old, new]) == 2
+    # What lies elsewhere is another record, and a version that can't be read or says nothing replaces none.
+    other = version(2, "/n/x.metadata.json", notes="new")
+    assert merged(old, other).fields["notes"] == "[lora-manager]\nnew\n\n[lora-manager]\nold"
+    broken = replace(new, claims=Claims(problem="unparsed_payload"))
+    marker = replace(new, claims=Claims(marker=True))
+    assert merged(old, broken).fields == merged(old, marker).fields == merged(old).fields
