@@ -227,7 +227,9 @@ class Importing(Merging):
                             if chunk.add(record, container, its_source):
                                 self._put(batch_id, chunk, paths, report, met, writer)
                             progress.step(report.seen, None, container.name, "records")
-                        if report.failed == failed and (its_source.many or container.is_folder):
+                        if report.failed == failed and (
+                            its_source.many or its_source.shared or container.is_folder
+                        ):
                             met.completed(container.path, its_source.record_ids)
                     self._put(batch_id, chunk, paths, report, met, writer)
                     writer.wait()
@@ -499,18 +501,22 @@ class Importing(Merging):
         """Return what a record that leads to no file may speak of: a file whose path ends like the recorded one.
 
         At least the name and its folder are alike, and no other known file is as much so; an equal size makes it
-        the file. Else, beside a sidecar with a counter (``x (1).civitai.info``), the models without it.
+        the file. The name is enough where a claimed hash can prove it, for tools forget where they were told to
+        look. Else, beside a sidecar with a counter (``x (1).civitai.info``), the models without it.
         """
-        tails = {
-            file: promotion.common_tail(claims.path, file.path) for file in where.files_named(claims.path)
-        }
+        tails: dict[KnownFile, tuple[int, int]] = {}
+        for claimed in _recorded(claims):
+            for file in where.files_named(claimed):
+                tail = promotion.common_tail(claimed, file.path)
+                tails[file] = max(tail, tails.get(file, tail))
         best = max(tails.values(), default=(0, 0))
+        enough = 1 if claims.sha256 or claims.partial_hashes else 2
         alike = [file for file, tail in tails.items() if tail == best]
         fits = promotion.size_fits(claims, alike[0].size_bytes) if len(alike) == 1 else None
-        if best[0] > 1 and len(alike) == 1 and fits is not False and os.path.isfile(alike[0].path):
+        if best[0] >= enough and len(alike) == 1 and fits is not False and os.path.isfile(alike[0].path):
             (file,) = alike
             agrees = promotion.compare(claims, {"sha256": file.sha256} if file.sha256 else {})
-            if agrees.holds is not False and fits and claims.size_bytes is not None:
+            if best[0] > 1 and agrees.holds is not False and fits and claims.size_bytes is not None:
                 return Binding(file.path)
             if agrees.holds is not False or "AutoV3" in claims.partial_hashes:
                 return Binding(None, (file.path,), is_loose=True)
@@ -772,7 +778,13 @@ class _Where:
 def _where(catalog: Catalog, imported: Sequence[str], claims: Sequence[Claims]) -> _Where:
     """Return where the files of records that say this may be."""
     sha256s = [said.sha256 for said in claims if said.sha256]
-    return _Where(catalog, imported, sha256s, [base_name(said.path) for said in claims if said.path])
+    names = [base_name(path) for said in claims for path in _recorded(said)]
+    return _Where(catalog, imported, sha256s, names)
+
+
+def _recorded(claims: Claims) -> tuple[str, ...]:
+    """Return the paths at which a record says that its file is or may be."""
+    return tuple(path for path in (claims.path, *claims.other_paths) if path)
 
 
 def _recall(looked: _Looked, where: _Where, report: ImportReport) -> None:

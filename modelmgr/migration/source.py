@@ -67,6 +67,7 @@ class LegacySource(ABC):
         id: the source id that the wizard and ``--source`` use.
         record_ids: every `Record.source` it gives out (usually just `id`).
         many: True if a container holds many records (database, export), False for a sidecar.
+        shared: True if a sidecar gives a record for each of several models, whose number may change.
         enriches: True if its records are those of a catalogue of strangers' models: only the ones whose claimed
             SHA-256 is that of a known file are imported, the others are nobody's.
         of_models: True if its containers are model files; such a file is a model besides.
@@ -76,6 +77,7 @@ class LegacySource(ABC):
     id: ClassVar[str]
     record_ids: ClassVar[tuple[str, ...]]
     many: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
     enriches: ClassVar[bool] = False
     of_models: ClassVar[bool] = False
     places: ClassVar[tuple[Place, ...]] = ()

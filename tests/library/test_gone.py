@@ -228,3 +228,23 @@ def test_a_container_with_a_name_that_is_no_unicode_is_marked(library: Library, 
     take(library, root)
     os.unlink(odd)
     assert take(library, root).gone == 1
+
+
+def test_a_card_speaks_of_the_models_that_are_there_now(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "import" / "repo"
+    (folder / ".cache" / "huggingface").mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    (folder / "a.gguf").write_bytes(b"GGUF a")
+    assert take(library, tmp_path / "import").imported == 1
+    (folder / "b.gguf").write_bytes(b"GGUF b")
+    report = take(library, tmp_path / "import")
+    assert (report.seen - report.ignored, report.imported, report.gone) == (2, 2, 1)
+    (folder / "b.gguf").unlink()
+    report = take(library, tmp_path / "import")
+    assert (report.unchanged, report.gone) == (1, 2)
+    kept = library.catalog.pending_page(PendingQuery(), None)
+    assert {(row.record_key, row.gone_at is not None) for row in kept} == {
+        ("", False),
+        ("a.gguf", True),
+        ("b.gguf", True),
+    }

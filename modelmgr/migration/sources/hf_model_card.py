@@ -72,6 +72,7 @@ class HfModelCard(LegacySource):
 
     id = "hf-model-card"
     record_ids = ("hf-model-card",)
+    shared = True
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name."""

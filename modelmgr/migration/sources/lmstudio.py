@@ -135,6 +135,7 @@ class LmStudioModelYaml(LegacySource):
 
     id = "lmstudio-model-yaml"
     record_ids = ("lmstudio-model-yaml",)
+    shared = True
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name."""
