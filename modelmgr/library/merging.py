@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import os
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,7 +160,15 @@ class Merging:
         if case.path and case.is_present:
             folder = os.path.dirname(case.path)
             roots = [folder, *(os.path.dirname(record.source_path) for record in case.records)]
-            self._choose_preview(merged.fields, merged.origins, case.path, self.names_in(folder), roots)
+            named = mapping.pictures(
+                case.witnesses,
+                sha256=case.sha256,
+                size_bytes=case.size_bytes,
+                header=merge_facts(case.facts),
+            )
+            self._choose_preview(
+                merged.fields, merged.origins, case.path, self.names_in(folder), roots, named
+            )
         return merged
 
     def light_of_file(
@@ -178,7 +186,8 @@ class Merging:
         )
         fields, origins = dict(merged.fields), dict(merged.origins)
         _without_guess(fields, origins, facts)
-        self._choose_preview(fields, origins, path, siblings, [os.path.dirname(path)])
+        named = mapping.pictures([], sha256=None, size_bytes=None, header=merge_facts(facts))
+        self._choose_preview(fields, origins, path, siblings, [os.path.dirname(path)], named)
         return fields, origins
 
     def _choose_preview(
@@ -188,16 +197,16 @@ class Merging:
         path: str,
         siblings: "FolderNames",
         roots: list[str],
+        pictures: Sequence[tuple[str, Origin]],
     ) -> None:
-        """Keep a record's picture if it is here and may be looked at, else take one by the file's stem."""
-        named = fields.get("preview")
-        if named and origins.get("preview", Origin("", 7)).rank == 1:
+        """Take the first of the named pictures that is here and may be looked at, else one by the file's stem."""
+        if fields.get("preview") and origins.get("preview", Origin("", 7)).rank == 1:
             return
-        if named:
-            named = os.path.normpath(named)
-            allowed = [*roots, *self.catalog.folder_facts(), *self.catalog.imported_paths()]
+        allowed = [*roots, *self.catalog.folder_facts(), *self.catalog.imported_paths()] if pictures else []
+        for picture, origin in pictures:
+            named = os.path.normpath(picture)
             if os.path.isabs(named) and is_below_any(named, allowed) and os.path.isfile(named):
-                fields["preview"] = named
+                fields["preview"], origins["preview"] = named, origin
                 return
         stem = os.path.splitext(os.path.basename(path))[0]
         found = preview_for(stem, siblings.beginning_with(stem))

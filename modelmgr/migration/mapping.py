@@ -300,6 +300,14 @@ def _same(column: str, value: Any) -> Any:
     return os.path.normpath(value) if column == "preview" and value else value
 
 
+def pictures(
+    witnesses: Sequence[Witness], *, sha256: str | None, size_bytes: int | None, header: HeaderFacts | None
+) -> tuple[tuple[str, Origin], ...]:
+    """Return the pictures that are named as previews, best first; arguments as `merge`."""
+    case = _Case(witnesses, sha256 is not None, size_bytes is not None, header)
+    return tuple((said.value, said.origin) for said in case.all("preview"))
+
+
 def normal_form(column: str, value: Any) -> Any:
     """Return a claimed or shown value as a light column holds it where it alone is said, the empty one for nothing."""
     clean = _CLEAN[column](value)

@@ -607,6 +607,21 @@ def test_the_picture_that_a_record_names_comes_before_those_of_the_stem(program,
     }
 
 
+def test_where_a_named_picture_is_gone_the_next_one_counts(program, tmp_path):
+    put(tmp_path / "m" / "ink.safetensors", INKWASH)
+    put(tmp_path / "m" / "ink.png", b"\x89PNG plain")
+    cover = put(tmp_path / "m" / "cover.png", b"\x89PNG cover")
+    put(tmp_path / "m" / "ink.metadata.json", own(sha256=A["sha256"], preview_url=str(cover), modified=5.0))
+    rows = f"name,path,preview,notes\nInk,ink.safetensors,{tmp_path}/m/gone.png,newer\n"
+    table = put(tmp_path / "m" / "list.csv", rows.encode())
+    program("scan", tmp_path / "m")
+    program("migrate", "import", tmp_path / "m", table)
+    program("pending", "promote", "--all")
+    shown = program.show(A["sha256"])
+    assert shown["preview"] == str(cover)
+    assert shown["provenance"]["preview"]["source"] == "lora-manager"
+
+
 # --- 18.12: markers -----------------------------------------------------------------------------------------
 
 
