@@ -612,7 +612,7 @@ def test_where_a_named_picture_is_gone_the_next_one_counts(program, tmp_path):
     put(tmp_path / "m" / "ink.png", b"\x89PNG plain")
     cover = put(tmp_path / "m" / "cover.png", b"\x89PNG cover")
     put(tmp_path / "m" / "ink.metadata.json", own(sha256=A["sha256"], preview_url=str(cover), modified=5.0))
-    rows = f"name,path,preview,notes\nInk,ink.safetensors,{tmp_path}/m/gone.png,newer\n"
+    rows = f"name,path,sha256,preview\nInk,ink.safetensors,{A['sha256']},{tmp_path}/m/gone.png\n"
     table = put(tmp_path / "m" / "list.csv", rows.encode())
     program("scan", tmp_path / "m")
     program("migrate", "import", tmp_path / "m", table)
