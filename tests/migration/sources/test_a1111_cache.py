@@ -572,3 +572,20 @@ def test_a_model_that_came_or_moved_after_the_cache_was_read_is_found_when_it_is
         found = [("promoted", None, path), ("promoted", None, replaced)]
         assert problems() == (0, 2, found), "the hash is older than the file"
         assert problems() == (0, 2, found)
+
+
+def test_loras_in_a_folder_that_the_tool_was_told_are_found_by_name_and_proved_by_hash(webui, tmp_path):
+    path = tmp_path / "loras" / "styles" / "inkwash_harbor.safetensors"
+    model(path, A["bytes"], TIME)
+    model(tmp_path / "loras" / "other.safetensors", B["bytes"], TIME)
+    webui.put({"hashes-addnet": {LORA: entry(A_TENSORS), "lora/other": entry(A_TENSORS)}})
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        library = Library(catalog)
+        library.scan([str(tmp_path / "loras")], progress=Progress())
+        library.import_paths([str(webui.folder)], progress=Progress())
+        library.promote(None, progress=Progress())
+        rows = catalog.pending_page(PendingQuery(), None)
+        assert [(row.state, row.problem, row.file_path) for row in rows] == [
+            ("promoted", None, str(path)),
+            ("pending", "no_file", None),
+        ]
