@@ -89,7 +89,7 @@ class Ollama(LegacySource):
             except Unreadable as error:
                 report(Problem(path, error.code, error.message, key))
                 continue
-            extra = _around(payload.parse(content).value, container.path, roots)
+            extra = _around(payload.parse(content).value, container.path, roots, key, report)
             yield Record(self.id, container.path, key, content, extra)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
@@ -187,8 +187,11 @@ def _places_of(folder: str, digits: str) -> tuple[str, ...]:
     return tuple(os.path.join(folder, "blobs", f"sha256{mark}{digits}") for mark in "-:")
 
 
-def _around(value: Any, folder: str, roots: list[str]) -> dict[str, Any] | None:
-    """Return the small blobs of a manifest, and which of its blobs aren't there."""
+def _around(value: Any, folder: str, roots: list[str], key: str, report: Report) -> dict[str, Any] | None:
+    """Return the small blobs of a manifest, and which of its blobs aren't there.
+
+    A small blob that can't be kept with the manifest, whose key this is, is told to `report`.
+    """
     said = value if isinstance(value, Mapping) else {}
     config = said.get("config")
     entries = [(_CONFIG, config)] if isinstance(config, Mapping) else []
@@ -209,10 +212,12 @@ def _around(value: Any, folder: str, roots: list[str]) -> dict[str, Any] | None:
             missing[digits] = None
             if os.path.isfile(f"{places[0]}-partial"):
                 partial[digits] = None
-        elif kind not in _WEIGHTS and left > 0:
+        elif kind not in _WEIGHTS:
             try:
                 content = _read(path, roots, min(_LAYER_BYTES, left))
-            except Unreadable:
+            except Unreadable as error:
+                if error.code != "too_large" or left < _LAYER_BYTES:
+                    report(Problem(path, error.code, error.message, key, kept=True))
                 continue
             left -= len(content)
             kept.append({"digest": digits, "kind": kind, **_as_json(content)})

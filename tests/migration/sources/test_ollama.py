@@ -296,9 +296,12 @@ def test_the_layers_of_one_manifest_have_a_bound(tmp_path: Path) -> None:
     for content in many:
         blob(tmp_path, content)
     put_manifest(tmp_path, manifest(*(layer("license", content) for content in many)))
-    record, _ = walk(tmp_path).one("ollama")
+    found = walk(tmp_path)
+    record, _ = found.one("ollama")
     assert record.extra is not None
     assert len(record.extra["layers"]) == 16
+    # The others are told of.
+    assert [(problem.code, problem.kept) for problem in found.problems] == [("too_large", True)] * 4
 
 
 @pytest.mark.parametrize(
@@ -353,8 +356,10 @@ def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
     assert b"secret" not in record.payload
     assert "secret" not in json.dumps(record.extra)
     assert [(problem.code, problem.record_key) for problem in found.problems if problem.record_key] == [
-        ("outside", "registry.ollama.ai/library/tiny-heron/stolen")
+        ("outside", TAG),
+        ("outside", "registry.ollama.ai/library/tiny-heron/stolen"),
     ]
+    assert [problem.kept for problem in found.problems if problem.record_key] == [True, False]
 
 
 def test_blobs_may_lie_on_another_disk(tmp_path: Path) -> None:
