@@ -3,13 +3,14 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, stem_of
 from modelmgr.migration.container import read_container
-from modelmgr.migration.repository import weights_of
+from modelmgr.migration.repository import MODEL_FOLDER, weights_of
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET, UNPARSED, mapping_of
 from modelmgr.migration.sources.generic_columns import transcoded
@@ -39,6 +40,8 @@ _VERSION = "version"
 # What a stanza of 2.x has, and hardly the list of another program.
 _KEYS_OF_2 = frozenset(("weights", "repo_id"))
 _KEYS_BESIDE_PATH = frozenset(("format", "variant", "config", "description"))
+# Below the folder of models: Hugging Face's cache, as 2.3 laid it out.
+_CACHES = ("hub", "diffusers")
 _BASES_OF_CONFIGS = {"v1-": "SD 1.x", "v2-": "SD 2.x"}
 
 
@@ -183,10 +186,26 @@ def _claims_of_2(key: str, stanza: Mapping[Any, Any], folders: tuple[str, ...]) 
     config = base_name(clean_name(stanza.get("config"))).lower()
     if base := next((base for part, base in _BASES_OF_CONFIGS.items() if config.startswith(part)), None):
         fields["base_model"] = base
+    fetched: tuple[str, ...] = ()
     if page := repository_page(clean_name(stanza.get("repo_id"))):
         fields["source_url"] = page
+        fetched = weights_of(_fetched(clean_name(stanza.get("repo_id")), folders), folders)
     said = {"path": stanza.get("weights") or stanza.get("path"), "description": stanza.get("description")}
-    return _claims(key, fields, said, tuple(os.path.dirname(folder) for folder in folders))
+    claims = _claims(key, fields, said, tuple(os.path.dirname(folder) for folder in folders))
+    paths = (*([claims.path] if claims.path else []), *claims.other_paths, *fetched)
+    return replace(claims, path=paths[0], other_paths=paths[1:]) if fetched else claims
+
+
+def _fetched(repository: str, folders: tuple[str, ...]) -> list[str]:
+    """Return the folders in which 2.3 has a repository that it fetched, where there is but one snapshot of it."""
+    found: list[str] = []
+    name = MODEL_FOLDER + repository.partition(":")[0].replace("/", "--")
+    for cache in (os.path.join(folder, cache) for folder in folders for cache in _CACHES):
+        snapshots = os.path.join(cache, name, "snapshots")
+        with suppress(OSError):
+            commits = os.listdir(snapshots)
+            found += [os.path.join(snapshots, commits[0])] if len(commits) == 1 else []
+    return found
 
 
 def _claims(name: str, fields: dict[str, Any], said: Mapping[str, Any], folders: tuple[str, ...]) -> Claims:

@@ -133,6 +133,18 @@ def test_a_list_of_2_3_names_repositories_and_folders_too(tmp_path: Path) -> Non
     assert said["v2-copper"].path == "/data/ai/v2-copper.ckpt"
 
 
+@pytest.mark.parametrize("cache", ["models/hub", "models/diffusers"])
+def test_a_repository_that_2_3_fetched_is_bound_to_its_only_snapshot(tmp_path: Path, cache: str) -> None:
+    snapshots = tmp_path / cache / "models--sample-org--copper-diffusers" / "snapshots"
+    for part in ("vae", "unet"):
+        place(snapshots / "c0ffee", f"{part}/diffusion_pytorch_model.safetensors", b"x")
+    place(snapshots / "c0ffee", "model_index.json", b"{}")
+    said = listed(tmp_path, LIST_OF_2_3)["stable-copper"]
+    assert said.path == str(snapshots / "c0ffee/unet/diffusion_pytorch_model.safetensors")
+    (snapshots / "decade").mkdir()
+    assert listed(tmp_path, LIST_OF_2_3)["stable-copper"].path is None
+
+
 # --- text -------------------------------------------------------------------------------------------------
 
 
