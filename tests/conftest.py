@@ -9,6 +9,16 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples each time, however busy the machine; with MODELMGR_EXPLORE set, new ones each time.
+settings.register_profile(
+    "modelmgr",
+    deadline=None,
+    derandomize=not os.environ.get("MODELMGR_EXPLORE"),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("modelmgr")
 
 _HOME = tempfile.mkdtemp(prefix="modelmgr-tests-")
 _HOME_VARIABLES = {
