@@ -21,7 +21,7 @@ from modelmgr.migration.repository import page_of
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.payload import clean_name, integer_of, list_of_text
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record, is_below_any
+from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, is_below_any
 from modelmgr.vocabulary import base_of_architecture
 
 LAYERS = "layers"
@@ -122,6 +122,7 @@ class Ollama(LegacySource):
             flags.append("remote-model")
         if main is None:
             flags += ["several-parts"] * ("tensor" in kinds)
+            flags += [NO_MODEL] * ("remote-model" in flags and "tensor" not in kinds)
             return Claims(fields=fields, marker=not layers, flags=tuple(flags))
         weights = [layer for layer, kind in zip(layers, kinds, strict=True) if kind == main]
         if len(weights) > 1:

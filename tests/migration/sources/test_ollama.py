@@ -259,7 +259,7 @@ def test_a_model_that_runs_elsewhere_is_a_marker(tmp_path: Path) -> None:
     put_manifest(tmp_path, manifest(config=config).replace(b"[]", b"null"))
     _, claims = walk(tmp_path).one("ollama")
     assert claims.marker
-    assert "remote-model" in claims.flags
+    assert claims.flags == ("remote-model", "no-model")
 
 
 def test_bytes_that_are_no_text_are_kept_exactly(tmp_path: Path) -> None:
