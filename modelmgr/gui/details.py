@@ -50,6 +50,7 @@ from modelmgr.gui.payload_tree import PayloadTree
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.reasons import origin_text, source_label
 from modelmgr.gui.table.columns import is_absent, state_of, state_text
+from modelmgr.gui.table.filters import FlowLayout
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
     VIEW_LIMIT,
@@ -644,11 +645,9 @@ class DetailsPane(QWidget):
             plain_tip(self.tr("See side by side what each source says, and choose what is shown"))
         )
         self._compare.clicked.connect(self._on_compare_clicked)
-        ways = QHBoxLayout()
-        ways.setSpacing(theme.S)
+        ways = FlowLayout(spacing=theme.S)
         ways.addWidget(self._link)
         ways.addWidget(self._compare)
-        ways.addStretch(1)
         about_layout.addLayout(ways)
         self._notes = NotesEdit(about)
         self._notes.setFixedHeight(72)

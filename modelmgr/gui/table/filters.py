@@ -602,6 +602,11 @@ class FlowLayout(QLayout):
         margins = self.contentsMargins()
         return size + QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
 
+    @property
+    def _direction(self) -> Qt.LayoutDirection:
+        parent = self.parentWidget()
+        return parent.layoutDirection() if parent is not None else Qt.LayoutDirection.LeftToRight
+
     def _place(self, rect: QRect, *, move: bool) -> int:
         """Put the items into lines below the top of `rect`; return the height that they take."""
         margins = self.contentsMargins()
@@ -609,6 +614,8 @@ class FlowLayout(QLayout):
         lines: list[list[tuple[QLayoutItem, QSize]]] = [[]]
         x = 0
         for item in self._items:
+            if item.isEmpty():
+                continue
             hint = item.sizeHint().boundedTo(QSize(max(1, area.width()), 10_000))
             if lines[-1] and x + hint.width() > area.width():
                 lines.append([])
@@ -622,7 +629,8 @@ class FlowLayout(QLayout):
             x = area.x() + ((area.width() - length) // 2 if self._is_centred else 0)
             for item, hint in line:
                 if move:
-                    item.setGeometry(QRect(QPoint(x, y + (height - hint.height()) // 2), hint))
+                    place = QRect(QPoint(x, y + (height - hint.height()) // 2), hint)
+                    item.setGeometry(QStyle.visualRect(self._direction, area, place))
                 x += hint.width() + self._gap
             y += height + self._gap
         return y - self._gap - rect.y() + margins.bottom()

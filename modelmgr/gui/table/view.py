@@ -38,6 +38,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN, Look, is_absent, state_of
 from modelmgr.gui.table.model import Index, Kept, LibraryModel, Places, column_title
@@ -288,7 +289,7 @@ class LibraryView(QTableView):
         header.setSelectionModel(QItemSelectionModel(model, header))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for number, column in enumerate(COLUMNS):
-            header.resizeSection(number, column.width)
+            header.resizeSection(number, scaled(self, column.width))
             self._show_column(number, not column.hidden)
         self.set_comfortable(False)
         self._column_menu = self.make_column_menu(self)
