@@ -44,6 +44,7 @@ from PySide6.QtWidgets import (
 from modelmgr import sqlite
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.jobs_panel import JobsPanel, error_text, sentence
 from modelmgr.gui.pending import PendingPage
@@ -245,13 +246,13 @@ class MainWindow(QMainWindow):
         self._dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         # The pane's own first line is title enough.
         self._dock.setTitleBarWidget(QWidget(self._dock))
-        self._details.setMinimumWidth(260)
+        self._details.setMinimumWidth(scaled(self, 260))
         # Dock areas are those of the screen, whichever way the language runs.
         area = Qt.DockWidgetArea.LeftDockWidgetArea
         if not self.isRightToLeft():
             area = Qt.DockWidgetArea.RightDockWidgetArea
         self.addDockWidget(area, self._dock)
-        self.resizeDocks([self._dock], [_DETAILS_WIDTH], Qt.Orientation.Horizontal)
+        self.resizeDocks([self._dock], [scaled(self, _DETAILS_WIDTH)], Qt.Orientation.Horizontal)
 
     def _action(
         self,
@@ -828,6 +829,7 @@ class MainWindow(QMainWindow):
     def _on_review_wanted(self, group: str) -> None:
         self.show_page(PENDING_PAGE)
         self._pending.review(group)
+        self._pending.take_focus()
 
     @Slot()
     def promote(self) -> None:
@@ -984,6 +986,7 @@ class MainWindow(QMainWindow):
         self._details_action.setChecked(state.get("details_shown") is not False)
         self._show_chips()
         self._on_selection_counted(0)
+        self._pending.show_group(str(state.get("pending_group")))
         self.show_page(PENDING_PAGE if state.get("page") == "pending" else LIBRARY_PAGE)
 
     def _state(self) -> Mapping[str, Any]:
@@ -997,6 +1000,7 @@ class MainWindow(QMainWindow):
             "details_shown": self._details_action.isChecked(),
             "query": self.filters.as_state(),
             "page": "pending" if self._pages.currentIndex() == PENDING_PAGE else "library",
+            "pending_group": self._pending.group,
         }
 
     def _save_state(self) -> None:

@@ -477,6 +477,10 @@ class PendingPage(QWidget):
         self.show_group(name)
         self._show_query()
 
+    def take_focus(self) -> None:
+        """Give the records the keyboard."""
+        self._view.setFocus()
+
     @Slot()
     def promote_selected(self) -> None:
         """Promote the selected records, as far as their files bear them out."""
@@ -532,7 +536,9 @@ class PendingPage(QWidget):
         if item is None or item.data(0, _GROUP) == self._group:
             return
         self._enter_group(item.data(0, _GROUP))
-        self._show_query()
+        # Before the first look the window comes back as it was; that look asks for everything.
+        if self._table.query is not None:
+            self._show_query()
 
     def _enter_group(self, name: str) -> None:
         self._group = name

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QTableView,
     QTreeView,
+    QTreeWidget,
     QWidget,
 )
 
@@ -414,6 +415,20 @@ def test_the_pending_page_fits_a_small_screen(open_on, tmp_path, qtbot):
     find(window, "actionShowPending", QAction).trigger()
     qtbot.waitUntil(find(window, "pendingPage", QWidget).isVisible)
     assert window.minimumSizeHint().width() <= 853
+
+
+def test_the_pending_page_comes_back_with_its_group_and_its_numbers(open_on, path, qtbot):
+    window = open_on(path)
+    find(window, "actionShowPending", QAction).trigger()
+    find(window, "pendingPage").show_group("all")
+    window.close()
+    window = open_on(path)
+    page, groups = find(window, "pendingPage"), find(window, "pendingGroups", QTreeWidget)
+    assert page.isVisible()
+    assert page.group == "all"
+    qtbot.waitUntil(lambda: groups.currentItem().text(1) != "")
+    assert groups.currentItem().text(0) == "All records"
+    qtbot.waitUntil(lambda: find(window, "pendingTable").model().rowCount() > 0)
 
 
 def test_damage_after_a_crash_is_told_with_what_to_do(open_on, path, qtbot):
