@@ -27,7 +27,7 @@ from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.wizard import MigrationWizard
 from modelmgr.gui.wizard.drop_area import dropped_paths
-from modelmgr.gui.wizard.journey import Offer, offers_of, scan_targets
+from modelmgr.gui.wizard.journey import Offer, RecordSteps, offers_of, scan_targets
 from modelmgr.gui.wizard.parts import fill_with_problems, make_problem_list
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.gui.wizard.wizard import IMPORT, PREVIEW, REPORT, SOURCES
@@ -212,7 +212,60 @@ def test_nothing_known_means_nothing_to_import(qtbot, open_wizard, tmp_path):
     seen.wait_preview()
     assert not seen.child(QPushButton, "commitButton").isEnabled()
     words = [label.text() for label in seen.wizard.currentPage().findChildren(QLabel)]
-    assert "Nothing was found here that the program knows." in words
+    assert any(each.startswith("Nothing was found here that the program knows. Go back") for each in words)
+
+
+def test_what_could_not_be_read_alone_is_nothing_to_import(qtbot, open_wizard, tmp_path):
+    seen = open_wizard(tmp_path / "not there")
+    preview = seen.wait_preview()
+    assert (preview.seen, preview.failed) == (1, 1)
+    assert not seen.child(QPushButton, "commitButton").isEnabled()
+
+
+def test_what_a_stopped_import_left_ready_is_promoted_with_the_rest(qtbot, open_wizard, tmp_path, library):
+    folder = tmp_path / "loras"
+    folder.mkdir()
+    model = write_inkwash_harbor(folder)
+    first, second = (model.with_name(model.stem + ending) for ending in (".civitai.info", ".metadata.json"))
+    first.write_text('{"id": 1, "modelId": 1, "name": "v1", "model": {"name": "Inkwash Harbor"}}')
+    library.import_paths([str(first)], progress=Progress())
+    second.write_text(json.dumps({"file_name": model.stem, "model_name": "Inkwash", "sha256": ""}))
+    seen = open_wizard(folder)
+    assert seen.wait_preview().imported == 1
+    seen.child(QCheckBox, "promoteBox").setChecked(True)
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert seen.wizard.journey.promoted.promoted == 2
+    assert library.catalog.pending_count(PendingQuery(states=("pending",))) == 0
+
+
+def test_an_import_counts_records_and_only_names_what_is_read_meanwhile():
+    told = []
+
+    class Heard(Progress):
+        def step(self, done, total, text="", unit="files"):
+            told.append((done, total, text, unit))
+
+    looking = RecordSteps(Heard())
+    looking.step(7, None, "a.safetensors")
+    looking.step(1, None, "a.civitai.info", "records")
+    looking.step(12, None, "b.safetensors")
+    looking.step(4096, 8192, "list.json", "bytes")
+    looking.step(2, None, "list.json", "records")
+    looking.step(1, None, "tool.db", "records")
+    assert told == [
+        (7, None, "a.safetensors", "files"),
+        (1, None, "a.civitai.info", "records"),
+        (1, None, "b.safetensors", "records"),
+        (1, None, "list.json", "records"),
+        (2, None, "list.json", "records"),
+        (2, None, "tool.db", "records"),
+    ]
+    told.clear()
+    importing = RecordSteps(Heard(), expected=2)
+    importing.step(9, None, "a.safetensors")
+    importing.step(3, None, "c.civitai.info", "records")
+    assert told == [(0, 2, "a.safetensors", "records"), (3, 3, "c.civitai.info", "records")]
 
 
 # --- where from -------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Importing: the one page that writes, and only into the catalog."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -73,7 +72,9 @@ class ImportPage(Page):
         self._journey.goes_on = False
         self._words.setText(tr("You can stop at any time; whole records are kept."))
         self._later.hide()
-        deed = partial(bring_in, self._library, tuple(self._journey.paths), tuple(self._journey.folders))
+        journey = self._journey
+        expected = journey.preview.seen if journey.preview is not None else 0
+        deed = partial(bring_in, self._library, tuple(journey.paths), tuple(journey.folders), expected)
         self._start(tr("Importing"), deed, self._on_imported)
 
     def isComplete(self) -> bool:
@@ -102,10 +103,6 @@ class ImportPage(Page):
     def _on_progressed(self, step: Step) -> None:
         if self.sender() is not self._task:
             return
-        expected = self._journey.preview
-        if step.total is None and expected is not None and self._journey.imported is None:
-            # The import counts as it goes; the look has told how many there are.
-            step = replace(step, total=max(expected.seen, step.done))
         self._pace.add(step, monotonic())
         self._counts.setText(self._pace.words(step))
         self._current.show_text(foreign_text(step.text))
@@ -126,8 +123,8 @@ class ImportPage(Page):
         words = sentence(report) + " "
         self._words.setText(words + tr("Now the model files are added; this can go on in the background."))
         self._later.show()
-        batch_id = report.batch_id if promotes else None
-        deed = partial(add_and_promote, self._library, tuple(targets), batch_id)
+        imported = tuple(self._journey.paths) if promotes else ()
+        deed = partial(add_and_promote, self._library, tuple(targets), imported)
         self._start(tr("Adding models") if targets else tr("Promoting"), deed, self._on_added)
 
     def _targets(self) -> list[str]:

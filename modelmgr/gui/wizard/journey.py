@@ -104,43 +104,82 @@ class Journey:
     error: Exception | None = None
 
 
+class RecordSteps(Progress):
+    """Tells how far an import is in records, and only names what is walked through or read meanwhile.
+
+    Its steps come from the walk (files), from within a container (bytes, rows) and from the import itself
+    (records). Told as they come, number and unit would jump, and there would never be a rate.
+
+    Args:
+        outer: hears of the steps, and says when to stop.
+        expected: how many records there will be, 0 if nobody knows yet.
+    """
+
+    def __init__(self, outer: Progress, expected: int = 0) -> None:
+        super().__init__()
+        self._outer = outer
+        self._expected = expected
+        self._records = 0
+
+    def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
+        if unit == "records":
+            self._records = max(self._records, done)
+        if self._expected:
+            self._outer.step(self._records, max(self._expected, self._records), text, "records")
+        elif self._records:
+            self._outer.step(self._records, None, text, "records")
+        else:
+            self._outer.step(done, total, text, unit)
+
+    def check(self) -> None:
+        self._outer.check()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._outer.is_cancelled
+
+
 def look_at(library: Library, paths: Sequence[str], progress: Progress) -> tuple[ImportReport, list[Offer]]:
     """Say what an import of `paths` would do, and which folders are spoken of; writes nothing."""
-    report = library.preview(paths, progress=progress)
+    report = library.preview(paths, progress=RecordSteps(progress))
     return report, offers_of(report, [*library.catalog.folder_facts(), *filter(os.path.isdir, paths)])
 
 
 def bring_in(
-    library: Library, paths: Sequence[str], folders: Sequence[str], progress: Progress
+    library: Library, paths: Sequence[str], folders: Sequence[str], expected: int, progress: Progress
 ) -> ImportReport:
-    """Import `paths`; `folders` become library folders before, so that records may speak of files in them."""
+    """Import `paths`; `folders` become library folders before, so that records may speak of files in them.
+
+    `expected` is how many records a look has counted.
+    """
     gone = []
     for folder in folders:
         try:
             library.add_folder(folder)
         except NotFound as error:
             gone.append(Problem(folder, error.code, error.message, kept=True))
-    report = library.import_paths(paths, progress=progress)
+    report = library.import_paths(paths, progress=RecordSteps(progress, expected))
     report.problems += gone
     return report
 
 
 def add_and_promote(
-    library: Library, targets: Sequence[str], batch_id: int | None, progress: Progress
+    library: Library, targets: Sequence[str], imported: Sequence[str], progress: Progress
 ) -> tuple[ScanReport | None, PromoteReport | None]:
-    """Scan `targets`, then promote what is clear of a batch (None: nothing)."""
+    """Scan `targets`, then promote what is clear of what lies at or below the paths `imported`."""
     scanned = library.scan(targets, progress=progress) if targets else None
-    if batch_id is None or progress.is_cancelled:
+    if not imported or progress.is_cancelled:
         return scanned, None
-    return scanned, library.promote(_ready_of(library, batch_id), progress=progress)
+    return scanned, library.promote(_ready_of(library, imported), progress=progress)
 
 
-def _ready_of(library: Library, batch_id: int) -> list[int]:
+def _ready_of(library: Library, imported: Sequence[str]) -> list[int]:
+    # By place, not by batch: what an import that was stopped has brought in belongs to the same wish.
     ready = library.catalog.pending_order(PendingQuery(states=(PendingState.PENDING,), problems=("none",)))
     found: list[int] = []
     for start in range(0, len(ready), PROMOTED_AT_ONCE):
         rows = library.catalog.pending_rows(ready[start : start + PROMOTED_AT_ONCE])
-        found += [row.id for row in rows if row.batch_id == batch_id]
+        found += [row.id for row in rows if is_below_any(row.source_path, imported)]
     return found
 
 

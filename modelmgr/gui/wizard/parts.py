@@ -119,7 +119,7 @@ def make_problem_list(parent: QWidget, name: str) -> QTreeWidget:
     tree = make_list(parent, name, tr("Problems"), [tr("What"), tr("Where"), tr("More")])
     tree.setRootIsDecorated(True)
     tree.setIndentation(theme.L)
-    for column, width in enumerate((214, 150)):
+    for column, width in enumerate((250, 150)):
         tree.setColumnWidth(column, scaled(parent, width))
     return tree
 

@@ -132,14 +132,15 @@ class PreviewPage(Page):
         self._table.currentItemChanged.connect(self._on_source_changed)
         self._samples = make_list(page, "previewSamples", tr("Samples"), [tr("Sample"), tr("Source")])
         self._samples.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._samples.setColumnWidth(0, scaled(self, 112))
+        for column in range(2):
+            self._samples.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self._samples.currentItemChanged.connect(self._on_sample_changed)
         self._fields = make_list(
             page, "previewFields", tr("What is read from the record"), [tr("Column"), tr("Value")]
         )
         self._fields.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._fields.setColumnWidth(0, scaled(self, 84))
         self._fields.header().setMinimumSectionSize(theme.XL)
+        self._fields.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self._raw = QPlainTextEdit(page)
         self._raw.setObjectName("previewRaw")
         self._raw.setAccessibleName(tr("The record as it stands in its source"))
@@ -255,7 +256,9 @@ class PreviewPage(Page):
         report = self._journey.preview
         if report is None:
             return False
-        return report.seen - report.ignored > 0 or self._journey.add_models or bool(self._journey.folders)
+        return (
+            report.imported + report.unchanged > 0 or self._journey.add_models or bool(self._journey.folders)
+        )
 
     @Slot(object)
     def _on_progressed(self, step: Step) -> None:
@@ -305,7 +308,12 @@ class PreviewPage(Page):
     # --- results ----------------------------------------------------------------------------------------
 
     def _show(self, report: ImportReport) -> None:
-        self._words.setText(preview_sentence(report))
+        words = preview_sentence(report)
+        if not report.seen - report.ignored and not report.model_count and not self._journey.offers:
+            words += " " + tr(
+                "Go back and choose a folder in which a tool keeps its models, sidecars, settings or database."
+            )
+        self._words.setText(words)
         self._table.clear()
         for source, counts in report.by_source.items():
             numbers = [counts.get("seen", 0), counts.get("imported", 0) - counts.get("changed", 0)]

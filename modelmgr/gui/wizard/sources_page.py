@@ -145,7 +145,6 @@ class SourcesPage(Page):
         )
         self.setAcceptDrops(True)
         self._drop = DropArea(self)
-        self._drop.setMinimumHeight(self.fontMetrics().height() * 7)
         self._drop.dropped.connect(self.add_paths)
         folder = QPushButton(tr("Add &folder…"), self._drop)
         folder.setObjectName("addFolderButton")

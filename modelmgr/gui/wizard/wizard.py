@@ -25,9 +25,6 @@ from modelmgr.library import Library
 SOURCES, PREVIEW, IMPORT, REPORT = range(4)
 
 
-SOURCES, PREVIEW, IMPORT, REPORT = range(4)
-
-
 class _Steps(QWidget):
     """The four questions at the side, the present one in plain text, the others quiet."""
 
