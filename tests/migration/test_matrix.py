@@ -131,7 +131,9 @@ OF_TEXT: dict[str, Bend] = {
 
 
 def _tables(connection: Any) -> list[str]:
-    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    rows = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    )
     return [row[0] for row in rows]
 
 
@@ -213,7 +215,9 @@ OF_SQLITE: dict[str, Callable[[Path], None]] = {
     ),
     "broken JSON": _on_all(lambda table, column: f"""UPDATE "{table}" SET "{column}" = '{{"a": [1, ' """),
     "JSON with a key twice": _on_all(
-        lambda table, column: f"""UPDATE "{table}" SET "{column}" = '{{"name": "a", "name": "b", "x": NaN}}'"""
+        lambda table, column: (
+            f"""UPDATE "{table}" SET "{column}" = '{{"name": "a", "name": "b", "x": NaN}}'"""
+        )
     ),
     "cut in the middle": _cut,
     "flipped bytes": _flipped,
@@ -367,7 +371,9 @@ def test_every_payload_is_exact(bent):
     for case, folder in bent.cases.items():
         container = folder / bent.specimen.container
         for record in bent.records(case):
-            if bent.specimen.kind in ("json", "text") or (bent.specimen.kind == "yaml" and not record.record_key):
+            if bent.specimen.kind in ("json", "text") or (
+                bent.specimen.kind == "yaml" and not record.record_key
+            ):
                 assert record.payload == container.read_bytes(), case
             elif bent.specimen.kind in ("map", "yaml") and not (record.extra or {}).get("made"):
                 assert record.payload in container.read_bytes(), case

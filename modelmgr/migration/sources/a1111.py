@@ -16,8 +16,8 @@ from typing import Any
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import alike, models_beside, same_name, stem_of
-from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.repository import INDEX_OF_PIPELINE, files_below, models_of
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import (

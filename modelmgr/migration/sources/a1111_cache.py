@@ -18,10 +18,10 @@ from typing import Any
 from modelmgr import tree
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import is_model_name, stem_of
-from modelmgr.migration.export_file import ExportFile, open_export
 from modelmgr.migration.hashes import full_sha256, partial_hash
-from modelmgr.migration.json_entries import Entry, EntryReader, key_of, key_text, parsed
-from modelmgr.migration.json_ranges import Cut, Member
+from modelmgr.migration.reading.export_file import ExportFile, open_export
+from modelmgr.migration.reading.json_entries import Entry, EntryReader, key_of, key_text, parsed
+from modelmgr.migration.reading.json_ranges import Cut, Member
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import SEVERAL_FILES, UNPARSED, flags_of
 from modelmgr.payload import number_of

@@ -1,7 +1,7 @@
 """``cache/<section>/cache.db``: where AUTOMATIC1111 since 1.10 and Forge keep what stood in ``cache.json`` before.
 
 A python-diskcache 5 store for each section: SQLite, a row for each key. A value is a pickle, in the row or, if it
-is large, in a file beside; it is read as plain data or not at all (`modelmgr.migration.plain_pickle`).
+is large, in a file beside; it is read as plain data or not at all (`modelmgr.migration.reading.plain_pickle`).
 """
 
 import os
@@ -10,22 +10,19 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelmgr import sqlite
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_container
-from modelmgr.migration.database import (
+from modelmgr.migration.reading.container import read_container
+from modelmgr.migration.reading.database import (
     OF_NO_MODEL,
     Row,
     Table,
     dump_tables,
-    is_database,
     is_dump,
     opened,
     plain_columns,
-    tables_of,
 )
-from modelmgr.migration.plain_pickle import Refused, plain_value
-from modelmgr.migration.source import Container, LegacySource, Place, Report
+from modelmgr.migration.reading.plain_pickle import Refused, plain_value
+from modelmgr.migration.source import Container, Place, Report
 from modelmgr.migration.sources.a1111_cache import (
     SECTIONS,
     KeyPlace,
@@ -33,6 +30,7 @@ from modelmgr.migration.sources.a1111_cache import (
     entry_claims,
 )
 from modelmgr.migration.sources.civitai import UNPARSED
+from modelmgr.migration.sources.table_source import Tables, TableSource
 from modelmgr.payload import clean_text
 from modelmgr.progress import Progress
 from modelmgr.values import Claims, Problem, Record, is_below
@@ -44,29 +42,20 @@ _ABOVE = "../../"
 _KEY_LIMIT = 1024
 
 
-class A1111DiskCache(LegacySource):
+class A1111DiskCache(TableSource):
     """See the module; the folder's name says which section it is, and only those of models are read."""
 
     id = "a1111-diskcache"
     record_ids = ("a1111-diskcache",)
-    many = True
     places = (Place("AUTOMATIC1111", "$SD_WEBUI_CACHE_DIR"),)
 
     def wants(self, name: str, named: bool) -> bool:
         """Tell by the name."""
         return name.lower() == "cache.db"
 
-    def probe(self, container: Container, report: Report) -> bool:
+    def is_ours(self, tables: Tables, container: Container) -> bool:
         """Tell by the folder's name and the tables; browsers have a ``cache.db`` too."""
-        if _section_of(container.path) not in SECTIONS:
-            return False
-        try:
-            return is_database(container.path) and _cache_table(tables_of(container.path)) is not None
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+        return _section_of(container.path) in SECTIONS and _cache_table(list(tables.values())) is not None
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield a record for each row, in order of the rows; the payload is the pickle as it is stored.

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import suffix_of
-from modelmgr.migration.export_file import ExportFile, open_export
 from modelmgr.migration.hashes import full_sha256, partial_hash
-from modelmgr.migration.json_entries import EntryReader, key_of, key_text, parsed
-from modelmgr.migration.json_ranges import Cut, Member
+from modelmgr.migration.reading.export_file import ExportFile, open_export
+from modelmgr.migration.reading.json_entries import EntryReader, key_of, key_text, parsed
+from modelmgr.migration.reading.json_ranges import Cut, Member
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.a1111_cache import STALE_HASH, is_same_time
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of

@@ -20,8 +20,8 @@ from modelmgr.migration.beside import (
     stem_of,
     suffix_of,
 )
-from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import partial_hashes, sha256_of_hashes
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.payload import (
     boolean_of,

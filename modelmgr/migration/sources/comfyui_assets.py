@@ -16,7 +16,8 @@ from typing import Any
 from modelmgr import payload, sqlite
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, stem_of
-from modelmgr.migration.database import (
+from modelmgr.migration.hashes import partial_hash
+from modelmgr.migration.reading.database import (
     DATABASE_SUFFIXES,
     OF_NO_MODEL,
     Database,
@@ -24,7 +25,6 @@ from modelmgr.migration.database import (
     Stream,
     Table,
     dump_tables,
-    is_database,
     is_dump,
     key_order,
     key_terms,
@@ -32,15 +32,13 @@ from modelmgr.migration.database import (
     plain_columns,
     quoted,
     stored_terms,
-    tables_of,
     typed_values,
 )
-from modelmgr.migration.hashes import partial_hash
-from modelmgr.migration.related import Related, declared_key, link_of
-from modelmgr.migration.source import Container, LegacySource, Place, Report
+from modelmgr.migration.reading.related import Related, declared_key, link_of
+from modelmgr.migration.source import Container, Place, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of
 from modelmgr.migration.sources.generic_columns import transcoded
-from modelmgr.migration.sources.generic_sqlite import tool_of
+from modelmgr.migration.sources.table_source import Tables, TableSource
 from modelmgr.payload import clean_name, clean_text, integer_of, list_of_text, page_url, seconds_of
 from modelmgr.progress import Progress
 from modelmgr.values import NO_MODEL, Claims, Problem, Record
@@ -144,36 +142,30 @@ _MODEL_TYPE = "model_type:"
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".webm")
 
 
-class ComfyuiAssets(LegacySource):
+class ComfyuiAssets(TableSource):
     """See the module."""
 
     id = "comfyui-assets"
     record_ids = ("comfyui-assets",)
-    many = True
     places = (Place("ComfyUI", "~/ComfyUI"), Place("ComfyUI", "~/Documents/ComfyUI"))
 
     def wants(self, name: str, named: bool) -> bool:
         """Want names of databases and their backups, and whatever the user named."""
         return named or name.lower().endswith((*DATABASE_SUFFIXES, _BACKUP_SUFFIX))
 
-    def probe(self, container: Container, report: Report) -> bool:
+    def is_ours(self, tables: Tables, container: Container) -> bool:
         """Tell by the tables; for a development revision by its number too, for its tables have common names."""
-        try:
-            if not is_database(container.path):
-                return False
-            tables = tables_of(container.path)
-            tool = tool_of(tables)
-            if tool is not None or not {"alembic_version", "model"} <= {
-                table.name.lower() for table in tables
-            }:
-                return tool == self.id
-            with opened(container.path, Progress(), report) as database:
-                return _revision(database) in _DEVELOPMENT
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+        names = tables.keys()
+        if names & {"alembic_version", "tags"} and names & {
+            "asset_contents",
+            "asset_references",
+            "assets_info",
+        }:
+            return True
+        if not names >= {"alembic_version", "model"}:
+            return False
+        with opened(container.path, Progress(), lambda problem: None) as database:
+            return _revision(database) in _DEVELOPMENT
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield a record for each asset that is a model, then what unknown tables hold.

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_container
+from modelmgr.migration.reading.container import read_container
+from modelmgr.migration.reading.yaml_text import parse_yaml
 from modelmgr.migration.source import Container, LegacySource, Place, Report
-from modelmgr.migration.yaml_text import parse_yaml
 from modelmgr.payload import PARSE_LIMIT_BYTES, boolean_of
 from modelmgr.progress import Progress
 from modelmgr.values import Claims, Problem, Record, Root

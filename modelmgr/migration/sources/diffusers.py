@@ -11,7 +11,7 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_container
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.repository import (
     INDEX_OF_PIPELINE,
     files_below,

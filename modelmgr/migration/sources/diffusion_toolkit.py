@@ -5,29 +5,24 @@ its own: an entry counts only for a file that is held already and whose SHA-256 
 pictures; the table ``Model`` was planned and is never filled by known versions, but read where it is found.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelmgr import sqlite
 from modelmgr.errors import Unreadable
-from modelmgr.migration.database import (
-    DATABASE_SUFFIXES,
+from modelmgr.migration.hashes import full_sha256, partial_hash, sha256_of_hashes
+from modelmgr.migration.reading.database import (
     OF_NO_MODEL,
     dump_tables,
-    is_database,
     is_dump,
     opened,
     plain_columns,
-    tables_of,
 )
-from modelmgr.migration.export_file import ExportFile, open_export
-from modelmgr.migration.hashes import full_sha256, partial_hash, sha256_of_hashes
-from modelmgr.migration.json_entries import key_text, parsed
-from modelmgr.migration.json_ranges import Cut, Member, elements
+from modelmgr.migration.reading.export_file import ExportFile, open_export
+from modelmgr.migration.reading.json_entries import key_text, parsed
+from modelmgr.migration.reading.json_ranges import Cut, Member, elements
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, list_of, mapping_of, version_claims
-from modelmgr.migration.sources.generic_sqlite import tool_of
+from modelmgr.migration.sources.table_source import Tables, TableSource, columns_of
 from modelmgr.payload import clean_name, integer_of, parse
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Claims, Problem, Record
@@ -197,27 +192,16 @@ _OF_PICTURES = frozenset(
 )
 
 
-class DiffusionToolkitDatabase(LegacySource):
+class DiffusionToolkitDatabase(TableSource):
     """``diffusion-toolkit.db``: only the table ``Model``; what is said of pictures is no record of a model."""
 
     id = "diffusion-toolkit-db"
     record_ids = ("diffusion-toolkit-db",)
-    many = True
     places = _PLACES
 
-    def wants(self, name: str, named: bool) -> bool:
-        """Want names of databases."""
-        return os.path.splitext(name)[1].lower() in DATABASE_SUFFIXES
-
-    def probe(self, container: Container, report: Report) -> bool:
-        """Tell by the tables."""
-        try:
-            return is_database(container.path) and tool_of(tables_of(container.path)) == self.id
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+    def is_ours(self, tables: Tables, container: Container) -> bool:
+        """Tell by the tables and their stored columns."""
+        return columns_of(tables, "image") >= {"modelhash", "model"}
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield a record for each row of ``Model``, if there is that table.

@@ -9,14 +9,14 @@ class. What other tables say about a model stands there too; their remaining row
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
-from modelmgr.migration.database import (
+from modelmgr.migration.reading.database import (
     DATABASE_SUFFIXES,
     OF_NO_MODEL,
     Database,
@@ -25,7 +25,6 @@ from modelmgr.migration.database import (
     Table,
     TableDump,
     Value,
-    is_database,
     is_dump,
     key_order,
     key_terms,
@@ -33,11 +32,10 @@ from modelmgr.migration.database import (
     plain_columns,
     quoted,
     stored_terms,
-    tables_of,
     typed_values,
 )
-from modelmgr.migration.database import Row as DatabaseRow
-from modelmgr.migration.source import Container, LegacySource, Report
+from modelmgr.migration.reading.database import Row as DatabaseRow
+from modelmgr.migration.source import Container, Report
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET, UNPARSED
 from modelmgr.migration.sources.generic_columns import (
     ALIASES,
@@ -50,6 +48,7 @@ from modelmgr.migration.sources.generic_columns import (
     transcoded,
     unwrap,
 )
+from modelmgr.migration.sources.table_source import Tables, TableSource, columns_of
 from modelmgr.payload import PARSE_LIMIT_BYTES, contains_secret, parse, text
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Claims, Problem, Record
@@ -71,27 +70,20 @@ _OTHER_SUFFIXES = frozenset(
 _VAGUE_PAYLOADS = frozenset(["metadata", "meta", "raw", "extra"])
 
 
-class GenericSqlite(LegacySource):
+class GenericSqlite(TableSource):
     """See the module."""
 
     id = "generic-sqlite"
     record_ids = ("generic-sqlite",)
-    many = True
 
     def wants(self, name: str, named: bool) -> bool:
         """Want names of databases, and whatever the user named that isn't surely something else."""
         suffix = os.path.splitext(name)[1].lower()
         return suffix in DATABASE_SUFFIXES or (named and suffix not in _OTHER_SUFFIXES)
 
-    def probe(self, container: Container, report: Report) -> bool:
-        """Tell whether it is a database with such a table, and no other tool's."""
-        try:
-            return is_database(container.path) and tool_of(tables_of(container.path)) == self.id
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+    def is_ours(self, tables: Tables, container: Container) -> bool:
+        """Tell by the table, if the database isn't a catalog of our own; other tools' come before in the order."""
+        return columns_of(tables, "models") >= {"sha256", "name"} and "pending_models" not in tables
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield a record for each row of ``models``, in order of its key."""
@@ -133,30 +125,6 @@ class GenericSqlite(LegacySource):
         if nested.ok:
             return claims_of(row, nested, sha256=sha256)
         return claims_of(row, nested, sha256=sha256, problem=UNPARSED, message=found.message)
-
-
-# --- whose database is it? --------------------------------------------------------------------------------
-
-
-def tool_of(tables: Sequence[Table]) -> str | None:
-    """Return the source id that fits a database's tables, the first of the known signatures; None if none does."""
-    by_name = {table.name.lower(): table for table in tables}
-    names = by_name.keys()
-    models = by_name["models"].lowered if "models" in by_name else frozenset()
-    older_models = by_name["model_config"].lowered if "model_config" in by_name else frozenset()
-    if {"models", "model_tags", "hash_index"} <= names:
-        return "lora-manager-cache"
-    if names & {"migrations", "applied_migrations"} and "config" in models | older_models:
-        return "invokeai-db"
-    if names & {"alembic_version", "tags"} and names & {"asset_contents", "asset_references", "assets_info"}:
-        return "comfyui-assets"
-    if {"metadata_json", "hashes_json", "cleaned_name"} <= models:
-        return "pumas-index"
-    if "image" in by_name and {"modelhash", "model"} <= by_name["image"].lowered:
-        return "diffusion-toolkit-db"
-    if "pending_models" in names:
-        return "modelmgr-catalog"
-    return "generic-sqlite" if {"sha256", "name"} <= models else None
 
 
 # --- rows -> records --------------------------------------------------------------------------------------

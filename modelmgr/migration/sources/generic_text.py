@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration import csv_ranges, hashes
+from modelmgr.migration import hashes
 from modelmgr.migration.beside import is_model_name, models_beside, stem_of, suffix_of
-from modelmgr.migration.csv_ranges import Dialect
-from modelmgr.migration.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
-from modelmgr.migration.json_ranges import Cut, Member, elements
+from modelmgr.migration.reading import csv_ranges
+from modelmgr.migration.reading.csv_ranges import Dialect
+from modelmgr.migration.reading.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
+from modelmgr.migration.reading.json_ranges import Cut, Member, elements
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET, UNPARSED, is_model, is_version
 from modelmgr.migration.sources.generic_columns import (

@@ -9,7 +9,8 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_beginning, read_container
+from modelmgr.migration.reading.container import read_beginning, read_container
+from modelmgr.migration.reading.yaml_text import front_matter, parse_yaml
 from modelmgr.migration.repository import (
     INDEX_OF_PIPELINE,
     files_below,
@@ -21,7 +22,6 @@ from modelmgr.migration.repository import (
     snapshot_of,
 )
 from modelmgr.migration.source import Container, LegacySource, Report
-from modelmgr.migration.yaml_text import front_matter, parse_yaml
 from modelmgr.payload import clean_name, list_of_text
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Claims, Problem, Record

@@ -17,8 +17,8 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.repository import (
     INDEX_OF_PIPELINE,
     MODEL_FOLDER,

@@ -17,30 +17,28 @@ from typing import Any
 from modelmgr import payload, sqlite
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, stem_of
-from modelmgr.migration.container import read_container
-from modelmgr.migration.database import (
+from modelmgr.migration.hashes import full_sha256, partial_hash
+from modelmgr.migration.reading.container import read_container
+from modelmgr.migration.reading.database import (
     DATABASE_SUFFIXES,
     OF_NO_MODEL,
     Database,
     Table,
-    is_database,
     is_dump,
     opened,
     plain_columns,
     quoted,
-    tables_of,
 )
-from modelmgr.migration.hashes import full_sha256, partial_hash
-from modelmgr.migration.related import Related, declared_key, link_of
+from modelmgr.migration.reading.related import Related, declared_key, link_of
+from modelmgr.migration.reading.yaml_text import parse_yaml
 from modelmgr.migration.repository import weights_of
-from modelmgr.migration.source import Container, LegacySource, Place, Report
+from modelmgr.migration.source import Container, Place, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of
 from modelmgr.migration.sources.generic_columns import transcoded
-from modelmgr.migration.sources.generic_sqlite import tool_of
-from modelmgr.migration.yaml_text import parse_yaml
+from modelmgr.migration.sources.table_source import Tables, TableSource, columns_of
 from modelmgr.payload import clean_name, clean_text, integer_of, list_of_text, page_url, seconds_of
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, Root, is_below
+from modelmgr.values import MIB, NO_MODEL, Claims, Record, Root, is_below
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 
 MODELS_DIR = "models_dir"
@@ -69,27 +67,21 @@ _FOREIGN = re.compile(r"[A-Za-z]:[\\/]|\\\\|//")
 _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 
 
-class InvokeaiDatabase(LegacySource):
+class InvokeaiDatabase(TableSource):
     """See the module."""
 
     id = "invokeai-db"
     record_ids = ("invokeai-db",)
-    many = True
     places = (Place("InvokeAI", "$INVOKEAI_ROOT"), Place("InvokeAI", "~/invokeai"))
 
     def wants(self, name: str, named: bool) -> bool:
         """Want names of databases, and whatever the user named."""
         return named or name.lower().endswith(DATABASE_SUFFIXES)
 
-    def probe(self, container: Container, report: Report) -> bool:
+    def is_ours(self, tables: Tables, container: Container) -> bool:
         """Tell by the tables and their stored columns."""
-        try:
-            return is_database(container.path) and tool_of(tables_of(container.path)) == self.id
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+        has_configurations = "config" in columns_of(tables, "models") | columns_of(tables, "model_config")
+        return has_configurations and not tables.keys().isdisjoint(("migrations", "applied_migrations"))
 
     def roots(self, container: Container) -> tuple[Root, ...]:
         """Return the folder of models: the one that the settings name, else the default one if it is there."""

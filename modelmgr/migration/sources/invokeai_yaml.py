@@ -9,7 +9,9 @@ from typing import Any
 
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, stem_of
-from modelmgr.migration.container import read_container
+from modelmgr.migration.reading.container import read_container
+from modelmgr.migration.reading.yaml_ranges import members_of
+from modelmgr.migration.reading.yaml_text import parse_yaml
 from modelmgr.migration.repository import MODEL_FOLDER, weights_of
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET, UNPARSED, mapping_of
@@ -25,8 +27,6 @@ from modelmgr.migration.sources.invokeai import (
     repository_page,
     typed_description,
 )
-from modelmgr.migration.yaml_ranges import members_of
-from modelmgr.migration.yaml_text import parse_yaml
 from modelmgr.payload import PARSE_LIMIT_BYTES, clean_name, contains_secret
 from modelmgr.progress import Progress
 from modelmgr.values import Claims, Problem, Record, Root

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, models_beside, stem_of
-from modelmgr.migration.container import read_beginning, read_container
 from modelmgr.migration.hashes import full_sha256
+from modelmgr.migration.reading.container import read_beginning, read_container
+from modelmgr.migration.reading.yaml_text import parse_yaml
 from modelmgr.migration.source import Container, LegacySource, Place, Report
-from modelmgr.migration.yaml_text import parse_yaml
 from modelmgr.payload import boolean_of, clean_name, clean_text, list_of_text, page_url
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, Root

@@ -12,10 +12,10 @@ from typing import Any
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import same_name
-from modelmgr.migration.container import read_beginning, read_container
+from modelmgr.migration.reading.container import read_beginning, read_container
+from modelmgr.migration.reading.yaml_text import parse_yaml
 from modelmgr.migration.repository import files_below, is_weight, may_be_shared, models_of, page_of
 from modelmgr.migration.source import Container, LegacySource, Place, Report
-from modelmgr.migration.yaml_text import parse_yaml
 from modelmgr.payload import clean_name
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, Root, is_below

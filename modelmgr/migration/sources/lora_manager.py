@@ -23,8 +23,8 @@ from modelmgr.migration.beside import (
     same_name,
     stem_of,
 )
-from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256, partial_hash
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,

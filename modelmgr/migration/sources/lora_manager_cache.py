@@ -5,33 +5,26 @@ is all there is. It has no version number: columns were added over time, so each
 databases tell of versions on Civitai and of no file; their rows are kept and fill nothing.
 """
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from modelmgr import sqlite
-from modelmgr.errors import Unreadable
-from modelmgr.migration.database import (
+from modelmgr.migration.reading.database import (
     COPY_SUFFIXES,
-    DATABASE_SUFFIXES,
     OF_NO_MODEL,
-    Table,
     dump_tables,
-    is_database,
     is_dump,
     opened,
     plain_columns,
-    tables_of,
 )
-from modelmgr.migration.related import Related, declared_key, link_of
-from modelmgr.migration.source import Container, LegacySource, Place, Report
+from modelmgr.migration.reading.related import Related, declared_key, link_of
+from modelmgr.migration.source import Container, Place, Report
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET
-from modelmgr.migration.sources.generic_sqlite import tool_of
 from modelmgr.migration.sources.lora_manager import EXCLUDED, picture_of, sidecar_claims
+from modelmgr.migration.sources.table_source import Tables, TableSource
 from modelmgr.payload import clean_text, contains_secret, integer_of, list_of_text
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import Claims, Record
 
 SETTINGS_PLACES = (
     "~/.config/ComfyUI-LoRA-Manager",
@@ -72,28 +65,18 @@ def places_below(*names: str) -> tuple[Place, ...]:
     )
 
 
-class LoraManagerCache(LegacySource):
+class LoraManagerCache(TableSource):
     """``cache/model/<library>.sqlite`` and its older places; ``cache/model_update``, ``cache/download_history``."""
 
     id = "lora-manager-cache"
     record_ids = ("lora-manager-cache",)
-    many = True
+    copies = COPY_SUFFIXES
     places = places_below("cache", "model_cache", "model_cache.sqlite")
 
-    def wants(self, name: str, named: bool) -> bool:
-        """Want names of databases, and copies of one that the user named."""
-        suffix = os.path.splitext(name)[1].lower()
-        return suffix in DATABASE_SUFFIXES or (named and suffix in COPY_SUFFIXES)
-
-    def probe(self, container: Container, report: Report) -> bool:
+    def is_ours(self, tables: Tables, container: Container) -> bool:
         """Tell by the tables."""
-        try:
-            return is_database(container.path) and _is_ours(tables_of(container.path))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+        names = tables.keys()
+        return names >= {"models", "model_tags", "hash_index"} or names >= _UPDATES or names >= _DOWNLOADS
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield a record for each row of ``models``, named by kind and path; then what other tables hold."""
@@ -158,11 +141,6 @@ class LoraManagerCache(LegacySource):
             personal -= {"name", "tags"}
             claims = replace(claims, size_bytes=None, size_hint_bytes=size_bytes)
         return replace(claims, fields=fields, personal=personal, flags=tuple(flags))
-
-
-def _is_ours(tables: Sequence[Table]) -> bool:
-    names = {table.name.lower() for table in tables}
-    return tool_of(tables) == LoraManagerCache.id or names >= _UPDATES or names >= _DOWNLOADS
 
 
 def _as_sidecar(row: Mapping[str, Any], related: Mapping[Any, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_container
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import flags_of, list_of, mapping_of, unparsed_claims
 from modelmgr.payload import boolean_of, clean_name, clean_text, seconds_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_container
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import mapping_of
 from modelmgr.migration.sources.lora_manager_cache import places_below

@@ -17,8 +17,8 @@ from typing import Any
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name
-from modelmgr.migration.container import Ranges, opened_ranges
-from modelmgr.migration.json_ranges import Cut
+from modelmgr.migration.reading.container import Ranges, opened_ranges
+from modelmgr.migration.reading.json_ranges import Cut
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of
 from modelmgr.payload import clean_name, clean_text, list_of_text, number_of, page_url

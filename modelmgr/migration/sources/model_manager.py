@@ -14,12 +14,12 @@ from typing import Any
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import models_beside
-from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import partial_hashes, sha256_of_hashes
+from modelmgr.migration.reading.container import read_container
+from modelmgr.migration.reading.yaml_text import front_matter, parse_yaml
 from modelmgr.migration.source import Container, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of, several_files, unparsed_claims
 from modelmgr.migration.sources.sidecar import Sidecar
-from modelmgr.migration.yaml_text import front_matter, parse_yaml
 from modelmgr.payload import clean_name, clean_text, page_url
 from modelmgr.values import MIB, Claims, Problem, Record
 from modelmgr.vocabulary import canonical_base

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
-from modelmgr.migration.json_ranges import Cut, Member
+from modelmgr.migration.reading.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
+from modelmgr.migration.reading.json_ranges import Cut, Member
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Claims, Problem, Record

@@ -15,8 +15,8 @@ from typing import Any
 
 from modelmgr import payload, tree
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.repository import page_of
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.payload import clean_name, integer_of, list_of_text

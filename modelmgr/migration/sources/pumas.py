@@ -9,22 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from modelmgr import payload, sqlite
+from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import alike, base_name, is_model_name
-from modelmgr.migration.container import read_container
-from modelmgr.migration.database import (
+from modelmgr.migration.hashes import full_sha256, partial_hash
+from modelmgr.migration.reading.container import read_container
+from modelmgr.migration.reading.database import (
     COPY_SUFFIXES,
-    DATABASE_SUFFIXES,
     OF_NO_MODEL,
-    is_database,
     is_dump,
     opened,
     plain_columns,
-    tables_of,
 )
-from modelmgr.migration.hashes import full_sha256, partial_hash
-from modelmgr.migration.related import Related, declared_key, link_of
+from modelmgr.migration.reading.related import Related, declared_key, link_of
 from modelmgr.migration.repository import INDEX_OF_PIPELINE, models_in, models_of, page_of
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import (
@@ -35,7 +32,7 @@ from modelmgr.migration.sources.civitai import (
     several_files,
     unparsed_claims,
 )
-from modelmgr.migration.sources.generic_sqlite import tool_of
+from modelmgr.migration.sources.table_source import Tables, TableSource, columns_of
 from modelmgr.payload import clean_name, clean_text, integer_of, list_of_text, page_url, seconds_of
 from modelmgr.progress import Progress
 from modelmgr.values import Claims, Problem, Record
@@ -131,27 +128,16 @@ class PumasMetadata(LegacySource):
         return replace(said, flags=flags_of(record, found, said.flags))
 
 
-class PumasIndex(LegacySource):
+class PumasIndex(TableSource):
     """``<library>/models.db``."""
 
     id = "pumas-index"
     record_ids = ("pumas-index",)
-    many = True
+    copies = COPY_SUFFIXES
 
-    def wants(self, name: str, named: bool) -> bool:
-        """Want names of databases, and copies of one that the user named."""
-        suffix = os.path.splitext(name)[1].lower()
-        return suffix in DATABASE_SUFFIXES or (named and suffix in COPY_SUFFIXES)
-
-    def probe(self, container: Container, report: Report) -> bool:
-        """Tell by the tables."""
-        try:
-            return is_database(container.path) and tool_of(tables_of(container.path)) == self.id
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+    def is_ours(self, tables: Tables, container: Container) -> bool:
+        """Tell by the tables and their stored columns."""
+        return columns_of(tables, "models") >= {"metadata_json", "hashes_json", "cleaned_name"}
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield a record for each row of ``models``, its ``metadata_json`` as payload; then what is no model's."""

@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Any
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration.export_file import ExportFile, open_export
 from modelmgr.migration.hashes import full_sha256
-from modelmgr.migration.json_entries import EntryReader, key_of, parsed, whole_object
-from modelmgr.migration.json_ranges import Cut
+from modelmgr.migration.reading.export_file import ExportFile, open_export
+from modelmgr.migration.reading.json_entries import EntryReader, key_of, parsed, whole_object
+from modelmgr.migration.reading.json_ranges import Cut
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import MEMBERS_SKIPPED, UNPARSED, flags_of
 from modelmgr.migration.sources.pumas_registry import MODELS

@@ -3,12 +3,11 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from modelmgr import sqlite
-from modelmgr.errors import Unreadable
-from modelmgr.migration.database import DATABASE_SUFFIXES, Table, is_database, opened, tables_of
-from modelmgr.migration.source import Container, LegacySource, Place, Report
+from modelmgr.migration.reading.database import DATABASE_SUFFIXES, Table, opened
+from modelmgr.migration.source import Container, Place, Report
+from modelmgr.migration.sources.table_source import Tables, TableSource
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record, Root
+from modelmgr.values import Claims, Record, Root
 from modelmgr.vocabulary import UNKNOWN
 
 MODELS = os.path.join("shared-resources", "models")
@@ -18,12 +17,11 @@ _LIMIT = 1_000
 _PATH_BYTES = 32_768
 
 
-class PumasRegistry(LegacySource):
+class PumasRegistry(TableSource):
     """See the module."""
 
     id = "pumas-registry"
     record_ids = ()
-    many = True
     places = (
         Place("Pumas", "~/.config/pumas/registry.db", "linux"),
         Place("Pumas", "~/Library/Application Support/pumas/registry.db", "darwin"),
@@ -36,15 +34,9 @@ class PumasRegistry(LegacySource):
         """Want its usual name, and any database that the user named."""
         return name.lower() == "registry.db" or (named and name.lower().endswith(DATABASE_SUFFIXES))
 
-    def probe(self, container: Container, report: Report) -> bool:
+    def is_ours(self, tables: Tables, container: Container) -> bool:
         """Tell by the tables."""
-        try:
-            return is_database(container.path) and _libraries(tables_of(container.path)) is not None
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+        return _libraries(list(tables.values())) is not None
 
     def roots(self, container: Container) -> tuple[Root, ...]:
         """Return the folders of models of all libraries.

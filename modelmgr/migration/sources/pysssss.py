@@ -12,8 +12,8 @@ from typing import Any
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, models_beside, same_name
-from modelmgr.migration.container import read_beginning
 from modelmgr.migration.hashes import full_sha256
+from modelmgr.migration.reading.container import read_beginning
 from modelmgr.migration.source import Container, Report
 from modelmgr.migration.sources.civitai import flags_of, several_files
 from modelmgr.migration.sources.sidecar import OLDER_THAN, Sidecar, newer_models

@@ -13,8 +13,8 @@ from typing import Any
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import alike, is_model_name, stem_of
-from modelmgr.migration.container import read_container
 from modelmgr.migration.hashes import full_sha256
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.source import Container, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import is_model_name
-from modelmgr.migration.export_file import ExportFile, open_export
-from modelmgr.migration.json_entries import EntryReader, key_of, key_text, parsed, whole_object
-from modelmgr.migration.json_ranges import Cut
+from modelmgr.migration.reading.export_file import ExportFile, open_export
+from modelmgr.migration.reading.json_entries import EntryReader, key_of, key_text, parsed, whole_object
+from modelmgr.migration.reading.json_ranges import Cut
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.a1111_cache import data_folders
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of

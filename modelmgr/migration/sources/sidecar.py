@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import models_beside
-from modelmgr.migration.container import read_container
+from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import flags_of, several_files, unparsed_claims
 from modelmgr.progress import Progress

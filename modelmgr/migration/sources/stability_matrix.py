@@ -14,9 +14,9 @@ from urllib.parse import quote
 from modelmgr import payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import FORMAT_SUFFIXES, preferred
-from modelmgr.migration.container import read_beginning, read_container
-from modelmgr.migration.database import plain_columns
 from modelmgr.migration.hashes import partial_hashes, sha256_of_hashes
+from modelmgr.migration.reading.container import read_beginning, read_container
+from modelmgr.migration.reading.database import plain_columns
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
-from modelmgr.migration import database as foreign
 from modelmgr.migration import detect
+from modelmgr.migration.reading import database as foreign
 from modelmgr.migration.sources import generic_sqlite
 from modelmgr.migration.sources.generic_sqlite import GenericSqlite
 from modelmgr.progress import Cancelled, Progress

@@ -260,7 +260,9 @@ def test_choices_about_updates_and_former_downloads_are_kept_and_fill_nothing(ca
     cache.run(*(f"CREATE TABLE {table}" for table in tables), *(f"INSERT INTO {row}" for row in rows))
     records = cache.read()
     assert len(records) == len(rows)
-    assert all(SOURCE.claims(record, frozenset()) == Claims(marker=True, flags=("no-model",)) for record in records)
+    assert all(
+        SOURCE.claims(record, frozenset()) == Claims(marker=True, flags=("no-model",)) for record in records
+    )
 
 
 @pytest.mark.parametrize(

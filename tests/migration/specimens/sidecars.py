@@ -43,7 +43,10 @@ RGTHREE: dict[str, Any] = {
     "type": "LORA",
     "baseModel": "SDXL 1.0",
     "sha256": A["sha256"],
-    "trainedWords": [{"word": "inkwash harbor", "civitai": True}, {"word": "1boy", "metadata": True, "count": 7}],
+    "trainedWords": [
+        {"word": "inkwash harbor", "civitai": True},
+        {"word": "1boy", "metadata": True, "count": 7},
+    ],
 }
 RGTHREE_FULL: dict[str, Any] = {
     **RGTHREE,
@@ -121,7 +124,9 @@ def header(metadata: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + b"A" * 64
 
 
-WORDS = b'{"ss_output_name":"ink","ssmd_display_name":"Ink, mine","ssmd_rating":"4","ssmd_keywords":"ink, fog"}'
+WORDS = (
+    b'{"ss_output_name":"ink","ssmd_display_name":"Ink, mine","ssmd_rating":"4","ssmd_keywords":"ink, fog"}'
+)
 
 
 def _writer(name: str, content: bytes) -> Callable[[Path], None]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration.export_file import WHOLE_LIMIT_BYTES, ExportFile, open_export
+from modelmgr.migration.reading.export_file import WHOLE_LIMIT_BYTES, ExportFile, open_export
 
 TEXT = '[{"name": "für"}, "x"]\r\n'
 

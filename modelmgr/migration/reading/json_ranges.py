@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from modelmgr.migration.export_file import ExportFile
+from modelmgr.migration.reading.export_file import ExportFile
 
 _QUOTE, _SLASH, _STAR, _COMMA, _COLON = b'"/*,:'
 _OPENERS = b"[{"

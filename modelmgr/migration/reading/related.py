@@ -15,7 +15,7 @@ from typing import Any
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
-from modelmgr.migration.database import (
+from modelmgr.migration.reading.database import (
     Database,
     Key,
     Row,

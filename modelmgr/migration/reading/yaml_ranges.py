@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from modelmgr.migration.yaml_text import parse_yaml
+from modelmgr.migration.reading.yaml_text import parse_yaml
 from modelmgr.payload import Parsed, decodings
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

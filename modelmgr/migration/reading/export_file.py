@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import read_container
+from modelmgr.migration.reading.container import read_container
 from modelmgr.values import MIB
 
 PART_BYTES = MIB

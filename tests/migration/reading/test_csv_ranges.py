@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmgr.migration.csv_ranges import Dialect, cells, dialect_of, rows
+from modelmgr.migration.reading.csv_ranges import Dialect, cells, dialect_of, rows
 
 CELLS = st.text(alphabet=st.sampled_from('ab;,\t|"\n\r \\ä{}:') | st.characters(codec="utf-8"), max_size=8)
 

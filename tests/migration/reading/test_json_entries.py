@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from modelmgr.migration.export_file import open_export
-from modelmgr.migration.json_entries import EntryReader, key_of, parsed, whole_object
+from modelmgr.migration.reading.export_file import open_export
+from modelmgr.migration.reading.json_entries import EntryReader, key_of, parsed, whole_object
 from modelmgr.progress import Progress
 from modelmgr.values import Record
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmgr.migration.export_file import ExportFile
-from modelmgr.migration.json_ranges import Cut, elements
+from modelmgr.migration.reading.export_file import ExportFile
+from modelmgr.migration.reading.json_ranges import Cut, elements
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelmgr.migration.database import opened
-from modelmgr.migration.related import Related, declared_key, link_of
+from modelmgr.migration.reading.database import opened
+from modelmgr.migration.reading.related import Related, declared_key, link_of
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver
 from modelmgr.values import MIB

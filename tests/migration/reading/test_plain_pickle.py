@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmgr.migration.plain_pickle import OPERATIONS_LIMIT, Refused, plain_value
+from modelmgr.migration.reading.plain_pickle import OPERATIONS_LIMIT, Refused, plain_value
 
 ENTRY = {
     "mtime": 1719000000.5,

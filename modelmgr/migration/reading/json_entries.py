@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelmgr.migration.export_file import RECORD_LIMIT_BYTES, ExportFile
-from modelmgr.migration.json_ranges import Cut, Member
+from modelmgr.migration.reading.export_file import RECORD_LIMIT_BYTES, ExportFile
+from modelmgr.migration.reading.json_ranges import Cut, Member
 from modelmgr.migration.source import Report
 from modelmgr.payload import Parsed, clean_text, parse
 from modelmgr.progress import Progress

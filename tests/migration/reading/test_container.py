@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration import container
-from modelmgr.migration.container import copy_database, read_beginning, read_container
+from modelmgr.migration.reading import container
+from modelmgr.migration.reading.container import copy_database, read_beginning, read_container
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.sqlite import driver
 

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
-from modelmgr.migration.container import SQLITE_MAGIC, copy_database, read_beginning
+from modelmgr.migration.reading.container import SQLITE_MAGIC, copy_database, read_beginning
 from modelmgr.migration.source import Report
 from modelmgr.payload import text
 from modelmgr.progress import Progress
@@ -224,12 +224,33 @@ def opened(path: str, progress: Progress, report: Report) -> Iterator["Database"
             raise Unreadable(f"The database can't be read: {error}.", path=path) from error
 
 
-def tables_of(path: str) -> list[Table]:
+def tables_of(path: str) -> tuple[Table, ...]:
     """Return the tables of a database, without a copy of the whole of a large one if its beginning will do.
+
+    Several sources ask one after the other; the answer is kept as long as the files stay as they are.
 
     Raises:
         Unreadable: as `opened`.
     """
+    return _tables_of(path, _facts_of(path))
+
+
+def _facts_of(path: str) -> tuple[tuple[int, int, int] | None, ...]:
+    """Return size, mtime and inode of a database, its log and its journal."""
+    real_path = os.path.realpath(path)
+    found: list[tuple[int, int, int] | None] = []
+    for ending in ("", "-wal", "-journal"):
+        try:
+            facts = os.stat(real_path + ending)
+        except OSError:
+            found.append(None)
+        else:
+            found.append((facts.st_size, facts.st_mtime_ns, facts.st_ino))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _tables_of(path: str, facts: tuple[tuple[int, int, int] | None, ...]) -> tuple[Table, ...]:
     size_bytes = os.stat(path).st_size
     beside = (os.path.realpath(path) + ending for ending in ("-wal", "-journal"))
     if size_bytes > _COPY_WHOLE_BYTES and not any(os.path.exists(companion) for companion in beside):
@@ -239,9 +260,9 @@ def tables_of(path: str) -> list[Table]:
                 file.write(read_beginning(path, _BEGINNING_BYTES))
             os.truncate(copy, size_bytes)
             with closing(_connect(copy)) as connection:
-                return Database(connection, path, Progress(), _nobody, size_bytes).tables()
+                return tuple(Database(connection, path, Progress(), _nobody, size_bytes).tables())
     with opened(path, Progress(), _nobody) as database:
-        return database.tables()
+        return tuple(database.tables())
 
 
 def _nobody(problem: Problem) -> None:
