@@ -645,7 +645,7 @@ class DetailsPane(QWidget):
             plain_tip(self.tr("See side by side what each source says, and choose what is shown"))
         )
         self._compare.clicked.connect(self._on_compare_clicked)
-        ways = FlowLayout(spacing=theme.S)
+        ways = FlowLayout(spacing=theme.XS)
         ways.addWidget(self._link)
         ways.addWidget(self._compare)
         about_layout.addLayout(ways)

@@ -112,7 +112,7 @@ def _import_text(report: ImportReport) -> str:
 def _promote_text(report: PromoteReport) -> str:
     parts = []
     if report.promoted or not report.stayed:
-        parts.append(_were(report.promoted, "model", "promoted"))
+        parts.append(_were(report.promoted, "record", "promoted"))
     if report.stayed:
         subject = count_text(report.stayed) if parts else counted(report.stayed, "record")
         parts.append(f"{subject} {'needs' if report.stayed == 1 else 'need'} a decision")

@@ -144,6 +144,7 @@ class PendingPage(QWidget):
         self._problems: tuple[str, ...] = UNREAD
         self._counts: dict[str, int] = {}
         self._group = ""
+        self._wants_focus = False
         self._sort = ("id", False)
         self._promotion: Task | None = None
         self._asked_ids: list[int] = []
@@ -478,7 +479,8 @@ class PendingPage(QWidget):
         self._show_query()
 
     def take_focus(self) -> None:
-        """Give the records the keyboard."""
+        """Give the records the keyboard, as soon as they are there."""
+        self._wants_focus = self._stack.currentIndex() != 0
         self._view.setFocus()
 
     @Slot()
@@ -529,6 +531,8 @@ class PendingPage(QWidget):
                 words = f"{item.text(0)}, {counted(count, 'record')}"
                 item.setData(0, Qt.ItemDataRole.AccessibleTextRole, words)
         self._stack.setCurrentIndex(0 if self._counts[ALL] else 1)
+        if self._wants_focus and self._counts[ALL]:
+            self.take_focus()
         self._update_group()
 
     @Slot(QTreeWidgetItem, QTreeWidgetItem)

@@ -65,7 +65,7 @@ def test_the_result_of_work_stands_there_as_a_line(qtbot, tasks, panel):
     deed.let_go.set()
     with qtbot.waitSignal(panel.said, timeout=WAIT_MS) as said:
         tasks.run("Promoting", deed)
-    assert said.args == ["12 models were promoted, 2 need a decision."]
+    assert said.args == ["12 records were promoted, 2 need a decision."]
     qtbot.waitUntil(lambda: panel.text == said.args[0], timeout=WAIT_MS)
     assert not child(panel, QToolButton, "taskCancel").isVisible()
 
@@ -205,11 +205,11 @@ def test_a_bar_holds_any_number_of_bytes(step, value):
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        (PromoteReport(promoted=1), "1 model was promoted"),
+        (PromoteReport(promoted=1), "1 record was promoted"),
         (PromoteReport(stayed=1), "1 record needs a decision"),
-        (PromoteReport(promoted=12, stayed=2), "12 models were promoted, 2 need a decision"),
-        (PromoteReport(), "0 models were promoted"),
-        (PromoteReport(promoted=3, cancelled=True), "The promotion was stopped: 3 models were promoted"),
+        (PromoteReport(promoted=12, stayed=2), "12 records were promoted, 2 need a decision"),
+        (PromoteReport(), "0 records were promoted"),
+        (PromoteReport(promoted=3, cancelled=True), "The promotion was stopped: 3 records were promoted"),
         (ImportReport(seen=5, added=3, updated=1, failed=1), "4 records were imported, 1 could not be read"),
         (ImportReport(seen=2, unchanged=2), "0 records were imported, 2 were known"),
         (ImportReport(seen=2, added=2, dry_run=True), ""),
@@ -224,7 +224,7 @@ def test_a_bar_holds_any_number_of_bytes(step, value):
         (ScanReport(), "no model files were found"),
         (
             (ScanReport(seen=1, added=1), PromoteReport(promoted=2)),
-            "1 model file was added; 2 models were promoted",
+            "1 model file was added; 2 records were promoted",
         ),
     ],
 )

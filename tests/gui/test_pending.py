@@ -414,7 +414,7 @@ def test_promoting_what_is_ready_moves_rows_and_says_so(qtbot, page, inbox):
     assert page.button("promoteReadyButton").text() == "Promote 3 ready"
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
         page.click("promoteReadyButton")
-    assert said.args == ["3 models were promoted."]
+    assert said.args == ["3 records were promoted."]
     page.wait_rows(5)
     page.qtbot.waitUntil(lambda: (page.count(1), page.count(5)) == ("", "3"))
     page.show("promoted", 3)
@@ -426,7 +426,7 @@ def test_promoting_selected_records_says_what_needs_a_decision(qtbot, page):
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
         page.click("promoteSelectedButton")
     # The record whose text can't be read is promoted as well: its file stands beside it.
-    assert said.args == ["4 models were promoted, 4 need a decision."]
+    assert said.args == ["4 records were promoted, 4 need a decision."]
     page.wait_rows(4)
 
 
@@ -440,7 +440,7 @@ def test_what_can_not_be_read_can_be_promoted(qtbot, page, inbox):
     page.show("unreadable", 1)
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
         page.click("promoteReadyButton")
-    assert said.args == ["1 model was promoted."]
+    assert said.args == ["1 record was promoted."]
     assert inbox.row("broken").state == "promoted"
 
 
@@ -454,7 +454,7 @@ def test_attaching_in_spite_of_a_wrong_hash_asks_first(qtbot, page, inbox):
     assert box.defaultButton().text() == "Don't attach"
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
         qtbot.mouseClick(box.findChild(QPushButton, "confirmAttachButton"), Qt.MouseButton.LeftButton)
-    assert said.args == ["1 model was promoted."]
+    assert said.args == ["1 record was promoted."]
     page.wait_rows(2)
     row = inbox.row("Wrong")
     assert row.state == "promoted"
@@ -656,7 +656,7 @@ def test_only_what_the_filters_let_through_is_promoted(qtbot, page, inbox):
     qtbot.waitUntil(lambda: page.button("promoteReadyButton").text() == "Promote 1 ready", timeout=WAIT_MS)
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
         page.click("promoteReadyButton")
-    assert said.args == ["1 model was promoted."]
+    assert said.args == ["1 record was promoted."]
     assert [inbox.row(f"Ink {number}").state for number in range(3)] == ["pending", "promoted", "pending"]
 
 

@@ -1,6 +1,7 @@
 """What is there? The second page: a dry run, and what to take along with the records."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from time import monotonic
@@ -184,7 +185,10 @@ class PreviewPage(Page):
             (
                 self._ignored,
                 tr("Ignored"),
-                tr("No tool that is known writes such files: nothing of them is taken, and they stay."),
+                tr(
+                    "No tool that is known writes such files: nothing of them is taken, and they stay. A list of "
+                    "your own (CSV, JSON) is read if you choose the file itself."
+                ),
             ),
         ]
         for content, title, words in self._pages:
@@ -315,12 +319,16 @@ class PreviewPage(Page):
             )
         self._words.setText(words)
         self._table.clear()
+        labels = Counter(source_label(source) for source in report.by_source)
         for source, counts in report.by_source.items():
             numbers = [counts.get("seen", 0), counts.get("imported", 0) - counts.get("changed", 0)]
             numbers += [counts.get("changed", 0), counts.get("unchanged", 0), counts.get("failed", 0)]
             numbers.append(report.bound.get(source, 0))
             texts = [count_text(number) if number else "–" for number in numbers]
-            item = make_item([source_label(source), *texts], numbers_from=1)
+            label = source_label(source)
+            # A tool that keeps what it knows in two places has two lines; the id says which is which.
+            label = label if labels[label] == 1 else f"{label} ({source})"
+            item = make_item([label, *texts], numbers_from=1)
             item.setData(0, PATH, source)
             item.setToolTip(0, plain_tip(f"{source_label(source)} ({source})"))
             self._table.addTopLevelItem(item)
