@@ -142,7 +142,11 @@ def _comfyui_nodes(folder: Path) -> None:
     (folder / f"{STEM}.sha256").write_bytes(A["sha256"].encode())
     _json(
         folder / f"{STEM}.swarm.json",
-        {"modelspec.title": "Harbor (Swarm)", "modelspec.license": "CC-BY-4.0", "modelspec.tags": "ink, swarm"},
+        {
+            "modelspec.title": "Harbor (Swarm)",
+            "modelspec.license": "CC-BY-4.0",
+            "modelspec.tags": "ink, swarm",
+        },
     )
 
 
@@ -181,8 +185,7 @@ def _export(root: Path, model: Path) -> Path:
     root.mkdir()
     path = root / "models_export.csv"
     path.write_text(
-        "name,path,sha256,rating,notes\r\n"
-        f'Harbour,"{model}",{A["sha256"]},4,"rated in a spreadsheet"\r\n',
+        f'name,path,sha256,rating,notes\r\nHarbour,"{model}",{A["sha256"]},4,"rated in a spreadsheet"\r\n',
         encoding="utf-8",
     )
     return path
