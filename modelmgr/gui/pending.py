@@ -477,11 +477,14 @@ class PendingPage(QWidget):
         self._filters.take_off()
         self.show_group(name)
         self._show_query()
+        # What has just been imported may not have been told of yet.
+        self._ask_counts()
 
     def take_focus(self) -> None:
         """Give the records the keyboard, as soon as they are there."""
-        self._wants_focus = self._stack.currentIndex() != 0
-        self._view.setFocus()
+        self._wants_focus = not self._view.isVisible()
+        if not self._wants_focus:
+            self._view.setFocus()
 
     @Slot()
     def promote_selected(self) -> None:
@@ -531,7 +534,7 @@ class PendingPage(QWidget):
                 words = f"{item.text(0)}, {counted(count, 'record')}"
                 item.setData(0, Qt.ItemDataRole.AccessibleTextRole, words)
         self._stack.setCurrentIndex(0 if self._counts[ALL] else 1)
-        if self._wants_focus and self._counts[ALL]:
+        if self._wants_focus:
             self.take_focus()
         self._update_group()
 
@@ -662,6 +665,8 @@ class PendingPage(QWidget):
                 words = self.tr("Nothing here passes the filters")
             self._empty.setText(words)
         self._middle.setCurrentIndex(1 if is_empty else 0)
+        if self._wants_focus:
+            self.take_focus()
         self._show_selected()
 
     # --- the folders that records speak of --------------------------------------------------------------

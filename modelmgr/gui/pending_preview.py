@@ -479,7 +479,13 @@ class PendingPreview(QWidget):
 
     def _show_facts(self) -> None:
         if self._row is not None:
-            self._facts.setWidget(_Sheet(self._row, self._preview, self))
+            sheet = _Sheet(self._row, self._preview, self)
+            self._facts.setWidget(sheet)
+            before: QWidget = self._facts
+            # What is made last would come last in the whole window.
+            for button in sheet.findChildren(QPushButton):
+                QWidget.setTabOrder(before, button)
+                before = button
 
     @Slot()
     def _ask(self) -> None:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QPlainTextEdit,
     QPushButton,
+    QScrollArea,
     QTableView,
     QToolButton,
     QTreeWidget,
@@ -714,6 +715,12 @@ def test_a_record_is_compared_with_the_others_about_its_file(qtbot, page):
     preview = page.page.findChild(QLabel, "pendingHint").parent()
     with qtbot.waitSignal(preview.shown, timeout=WAIT_MS):
         page.select("Ink 0")
+    facts = preview.findChild(QScrollArea)
+    chain, widget = [], facts.nextInFocusChain()
+    while widget is not facts:
+        chain.append(widget.objectName())
+        widget = widget.nextInFocusChain()
+    assert chain.index("compareSourcesButton") < chain.index("pendingRaw")
     page.click("compareSourcesButton")
     dialog = page.page.findChild(CompareDialog)
     with qtbot.waitSignal(dialog.shown, timeout=WAIT_MS):

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QTreeView,
     QTreeWidget,
     QWidget,
+    QWizard,
 )
 
 from modelmgr.catalog import Catalog
@@ -429,6 +430,15 @@ def test_the_pending_page_comes_back_with_its_group_and_its_numbers(open_on, pat
     qtbot.waitUntil(lambda: groups.currentItem().text(1) != "")
     assert groups.currentItem().text(0) == "All records"
     qtbot.waitUntil(lambda: find(window, "pendingTable").model().rowCount() > 0)
+
+
+def test_a_review_gives_the_records_the_keyboard(open_on, path, qtbot):
+    window = open_on(path)
+    window.open_wizard()
+    find(window, "migrationWizard", QWizard).review_requested.emit("all")
+    table = find(window, "pendingTable")
+    qtbot.waitUntil(lambda: table.model().rowCount() == 40)
+    qtbot.waitUntil(lambda: window.focusWidget() is table)
 
 
 def test_damage_after_a_crash_is_told_with_what_to_do(open_on, path, qtbot):
