@@ -393,6 +393,9 @@ def parser() -> argparse.ArgumentParser:
     promote.add_argument("--all", action="store_true")
     promote.add_argument("--attach-anyway", action="store_true", help="also where a claimed hash differs")
     promote.add_argument("--allow-missing", action="store_true", help="also where there is no file")
+    promote.add_argument(
+        "--keep-previews", action="store_true", help="copy their pictures beside the catalog"
+    )
     undo = add(pending, "undo", _undo, "take promoted records back; what you edited stays")
     undo.add_argument("ids", nargs="*", type=_number, metavar="ID")
     undo.add_argument("--last", action="store_true", help="those that the last `promote` promoted")
@@ -741,6 +744,11 @@ def _show_lines(details: ModelDetails) -> Iterator[str]:
             yield f"  {title + ':':<15}{visible(value)}{visible(told)}"
     yield count_text(len(details.files), "file") + ":"
     yield from (f"  {visible(file.path)}  ({file.state})" for file in details.files)
+    if details.attachments:
+        yield count_text(len(details.attachments), "picture") + ":"
+        for found in details.attachments:
+            kept = ", copy kept" if found.copy_path else ""
+            yield f"  {visible(found.path)}  ({found.kind}{kept})"
     yield count_text(len(details.records), "record") + ":"
     for record in details.records:
         key = f" #{record.record_key}" if record.record_key else ""
@@ -938,6 +946,7 @@ def _promote(call: _Call) -> int:
             None if args.all else known,
             attach_anyway=args.attach_anyway,
             allow_missing=args.allow_missing,
+            keep_previews=args.keep_previews,
             progress=call.progress,
         )
     report.problems[:0] = problems

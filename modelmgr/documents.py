@@ -10,6 +10,7 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.values import (
+    Attachment,
     Batch,
     FoundSource,
     ImportReport,
@@ -238,6 +239,7 @@ def details(found: ModelDetails) -> dict[str, Any]:
         "meta_json": json_safe(parsed.value) if parsed is not None and parsed.ok else None,
         "records": [_record(record) for record in found.records],
         "files": [file(found_file) for found_file in found.files],
+        "attachments": [attachment(picture) for picture in found.attachments],
         "header": json_safe(found.header) if found.header is not None else None,
         "provenance": {
             column: {"source": origin.source, "rank": origin.rank, "record_id": origin.record_id}
@@ -270,4 +272,15 @@ def file(found: ModelFile) -> dict[str, Any]:
         "mtime_ns": found.mtime_ns,
         "state": found.state,
         "sha256": found.sha256,
+    }
+
+
+def attachment(found: Attachment) -> dict[str, Any]:
+    """Return one of ``attachments[]``; `kept` is the path of the copy that is there."""
+    return {
+        "path": found.path,
+        "kind": found.kind,
+        "size": found.size_bytes,
+        "sha256": found.sha256,
+        "kept": found.copy_path,
     }

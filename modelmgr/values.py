@@ -146,6 +146,27 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture or video of a model, where and as it was when a record of the model was promoted.
+
+    Attributes:
+        kind: ``preview``, or ``example`` for the numbered pictures that tools download.
+        sha256: of its bytes; None for one that is too large or could not be read.
+        kept: the name of the copy in the catalog's own folder, which begins with the digest of the copy's bytes (the
+            picture may have changed since); None without one.
+        copy_path: where that copy lies, None if it isn't there.
+    """
+
+    path: str
+    kind: str
+    size_bytes: int
+    mtime_ns: int
+    sha256: str | None = None
+    kept: str | None = None
+    copy_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What one source says about one model: the bytes as found, and where they stood.
 
@@ -214,6 +235,7 @@ class ModelDetails:
         records: the chief record first.
         header: what the file's header says (see `modelmgr.readers.header.Header.as_json`), or None.
         provenance: light column -> origin.
+        attachments: its pictures, the previews first.
     """
 
     asked: str | int
@@ -222,6 +244,7 @@ class ModelDetails:
     files: tuple[ModelFile, ...]
     header: Mapping[str, Any] | None
     provenance: Mapping[str, Origin]
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -447,6 +447,7 @@ class FileStore(Connections):
         conn.execute("UPDATE files SET model_id = ? WHERE model_id = ?", (home, provisional))
         conn.execute("UPDATE OR IGNORE user_values SET model_id = ? WHERE model_id = ?", (home, provisional))
         conn.execute("UPDATE OR IGNORE records SET model_id = ? WHERE model_id = ?", (home, provisional))
+        conn.execute("UPDATE OR IGNORE attachments SET model_id = ? WHERE model_id = ?", (home, provisional))
         has_header = conn.execute("SELECT 1 FROM headers WHERE model_id = ?", (home,)).fetchone()
         if has_header is None:
             conn.execute("UPDATE headers SET model_id = ? WHERE model_id = ?", (home, provisional))

@@ -5,11 +5,11 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelmgr.catalog import engine, query
-from modelmgr.catalog.connections import Connections
+from modelmgr.catalog.attachment_store import AttachmentStore
 from modelmgr.catalog.schema import key_out, path_out
 from modelmgr.values import (
     MIB,
@@ -50,7 +50,7 @@ class DuplicateGroup:
     reclaimable_bytes: int
 
 
-class LibraryView(Connections):
+class LibraryView(AttachmentStore):
     """The library as the doors see it. Only `details` and `records_of` read a payload."""
 
     def count(self, wanted: ModelQuery) -> int:
@@ -129,6 +129,8 @@ class LibraryView(Connections):
     def details(self, key: str | int) -> ModelDetails | None:
         """Return everything about one model, or None if there is none; one statement reads payloads.
 
+        Where the file of its preview is gone, the row shows the copy of it that was kept.
+
         Args:
             key: the sha256, or the row id of a model whose hash isn't known.
         """
@@ -139,6 +141,10 @@ class LibraryView(Connections):
                 return None
             row = _row(values)
             header = reader.execute_sql("SELECT header FROM headers WHERE model_id = ?", (row.id,)).fetchone()
+            attachments = tuple(self._attachments(reader, "?", (row.id,)))
+            copies = {found.path: found.copy_path for found in attachments if found.copy_path}
+            if row.preview in copies and not os.path.isfile(row.preview):
+                row = replace(row, preview=copies[row.preview])
             return ModelDetails(
                 asked=key,
                 row=row,
@@ -146,6 +152,7 @@ class LibraryView(Connections):
                 files=tuple(_files(reader, row.id)),
                 header=json.loads(header[0]) if header else None,
                 provenance=_origins(reader, row.id),
+                attachments=attachments,
             )
 
     def records_of(self, model_id: int) -> list[StoredRecord]:

@@ -309,6 +309,24 @@ class GoneTable(Model):
         without_rowid = True
 
 
+class AttachmentTable(Model):
+    """A picture or video of a model where it was seen; it stays when the picture is gone."""
+
+    model = ForeignKeyField(ModelTable, on_delete="CASCADE", backref="+", index=False)
+    path = PathField()
+    kind = TextField()
+    size_bytes = BigIntegerField()
+    mtime_ns = BigIntegerField()
+    sha256 = TextField(null=True, constraints=[Check("length(sha256) = 64")])
+    kept = TextField(null=True)
+
+    class Meta:
+        """The table's name and index."""
+
+        table_name = "attachments"
+        indexes = ((("model", "path"), True),)
+
+
 TABLES: tuple[type[Model], ...] = (
     ModelTable,
     HeaderTable,
@@ -322,6 +340,7 @@ TABLES: tuple[type[Model], ...] = (
     PendingTable,
     RecordTable,
     GoneTable,
+    AttachmentTable,
 )
 
 # One covering index per sort that people use, the id at its end: without one the order of a million rows takes

@@ -15,7 +15,7 @@ Step = Callable[[engine.Connection], None]
 
 
 def _gone_and_undo(conn: engine.Connection) -> None:
-    """Version 2: records that are gone from their containers, promotions that can be undone."""
+    """Version 2: records gone from their containers, promotions that can be undone, attachments."""
     columns = {row[1] for row in conn.execute("PRAGMA table_info(pending_models)")}
     if "promotion" not in columns:
         conn.execute("ALTER TABLE pending_models ADD COLUMN promotion INTEGER")

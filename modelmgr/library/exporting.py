@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Literal
 
+from modelmgr import documents
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.errors import ModelmgrError
 from modelmgr.library.merging import Merging, ModelCase
@@ -91,8 +92,14 @@ class Exporting(Merging):
                 light = light_json(row)
                 records = [self._record_json(record) for record in self.catalog.records_of(row.id)]
                 if table is None:
-                    user = self.catalog.user_values(row.id)
-                    out.write(_line({**light, "user": user, "records": records}))
+                    told = {
+                        "user": self.catalog.user_values(row.id),
+                        "attachments": [
+                            documents.attachment(found) for found in self.catalog.attachments_of(row.id)
+                        ],
+                        "records": records,
+                    }
+                    out.write(_line({**light, **told}))
                 else:
                     if not models:
                         table.writerow([*light, *_RECORD_COLUMNS])

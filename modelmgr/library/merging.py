@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from modelmgr.catalog import Catalog
@@ -47,6 +48,7 @@ class ModelCase:
         facts: see `header_facts`.
         user: the user's own values.
         records: what the witnesses are made of, in their order.
+        copies: path of a picture -> path of the copy of it that was kept and is there.
     """
 
     path: str | None = None
@@ -59,6 +61,7 @@ class ModelCase:
     user: Mapping[str, Any] = field(default_factory=dict)
     witnesses: list[mapping.Witness] = field(default_factory=list)
     records: list[StoredRecord] = field(default_factory=list)
+    copies: Mapping[str, str] = field(default_factory=dict)
 
 
 class Merging:
@@ -119,6 +122,11 @@ class Merging:
             facts=self.catalog.header_facts(model_id),
             user=self.catalog.user_values(model_id),
             records=self.catalog.records_of(model_id),
+            copies={
+                found.path: found.copy_path
+                for found in self.catalog.attachments_of(model_id)
+                if found.copy_path is not None
+            },
         )
         case.witnesses = [self._witness(record, case) for record in case.records]
         return case
@@ -157,7 +165,7 @@ class Merging:
             user=case.user,
         )
         _without_guess(merged.fields, merged.origins, case.facts)
-        if case.path and case.is_present:
+        if case.path and (case.is_present or case.copies):
             folder = os.path.dirname(case.path)
             roots = [folder, *(os.path.dirname(record.source_path) for record in case.records)]
             named = mapping.pictures(
@@ -166,9 +174,15 @@ class Merging:
                 size_bytes=case.size_bytes,
                 header=merge_facts(case.facts),
             )
+            said, origin = merged.fields.get("preview"), merged.origins.get("preview")
             self._choose_preview(
-                merged.fields, merged.origins, case.path, self.names_in(folder), roots, named
+                merged.fields, merged.origins, case.path, self.names_in(folder), roots, named, case.copies
             )
+            if not case.is_present and said and origin and not merged.fields["preview"]:
+                merged.fields["preview"], merged.origins["preview"] = (
+                    said,
+                    origin,
+                )  # it may come back with the file
         return merged
 
     def light_of_file(
@@ -198,19 +212,34 @@ class Merging:
         siblings: "FolderNames",
         roots: list[str],
         pictures: Sequence[tuple[str, Origin]],
+        copies: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Take the first of the named pictures that is here and may be looked at, else one by the file's stem."""
+        """Take the first of the named pictures that is here and may be looked at, else one by the file's stem.
+
+        A picture that is gone counts as here where a copy of it was kept (`ModelCase.copies`), which is shown then.
+        """
         if fields.get("preview") and origins.get("preview", Origin("", 7)).rank == 1:
+            if fields["preview"] in copies and not os.path.isfile(fields["preview"]):
+                fields["preview"] = copies[fields["preview"]]
             return
         allowed = [*roots, *self.catalog.folder_facts(), *self.catalog.imported_paths()] if pictures else []
         for picture, origin in pictures:
             named = os.path.normpath(picture)
-            if os.path.isabs(named) and is_below_any(named, allowed) and os.path.isfile(named):
-                fields["preview"], origins["preview"] = named, origin
+            is_here = os.path.isabs(named) and is_below_any(named, allowed) and os.path.isfile(named)
+            if is_here or named in copies:
+                fields["preview"], origins["preview"] = named if is_here else copies[named], origin
                 return
-        stem = os.path.splitext(os.path.basename(path))[0]
-        found = preview_for(stem, siblings.beginning_with(stem))
-        fields["preview"] = os.path.join(os.path.dirname(path), found) if found else None
+        folder, name = os.path.split(path)
+        stem = os.path.splitext(name)[0]
+        names = siblings.beginning_with(stem)
+        gone = {
+            os.path.basename(place): copy
+            for place, copy in copies.items()
+            if os.path.dirname(place) == folder
+        }
+        found = preview_for(stem, names if gone.keys() <= {*names} else {*names, *gone})
+        shown = os.path.join(folder, found) if found else None
+        fields["preview"] = gone[found] if found in gone and found not in names else shown
         origins.pop("preview", None)
         if found:
             origins["preview"] = Origin("file", 7)

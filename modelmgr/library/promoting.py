@@ -9,12 +9,14 @@ from modelmgr import discovery, tree
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import HashJob
 from modelmgr.errors import NotFound
+from modelmgr.library.attaching import Attaching
 from modelmgr.library.importing import Binding, Importing
 from modelmgr.library.merging import claims_of
 from modelmgr.library.scanning import Scanning
 from modelmgr.migration import promotion
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import (
+    Attachment,
     Changes,
     Claims,
     FileState,
@@ -45,7 +47,7 @@ class _Case:
     computed: dict[str, str] = field(default_factory=dict)
 
 
-class Promoting(Importing, Scanning):
+class Promoting(Attaching, Importing, Scanning):
     """Promotion, and the decisions of the user that lead to it."""
 
     def promote(
@@ -54,16 +56,19 @@ class Promoting(Importing, Scanning):
         *,
         attach_anyway: bool = False,
         allow_missing: bool = False,
+        keep_previews: bool = False,
         progress: Progress,
     ) -> PromoteReport:
         """Turn pending models into active ones, as far as their files bear them out.
 
-        Each model is one transaction: its row, its file, the record with the whole payload and the new state.
+        Each model is one transaction: its row, its file, the record with the whole payload, the pictures of the file
+        with their digests, and the new state.
 
         Args:
             ids: pending models; None means all in state `pending`.
             attach_anyway: attach also where a claimed hash contradicts the file.
             allow_missing: make models without file where the full hash is claimed.
+            keep_previews: copy the pictures of what is promoted into the catalog's own folder.
             progress: records; bytes while files are hashed.
         """
         report = PromoteReport()
@@ -82,7 +87,7 @@ class Promoting(Importing, Scanning):
                 cases.sort(key=lambda case: "AutoV3" not in case.claims.partial_hashes)
                 for number, case in enumerate(cases, done):
                     progress.step(number, total, case.row.name, "records")
-                    self._decide(case, attach_anyway, allow_missing, report, progress)
+                    self._decide(case, attach_anyway, allow_missing, keep_previews, report, progress)
                 done += len(chunk)
         except Cancelled:
             report.cancelled = True
@@ -201,7 +206,13 @@ class Promoting(Importing, Scanning):
                         case.binding, case.entry = Binding(), None
 
     def _decide(
-        self, case: _Case, attach_anyway: bool, allow_missing: bool, report: PromoteReport, progress: Progress
+        self,
+        case: _Case,
+        attach_anyway: bool,
+        allow_missing: bool,
+        keep_previews: bool,
+        report: PromoteReport,
+        progress: Progress,
     ) -> None:
         if "sha256" in case.computed:
             siblings = self.names_in(os.path.dirname(case.record.source_path)).all
@@ -222,7 +233,10 @@ class Promoting(Importing, Scanning):
         verdict = promotion.verdict(
             case.claims, facts, attach_anyway=attach_anyway, allow_missing=allow_missing
         )
-        if verdict.promote and self._attach(case, verdict, report):
+        pictures: Sequence[Attachment] = ()
+        if verdict.promote and path is not None:
+            pictures = self.pictures(path, case.record, case.claims, keep_previews, report.problems, progress)
+        if verdict.promote and self._attach(case, verdict, pictures, report):
             report.promoted += 1
             report.pending_ids.append(case.row.id)
             return
@@ -266,7 +280,13 @@ class Promoting(Importing, Scanning):
         except OSError:
             return  # the full hash alone decides then
 
-    def _attach(self, case: _Case, verdict: promotion.Verdict, report: PromoteReport) -> bool:
+    def _attach(
+        self,
+        case: _Case,
+        verdict: promotion.Verdict,
+        pictures: Sequence[Attachment],
+        report: PromoteReport,
+    ) -> bool:
         with self.catalog.transaction(Changes(models=True, pending=True)):
             if case.entry is not None:
                 sha256 = case.computed["sha256"]
@@ -288,6 +308,8 @@ class Promoting(Importing, Scanning):
             run = report.promotion or self.catalog.next_promotion()
             if self.catalog.attach(case.row.id, model_id, sha256, path, verdict.binding, run) is None:
                 return False
+            if pictures:
+                self.catalog.put_attachments(model_id, pictures)
             self.relight(model_id)
         report.promotion = run
         return True
@@ -316,7 +338,8 @@ class Promoting(Importing, Scanning):
         """Take promoted records back among the pending ones, as if they had just been imported.
 
         Each is one transaction: its active copy leaves the model, whose light columns are derived anew. A model that
-        has neither file nor record nor a value of the user then goes; all else stays, what the user edited too.
+        has neither file nor record nor a value of the user then goes; all else stays, what the user edited too. Of the
+        pictures only the one goes that nothing but this record led to.
 
         Args:
             pending_ids: of promoted records.
@@ -363,6 +386,7 @@ class Promoting(Importing, Scanning):
                 row.id, claims.sha256, path, problem, message, binding.candidates
             )
             if model_id is not None and not self.catalog.remove_if_nothing_left(model_id):
+                self.forget_named(model_id, claims)
                 self.relight(model_id)
         return done
 

@@ -1,5 +1,6 @@
-"""Which pictures beside a model are its previews, by the names in its folder alone."""
+"""Which pictures beside a model are its previews or examples, by the names in its folder alone."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +12,8 @@ _SUFFIXES = {suffix: place for place, suffix in enumerate(_IMAGES + _VIDEOS)}
 
 _PREVIEW, _PLAIN, _VIDEO, _THUMB, _EXAMPLE = range(5)
 _INFIXES = {".preview": _PREVIEW, "": _PLAIN, ".thumb": _THUMB, ".example.0": _EXAMPLE, ".0": _EXAMPLE}
+_EXAMPLES = re.compile(r"\.example\.[0-9]{1,6}|_[0-9]{1,6}(?=\.jpg$)")
+"""What stands behind the stem: Civitai Helper and LoRA Manager number with a dot, Civitai Browser+ with a line."""
 
 
 def preview_for(stem: str, names: Iterable[str]) -> str | None:
@@ -34,6 +37,42 @@ def previews_of(stem: str, names: Iterable[str]) -> tuple[str, ...]:
     contested = frozenset(contested_previews(stem, listed))
     ranked = ((name in contested, *rank, name) for name, rank in _candidates(stem, listed))
     return tuple(found[-1] for found in sorted(ranked))
+
+
+def is_picture(name: str) -> bool:
+    """Tell whether a name ends as pictures and videos do."""
+    return suffix_of(name) in _SUFFIXES
+
+
+def pictures_of(stem: str, names: Iterable[str]) -> dict[str, str]:
+    """Return all pictures of a model, name -> ``preview`` or ``example``: the previews, best first, then the others.
+
+    Examples are the numbered pictures that tools download (``<stem>.example.3.png``, ``<stem>_3.jpg``). One that is
+    the plain preview of a model with a longer stem (``a_3.jpg`` beside ``a_3.safetensors``) is no example of this one.
+    """
+    listed = tuple(names)
+    found = dict.fromkeys(previews_of(stem, listed), "preview")
+    found |= {name: "example" for name, (kind, *_) in _candidates(stem, listed) if kind == _EXAMPLE}
+    wanted = _folded(stem)
+    numbered = [
+        name
+        for name in sorted(listed)
+        if wanted
+        and name not in found
+        and is_picture(name)
+        and _folded(name).startswith(wanted)
+        and (number := _EXAMPLES.match(_folded(name)[len(wanted) :])) is not None
+        and len(wanted) + number.end() == len(_folded(stem_of(name)))
+    ]
+    if numbered:
+        models = {stem_of(name) for name in listed if is_model_name(name)}
+        folded = {_folded(model) for model in models}
+        for name in numbered:
+            exact = name.startswith(stem)
+            others = any(name.startswith(model) and _folded(model) == wanted for model in models)
+            if _folded(stem_of(name)) not in folded and (exact or not others):
+                found[name] = "example"
+    return found
 
 
 def contested_previews(stem: str, names: Iterable[str]) -> tuple[str, ...]:
