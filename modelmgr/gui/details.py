@@ -68,7 +68,7 @@ from modelmgr.gui.text import (
     state_label,
     type_label,
 )
-from modelmgr.values import Changes, ModelDetails, ModelRow, Origin, StoredRecord
+from modelmgr.values import Attachment, Changes, ModelDetails, ModelRow, Origin, StoredRecord
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
@@ -85,6 +85,7 @@ NOTES_LIMIT = 100_000
 NAME_LINES = 3
 _ORIGIN_WIDTH = 84
 _FACT_LENGTH = 140
+_PICTURES = 50
 _SAID_BY = "According to: {}"
 
 _SAVE_LIMIT_NAME = 80
@@ -674,6 +675,12 @@ class DetailsPane(QWidget):
         self._files = Section(self.tr("Files"), files, body)
         layout.addWidget(self._files)
 
+        self._pictures_facts = FactsGrid(body)
+        self._pictures_facts.setObjectName("detailsPictures")
+        self._pictures = Section(self.tr("Pictures"), self._pictures_facts, body)
+        self._pictures.set_open(False)
+        layout.addWidget(self._pictures)
+
         self._metadata = Section(self.tr("Metadata"), self._build_metadata(body), body)
         layout.addWidget(self._metadata, 1)
         layout.addStretch(0)
@@ -769,6 +776,7 @@ class DetailsPane(QWidget):
             self._name.setText("")
             self._clear_payload()
             self._files_table.setRowCount(0)
+            self._pictures.hide()
             return
         self._key = row.sha256 or row.id
         self._roots = ()
@@ -824,6 +832,7 @@ class DetailsPane(QWidget):
             "where_from": self._where_from,
             "header": self._header,
             "files": self._files,
+            "pictures": self._pictures,
             "metadata": self._metadata,
         }
 
@@ -929,7 +938,9 @@ class DetailsPane(QWidget):
             return
         old = [(record.id, record.payload_sha256) for record in self._details.records]
         new = [(record.id, record.payload_sha256) for record in loaded.details.records]
-        if old == new and loaded.details.row == row and loaded.details.files == self._details.files:
+        same = ("files", "attachments")
+        unchanged = all(getattr(loaded.details, part) == getattr(self._details, part) for part in same)
+        if old == new and loaded.details.row == row and unchanged:
             self._details = loaded.details
             self._show_facts(row, loaded.details.provenance)
             return
@@ -951,6 +962,9 @@ class DetailsPane(QWidget):
         self._show_facts(details.row, details.provenance)
         self._files_table.show_files(details)
         self._files.set_title(self.tr("Files ({})").format(count_text(len(details.files))))
+        self._pictures_facts.show_facts([_picture_fact(found) for found in details.attachments[:_PICTURES]])
+        self._pictures.set_title(self.tr("Pictures ({})").format(count_text(len(details.attachments))))
+        self._pictures.setVisible(bool(details.attachments))
         facts = _header_facts(details.header)
         self._header_facts.show_facts(facts)
         self._header.setVisible(bool(facts))
@@ -1185,6 +1199,12 @@ def _note_of(shown: Shown) -> str:
     if parsed.tolerant:
         notes.append("This is not quite JSON; it was read with one eye closed.")
     return " ".join(notes)
+
+
+def _picture_fact(found: Attachment) -> Fact:
+    kept = f"\nA copy is kept: {found.copy_path}" if found.copy_path else ""
+    label = "Preview" if found.kind == "preview" else "Example"
+    return Fact(label, foreign_text(found.path, 1000), plain_tip(found.path + kept, 2000))
 
 
 _HEADER_LABELS = (

@@ -563,7 +563,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_folders(self, folders: list[LibraryFolder]) -> None:
         self._folders = folders
-        roots = tuple(folder.path for folder in folders)
+        roots = (*(folder.path for folder in folders), self._catalog.attachments_folder)
         if roots != self._previews.roots:
             self._previews.roots = roots
             self._previews.forget()

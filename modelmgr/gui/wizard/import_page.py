@@ -124,7 +124,8 @@ class ImportPage(Page):
         self._words.setText(words + tr("Now the model files are added; this can go on in the background."))
         self._later.show()
         imported = tuple(self._journey.paths) if promotes else ()
-        deed = partial(add_and_promote, self._library, tuple(targets), imported)
+        keeps = self._journey.keep_previews
+        deed = partial(add_and_promote, self._library, tuple(targets), imported, keeps)
         self._start(tr("Adding models") if targets else tr("Promoting"), deed, self._on_added)
 
     def _targets(self) -> list[str]:

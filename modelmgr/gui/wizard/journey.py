@@ -96,6 +96,7 @@ class Journey:
     offers: list[Offer] = field(default_factory=list)
     add_models: bool = False
     promote: bool = False
+    keep_previews: bool = False
     folders: list[str] = field(default_factory=list)
     imported: ImportReport | None = None
     scanned: ScanReport | None = None
@@ -164,13 +165,17 @@ def bring_in(
 
 
 def add_and_promote(
-    library: Library, targets: Sequence[str], imported: Sequence[str], progress: Progress
+    library: Library, targets: Sequence[str], imported: Sequence[str], keep_previews: bool, progress: Progress
 ) -> tuple[ScanReport | None, PromoteReport | None]:
-    """Scan `targets`, then promote what is clear of what lies at or below the paths `imported`."""
+    """Scan `targets`, then promote what is clear of what lies at or below the paths `imported`.
+
+    With `keep_previews` the catalog's own folder gets copies of the pictures of what is promoted.
+    """
     scanned = library.scan(targets, progress=progress) if targets else None
     if not imported or progress.is_cancelled:
         return scanned, None
-    return scanned, library.promote(_ready_of(library, imported), progress=progress)
+    ready = _ready_of(library, imported)
+    return scanned, library.promote(ready, keep_previews=keep_previews, progress=progress)
 
 
 def _ready_of(library: Library, imported: Sequence[str]) -> list[int]:

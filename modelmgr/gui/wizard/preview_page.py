@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QFrame,
+    QHBoxLayout,
     QHeaderView,
     QPlainTextEdit,
     QProgressBar,
@@ -216,6 +217,24 @@ class PreviewPage(Page):
             )
         )
         self._promote.toggled.connect(self._on_options_changed)
+        self._keep = CheckBox(tr("Keep copies of the previews"), page)
+        self._keep.setObjectName("keepPreviewsBox")
+        self._keep.setToolTip(
+            plain_tip(
+                tr(
+                    "The pictures of the promoted models are copied into a folder beside the catalog; "
+                    "they can be shown even when the files are gone."
+                )
+            )
+        )
+        self._keep.setEnabled(False)
+        self._promote.toggled.connect(self._keep.setEnabled)
+        self._keep.toggled.connect(self._on_options_changed)
+        promoting = QHBoxLayout()
+        promoting.setSpacing(theme.L)
+        promoting.addWidget(self._promote)
+        promoting.addWidget(self._keep)
+        promoting.addStretch(1)
         self._to_folders = QPushButton(page)
         self._to_folders.setObjectName("chooseFoldersButton")
         self._to_folders.clicked.connect(self._on_to_folders)
@@ -226,7 +245,7 @@ class PreviewPage(Page):
         layout.addWidget(self._table)
         layout.addWidget(self._tabs, 1)
         layout.addWidget(self._add_models)
-        layout.addWidget(self._promote)
+        layout.addLayout(promoting)
         layout.addWidget(self._to_folders, 0, Qt.AlignmentFlag.AlignLeft)
         return page
 
@@ -415,6 +434,7 @@ class PreviewPage(Page):
         self._add_models.setVisible(report.model_count > 0)
         self._add_models.setChecked(report.model_count > 0)
         self._promote.setVisible(report.imported > 0)
+        self._keep.setVisible(report.imported > 0)
         self._show_offers(self._journey.offers)
         self._on_options_changed()
 
@@ -457,6 +477,7 @@ class PreviewPage(Page):
             report is not None and report.model_count > 0 and self._add_models.isChecked()
         )
         self._journey.promote = self._promote.isChecked()
+        self._journey.keep_previews = self._promote.isChecked() and self._keep.isChecked()
         self._journey.folders = [folder for folder, box in self._folder_boxes if box.isChecked()]
         chosen, of_all = len(self._journey.folders), len(self._folder_boxes)
         self._to_folders.setText(
