@@ -25,7 +25,7 @@ from modelmgr.catalog.import_store import (
 from modelmgr.errors import ModelmgrError, Unreadable, Usage
 from modelmgr.library.merging import Merging, claims_of
 from modelmgr.migration import detect, promotion
-from modelmgr.migration.beside import base_name, models_beside
+from modelmgr.migration.beside import base_name, models_beside, subject_of
 from modelmgr.migration.source import Container, LegacySource
 from modelmgr.migration.sources import ALL
 from modelmgr.progress import REPORT_INTERVAL_S, Cancelled, Progress
@@ -415,7 +415,7 @@ class Importing(Merging):
         named = binding.file_path or claims.path or container.path
         return NewRecord(
             record,
-            name=claims.fields.get("name") or _stem(named),
+            name=claims.fields.get("name") or _name_of(looked, binding.file_path or claims.path),
             type=claims.fields.get("type") or type_of_folder(named) or "unknown",
             base_model=claims.fields.get("base_model"),
             sha256=claims.sha256,
@@ -874,5 +874,8 @@ def _named_root(path: str, paths: Sequence[str]) -> str:
     return os.path.dirname(path)
 
 
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path.replace("\\", "/")))[0]
+def _name_of(looked: _Looked, path: str | None) -> str:
+    """Return a name where a record has none: its file's, else that of its key in a container of many, else its own."""
+    if path is None and looked.source.many and looked.record.record_key:
+        path = looked.record.record_key
+    return subject_of(path or looked.container.path)

@@ -113,3 +113,30 @@ def _composed(name: str) -> str:
 
 def _folded(name: str) -> str:
     return _composed(name).casefold()
+
+
+_ENDINGS = (
+    *(
+        ".civitai.info",
+        ".civitai.json",
+        ".metadata.json",
+        ".cm-info.json",
+        ".rgthree-info.json",
+        ".swarm.json",
+    ),
+    *(".api_info.json", ".recipe.json", ".description.txt"),
+)
+
+
+def subject_of(path: str) -> str:
+    """Return what a container calls the model that it is about, by its own name: the name without all its endings.
+
+    ``x.civitai.info`` -> ``x``, ``x.safetensors.rgthree-info.json`` -> ``x``, ``notes/x.txt`` -> ``x``.
+    """
+    name = base_name(path)
+    for laid_aside in (".bak", ".tmp"):
+        name = name.removesuffix(laid_aside)
+    ending = next((ending for ending in _ENDINGS if name.lower().endswith(ending)), suffix_of(name))
+    if not ending[1:].isdigit():  # ``v1.0`` has none
+        name = name[: len(name) - len(ending)] or name
+    return stem_of(name) if is_model_name(name) else name

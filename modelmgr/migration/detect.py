@@ -1,18 +1,23 @@
 """Which of the files that the user named or dropped are records of another tool: by content, not by name alone."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from modelmgr import sqlite, tree
 from modelmgr.errors import Unreadable, Usage
+from modelmgr.migration.reading.container import read_beginning
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources import ALL
 from modelmgr.progress import Progress
 from modelmgr.values import MODEL_SUFFIXES, Problem, is_below_any
 
 MAX_DEPTH = 12
+
+_BLOB = re.compile(r"sha256[-:][0-9a-f]{64}")
+_GGUF = b"GGUF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,8 @@ class _Search:
             self._hand_on(problem)
 
     def _is_wanted(self, name: str) -> bool:
-        return _is_model(name) or any(source.wants(name, False) for source in self._sources)
+        is_model = _is_model(name) or _BLOB.fullmatch(name) is not None
+        return is_model or any(source.wants(name, False) for source in self._sources)
 
     def _beside(self, folder: str) -> "_Folder":
         found = self._folders.get(folder)
@@ -218,8 +224,8 @@ class _Search:
     ) -> Iterator[Found]:
         self._count += 1
         self._progress.step(self._count, None, entry.name, "files")
-        is_model = _is_model(entry.name)
-        sources = self._of_models if is_model else self._sources
+        is_model = _is_model(entry.name) or _is_blob(entry.path)
+        sources = self._of_models if _is_model(entry.name) else self._sources
         if any(source.wants(entry.name, named) for source in sources):
             container = Container(
                 path=entry.path,
@@ -344,6 +350,17 @@ class _Folder:
 def _real_place(path: str) -> str:
     """Return a path with the links of its folder resolved, but not its own."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+
+
+def _is_blob(path: str) -> bool:
+    """Tell whether a file is a model in a store of Ollama, where only its content says so."""
+    folder, name = os.path.split(path)
+    if os.path.basename(folder) != "blobs" or not _BLOB.fullmatch(name):
+        return False
+    try:
+        return read_beginning(path, len(_GGUF)) == _GGUF
+    except Unreadable:
+        return False
 
 
 def _is_model(name: str) -> bool:

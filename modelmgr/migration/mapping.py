@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from modelmgr.migration.beside import subject_of
 from modelmgr.values import Claims, Opinion, Origin
 from modelmgr.vocabulary import (
     UNKNOWN,
@@ -507,7 +508,9 @@ def _fallback_name(case: _Case, file_path: str | None, sha256: str | None) -> _S
     """Return a name where nobody gave one: the file's stem, or what it was called when it was last seen."""
     claims = [witness.claims for witness, _ in case.ranked]
     paths = [file_path, *(one.path for one in claims), *(name for one in claims for name in one.stem_names)]
-    stems = (_line(stem_of(path)) for path in paths if path)
+    # A container of one record is called as its model; one of many has a name of its own.
+    alone = [one.source_path for one, _ in case.ranked if one.source_path and not one.record_key]
+    stems = (_line(name) for name in (*map(stem_of, filter(None, paths)), *map(subject_of, alone)))
     hashes = (known[:12] for known in (sha256, *(one.sha256 for one in claims)) if known)
     name = next((stem for stem in stems if stem), None) or next(hashes, UNKNOWN)
     return _Said(name, Origin("file", PLACE))

@@ -11,6 +11,7 @@ from modelmgr.migration.beside import (
     preferred,
     same_name,
     stem_of,
+    subject_of,
     suffix_of,
 )
 
@@ -80,3 +81,21 @@ def test_a_name_counts_more_than_a_format():
 def test_only_given_names_come_back(stem, names):
     assert set(models_beside(stem, names)) <= names
     assert set(alike(stem, names)) <= names
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/a/x.civitai.info", "x"),
+        ("/a/x.metadata.json.bak", "x"),
+        ("x.safetensors.rgthree-info.json", "x"),
+        ("C:\\AI\\x.safetensors", "x"),
+        ("/a/x.v2.txt", "x.v2"),
+        ("hashes/vae", "vae"),
+        ("x v1.0", "x v1.0"),
+        ("x.vae.pt", "x.vae"),
+        (".civitai.info", ".civitai.info"),
+    ],
+)
+def test_a_container_is_called_as_the_model_that_it_is_about(path: str, expected: str) -> None:
+    assert subject_of(path) == expected

@@ -416,3 +416,15 @@ def test_the_payload_is_the_manifest_whatever_it_says(tmp_path: Path, said: obje
     record, claims = walk(tmp_path).of("ollama")["hf.co/any/thing/latest"]
     assert record.payload == content_bytes
     assert claims.path in (None, str(tmp_path / "models/blobs" / f"sha256-{HEX}"))
+
+
+def test_its_models_are_counted_as_models_though_their_names_say_nothing(tmp_path):
+    store = tmp_path / "models"
+    (store / "blobs").mkdir(parents=True)
+    (store / "manifests").mkdir()
+    (store / "blobs" / f"sha256-{C['sha256']}").write_bytes(C["bytes"])
+    (store / "blobs" / f"sha256-{'1' * 64}").write_bytes(b"{{ .Prompt }}")
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        report = Library(catalog).preview([str(store)], progress=Progress())
+    assert report.model_paths == [str(store / "blobs" / f"sha256-{C['sha256']}")]
+    assert (report.seen, report.ignored) == (1, 1)  # no manifest, so the text is of no store
