@@ -484,6 +484,28 @@ def test_an_import_is_shown_beforehand_done_once_and_promoted(tmp_path: Path) ->
     assert (resumed.code, resumed.json["seen"]) == (0, 0)
 
 
+def test_pictures_are_told_of_and_copied_where_that_is_wished(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    picture = tmp_path / "models" / "Lora" / "inkwash.preview.png"
+    picture.write_bytes(b"picture")
+    digest = "2cea274d0bedc39ec4ab6ba9e59ec889e3ed6fb56a1cf088a64d9b383378dc97"
+    kept = tmp_path / "catalog.sqlite.attachments" / digest[:2] / f"{digest}.png"
+    made.run("migrate", "import", tmp_path / "models")
+    assert made.run("pending", "promote", "--all", "--json").json["promoted"] == 1
+    told = {"path": str(picture), "kind": "preview", "size": 7, "sha256": digest, "kept": None}
+    assert made.run("show", made.ink, "--json").json["attachments"] == [told]
+    assert f"1 picture:\n  {picture}  (preview)\n" in made.run("show", made.ink).out
+    assert not kept.parent.parent.exists()
+
+    assert made.run("pending", "undo", "--last").code == 0
+    promoted = made.run("pending", "promote", "--all", "--keep-previews", "--json")
+    assert (promoted.code, promoted.json["promoted"]) == (0, 1)
+    assert made.run("show", made.ink, "--json").json["attachments"] == [told | {"kept": str(kept)}]
+    assert kept.read_bytes() == b"picture"
+    picture.unlink()
+    assert made.run("show", made.ink, "--json").json["preview"] == str(kept)
+
+
 def test_a_promotion_is_taken_back_by_its_ids_or_as_the_last_run(tmp_path: Path) -> None:
     made = write_library(tmp_path)
     made.run("migrate", "import", tmp_path / "models")

@@ -14,7 +14,7 @@ from modelmgr.catalog.import_store import NewRecord
 from modelmgr.errors import CatalogDamaged, CatalogError, CatalogTooNew
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver, wal_is_safe
-from modelmgr.values import ModelQuery, Record
+from modelmgr.values import Attachment, ModelQuery, Record
 
 
 def test_reading_a_catalog_that_is_not_there_answers_nothing_and_makes_nothing(tmp_path: Path) -> None:
@@ -310,6 +310,7 @@ def test_a_catalog_of_version_1_is_upgraded_with_all_its_records(tmp_path: Path)
     conn = engine.connect(str(path), "mode=rw")
     fresh = _objects(conn)
     conn.execute("DROP TABLE gone_records")
+    conn.execute("DROP TABLE attachments")
     for name in (
         "recordtable_source_source_path_record_key",
         "pendingtable_promotion",
@@ -324,6 +325,10 @@ def test_a_catalog_of_version_1_is_upgraded_with_all_its_records(tmp_path: Path)
         assert catalog.put_records(batch, [NewRecord(record, "x", "lora", None, None, None, None, "")]) == [
             "added"
         ]
+        model, _ = catalog.ensure_model("a" * 64, "x", 1)
+        picture = Attachment("/m/x.png", "preview", 3, 4, "b" * 64, "b" * 64 + ".png")
+        catalog.put_attachments(model, [picture])
+        assert catalog.attachments_of(model) == [picture]
         assert catalog.check(Progress()) == []
     conn = engine.connect(str(path), "mode=rw")
     assert _objects(conn) == fresh

@@ -3,12 +3,13 @@
 import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QComboBox, QLabel, QPlainTextEdit, QPushButton, QTableView, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QPlainTextEdit, QPushButton, QTableView, QToolButton, QWidget
 
 from modelmgr.gui.compare import CompareDialog
 from modelmgr.gui.details import DetailsPane
@@ -16,7 +17,7 @@ from modelmgr.gui.payload_tree import CHUNK, PayloadModel
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.text import VIEW_LIMIT
 from modelmgr.library import Library
-from modelmgr.values import Changes, ModelQuery, Record
+from modelmgr.values import Attachment, Changes, ModelQuery, Record
 
 FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
 
@@ -347,3 +348,29 @@ def test_a_record_that_its_source_no_longer_holds_says_so(qtbot, catalog, fill, 
     catalog.mark_gone([], [record.id])
     show(qtbot, pane, row)
     assert "no longer in its source" in pane.findChild(QLabel, "metadataNote").text()
+
+
+def test_the_pictures_of_a_model_are_listed_and_whether_a_copy_is_kept(qtbot, catalog, fill, pane):
+    fill.add(2)
+    with_pictures, without = catalog.page(ModelQuery(), 2)
+    catalog.put_attachments(
+        with_pictures.id,
+        [
+            Attachment("/m/ink_1.jpg", "example", 1, 1, "a" * 64),
+            Attachment("/m/ink.png", "preview", 1, 1, "b" * 64, "b" * 64 + ".png"),
+        ],
+    )
+    copy = Path(catalog.copy_path("b" * 64 + ".png"))
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"p")
+    show(qtbot, pane, with_pictures)
+    pictures = pane.findChild(QWidget, "detailsPictures")
+    labels = {label.text(): label.toolTip() for label in pictures.findChildren(QLabel)}
+    assert list(labels) == ["Preview", "/m/ink.png", "Example", "/m/ink_1.jpg"]
+    assert str(copy) in labels["/m/ink.png"]
+    assert "copy" not in labels["/m/ink_1.jpg"]
+    section = pictures.parentWidget()
+    assert section.findChild(QToolButton).text() == "Pictures (2)"
+    assert not section.isHidden()
+    show(qtbot, pane, without)
+    assert section.isHidden()

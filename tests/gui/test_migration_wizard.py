@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -191,6 +192,37 @@ def test_the_models_that_were_found_are_added_and_what_is_clear_is_promoted(
     lines = seen.child(QLabel, "reportLines").text()
     assert "promoted" in lines
     assert "added" in lines
+
+
+def test_copies_of_the_previews_are_kept_only_where_that_is_ticked(qtbot, open_wizard, tmp_path, library):
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    model = write_inkwash_harbor(folder)
+    model.with_suffix(".civitai.info").write_text(
+        '{"id": 1, "modelId": 2, "name": "v1", "model": {"name": "Ink"}}'
+    )
+    picture = model.with_suffix(".png")
+    picture.write_bytes(b"picture")
+    seen = open_wizard(folder)
+    seen.wait_preview()
+    promote, keep = seen.child(QCheckBox, "promoteBox"), seen.child(QCheckBox, "keepPreviewsBox")
+    assert not keep.isChecked()
+    assert not keep.isEnabled()
+    promote.setChecked(True)
+    assert keep.isEnabled()
+    keep.setChecked(True)
+    assert seen.wizard.journey.keep_previews
+    promote.setChecked(False)
+    assert not seen.wizard.journey.keep_previews
+    promote.setChecked(True)
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert seen.wizard.journey.promoted.promoted == 1
+    (model_id,) = library.catalog.order(ModelQuery())
+    (found,) = library.catalog.attachments_of(model_id)
+    assert found.path == str(picture)
+    assert found.copy_path is not None
+    assert Path(found.copy_path).read_bytes() == b"picture"
 
 
 def test_only_models_can_be_added_where_no_tool_has_said_anything(qtbot, open_wizard, tmp_path, library):
