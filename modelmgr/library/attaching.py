@@ -5,7 +5,6 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from modelmgr import discovery, tree
@@ -56,17 +55,28 @@ class Attaching(Merging):
         known = {found.path: found for found in self.catalog.attachments_at(path)}
         unheard = _Unheard(progress)
         files = self._files_beside(path)
-        near = [os.path.dirname(place) for place in (*files, record.source_path)]
-        candidates = dict.fromkeys(self._named_within(claims, near), "preview")
+        near = list(dict.fromkeys(os.path.dirname(file) for file in files))
+        candidates: dict[str, str] = {}
+        named = _named(claims)
+        if (
+            named is not None
+            and is_below_any(named, [*near, *self._grounds(record)])
+            and os.path.isfile(named)
+        ):
+            candidates[named] = "preview"
         for file in files:
             folder, name = os.path.split(file)
             stem = os.path.splitext(name)[0]
             for picture, kind in pictures_of(stem, self.names_in(folder).beginning_with(stem)).items():
                 candidates.setdefault(os.path.join(folder, picture), kind)
         found: list[Attachment] = []
+        real_near = [os.path.realpath(folder) for folder in near] if candidates else []
         for picture, kind in candidates.items():
             real = os.path.realpath(picture)
-            if not self._may_be_read(real, near):
+            # A link may lead elsewhere.
+            if not is_below_any(real, real_near) and not is_below_any(
+                real, [os.path.realpath(folder) for folder in self._grounds(record)]
+            ):
                 continue
             seen = _look(picture, real, kind, known.get(picture), unheard)
             if seen is not None:
@@ -90,12 +100,6 @@ class Attaching(Merging):
         if not is_beside and not any(_named(witness.claims) == named for witness in others):
             self.catalog.forget_attachment(model_id, named)
 
-    def _named_within(self, claims: Claims, near: Sequence[str]) -> Iterator[str]:
-        """Yield the picture that a record names, if it may be looked at; as `Merging` does for the preview."""
-        named = _named(claims)
-        if named is not None and (is_below_any(named, near) or is_below_any(named, self._allowed())):
-            yield named
-
     def _files_beside(self, path: str) -> list[str]:
         """Return the file and others of its model: a copy elsewhere may have pictures of its own."""
         known = self.catalog.known_file(path)
@@ -103,14 +107,11 @@ class Attaching(Merging):
         present = [file.path for file in others if file.state == FileState.PRESENT]
         return list(dict.fromkeys((path, *present)))[:_FILES_A_MODEL]
 
-    def _allowed(self) -> list[str]:
-        return [*self.catalog.folder_facts(), *self.catalog.imported_paths()]
-
-    def _may_be_read(self, real: str, near: Sequence[str]) -> bool:
-        """Tell whether a picture really lies below what was named: a link may lead elsewhere."""
-        if is_below_any(real, [os.path.realpath(folder) for folder in dict.fromkeys(near)]):
-            return True
-        return is_below_any(real, [os.path.realpath(folder) for folder in self._allowed()])
+    def _grounds(self, record: Record) -> list[str]:
+        """Return the folders that the user named, and the record's own: an export may claim to be from anywhere."""
+        named = [*self.catalog.folder_facts(), *self.catalog.imported_paths()]
+        beside = [os.path.dirname(record.source_path)] if is_below_any(record.source_path, named) else []
+        return named + beside
 
     def _kept(
         self, picture: Attachment, real: str, problems: list[Problem], progress: Progress

@@ -1,5 +1,7 @@
 """Pictures of models: recorded with path and digest at promotion, copied only on wish, shown from a copy when gone."""
 
+import base64
+import hashlib
 import json
 import os
 import stat
@@ -111,6 +113,40 @@ def test_the_picture_that_a_record_names_counts_where_it_may_be_looked_at(
     assert [(each.path, each.kind, each.sha256) for each in attachments(library)] == [
         (str(inside), "preview", PNG_SHA256)
     ]
+
+
+def test_a_record_from_an_export_can_not_claim_to_be_from_where_nothing_was_named(
+    library: Library, tmp_path: Path, models: Path, lora: Write, sha256: Callable[[Path], str]
+) -> None:
+    secret = tmp_path / "private" / "secret.png"
+    secret.parent.mkdir()
+    secret.write_bytes(PNG)
+    path = lora("ink.safetensors")
+    library.scan([str(models)], progress=Progress())
+    said = {"file_path": str(path), "sha256": sha256(path), "model_name": "Ink", "preview_url": str(secret)}
+    payload = json.dumps(said | {"from_civitai": False}).encode()
+    line = {
+        "source": "lora-manager",
+        "source_path": str(secret.with_name("ink.metadata.json")),
+        "record_key": "",
+        "payload_sha256": hashlib.sha256(payload).hexdigest(),
+        "payload_base64": base64.b64encode(payload).decode(),
+    }
+    (tmp_path / "export.jsonl").write_text(json.dumps(line) + "\n")
+    assert bring_in(library, tmp_path / "export.jsonl", keep=True).promoted == 1
+    assert attachments(library) == []
+    assert copies(library) == []
+
+
+@pytest.mark.parametrize("name", ["\ud800.png", "a\0b.png", "x" * 5000 + ".png", "..", "", 7, ["a.png"], {}])
+def test_odd_names_of_pictures_do_no_harm(library: Library, models: Path, lora: Write, name: object) -> None:
+    path = lora("ink.safetensors")
+    picture = f"{models}/{name}" if isinstance(name, str) else name
+    said = {"file_path": str(path), "model_name": "Ink", "preview_url": picture, "from_civitai": False}
+    path.with_suffix(".metadata.json").write_text(json.dumps(said))
+    report = bring_in(library, models, keep=True)
+    assert (report.promoted, report.problems) == (1, [])
+    assert attachments(library) == []
 
 
 def test_a_link_that_leads_out_and_what_is_no_regular_file_are_left_alone(
