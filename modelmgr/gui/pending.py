@@ -32,7 +32,7 @@ from modelmgr.gui.pending_filters import PendingFilters
 from modelmgr.gui.pending_parts import Banner, Hairline, Places, SearchEdit, UndoStrip, read_places
 from modelmgr.gui.pending_preview import PendingPreview
 from modelmgr.gui.pending_table import PendingTable, PendingView
-from modelmgr.gui.reasons import DECISIONS, NO_FILE, UNREAD
+from modelmgr.gui.reasons import DECISIONS, NO_FILE, NO_MODEL, UNREAD
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.progress import Progress
@@ -41,12 +41,13 @@ from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteRep
 if TYPE_CHECKING:
     from modelmgr.library import Library
 
-WAITING, READY, DECISION, MISSING, UNREADABLE, PROMOTED, DISMISSED, ALL = (
+WAITING, READY, DECISION, MISSING, UNREADABLE, OTHER, PROMOTED, DISMISSED, ALL = (
     "waiting",
     "ready",
     "decision",
     "missing",
     "unreadable",
+    "other",
     "promoted",
     "dismissed",
     "all",
@@ -200,6 +201,13 @@ class PendingPage(QWidget):
                 ),
                 self.tr("Every record could be read"),
                 ("promote_all", "promote", "dismiss"),
+            ),
+            _Group(
+                OTHER,
+                self.tr("About no model"),
+                self.tr("Recipes, and rows that tools keep beside their models. They are kept whole."),
+                self.tr("Every record speaks of a model"),
+                ("dismiss",),
             ),
             _Group(
                 PROMOTED,
@@ -513,7 +521,7 @@ class PendingPage(QWidget):
     @Slot(object)
     def _take_counts(self, facets: Mapping[str, Mapping[str, int]]) -> None:
         states, problems = facets.get("state", {}), facets.get("problem", {})
-        decisions = {*DECISIONS, *NO_FILE, "none"}
+        decisions = {*DECISIONS, *NO_FILE, *NO_MODEL, "none"}
         others = tuple(problem for problem in problems if problem not in decisions)
         self._problems = tuple(dict.fromkeys((*UNREAD, *others)))
         self._counts = {
@@ -522,6 +530,7 @@ class PendingPage(QWidget):
             DECISION: sum(problems.get(problem, 0) for problem in DECISIONS),
             MISSING: sum(problems.get(problem, 0) for problem in NO_FILE),
             UNREADABLE: sum(problems[problem] for problem in others),
+            OTHER: sum(problems.get(problem, 0) for problem in NO_MODEL),
             PROMOTED: states.get(PendingState.PROMOTED, 0),
             DISMISSED: states.get(PendingState.DISMISSED, 0),
             ALL: sum(states.values()),
@@ -581,6 +590,7 @@ class PendingPage(QWidget):
             DECISION: (_PENDING, DECISIONS),
             MISSING: (_PENDING, NO_FILE),
             UNREADABLE: (_PENDING, self._problems),
+            OTHER: (_PENDING, NO_MODEL),
             PROMOTED: ((PendingState.PROMOTED.value,), ()),
             DISMISSED: ((PendingState.DISMISSED.value,), ()),
             ALL: ((), ()),

@@ -15,6 +15,8 @@ DECISIONS = ("hash_mismatch", "ambiguous", "outside")
 
 NO_FILE = ("no_file",)
 
+NO_MODEL = ("no_model",)
+
 UNREAD = (
     "unparsed_payload",
     "too_deep",

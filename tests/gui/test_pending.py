@@ -205,17 +205,31 @@ def test_every_waiting_record_stands_there_with_its_reason(page):
 
 
 def test_the_groups_count_what_there_is_to_do(page):
-    words = [(page.groups.topLevelItem(at).text(0), page.count(at)) for at in range(8)]
+    words = [(page.groups.topLevelItem(at).text(0), page.count(at)) for at in range(9)]
     assert words == [
         ("Everything waiting", "8"),
         ("Ready to promote", "3"),
         ("Needs a decision", "3"),
         ("File not found", "1"),
         ("Can't be read", "1"),
+        ("About no model", ""),
         ("Promoted", ""),
         ("Dismissed", ""),
         ("All records", "8"),
     ]
+
+
+def test_what_speaks_of_no_model_stands_by_itself(qtbot, page, inbox):
+    recipe = {"id": "5d1c8a0e", "title": "Harbor at dawn", "loras": [], "created_date": 1753000200.5}
+    (inbox.folder / "5d1c8a0e.recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+    inbox.library.import_paths([str(inbox.folder)], progress=Progress())
+    page.page.reload()
+    page.show("other", 1)
+    assert page.names() == ["Harbor at dawn"]
+    assert page.text(0, WHY) == "Kept; it is about no single model"
+    qtbot.waitUntil(lambda: (page.count(4), page.count(5)) == ("1", "1"))
+    page.table.selectRow(0)
+    page.click("dismissButton")
 
 
 @pytest.mark.parametrize(
@@ -275,7 +289,7 @@ def test_news_from_another_program_changes_counts_and_rows(page, inbox):
     inbox.library.dismiss([inbox.id_of("Gone")])
     page.page.reload()
     page.wait_rows(7)
-    page.qtbot.waitUntil(lambda: page.count(6) == "1")
+    page.qtbot.waitUntil(lambda: page.count(7) == "1")
 
 
 # --- the selected record ----------------------------------------------------------------------------------
@@ -417,7 +431,7 @@ def test_promoting_what_is_ready_moves_rows_and_says_so(qtbot, page, inbox):
         page.click("promoteReadyButton")
     assert said.args == ["3 records were promoted."]
     page.wait_rows(5)
-    page.qtbot.waitUntil(lambda: (page.count(1), page.count(5)) == ("", "3"))
+    page.qtbot.waitUntil(lambda: (page.count(1), page.count(6)) == ("", "3"))
     page.show("promoted", 3)
     assert inbox.library.catalog.stats()["models"] == 3
 
