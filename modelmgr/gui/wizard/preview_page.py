@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QFrame,
-    QHBoxLayout,
     QHeaderView,
     QPlainTextEdit,
     QProgressBar,
@@ -32,6 +31,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, scaled
 from modelmgr.gui.jobs_panel import ElidedLabel, Pace, error_text, show_step
 from modelmgr.gui.reasons import problem_label, source_label
+from modelmgr.gui.table.filters import FlowLayout
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import (
     VIEW_LIMIT,
@@ -230,11 +230,9 @@ class PreviewPage(Page):
         self._keep.setEnabled(False)
         self._promote.toggled.connect(self._keep.setEnabled)
         self._keep.toggled.connect(self._on_options_changed)
-        promoting = QHBoxLayout()
-        promoting.setSpacing(theme.L)
+        promoting = FlowLayout(spacing=theme.S)
         promoting.addWidget(self._promote)
         promoting.addWidget(self._keep)
-        promoting.addStretch(1)
         self._to_folders = QPushButton(page)
         self._to_folders.setObjectName("chooseFoldersButton")
         self._to_folders.clicked.connect(self._on_to_folders)
