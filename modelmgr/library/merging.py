@@ -167,7 +167,10 @@ class Merging:
         _without_guess(merged.fields, merged.origins, case.facts)
         if case.path and (case.is_present or case.copies):
             folder = os.path.dirname(case.path)
-            roots = [folder, *(os.path.dirname(record.source_path) for record in case.records)]
+            imported = tuple(self.catalog.imported_paths())
+            # An export may claim that its records come from anywhere.
+            sources = [record.source_path for record in case.records]
+            roots = [folder, *(os.path.dirname(path) for path in sources if is_below_any(path, imported))]
             named = mapping.pictures(
                 case.witnesses,
                 sha256=case.sha256,

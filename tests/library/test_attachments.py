@@ -136,6 +136,7 @@ def test_a_record_from_an_export_can_not_claim_to_be_from_where_nothing_was_name
     assert bring_in(library, tmp_path / "export.jsonl", keep=True).promoted == 1
     assert attachments(library) == []
     assert copies(library) == []
+    assert [row.preview for row in library.catalog.page(ModelQuery(), None)] == [None]
 
 
 @pytest.mark.parametrize("name", ["\ud800.png", "a\0b.png", "x" * 5000 + ".png", "..", "", 7, ["a.png"], {}])
