@@ -57,6 +57,7 @@ def plain_value(content: bytes) -> Any:
         OverflowError,
         AssertionError,
         struct.error,
+        DeprecationWarning,  # of a wrong escape in a text, where warnings are errors
     ) as error:
         raise Refused("The value is damaged; its bytes are kept unread.") from error
 

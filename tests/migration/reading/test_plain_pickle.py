@@ -148,6 +148,11 @@ def test_a_cut_or_bent_pickle_runs_nothing(value, data):
             continue
 
 
+def test_a_text_with_a_wrong_escape_is_refused():
+    with pytest.raises(Refused, match="damaged"):
+        plain_value(b"S'a\\qb'\n.")
+
+
 def test_a_list_within_itself_and_a_tower_of_lists_end():
     inner: list[object] = []
     inner.append(inner)
