@@ -34,7 +34,7 @@ def models_beside(stem: str, names: Iterable[str]) -> tuple[str, ...]:
         stem: of a sidecar.
         names: of the folder; the same frozenset each time where many sidecars of one folder are asked for.
     """
-    similar = _models_by_stem(frozenset(names)).get(_folded(stem), ()) if stem else ()
+    similar = _models_by_stem(frozenset(names)).get(folded(stem), ()) if stem else ()
     for form in (str, _composed):
         same = tuple(name for name in similar if form(stem_of(name)) == form(stem))
         if same:
@@ -47,7 +47,7 @@ def alike(name: str, names: Iterable[str]) -> tuple[str, ...]:
 
     Arguments as `models_beside`.
     """
-    found = _names_by_form(frozenset(names)).get(_folded(name), ())
+    found = _names_by_form(frozenset(names)).get(folded(name), ())
     return tuple(sorted(found, key=lambda other: other != name))
 
 
@@ -57,7 +57,7 @@ def _models_by_stem(names: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for name in names:
         if is_model_name(name):
-            found.setdefault(_folded(stem_of(name)), []).append(name)
+            found.setdefault(folded(stem_of(name)), []).append(name)
     return {stem: tuple(sorted(models)) for stem, models in found.items()}
 
 
@@ -65,7 +65,7 @@ def _models_by_stem(names: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
 def _names_by_form(names: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(_folded(name), []).append(name)
+        found.setdefault(folded(name), []).append(name)
     return {form: tuple(sorted(same)) for form, same in found.items()}
 
 
@@ -79,7 +79,7 @@ def base_name(path: str) -> str:
 
 def same_name(a: str, b: str) -> bool:
     """Tell whether two file names are the same on a disk that minds neither case nor Unicode form."""
-    return a == b or _folded(a) == _folded(b)
+    return a == b or folded(a) == folded(b)
 
 
 def preferred(models: Sequence[str], said: Iterable[str], suffixes: Iterable[str] = ()) -> tuple[str, ...]:
@@ -90,8 +90,8 @@ def preferred(models: Sequence[str], said: Iterable[str], suffixes: Iterable[str
         said: file names with their endings, as the record gives them; they count first.
         suffixes: endings that the record's format means; they count where no name does.
     """
-    wanted = {_folded(base_name(name)) for name in said}
-    chosen = tuple(name for name in models if _folded(name) in wanted)
+    wanted = {folded(base_name(name)) for name in said}
+    chosen = tuple(name for name in models if folded(name) in wanted)
     if not chosen:
         endings = frozenset(suffixes)
         chosen = tuple(name for name in models if suffix_of(name) in endings)
@@ -107,12 +107,13 @@ FORMAT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
 """Catalogues' words for a file's format, lower case, and how such files end."""
 
 
+def folded(name: str) -> str:
+    """Return a name as it compares: without case, composed letters and decomposed ones alike."""
+    return _composed(name).casefold()
+
+
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
-
-
-def _folded(name: str) -> str:
-    return _composed(name).casefold()
 
 
 _ENDINGS = (

@@ -1,10 +1,9 @@
 """Which pictures beside a model are its previews or examples, by the names in its folder alone."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 
-from modelmgr.migration.beside import is_model_name, stem_of, suffix_of
+from modelmgr.migration.beside import folded, is_model_name, stem_of, suffix_of
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".jxl", ".bmp", ".tiff")
 _VIDEOS = (".mp4", ".webm", ".mov")
@@ -53,24 +52,24 @@ def pictures_of(stem: str, names: Iterable[str]) -> dict[str, str]:
     listed = tuple(names)
     found = dict.fromkeys(previews_of(stem, listed), "preview")
     found |= {name: "example" for name, (kind, *_) in _candidates(stem, listed) if kind == _EXAMPLE}
-    wanted = _folded(stem)
+    wanted = folded(stem)
     numbered = [
         name
         for name in sorted(listed)
         if wanted
         and name not in found
         and is_picture(name)
-        and _folded(name).startswith(wanted)
-        and (number := _EXAMPLES.match(_folded(name)[len(wanted) :])) is not None
-        and len(wanted) + number.end() == len(_folded(stem_of(name)))
+        and folded(name).startswith(wanted)
+        and (number := _EXAMPLES.match(folded(name)[len(wanted) :])) is not None
+        and len(wanted) + number.end() == len(folded(stem_of(name)))
     ]
     if numbered:
         models = {stem_of(name) for name in listed if is_model_name(name)}
-        folded = {_folded(model) for model in models}
+        of_models = {folded(model) for model in models}
         for name in numbered:
             exact = name.startswith(stem)
-            others = any(name.startswith(model) and _folded(model) == wanted for model in models)
-            if _folded(stem_of(name)) not in folded and (exact or not others):
+            others = any(name.startswith(model) and folded(model) == wanted for model in models)
+            if folded(stem_of(name)) not in of_models and (exact or not others):
                 found[name] = "example"
     return found
 
@@ -81,12 +80,12 @@ def contested_previews(stem: str, names: Iterable[str]) -> tuple[str, ...]:
     ``a.preview.png`` is a preview of ``a``, and the plain one of ``a.preview.safetensors`` if that exists.
     """
     listed = tuple(names)
-    others = {_folded(stem_of(name)) for name in listed if is_model_name(name)} - {_folded(stem)}
-    return tuple(name for name, _ in _candidates(stem, listed) if _folded(stem_of(name)) in others)
+    others = {folded(stem_of(name)) for name in listed if is_model_name(name)} - {folded(stem)}
+    return tuple(name for name, _ in _candidates(stem, listed) if folded(stem_of(name)) in others)
 
 
 def _candidates(stem: str, names: tuple[str, ...]) -> Iterator[tuple[str, tuple[int, bool, int]]]:
-    wanted = _folded(stem)
+    wanted = folded(stem)
     if not wanted:
         return
     models = {stem_of(name) for name in names if is_model_name(name)}
@@ -95,19 +94,15 @@ def _candidates(stem: str, names: tuple[str, ...]) -> Iterator[tuple[str, tuple[
         if place is None:
             continue
         rest = stem_of(name)
-        folded = _folded(rest)
-        if not folded.startswith(wanted):
+        behind = folded(rest)
+        if not behind.startswith(wanted):
             continue
-        kind = _INFIXES.get(folded[len(wanted) :])
+        kind = _INFIXES.get(behind[len(wanted) :])
         if kind is None:
             continue
         exact = rest.startswith(stem)
-        if not exact and any(rest.startswith(model) and _folded(model) == wanted for model in models):
+        if not exact and any(rest.startswith(model) and folded(model) == wanted for model in models):
             continue  # `X.png` belongs to `X.ckpt`, not to the `x.ckpt` beside it
         if suffix_of(name) in _VIDEOS and kind in (_PREVIEW, _PLAIN):
             kind = _VIDEO
         yield name, (kind, not exact, place)
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()

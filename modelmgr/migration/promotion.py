@@ -5,12 +5,12 @@ carries the verdict out. A claimed hash is a claim; it is compared with what was
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
+from modelmgr.migration.beside import folded
 from modelmgr.migration.hashes import full_sha256, partial_hashes
 from modelmgr.values import NO_MODEL, Claims
 from modelmgr.vocabulary import type_of_name
@@ -265,10 +265,10 @@ def _binding(claims: Claims, file_path: str, agreement: Agreement) -> str:
         return "manual"
     if agreement.kind is not None and agreement.kind.startswith("SHA-256"):
         return "sha256"
-    name = _folded(_name_of(file_path))
-    if claims.path is not None and _folded(_name_of(claims.path)) == name:
+    name = folded(_name_of(file_path))
+    if claims.path is not None and folded(_name_of(claims.path)) == name:
         return "path"
-    if any(_folded(stem_name) == name for stem_name in claims.stem_names):
+    if any(folded(stem_name) == name for stem_name in claims.stem_names):
         return "stem"
     return "manual"
 
@@ -345,7 +345,7 @@ def common_tail(claimed: str | None, path: str) -> tuple[int, int]:
     parts, ours = [] if claimed is None else claimed.replace("\\", "/").split("/"), path.split("/")
     alike = exactly = 0
     for one, other in zip(reversed(ours), reversed(parts), strict=False):
-        if not one or _folded(one) != _folded(other):
+        if not one or folded(one) != folded(other):
             break
         alike += 1
         exactly += one == other
@@ -361,7 +361,3 @@ def _name_of(path: str) -> str:
 def _suffix_of(path: str | None) -> str:
     _, dot, suffix = _name_of(path or "").rpartition(".")
     return dot + suffix.lower() if dot else ""
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

@@ -31,6 +31,7 @@ from modelmgr.migration.sources.civitai import (
     several_files,
     unparsed_claims,
 )
+from modelmgr.migration.sources.sidecar import OLDER_THAN, newer_models
 from modelmgr.payload import clean_text, integer_of, list_of_text
 from modelmgr.progress import Progress
 from modelmgr.values import Claims, Problem, Record
@@ -116,15 +117,12 @@ _CONFIG_KEYS = frozenset(
     )
 )
 
-_MTIME_TOLERANCE_NS = 2_000_000_000  # FAT keeps even seconds
-
 SAME_AS = "same_text_as"
-OLDER_THAN = "older_than"
 COPIED_FROM = "copied_from"
 NO_ANSWER = "no_answer_in"
 """Keys of `Record.extra`, for what only a look around could tell when the record was read: the sidecar whose
-description the notes repeat; models that are newer than the record's hash; the sidecar that holds what Civitai
-said, or the text file that the web UI shows instead; sidecars that say no more than that Civitai knows nothing."""
+description the notes repeat; the sidecar that holds what Civitai said, or the text file that the web UI shows
+instead; sidecars that say no more than that Civitai knows nothing. See also `sidecar.OLDER_THAN`."""
 
 
 class A1111Json(LegacySource):
@@ -482,15 +480,9 @@ def _facts_around(container: Container, value: Any) -> dict[str, Any]:
             facts[COPIED_FROM] = next(name for name in catalogues if name not in silent)
         elif silent:
             facts[NO_ANSWER] = silent
-    if full_sha256(card.get("sha256")) is not None:
-        newer = [
-            name
-            for name in models_beside(stem, container.siblings)
-            if _mtime_ns(os.path.join(os.path.dirname(container.path), name))
-            > container.mtime_ns + _MTIME_TOLERANCE_NS
-        ]
-        if newer:
-            facts[OLDER_THAN] = newer
+    names = models_beside(stem, container.siblings) if full_sha256(card.get("sha256")) is not None else ()
+    if newer := newer_models(container, names, container.mtime_ns):
+        facts[OLDER_THAN] = newer
     return facts
 
 
@@ -529,10 +521,3 @@ def _plain(value: Any) -> str:
 
 
 _TAGS = re.compile(r"<[^<>]*>")
-
-
-def _mtime_ns(path: str) -> int:
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0

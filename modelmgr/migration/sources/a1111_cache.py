@@ -17,7 +17,7 @@ from typing import Any
 
 from modelmgr import tree
 from modelmgr.errors import Unreadable
-from modelmgr.migration.beside import is_model_name, stem_of
+from modelmgr.migration.beside import folded, is_model_name, stem_of
 from modelmgr.migration.hashes import full_sha256, partial_hash
 from modelmgr.migration.reading.export_file import ExportFile, open_export
 from modelmgr.migration.reading.json_entries import Entry, EntryReader, key_of, key_text, parsed
@@ -263,11 +263,11 @@ class ModelFolders:
     ) -> list[tuple[str, str, float]]:
         has_suffix = whole and is_model_name(name)
         stem = stem_of(name) if has_suffix else name
-        alike = by_stem.get(_folded(stem.rpartition("/")[2]), [])
+        alike = by_stem.get(folded(stem.rpartition("/")[2]), [])
         if whole:
             wanted = name if has_suffix else stem
             alike = [
-                entry for entry in alike if _folded(_without(entry[0], keep=has_suffix)) == _folded(wanted)
+                entry for entry in alike if folded(_without(entry[0], keep=has_suffix)) == folded(wanted)
             ]
             exact = [entry for entry in alike if _without(entry[0], keep=has_suffix) == wanted]
         else:
@@ -291,7 +291,7 @@ class ModelFolders:
                 for entry in listing.entries if count < _FILES_LIMIT else ():
                     count += 1
                     relative = os.path.relpath(entry.path, folder).replace(os.sep, "/")
-                    found.setdefault(_folded(stem_of(entry.name)), []).append(
+                    found.setdefault(folded(stem_of(entry.name)), []).append(
                         (relative, entry.path, entry.mtime_ns / 1e9)
                     )
         self._by_kind[prefix] = found
@@ -304,10 +304,6 @@ def _unheard(problem: Problem) -> None:
 
 def _without(relative: str, *, keep: bool) -> str:
     return relative if keep else stem_of(relative)
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 @dataclass(frozen=True, slots=True)
