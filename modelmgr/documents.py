@@ -11,7 +11,6 @@ from typing import Any
 from modelmgr import payload
 from modelmgr.values import (
     Attachment,
-    Batch,
     FoundSource,
     ImportReport,
     LibraryFolder,
@@ -186,23 +185,6 @@ def folder(found: LibraryFolder) -> dict[str, Any]:
         "added_at": iso_time(found.added_at),
         "state": found.state,
         "file_count": found.file_count,
-    }
-
-
-def batch(found: Batch) -> dict[str, Any]:
-    """Return one run of an import."""
-    return {
-        "batch_id": found.id,
-        "paths": list(found.paths),
-        "source": found.source,
-        "state": found.state,
-        "started_at": iso_time(found.started_at),
-        "ended_at": iso_time(found.ended_at),
-        "seen": found.seen,
-        "imported": found.imported,
-        "unchanged": found.unchanged,
-        "ignored": found.ignored,
-        "failed": found.failed,
     }
 
 

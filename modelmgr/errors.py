@@ -73,12 +73,6 @@ class Unreadable(ModelmgrError):
     code = "unreadable"
 
 
-class HeaderInvalid(ModelmgrError):
-    """The header of a model file is damaged, or the file is not what its name says."""
-
-    code = "header_invalid"
-
-
 class Usage(ModelmgrError):
     """The user's words make no sense (exit code 2 of the command line)."""
 

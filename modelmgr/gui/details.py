@@ -424,7 +424,6 @@ class FilesTable(QTableWidget):
         for number, file in enumerate(details.files):
             name = QTableWidgetItem(foreign_text(os.path.basename(file.path)))
             name.setToolTip(plain_tip(file.path))
-            name.setData(Qt.ItemDataRole.UserRole, file.path)
             state = QTableWidgetItem(state_label(file.state))
             size = QTableWidgetItem(size_text(file.size_bytes))
             size.setToolTip(exact_size_text(file.size_bytes))
@@ -434,11 +433,6 @@ class FilesTable(QTableWidget):
                 self.setItem(number, column, item)
         rows = max(1, min(6, len(details.files)))
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * 26 + 4)
-
-    def path_of_current(self) -> str | None:
-        """Return the path of the current row, else of the first."""
-        item = self.item(max(0, self.currentRow()), 0)
-        return None if item is None else item.data(Qt.ItemDataRole.UserRole)
 
 
 @dataclass(frozen=True, slots=True)

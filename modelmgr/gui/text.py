@@ -20,7 +20,6 @@ _size_mark = ""
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_AGES = ((365.25 * _DAY, "y"), (30.44 * _DAY, "mo"), (7 * _DAY, "w"), (_DAY, "d"), (_HOUR, "h"))
 
 
 def _symbols() -> dict[int, str]:

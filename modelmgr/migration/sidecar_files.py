@@ -259,7 +259,7 @@ _USES: Mapping[str, str] = {"image": "Image", "rentcivit": "RentCivit", "rent": 
 _LICENSE_KEYS = ("allowNoCredit", "allowCommercialUse", "allowDerivatives", "allowDifferentLicense")
 _PAGE = re.compile(r"https://civitai\.com/models/([1-9][0-9]{0,17})(?:\?modelVersionId=([1-9][0-9]{0,17}))?")
 # Sources whose payload is one of Civitai's versions; ComfyUI-Lora-Manager keeps one within.
-_VERSIONS = ("civitai-info", "civitai-version", "civitai-json")
+_VERSIONS = ("civitai-info", "civitai-json")
 _KEEPS_VERSION = "lora-manager"
 
 

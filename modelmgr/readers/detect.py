@@ -21,7 +21,6 @@ _DOWNLOAD_ERROR = re.compile(rb"\s*(<!doctype|<html|<\?xml|\{\s*\"error)", re.IG
 _NCNN_PARAM = b"7767517"
 
 TORCH_FORMATS = frozenset(("torch-zip", "torch-legacy", "torchscript", "pickle"))
-MODEL_FORMATS = TORCH_FORMATS | {"safetensors", "gguf", "onnx", "ncnn", "numpy"}
 
 _EXPECTED: dict[str, frozenset[str]] = {
     ".safetensors": frozenset(("safetensors",)),

@@ -137,7 +137,7 @@ def all_sources() -> list[Witness]:
         witness(12, "rgthree-info", "tags", mtime=350, tags=["night"]),
         witness(
             13,
-            "civitai-version",
+            "civitai-json",
             "notes favorite",
             agrees=False,
             fits=False,
@@ -178,7 +178,7 @@ EXPECTED = {
     "nsfw": True,
     "notes": (
         "[a1111-user-json]\nlower to 0.5\n\n[lora-manager]\nbest at 0.7\n\n[invokeai-db]\nuse at night\n\n"
-        "[civitai-version]\nof the file before"
+        "[civitai-json]\nof the file before"
     ),
     "trigger_words": ("ink, fog", "inkwash harbor", "masts", "inkwsh"),
     "preview": "/models/loras/inkwash_harbor.webp",

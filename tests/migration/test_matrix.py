@@ -36,8 +36,8 @@ SPECIMENS: list[Specimen] = [
     for specimen in importlib.import_module(f"{specimens.__name__}.{module.name}").SPECIMENS
 ]
 
-# What these say is read by another source's rules, or they are no container of their own, or nobody's unless asked for.
-WITHOUT_SPECIMEN = {"a1111-json-unknown", "api", "gguf-header"}
+# Nobody's unless asked for by name.
+WITHOUT_SPECIMEN = {"gguf-header"}
 
 Bend = Callable[[bytes], bytes]
 

@@ -97,7 +97,7 @@ def test_any_original_takes_any_edit(
 ) -> None:
     form = FORMATS[kind]
     own = Record(form.source, "/elsewhere/x" + form.ending, "", json.dumps(original).encode())
-    other = Record("civitai-version", "/elsewhere/x.json", "", json.dumps(answer).encode())
+    other = Record("civitai-json", "/elsewhere/x.json", "", json.dumps(answer).encode())
     for records in ((), (own,), (other,), (own, other)):
         model = known(fields, *records)
         made = form.sidecar(model)

@@ -175,8 +175,8 @@ class ExportFile:
         elif len(head) >= 2 and not head[0] and head[1]:
             self.codec, self.width = "utf-16-be", 2
 
-    def _decodes(self, codec: str, errors: str = "strict") -> bool:
-        decoder = codecs.getincrementaldecoder(codec)(errors)
+    def _decodes(self, codec: str) -> bool:
+        decoder = codecs.getincrementaldecoder(codec)()
         try:
             for part in self.parts():
                 decoder.decode(part)
