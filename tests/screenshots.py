@@ -207,6 +207,7 @@ def show_compare(studio: Studio) -> None:
 
     with studio.window("full.sqlite") as window:
         window.findChild(QAction, "actionShowPending").trigger()
+        window.findChild(QWidget, "pendingPage").show_group("waiting")  # the last one shown comes back
         studio.settle(window)
         table = window.findChild(QTableView, "pendingTable")
         names = [str(table.model().index(row, 0).data()) for row in range(table.model().rowCount())]
