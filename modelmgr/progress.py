@@ -30,16 +30,20 @@ class Step:
 
 
 class Progress:
-    """Hands steps to a listener at most twenty times a second, and raises `Cancelled` when asked to stop.
+    """Hands steps to its listeners at most twenty times a second, and raises `Cancelled` when asked to stop.
 
-    Work loops call `step` as often as they like and need neither flag nor clock. The listener is called in
-    the working thread.
+    Work loops call `step` as often as they like and need neither flag nor clock. The listeners are called
+    in the working thread.
     """
 
     def __init__(self, listener: Callable[[Step], None] | None = None) -> None:
-        self._listener = listener
+        self._listeners = [] if listener is None else [listener]
         self._cancelled = threading.Event()
         self._next_report = 0.0
+
+    def also(self, listener: Callable[[Step], None]) -> None:
+        """Have one more listener hear the steps."""
+        self._listeners.append(listener)
 
     def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
         """Report a step.
@@ -48,12 +52,14 @@ class Progress:
             Cancelled: `cancel` was called.
         """
         self.check()
-        if self._listener is None:
+        if not self._listeners:
             return
         now = time.monotonic()
         if now >= self._next_report:
             self._next_report = now + REPORT_INTERVAL_S
-            self._listener(Step(done, total, text, unit))
+            step = Step(done, total, text, unit)
+            for listener in self._listeners:
+                listener(step)
 
     def check(self) -> None:
         """Raise `Cancelled` if the waiting side asked to stop."""

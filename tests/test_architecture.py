@@ -46,6 +46,11 @@ THIRD_PARTY: dict[str, set[str]] = {
     "psutil": {"catalog", "library"},
     "yaml": {"migration"},
     "blake3": {"discovery"},
+    "fastapi": {"api"},
+    "pydantic": {"api"},
+    "uvicorn": {"api"},
+    "h11": {"api"},
+    "PIL": {"api"},
     "pysqlite3": {"sqlite"},
 }
 # These doors see the catalog through its face alone.
