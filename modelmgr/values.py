@@ -191,6 +191,23 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class InlineModel:
+    """A model that a program hands over without a file that says it; what is None was not said.
+
+    Attributes:
+        payload: the exact bytes of what is known of it, a JSON value.
+        sha256: of its file, as the program claims.
+        path: of its file. Only an absolute one is ever followed.
+    """
+
+    payload: bytes
+    name: str | None = None
+    type: str | None = None
+    sha256: str | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredRecord:
     """A record as the catalog holds it, attached to a model.
 
@@ -270,6 +287,20 @@ class ModelQuery:
     descending: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """A stretch of the library view.
+
+    Attributes:
+        total: how many models match in all, seen in the same moment as the rows; None where nobody asked.
+        last: where this stretch ends, JSON-compatible: what the next one comes after. None at the end.
+    """
+
+    rows: tuple[ModelRow, ...]
+    total: int | None
+    last: tuple[Any, ...] | None
+
+
 SORT_COLUMNS = [
     "name",
     "type",
@@ -286,6 +317,32 @@ SORT_COLUMNS = [
     "hash_state",
     "folder",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class HashMatch:
+    """A model, or a record on its way to one, to which a hash leads.
+
+    Attributes:
+        kind: ``SHA256``, ``AutoV1``, ``AutoV2``, ``AutoV3``, ``CRC32`` or ``BLAKE3``.
+        trust: ``computed`` from a file's bytes, or ``claimed`` by a record.
+        model: None for a record that no model holds.
+        sha256: of the model, else the full hash that the record claims, if it claims one.
+        source, source_path, record_key: of the record that claims it; empty for a computed one.
+        record_id, pending_id: that record, among the active or among the pending ones.
+        name: of the model, else of the record.
+    """
+
+    kind: str
+    trust: str
+    model: ModelRow | None
+    sha256: str | None
+    source: str
+    source_path: str
+    record_key: str
+    record_id: int | None
+    pending_id: int | None
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

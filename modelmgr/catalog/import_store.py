@@ -43,6 +43,7 @@ class NewRecord:
 
     Attributes:
         identity: that of the record, if it is known already; else it is computed.
+        located: whether the user named its file himself.
     """
 
     record: Record
@@ -56,6 +57,7 @@ class NewRecord:
     candidates: tuple[str, ...] = ()
     container_mtime: float | None = None
     identity: Identity | None = None
+    located: bool = False
 
 
 @dataclass(slots=True)
@@ -338,7 +340,7 @@ _COLUMNS = (
     "batch_id, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, name, type, base_model, "
     "sha256, file_path, located, state, problem, message, candidates, imported_at, container_mtime, extra, meta_json"
 )
-_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'pending', ?, ?, ?, ?, ?, ?, ?)"
+_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)"
 
 
 def _insert(conn: engine.Connection, rows: Sequence[tuple[Any, ...]], verb: str) -> int:
@@ -364,6 +366,7 @@ def _row(batch_id: int, new: NewRecord, identity: Identity) -> tuple[Any, ...]:
         printable(new.base_model) if new.base_model else None,
         new.sha256,
         path_in(new.file_path) if new.file_path else None,
+        int(new.located),
         new.problem,
         printable(new.message) if new.message else "",
         json.dumps(new.candidates) if new.candidates else "[]",

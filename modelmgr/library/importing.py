@@ -26,8 +26,9 @@ from modelmgr.errors import ModelmgrError, Unreadable, Usage
 from modelmgr.library.merging import Merging, claims_of
 from modelmgr.migration import detect, promotion
 from modelmgr.migration.beside import base_name, models_beside, subject_of
+from modelmgr.migration.hashes import full_sha256
 from modelmgr.migration.source import Container, LegacySource
-from modelmgr.migration.sources import ALL
+from modelmgr.migration.sources import ALL, inline
 from modelmgr.progress import REPORT_INTERVAL_S, Cancelled, Progress
 from modelmgr.values import (
     MIB,
@@ -36,6 +37,7 @@ from modelmgr.values import (
     Claims,
     FoundSource,
     ImportReport,
+    InlineModel,
     Problem,
     Record,
     Sample,
@@ -43,7 +45,7 @@ from modelmgr.values import (
     is_below,
     is_below_any,
 )
-from modelmgr.vocabulary import type_of_folder
+from modelmgr.vocabulary import UNKNOWN, type_of_folder
 
 CHUNK_RECORDS = 500
 CHUNK_BYTES = 8 * MIB
@@ -56,6 +58,11 @@ OF_PAYLOAD = ("unparsed_payload", "too_deep")
 """Problems that a record's own bytes give rise to, whatever file it speaks of."""
 _STAYED = frozenset((promotion.NO_FILE, promotion.AMBIGUOUS, promotion.HASH_MISMATCH, promotion.OUTSIDE))
 """Problems that what stands around a record can give rise to, and take away again."""
+_NO_FOLDERS_OF_FILES = ("/proc", "/sys")
+"""What lies there may be read without end, though it looks like a file."""
+_INLINE = inline.Inline()
+_NOWHERE = Container("", "", 0, 0)
+"""What holds the models that were handed over."""
 _COUNTER = re.compile(r" \(\d{1,3}\)")
 """What file managers write into the name of a copy."""
 
@@ -142,8 +149,15 @@ class Importing(Merging):
         report.found[:0] = [FoundSource(source, path, number) for (source, path), number in sidecars.items()]
         return report
 
-    def preview(self, paths: Sequence[str], *, source: str | None = None, progress: Progress) -> ImportReport:
-        """Say what an import of these paths would do, with samples; writes nothing."""
+    def preview(
+        self,
+        paths: Sequence[str],
+        *,
+        source: str | None = None,
+        models: Sequence[InlineModel] = (),
+        progress: Progress,
+    ) -> ImportReport:
+        """Say what an import of these paths and models would do, with samples; writes nothing."""
         paths = [os.path.abspath(path) for path in paths]
         report = ImportReport(dry_run=True)
         start = time.monotonic()
@@ -161,6 +175,9 @@ class Importing(Merging):
 
         chunk = _Chunk()
         try:
+            for record in self._handed_over(models, report, progress):
+                if chunk.add(record, _NOWHERE, _INLINE):
+                    look()
             for container, its_source in self._containers(paths, source, report, progress):
                 for record in self._records(container, its_source, report, progress):
                     if chunk.add(record, container, its_source):
@@ -174,12 +191,24 @@ class Importing(Merging):
         return report
 
     def import_paths(
-        self, paths: Sequence[str], *, source: str | None = None, progress: Progress
+        self,
+        paths: Sequence[str],
+        *,
+        source: str | None = None,
+        models: Sequence[InlineModel] = (),
+        progress: Progress,
     ) -> ImportReport:
         """Import what other tools know about the models under these paths into the pending models.
 
         Each record counts once, however often it is imported. Cancelled or killed, whole records stay, and a
         resumed batch ends as an uninterrupted one.
+
+        Args:
+            paths: files and folders.
+            source: the only source that is asked about what lies there.
+            models: of the same batch, but handed over as they are; they come first. The batch doesn't keep them: who
+                handed them over does so again if it was interrupted.
+            progress: records.
 
         Raises:
             CatalogError: the catalog can't be written; what was committed before stays.
@@ -187,12 +216,15 @@ class Importing(Merging):
         paths = [os.path.abspath(path) for path in paths]
         if source is not None:
             _check_source(source)
-        return self._run(self.catalog.begin_batch(paths, source), paths, source, progress)
+        return self._run(self.catalog.begin_batch(paths, source), paths, source, progress, models)
 
     def interrupted(self) -> list[Batch]:
-        """Return the batches whose program ended in the middle, the oldest first."""
+        """Return the batches whose program ended in the middle, the oldest first.
+
+        Without paths there is nothing from which one could go on.
+        """
         self.catalog.mark_interrupted()
-        return self.catalog.batches(BatchState.INTERRUPTED)[::-1]
+        return [batch for batch in self.catalog.batches(BatchState.INTERRUPTED)[::-1] if batch.paths]
 
     def resume(self, progress: Progress) -> ImportReport:
         """Finish the interrupted batches.
@@ -211,7 +243,12 @@ class Importing(Merging):
         return whole
 
     def _run(
-        self, batch_id: int, paths: Sequence[str], source: str | None, progress: Progress
+        self,
+        batch_id: int,
+        paths: Sequence[str],
+        source: str | None,
+        progress: Progress,
+        models: Sequence[InlineModel] = (),
     ) -> ImportReport:
         report = ImportReport(batch_id=batch_id)
         start = time.monotonic()
@@ -221,6 +258,9 @@ class Importing(Merging):
             met = _Met(self.catalog)
             with _Writer(self.catalog, batch_id, report, progress) as writer:
                 try:
+                    for record in self._handed_over(models, report, progress):
+                        if chunk.add(record, _NOWHERE, _INLINE):
+                            self._put(batch_id, chunk, paths, report, met, writer)
                     for container, its_source in self._containers(paths, source, report, progress):
                         failed = report.failed
                         for record in self._records(container, its_source, report, progress):
@@ -310,6 +350,7 @@ class Importing(Merging):
                 claims[number] = claims_of(looked.record, looked.container.siblings)
         where = _where(self.catalog, paths, list(claims.values()))
         kept: list[_Looked] = []
+        fresh: set[Place] = set()
         for number, looked in enumerate(chunk):
             if looked.version is not None:
                 _recall(looked, where, report)
@@ -318,6 +359,9 @@ class Importing(Merging):
                 if looked.source.enriches and looked.state == "added" and not where.files_of(said.sha256):
                     continue
                 looked.new = self._new_record(looked, said, where, report)
+                if looked.identity.place in fresh:
+                    looked.state = "updated"  # another version of it stands before it
+                fresh.add(looked.identity.place)
             kept.append(looked)
         return kept
 
@@ -352,6 +396,21 @@ class Importing(Merging):
         return self.catalog.mark_gone(gone[False], gone[True])
 
     # --- finding and reading ----------------------------------------------------------------------------
+
+    def _handed_over(
+        self, models: Sequence[InlineModel], report: ImportReport, progress: Progress
+    ) -> Iterator[Record]:
+        """Yield the records of models that no container holds; what is handed over twice counts as known."""
+        seen: set[Identity] = set()
+        for number, model in enumerate(models):
+            progress.step(number, None, model.name or "", "records")
+            record = inline.record_of(model)
+            identity = identity_of(record)
+            if identity in seen:
+                _count(report, record.source, "unchanged")
+                continue
+            seen.add(identity)
+            yield record
 
     def _containers(
         self, paths: Sequence[str], source: str | None, report: ImportReport, progress: Progress
@@ -404,7 +463,9 @@ class Importing(Merging):
         self, looked: _Looked, claims: Claims, where: "_Where", report: ImportReport
     ) -> NewRecord:
         record, container = looked.record, looked.container
-        binding = self._bound(record, claims, where)
+        # Who hands a path over is the user, and may name any file; what an export repeats of that is a stranger's word.
+        path = inline.named_path(record) if container is _NOWHERE else None
+        binding = self._bound(record, claims, where, path)
         problem, message = claims.problem, claims.message
         if problem is not None:
             report.problems.append(_doubt(record, problem, message))
@@ -416,15 +477,16 @@ class Importing(Merging):
         return NewRecord(
             record,
             name=claims.fields.get("name") or _name_of(looked, binding.file_path or claims.path),
-            type=claims.fields.get("type") or type_of_folder(named) or "unknown",
+            type=claims.fields.get("type") or type_of_folder(named) or UNKNOWN,
             base_model=claims.fields.get("base_model"),
             sha256=claims.sha256,
             file_path=binding.file_path or binding.outside,
             problem=problem,
             message=message,
             candidates=binding.candidates,
-            container_mtime=container.mtime_ns / 1e9,
+            container_mtime=time.time() if container is _NOWHERE else container.mtime_ns / 1e9,
             identity=looked.identity,
+            located=path is not None,
         )
 
     def _sample(self, looked: _Looked, paths: Sequence[str]) -> Sample:
@@ -452,34 +514,43 @@ class Importing(Merging):
             new.problem,
         )
 
-    def bind(self, record: Record, claims: Claims, imported: Sequence[str]) -> Binding:
+    def bind(
+        self, record: Record, claims: Claims, imported: Sequence[str], named: str | None = None
+    ) -> Binding:
         """Find the file that a record speaks of, by path, by stem beside it, or by a known hash.
 
         Args:
             record: where the record stands.
             claims: what it says.
             imported: the paths of its batch; with the library folders they bound where a path is followed.
+            named: a path that the user named himself; it may lie anywhere.
         """
         where = _where(self.catalog, imported, [claims])
-        return self._bound(record, claims, where)
+        return self._bound(record, claims, where, named)
 
-    def _bound(self, record: Record, claims: Claims, where: "_Where") -> Binding:
+    def _bound(self, record: Record, claims: Claims, where: "_Where", named: str | None = None) -> Binding:
         beside = os.path.dirname(record.source_path)
+        is_placed = os.path.isabs(beside)  # else names would be looked for where the program happens to run
         found = [
             path
             for name in claims.stem_names
-            if os.path.isfile(path := os.path.join(beside, name))
+            if os.path.isabs(path := os.path.join(beside, name))
+            and os.path.isfile(path)
             and (not os.path.isabs(name) or where.allows(path, ()))
         ]
         outside: str | None = None
         for claimed in (claims.path, *claims.other_paths):
-            if found or not claimed:
+            if found or not claimed or not (is_placed or os.path.isabs(claimed)):
                 continue
             path = os.path.normpath(os.path.join(beside, claimed))
             with contextlib.suppress(OSError, ValueError):
                 if os.path.isfile(path):
                     own = () if os.path.isabs(claimed) else (beside,)
-                    if where.allows(path, own) or self.catalog.known_file(path) is not None:
+                    if (
+                        (claimed == named and not is_below_any(os.path.realpath(path), _NO_FOLDERS_OF_FILES))
+                        or where.allows(path, own)
+                        or self.catalog.known_file(path) is not None
+                    ):
                         found = [path]
                     else:
                         outside = outside or path
@@ -764,7 +835,7 @@ class _Where:
             while is_below(folder, root) and folder != root:
                 target = self._real_folder(folder)
                 if os.path.islink(folder) and is_below(real, target) and not is_below(real_root, target):
-                    return not is_below_any(real, ("/proc", "/sys", "/dev"))
+                    return not is_below_any(real, (*_NO_FOLDERS_OF_FILES, "/dev"))
                 folder = os.path.dirname(folder)
         return False
 
@@ -878,4 +949,6 @@ def _name_of(looked: _Looked, path: str | None) -> str:
     """Return a name where a record has none: its file's, else that of its key in a container of many, else its own."""
     if path is None and looked.source.many and looked.record.record_key:
         path = looked.record.record_key
-    return subject_of(path or looked.container.path)
+        if digits := full_sha256(path):
+            return digits[:12]  # as the library calls a model of which nothing else is known
+    return subject_of(path or looked.container.path) or UNKNOWN

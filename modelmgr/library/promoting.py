@@ -14,6 +14,7 @@ from modelmgr.library.importing import Binding, Importing
 from modelmgr.library.merging import claims_of
 from modelmgr.library.scanning import Scanning
 from modelmgr.migration import promotion
+from modelmgr.migration.sources import inline
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import (
     Attachment,
@@ -130,10 +131,9 @@ class Promoting(Attaching, Importing, Scanning):
         record = self.catalog.pending_record(row.id)
         assert record is not None
         claims = claims_of(record, self.names_in(os.path.dirname(record.source_path)).all)
-        if self.catalog.located(row.id) and row.file_path:
-            binding = Binding(row.file_path if os.path.isfile(row.file_path) else None)
-        else:
-            binding = self.bind(record, claims, imported)
+        binding = self._located(row, record)
+        if binding is None:
+            binding = self.bind(record, claims, imported, self._named(row, record))
             if binding.candidates:
                 binding = self._told_by_hash(record, claims, binding, progress)
         case = _Case(row, record, claims, binding)
@@ -147,6 +147,24 @@ class Promoting(Attaching, Importing, Scanning):
             if case.known is not None and case.known.sha256 and _fits(case.known, case.entry):
                 case.computed["sha256"] = case.known.sha256
         return case
+
+    def _located(self, row: PendingModel, record: Record) -> Binding | None:
+        """Return the file that the user named for a pending model, None where he named none.
+
+        What was handed over with a path that leads nowhere may still be found by its hash.
+        """
+        if not row.file_path or not self.catalog.located(row.id):
+            return None
+        is_there = os.path.isfile(row.file_path)
+        return (
+            None
+            if not is_there and inline.named_path(record)
+            else Binding(row.file_path if is_there else None)
+        )
+
+    def _named(self, row: PendingModel, record: Record) -> str | None:
+        """Return the path that the user handed over with a record, None for one that came from elsewhere."""
+        return inline.named_path(record) if self.catalog.located(row.id) else None
 
     def _told_by_hash(self, record: Record, claims: Claims, binding: Binding, progress: Progress) -> Binding:
         """Choose among several files of one stem by their hashes, where the record claims one that can tell."""
@@ -373,10 +391,12 @@ class Promoting(Attaching, Importing, Scanning):
         assert record is not None
         claims = claims_of(record, self.names_in(os.path.dirname(record.source_path)).all)
         path: str | None
-        if self.catalog.located(row.id):
+        if self.catalog.located(row.id) and not inline.named_path(record):
             binding, path = Binding(row.file_path), row.file_path
         else:
-            binding = self.bind(record, claims, imported)
+            binding = self._located(row, record) or self.bind(
+                record, claims, imported, self._named(row, record)
+            )
             path = binding.file_path or binding.outside
         problem, message = binding.problem(claims)
         if claims.problem is not None:

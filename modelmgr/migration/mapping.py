@@ -81,6 +81,7 @@ _SOURCE_ORDER = (
     "a1111-txt",
     "a1111-cache-json",
     "a1111-diskcache",
+    "api",
 )
 _SOURCE_PLACE = {source: place for place, source in enumerate(_SOURCE_ORDER)}
 
@@ -453,7 +454,8 @@ def _outdated(ranked: Iterable[tuple[Witness, int | None]]) -> dict[int, frozens
     """
     versions: dict[tuple[str, str, str], list[tuple[Witness, int | None]]] = {}
     for witness, rank in ranked:
-        if witness.source_path and witness.claims.problem is None:
+        # What stands nowhere and has no key is another thing each time.
+        if (witness.source_path or witness.record_key) and witness.claims.problem is None:
             place = witness.source, witness.source_path, witness.record_key
             versions.setdefault(place, []).append((witness, rank))
     outdated: dict[int, frozenset[str]] = {}

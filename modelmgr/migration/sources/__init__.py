@@ -15,6 +15,7 @@ from modelmgr.migration.sources.generic_sqlite import GenericSqlite
 from modelmgr.migration.sources.generic_text import GenericCsv, GenericJson, GenericJsonl
 from modelmgr.migration.sources.hf_model_card import HfModelCard
 from modelmgr.migration.sources.huggingface import HfCache, HfLocalDir
+from modelmgr.migration.sources.inline import Inline
 from modelmgr.migration.sources.invokeai import InvokeaiDatabase
 from modelmgr.migration.sources.invokeai_yaml import InvokeaiYaml
 from modelmgr.migration.sources.jan import JanModelJson, JanModelYml
@@ -86,6 +87,6 @@ ALL: tuple[LegacySource, ...] = (
 """The first whose name pattern and probe both fit takes the container."""
 
 BY_RECORD_ID: dict[str, LegacySource] = {
-    record_id: source for source in ALL for record_id in source.record_ids
+    record_id: source for source in (*ALL, Inline()) for record_id in source.record_ids
 }
-"""`Record.source` -> the source that reads its claims."""
+"""`Record.source` -> the source that reads its claims; what was handed over the HTTP API is in no container."""

@@ -14,6 +14,7 @@ from modelmgr.errors import Unreadable
 from modelmgr.migration.reading.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
 from modelmgr.migration.reading.json_ranges import Cut, Member
 from modelmgr.migration.source import Container, LegacySource, Report
+from modelmgr.migration.sources.inline import Inline
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Claims, Problem, Record
 
@@ -117,7 +118,7 @@ def _record(file: ExportFile, fields: dict[str, Member] | None) -> Record:
         )
     source = _text(file, fields, "source")
     source_path = _text(file, fields, "source_path")
-    if not source or not source_path:
+    if not source or (not source_path and source != Inline.id):
         raise _Broken("it does not say where it came from.")
     return Record(source, source_path, _text(file, fields, "record_key"), payload, _extra(file, fields))
 
