@@ -388,7 +388,7 @@ def tidy(conn: Connection) -> None:
 
 def data_version(conn: Connection) -> int:
     """Return a number that changes when another connection wrote."""
-    (number,) = conn.execute("PRAGMA data_version").fetchone()
+    ((number,),) = conn.execute("PRAGMA data_version").fetchall()
     return int(number)
 
 

@@ -200,6 +200,14 @@ class LibraryView(AttachmentStore):
         found = self._value("SELECT meta_json FROM records WHERE id = ?", (record_id,))
         return None if found is None else bytes(found)
 
+    def record_of(self, sha256: str, record_id: int) -> bytes | None:
+        """Return the exact bytes of an active record of this model, whatever their size; None if it has no such."""
+        found = self._value(
+            "SELECT meta_json FROM records WHERE id = ? AND model_id = (SELECT id FROM models WHERE sha256 = ?)",
+            (record_id, sha256),
+        )
+        return None if found is None else bytes(found)
+
     def find_sha256(self, prefix: str) -> list[str]:
         """Return the hashes that begin with these hex digits, at most 20."""
         low = prefix.lower()

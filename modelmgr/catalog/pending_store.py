@@ -170,6 +170,23 @@ class PendingStore(ImportStore):
             )
             return [_pending(values) for values in cursor]
 
+    def pending_after(self, wanted: PendingQuery, after_id: int, limit: int) -> list[PendingModel]:
+        """Return the next of the matching pending models in the order of their ids, without payloads.
+
+        Args:
+            wanted: its order is not looked at.
+            after_id: the last one that is known; 0 at the beginning.
+            limit: how many at most.
+        """
+        where, parameters = query.pending_conditions(wanted)
+        beyond = f"{where} AND id > ?" if where else " WHERE id > ?"
+        with engine.translated(self.path):
+            cursor = self._question().execute_sql(
+                f"SELECT {_LIGHT} FROM pending_models{beyond} ORDER BY id LIMIT ?",
+                [*parameters, after_id, limit],
+            )
+            return [_pending(values) for values in cursor]
+
     def pending_rows(self, ids: Sequence[int]) -> list[PendingModel]:
         """Return the pending models of these ids in the order asked; ids that are gone are left out."""
         found: dict[int, PendingModel] = {}

@@ -1,14 +1,18 @@
 """`ModelQuery` -> SQL over `models`: one translation for the order, the rows and the counts alike."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from peewee import AutoField, BigIntegerField, BooleanField, IntegerField
+
 from modelmgr.catalog.engine import search_condition
-from modelmgr.catalog.schema import path_in
+from modelmgr.catalog.schema import ModelTable, path_in
 from modelmgr.values import SORT_COLUMNS, FileState, HashState, ModelQuery, PendingQuery
 from modelmgr.vocabulary import canonical_base, canonical_type
+
+LEAST_INTEGER = -(2**63)
 
 # Each order ends in the id, so that it is total; an index of `schema.ORDER_INDEXES` serves most of them.
 _ORDERS: dict[str, tuple[str, ...]] = {column: (column, "id") for column in SORT_COLUMNS} | {
@@ -101,12 +105,72 @@ def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[A
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 
 
-def ordering(query: ModelQuery) -> str:
-    """Return the ORDER BY clause; descending turns the whole order round."""
-    direction = " DESC" if query.descending else ""
-    return " ORDER BY " + ", ".join(
-        f"{column}{direction}" for column in _ORDERS.get(query.sort, _ORDERS["name"])
-    )
+def order_columns(query: ModelQuery) -> tuple[str, ...]:
+    """Return what the models are ordered by, with collations, the id last."""
+    return _ORDERS.get(query.sort, _ORDERS["name"])
+
+
+def ordering(query: ModelQuery, *, sorting: bool = False) -> str:
+    """Return the ORDER BY clause; descending turns the whole order round.
+
+    Args:
+        query: see there.
+        sorting: True where what matches is to be fetched and sorted, and no index of the order to be walked.
+    """
+    free, direction = "+" if sorting else "", " DESC" if query.descending else ""
+    return " ORDER BY " + ", ".join(f"{free}{column}{direction}" for column in order_columns(query))
+
+
+def steps_after(
+    query: ModelQuery, after: Sequence[Any] | None, *, sorting: bool = False
+) -> list[tuple[str, list[Any]]]:
+    """Return what comes after a place in the order, as conditions that hold for stretches that follow each other.
+
+    Each is equal in the first columns and beyond in the next, so that an index of the order leads to its beginning
+    at once; one condition for all of it would be a comparison of rows, which neither NULLs nor NOCASE allow.
+
+    Args:
+        query: gives the order.
+        after: the values of `order_columns` there, as they are stored; None for all that there is.
+        sorting: as in `ordering`.
+    """
+    if after is None:
+        return [("1", [])]
+    free = "+" if sorting else ""
+    columns = [f"{free}{column}" for column in order_columns(query)]
+    steps: list[tuple[str, list[Any]]] = []
+    for place in reversed(range(len(columns))):
+        column, value = columns[place], after[place]
+        same = [f"{each} IS ?" for each in columns[:place]]
+        beyond: list[tuple[str, list[Any]]] = []
+        if query.descending:
+            # NULLs are first in an ascending order and last in a descending one.
+            if value is not None:
+                beyond = [(f"{column} < ?", [value])]
+                if order_columns(query)[place] in _NULLABLE:
+                    beyond.append((f"{column} IS NULL", []))
+        else:
+            beyond = [(f"{column} >= ?", [_least(column)])] if value is None else [(f"{column} > ?", [value])]
+        steps += [(" AND ".join([*same, step]), [*after[:place], *more]) for step, more in beyond]
+    return steps
+
+
+_NULLABLE = frozenset(
+    f"{name} COLLATE NOCASE" if name in ("name", "file_name") else name
+    for name, field in ModelTable._meta.fields.items()
+    if field.null
+)
+NUMBERS = frozenset(
+    name
+    for name, field in ModelTable._meta.fields.items()
+    if isinstance(field, (AutoField, IntegerField, BigIntegerField, BooleanField))
+)
+"""The columns of `models` that hold whole numbers; the others hold text."""
+
+
+def _least(column: str) -> int | str:
+    """Return a column's least value but NULL: a bound leads an index past the NULLs, IS NOT NULL does not."""
+    return LEAST_INTEGER if column.lstrip("+") in NUMBERS else ""
 
 
 _PENDING_ORDERS = {
