@@ -1248,5 +1248,5 @@ def _plain_value(value: Any) -> str:
 
 
 def _file_name_for(record: StoredRecord) -> str:
-    name = foreign_text(os.path.basename(record.source_path), _SAVE_LIMIT_NAME) or f"{record.source}.json"
-    return f"{name}.json" if record.record_key else name
+    name = foreign_text(os.path.basename(record.source_path), _SAVE_LIMIT_NAME)
+    return f"{name}.json" if name and record.record_key else name or f"{record.source}.json"

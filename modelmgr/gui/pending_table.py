@@ -92,7 +92,7 @@ class _Known:
 
 
 def _known(row: PendingModel) -> _Known:
-    where = row.source_path + (f" · {row.record_key}" if row.record_key else "")
+    where = " · ".join(part for part in (row.source_path, row.record_key) if part)
     texts = (
         foreign_text(row.name),
         reason(row.problem, row.state),
