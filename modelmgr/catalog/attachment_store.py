@@ -33,6 +33,33 @@ class AttachmentStore(Connections):
         with engine.translated(self.path):
             return list(self._attachments(self._question(), of_file, (path_in(file_path),)))
 
+    def preview_of(self, sha256: str) -> "tuple[str | None, tuple[str, ...]] | None":
+        """Return where the picture of a model lies, and the folders below which it may be read.
+
+        Returns:
+            The picture, or the copy of it if it is gone itself, or None if the model has none; None for all if there
+            is no such model.
+        """
+        with engine.translated(self.path):
+            reader = self._question()
+            found = reader.execute_sql(
+                "SELECT id, preview, folder FROM models WHERE sha256 = ?", (sha256,)
+            ).fetchone()
+            if found is None:
+                return None
+            model_id, stored, folder = found
+            folders = reader.execute_sql("SELECT path FROM library_folders").fetchall()
+            roots = (*(path_out(row[0]) for row in folders), self.attachments_folder)
+            if folder is not None:
+                roots = (path_out(folder), *roots)
+            if stored is None:
+                return None, roots
+            path = path_out(stored)
+            if not os.path.isfile(path):
+                copies = self._attachments(reader, "?", (model_id,))
+                path = next((one.copy_path for one in copies if one.path == path and one.copy_path), path)
+            return path, roots
+
     def put_attachments(self, model_id: int, attachments: Sequence[Attachment]) -> None:
         """Record pictures of a model; of a known path the new facts count, and a copy that was kept stays known."""
         with self.transaction(Changes(models=True, ids=frozenset((model_id,)))) as writer:

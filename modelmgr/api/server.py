@@ -1,0 +1,212 @@
+"""The server: a socket on 127.0.0.1, one thread for the event loop, a few for the questions, one for jobs.
+
+Whoever needs jobs elsewhere (the window has its own list of tasks) hands over how they are started.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import queue
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import uvicorn
+
+from modelmgr.api.events import Events
+from modelmgr.api.gate import Gate
+from modelmgr.api.jobs import Job, Jobs
+from modelmgr.api.routes import make_app
+from modelmgr.api.token import TokenFile
+from modelmgr.api.wire import Limits, guarded, raise_descriptor_limit
+from modelmgr.errors import ModelmgrError
+from modelmgr.library import Library
+from modelmgr.progress import Cancelled, Progress
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 8765
+QUESTION_THREADS = 4
+BACKLOG = 1024
+OPEN_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2
+JOB_TIMEOUT_S = 3.0
+
+
+class ApiServer:
+    """The library's local HTTP door.
+
+    Args:
+        library: asked and put to work from several threads.
+        token: who holds it is the user.
+        port: on 127.0.0.1; 0 takes a free one.
+        start_job: takes a job on, see `Jobs`; called in one of the server's threads. None: a thread of its own, one
+            job after another.
+        limits: of time and number.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        token: TokenFile,
+        *,
+        port: int = DEFAULT_PORT,
+        start_job: Callable[[Job], None] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._library = library
+        self._token = token
+        self._wanted_port = port
+        self._limits = limits or Limits()
+        self._own_jobs: _JobThread | None = None
+        if start_job is None:
+            self._own_jobs = _JobThread()
+            start_job = self._own_jobs.take
+        self.jobs = Jobs(start_job)
+        self._port = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: _Server | None = None
+        self._events: Events | None = None
+        self._thread: threading.Thread | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it listens, ``http://127.0.0.1:PORT``."""
+        return f"http://{HOST}:{self._port}"
+
+    def open(self) -> str:
+        """Listen, and return the address.
+
+        Raises:
+            ModelmgrError: ``port_in_use``, or the port can't be had for another reason.
+        """
+        listener = _listen(self._wanted_port)
+        self._port = listener.getsockname()[1]
+        raise_descriptor_limit()
+        self._pool = ThreadPoolExecutor(QUESTION_THREADS, "modelmgr-api")
+        self._events = Events(self._library.catalog, self.jobs, self._ask)
+        app = make_app(self._library, self.jobs, self._events, self._ask)
+        gate = Gate(app, self._token, lambda: self._port, self._limits)
+        config = uvicorn.Config(
+            gate,
+            http=guarded(self._limits),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="off",
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=CLOSE_TIMEOUT_S,
+            backlog=BACKLOG,
+        )
+        self._server = _Server(config)
+        self._thread = threading.Thread(target=self._serve, args=(listener,), name="modelmgr-api", daemon=True)
+        if self._own_jobs is not None:
+            self._own_jobs.start()
+        self._thread.start()
+        if not self._server.is_up.wait(OPEN_TIMEOUT_S):
+            self.close()
+            raise ModelmgrError("The local API did not start.", code="not_started")
+        return self.address
+
+    def close(self) -> None:
+        """End streams, requests and the server's own jobs, and wait for its threads."""
+        if self._own_jobs is not None:
+            self.jobs.cancel_all()
+            self._own_jobs.stop()
+        if self._server is not None:
+            self._server.should_exit = True
+            if self._loop is not None and self._events is not None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                    self._loop.call_soon_threadsafe(self._events.close)
+        if self._thread is not None:
+            self._thread.join()
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _serve(self, listener: socket.socket) -> None:
+        assert self._server is not None
+        with contextlib.closing(listener), asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._server.serve(sockets=[listener]))
+
+    async def _ask(self, question: Callable[[], Any]) -> Any:
+        """Have a question answered by a worker: the event loop never waits for the disk."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, question)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which says when it is up, and leaves signals to the program."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+
+class _JobThread:
+    """Runs jobs one after another, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="modelmgr-jobs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def take(self, job: Job) -> None:
+        """Queue a job."""
+        self._waiting.put(job)
+
+    def stop(self) -> None:
+        """End after the jobs that were taken; all of them are cancelled by now, so that is soon."""
+        self._waiting.put(None)
+        self._thread.join(JOB_TIMEOUT_S)
+        if self._thread.is_alive():
+            log.warning("Work did not stop within %s s of closing the local API", JOB_TIMEOUT_S)
+
+    def _work(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            try:
+                job.work(Progress())
+            except Cancelled:
+                pass
+            except ModelmgrError as error:
+                log.info("%s: %s", job.title, error.message)
+            except Exception:  # the client hears that it is a fault
+                log.exception("%s failed", job.title)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            # There, a second program could otherwise take the port while it is in use.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        # Only a listening socket holds its port against others that allow it to be reused.
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ModelmgrError(
+                f"Port {port} of {HOST} is in use by another program.", code="port_in_use", port=port
+            ) from error
+        raise ModelmgrError(
+            f"Port {port} of {HOST} can't be used: {error.strerror}.", code="port_unusable", port=port
+        ) from error
+    return listener
+
