@@ -212,7 +212,8 @@ class ProblemsDialog(QDialog):
         header.resizeSection(1, 280)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
         for row, problem in enumerate(problems[:PROBLEM_ROWS]):
-            for column, text in enumerate((problem_label(problem.code), problem.path, problem.message)):
+            place = problem.path or problem.record_key
+            for column, text in enumerate((problem_label(problem.code), place, problem.message)):
                 item = QTableWidgetItem(foreign_text(text, 2000))
                 item.setToolTip(plain_tip(text))
                 table.setItem(row, column, item)
@@ -228,7 +229,7 @@ class ProblemsDialog(QDialog):
     @Slot()
     def _on_copy(self) -> None:
         lines = (
-            f"{problem.code}\t{foreign_text(problem.path)}\t{foreign_text(problem.message)}"
+            f"{problem.code}\t{foreign_text(problem.path or problem.record_key)}\t{foreign_text(problem.message)}"
             for problem in self._problems
         )
         QGuiApplication.clipboard().setText("\n".join(lines))
