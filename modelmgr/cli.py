@@ -1148,7 +1148,9 @@ def _problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
         return
     yield f"{count_text(len(problems), 'problem')}:"
     for problem in problems[:_SHOWN_PROBLEMS]:
-        where = f"{problem.path} #{problem.record_key}" if problem.record_key else problem.path
-        yield visible(f"  {where}: {problem.message} [{problem.code}{', kept' if problem.kept else ''}]")
+        key = f"#{problem.record_key}" if problem.record_key else ""
+        where = " ".join(part for part in (problem.path, key) if part)
+        before = f"{where}: " if where else ""
+        yield visible(f"  {before}{problem.message} [{problem.code}{', kept' if problem.kept else ''}]")
     if len(problems) > _SHOWN_PROBLEMS:
         yield f"  ... and {len(problems) - _SHOWN_PROBLEMS:,} more; --json lists them all."
