@@ -357,16 +357,7 @@ def parser() -> argparse.ArgumentParser:
     scan.add_argument("--no-hash", action="store_true", help="read headers only")
 
     listing = add(commands, "list", _list, "list models")
-    listing.add_argument("--search", default="", metavar="Q", help="words that must all occur")
-    listing.add_argument("--type", action="append", default=[], metavar="T", help="lora, checkpoint, vae ...")
-    listing.add_argument(
-        "--base", action="append", default=[], metavar="B", help='"SDXL 1.0", "Flux.1 D" ...'
-    )
-    listing.add_argument("--tag", action="append", default=[], metavar="G")
-    listing.add_argument(
-        "--sort", default="name", metavar="COL", help="a column, e.g. name, size_bytes, added_at"
-    )
-    listing.add_argument("--desc", action="store_true", help="largest or last first")
+    _add_filters(listing)
     listing.add_argument("--limit", type=_number, default=100, metavar="N", help="100 unless given")
     listing.add_argument("--offset", type=_number, default=0, metavar="N")
 
@@ -436,6 +427,22 @@ def parser() -> argparse.ArgumentParser:
     restore = add(commands, "restore", _restore, "put a backup in the catalog's place", when_failed=failed)
     restore.add_argument("file", type=_path, metavar="FILE", help="the present catalog is kept aside")
     return root
+
+
+def _add_filters(listing: argparse.ArgumentParser) -> None:
+    """Give a command an option for all that may be asked of the library view."""
+    from modelmgr.filters import MODEL_FILTERS, FilterKind
+
+    for filter_ in MODEL_FILTERS:
+        options: dict[str, Any] = {"default": filter_.default, "help": filter_.help}
+        if filter_.kind == FilterKind.FLAG:
+            is_open = filter_.default is None
+            options["action"] = argparse.BooleanOptionalAction if is_open else "store_true"
+        else:
+            options |= {"metavar": filter_.metavar, "type": _path if filter_.is_path else str}
+        if filter_.kind == FilterKind.MANY:
+            options |= {"action": "append", "default": []}
+        listing.add_argument(f"--{filter_.name}", **options)
 
 
 def _run(call: _Call, words: Sequence[str]) -> int:
@@ -620,20 +627,11 @@ def _verify(call: _Call) -> int:
 
 
 def _list(call: _Call) -> int:
-    from modelmgr.values import SORT_COLUMNS, ModelQuery, light_json
-    from modelmgr.vocabulary import canonical_base
+    from modelmgr.filters import model_query
+    from modelmgr.values import light_json
 
     args = call.args
-    if args.sort not in SORT_COLUMNS:
-        raise Usage(f"Can't sort by {args.sort!r}; the columns are {', '.join(SORT_COLUMNS)}.")
-    query = ModelQuery(
-        search=args.search,
-        types=tuple(_type_word(word) for word in args.type),
-        base_models=tuple(canonical_base(word) or word for word in args.base),
-        tags=tuple(args.tag),
-        sort=args.sort,
-        descending=args.desc,
-    )
+    query = model_query(vars(args))
     with call.catalog() as catalog:
         total = catalog.count(query)
 
@@ -676,15 +674,6 @@ def _state(row: ModelRow) -> str:
     if row.file_state != "present":
         return row.file_state
     return {"done": "", "none": "not hashed", "failed": "not hashed"}.get(row.hash_state, "hashing…")
-
-
-def _type_word(word: str) -> str:
-    from modelmgr.vocabulary import TYPES, canonical_type
-
-    found = canonical_type(word)
-    if found == "unknown" and word.strip().lower() != "unknown":
-        raise Usage(f"{word!r} is no type of model; the types are {', '.join(TYPES)}.")
-    return found
 
 
 def _one_model(catalog: Catalog, prefix: str) -> str:

@@ -18,6 +18,7 @@ LEAVES = (
     "values",
     "tree",
     "vocabulary",
+    "filters",
     "payload",
     "documents",
     "terminal",

@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 
-from modelmgr import cli
+from modelmgr import cli, filters
 from modelmgr.catalog import Catalog
 from modelmgr.sqlite import driver
+from modelmgr.values import ModelQuery
 
 
 def words(text: str) -> set[str]:
@@ -241,6 +242,9 @@ def test_the_catalog_of_the_user_is_in_the_data_folder_unless_the_environment_na
         ["list", "--limit", "-1"],
         ["list", "--sort", "colour"],
         ["list", "--type", "spaceship"],
+        ["list", "--state", "colourful"],
+        ["list", "--favorite", "yes"],
+        ["list", "--search", "ab\udc80cd"],
         ["pending", "promote"],
         ["pending", "promote", "--all", "1"],
         ["pending", "dismiss", "one"],
@@ -399,6 +403,26 @@ def test_list_gives_light_columns_and_filters_in_any_spelling(library: Library) 
     assert (found["type"], found["base_model"]) == ("lora", "SD 1.5")
     assert library.run("list", "--type", "vae", "--json").json == {"total": 0, "models": []}
     assert library.run("list", "--tag", "nobody", "--json").json["total"] == 0
+
+
+def test_list_filters_by_folder_state_and_favorites(library: Library) -> None:
+    folder = library.root / "models" / "Lora"
+    assert library.run("list", "--folder", f"{folder}/", "--json").json["total"] == 2
+    assert library.run("list", "--folder", library.root, "--json").json["total"] == 0
+    (twice,) = library.run("list", "--state", "duplicate", "--state", "missing", "--json").json["models"]
+    assert twice["sha256"] == library.ink
+    assert library.run("list", "--favorite", "--json").json["total"] == 0
+    assert library.run("list", "--no-favorite", "--json").json["total"] == 2
+
+
+def test_list_has_an_option_for_every_filter_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    added = filters.Filter(
+        "tool", "states", filters.FilterKind.MANY, "the tool that knows it", (), metavar="TOOL"
+    )
+    monkeypatch.setattr(filters, "MODEL_FILTERS", (*filters.MODEL_FILTERS, added))
+    args = cli.parser().parse_args(["list", "--tool", "comfyui", "--tool", "a1111"])
+    assert args.tool == ["comfyui", "a1111"]
+    assert filters.model_query(vars(args)) == ModelQuery(states=("comfyui", "a1111"))
 
 
 def test_list_sorts_and_takes_stretches(library: Library) -> None:

@@ -1,0 +1,138 @@
+"""What may be asked of the library view, said once: the command line makes options of it, the API parameters.
+
+A filter that is added to `MODEL_FILTERS` is known at both doors, under the same name.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from modelmgr.errors import Usage
+from modelmgr.values import SORT_COLUMNS, ModelQuery
+from modelmgr.vocabulary import TYPES, canonical_base, canonical_type
+
+MODEL_STATES = ("present", "missing", "offline", "unreadable", "duplicate", "unidentified", "hashing")
+"""What `ModelQuery.states` may name."""
+
+
+class FilterKind(StrEnum):
+    """What a filter takes.
+
+    ``text`` and ``choice`` take one word, ``many`` takes any number of them, ``flag`` takes yes or no.
+    """
+
+    TEXT = "text"
+    MANY = "many"
+    FLAG = "flag"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One thing that a door may ask for.
+
+    Attributes:
+        name: how every door calls it.
+        field: the field of `ModelQuery` that it sets.
+        kind: what it takes.
+        help: for the user, in a few words.
+        default: if it isn't asked for; a flag with None has three answers (yes, no, either).
+        choices: the only words that it takes; empty if it takes others.
+        is_path: its words are absolute paths.
+        metavar: what stands for the word in a usage line.
+    """
+
+    name: str
+    field: str
+    kind: FilterKind
+    help: str
+    default: str | bool | tuple[str, ...] | None
+    choices: tuple[str, ...] = ()
+    is_path: bool = False
+    metavar: str | None = None
+
+
+MODEL_FILTERS = (
+    Filter("search", "search", FilterKind.TEXT, "words that must all occur", "", metavar="Q"),
+    Filter("type", "types", FilterKind.MANY, "lora, checkpoint, vae ...", (), metavar="T"),
+    Filter("base", "base_models", FilterKind.MANY, '"SDXL 1.0", "Flux.1 D" ...', (), metavar="B"),
+    Filter("tag", "tags", FilterKind.MANY, "a tag; of several, all", (), metavar="G"),
+    Filter(
+        "folder",
+        "folders",
+        FilterKind.MANY,
+        "the folder that the file is in",
+        (),
+        is_path=True,
+        metavar="DIR",
+    ),
+    Filter(
+        "state", "states", FilterKind.MANY, ", ".join(MODEL_STATES), (), choices=MODEL_STATES, metavar="S"
+    ),
+    Filter("favorite", "favorite", FilterKind.FLAG, "favorites only, or all others", None),
+    Filter(
+        "sort",
+        "sort",
+        FilterKind.CHOICE,
+        "a column, e.g. name, size_bytes, added_at",
+        "name",
+        choices=tuple(SORT_COLUMNS),
+        metavar="COL",
+    ),
+    Filter("desc", "descending", FilterKind.FLAG, "largest or last first", False),
+)
+"""Every filter and the order of `list`; together they cover the fields of `ModelQuery`."""
+
+
+def model_query(asked: Mapping[str, Any]) -> ModelQuery:
+    """Return the question that a door's words ask, in canonical words.
+
+    Args:
+        asked: name of a filter -> what was said: a text, a sequence of them, or a bool, as its kind wants. A name
+            that is absent or None takes the default; other names are not looked at.
+
+    Raises:
+        Usage: a word that its filter doesn't know.
+    """
+    fields: dict[str, Any] = {}
+    for filter_ in MODEL_FILTERS:
+        said = asked.get(filter_.name)
+        if said is None:
+            fields[filter_.field] = filter_.default
+        elif filter_.kind == FilterKind.MANY:
+            fields[filter_.field] = tuple(_canonical(filter_, word) for word in said)
+        elif filter_.kind == FilterKind.FLAG:
+            fields[filter_.field] = bool(said)
+        else:
+            fields[filter_.field] = _canonical(filter_, said)
+    return ModelQuery(**fields)
+
+
+def _canonical(filter_: Filter, word: str) -> str:
+    if filter_.choices and word not in filter_.choices:
+        known = ", ".join(filter_.choices)
+        if filter_.name == "sort":
+            raise Usage(f"Can't sort by {word!r}; the columns are {known}.")
+        raise Usage(f"{word!r} is no {filter_.name}; it is one of {known}.")
+    if filter_.is_path:
+        if not os.path.isabs(word):
+            raise Usage(f"{word!r} is no absolute path.")
+        return os.path.normpath(word)
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise Usage(f"{word!r} is no text: it holds bytes that are no UTF-8.") from error
+    if filter_.field == "types":
+        return _type(word)
+    if filter_.field == "base_models":
+        return canonical_base(word) or word
+    return word
+
+
+def _type(word: str) -> str:
+    found = canonical_type(word)
+    if found == "unknown" and word.strip().lower() != "unknown":
+        raise Usage(f"{word!r} is no type of model; the types are {', '.join(TYPES)}.")
+    return found
