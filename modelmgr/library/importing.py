@@ -486,7 +486,7 @@ class Importing(Merging):
             candidates=binding.candidates,
             container_mtime=time.time() if container is _NOWHERE else container.mtime_ns / 1e9,
             identity=looked.identity,
-            located=path is not None,
+            located=path is not None and os.path.isabs(path),
         )
 
     def _sample(self, looked: _Looked, paths: Sequence[str]) -> Sample:

@@ -155,6 +155,8 @@ class Promoting(Attaching, Importing, Scanning):
         """
         if not row.file_path or not self.catalog.located(row.id):
             return None
+        if row.problem == promotion.OUTSIDE:
+            return None  # a file that may not be looked at, whoever named it
         is_there = os.path.isfile(row.file_path)
         return (
             None
