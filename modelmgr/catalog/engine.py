@@ -57,6 +57,18 @@ _TRIGGERS = tuple(
     for table in ("pending_models", "records")
 )
 
+# A hash goes with whoever has or claims it.
+_HASH_TRIGGERS = {
+    "pending_models_hashes_go": "AFTER DELETE ON pending_models BEGIN "
+    "DELETE FROM known_hashes WHERE holder = 'pending' AND holder_id = old.id; END",
+    "records_hashes_go": "AFTER DELETE ON records BEGIN "
+    "DELETE FROM known_hashes WHERE holder = 'record' AND holder_id = old.id; END",
+    "files_hashes_go": "AFTER DELETE ON files BEGIN "
+    "DELETE FROM known_hashes WHERE holder = 'file' AND holder_id = old.id; END",
+    "files_hashes_are_stale": "AFTER UPDATE OF partial_hashes ON files WHEN new.partial_hashes IS NULL BEGIN "
+    "DELETE FROM known_hashes WHERE holder = 'file' AND holder_id = old.id; END",
+}
+
 # External content: the text stands once, in models.search_text (case-folded). Trigrams without positions take a
 # fifth of the full index; SQLite checks each hit against the text itself.
 _SEARCH = (
@@ -282,8 +294,6 @@ def too_new(path: str, found: int) -> CatalogTooNew:
 def create_all(conn: Connection) -> None:
     """Create every table, index and trigger of `schema.VERSION`; inside the caller's transaction."""
     create_missing(conn)
-    for name, columns in schema.ORDER_INDEXES.items():
-        conn.execute(f"CREATE INDEX {name} ON models({columns})")
     for statement in (*_TRIGGERS, *_SEARCH):
         conn.execute(statement)
     for name, body in _SEARCH_TRIGGERS.items():
@@ -293,13 +303,20 @@ def create_all(conn: Connection) -> None:
 
 
 def create_missing(conn: Connection) -> None:
-    """Create those tables of the schema, with their indexes, that aren't there; inside the caller's transaction."""
+    """Create those tables of the schema that aren't there, and what belongs to them; inside the caller's transaction.
+
+    The search index and what guards the payloads is as old as the schema and made by `create_all`.
+    """
     unbound = peewee.SqliteDatabase(None)
     for table in schema.TABLES:
         manager: Any = peewee.SchemaManager(table, unbound)
         conn.execute(*manager._create_table(safe=True).query())
         for context in manager._create_indexes(safe=True):
             conn.execute(*context.query())
+    for name, columns in schema.ORDER_INDEXES.items():
+        conn.execute(f"CREATE INDEX IF NOT EXISTS {name} ON models({columns})")
+    for name, body in _HASH_TRIGGERS.items():
+        conn.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
 
 
 def identity(conn: Connection, path: str) -> int | None:

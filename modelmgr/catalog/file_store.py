@@ -9,6 +9,7 @@ from typing import Any
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.connections import Connections
+from modelmgr.catalog.known_hashes import FORMER, hashes_of_file, put_hashes
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT, below_condition
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, FileState, HashState, LibraryFolder, Origin
@@ -21,8 +22,6 @@ MERGED_COLUMNS = (
     "source_url", "preview",
 )  # fmt: skip
 """The light columns that several sources can say; the others are facts of the files."""
-
-_FORMER = "former"
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,27 +410,28 @@ class FileStore(Connections):
         """Keep the short hashes that were computed of a file as it is now (kind -> hex)."""
         with self.transaction() as writer:
             row = writer.execute_sql(
-                "SELECT partial_hashes FROM files WHERE path = ?", (path_in(path),)
+                "SELECT id, partial_hashes FROM files WHERE path = ?", (path_in(path),)
             ).fetchone()
             if row is not None:
-                merged = (json.loads(row[0]) if row[0] else {}) | dict(hashes)
+                merged = (json.loads(row[1]) if row[1] else {}) | dict(hashes)
                 writer.execute_sql(
-                    "UPDATE files SET partial_hashes = ? WHERE path = ?", (json.dumps(merged), path_in(path))
+                    "UPDATE files SET partial_hashes = ? WHERE id = ?", (json.dumps(merged), row[0])
                 )
+                put_hashes(writer.connection(), hashes_of_file(row[0], merged))
 
     def put_former_hash(self, path: str, sha256: str) -> None:
         """Remember a full hash that a file had before its header was rewritten; it is forgotten with the short ones."""
         known = self.known_file(path)
         former = self.former_hashes(known.model_id) if known is not None else frozenset()
-        self.put_partial_hashes(path, {_FORMER: " ".join(sorted(former | {sha256}))})
+        self.put_partial_hashes(path, {FORMER: " ".join(sorted(former | {sha256}))})
 
     def former_hashes(self, model_id: int) -> frozenset[str]:
         """Return the full hashes that a model's files had before their headers were rewritten."""
-        return frozenset(self._hashes_of(model_id).get(_FORMER, "").split())
+        return frozenset(self._hashes_of(model_id).get(FORMER, "").split())
 
     def partial_hashes(self, model_id: int) -> dict[str, str]:
         """Return the short hashes that were computed of a model's bytes."""
-        return {kind: digits for kind, digits in self._hashes_of(model_id).items() if kind != _FORMER}
+        return {kind: digits for kind, digits in self._hashes_of(model_id).items() if kind != FORMER}
 
     def _hashes_of(self, model_id: int) -> dict[str, str]:
         found: dict[str, str] = {}

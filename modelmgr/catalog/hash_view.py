@@ -1,12 +1,18 @@
 """From a hash of any kind to the models and records that have or claim it."""
 
 import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from modelmgr.catalog import engine
 from modelmgr.catalog.library_view import LibraryView
+from modelmgr.catalog.schema import key_out, path_out
 from modelmgr.errors import Usage
-from modelmgr.values import HashMatch
+from modelmgr.values import HashMatch, ModelRow
 
 _HEX = re.compile(r"[0-9a-f]{8,64}")
+_SHA256_DIGITS, _AUTOV2_DIGITS, _AUTOV3_DIGITS = 64, 10, 12
+MATCHES = 200
 
 
 class HashView(LibraryView):
@@ -15,9 +21,14 @@ class HashView(LibraryView):
     def by_hash(self, text: str) -> list[HashMatch]:
         """Return the models and records to which a hash leads, computed hashes before claimed ones.
 
+        Of each model and kind there is one match, the most trusted; of each record that no model holds, too.
+
         Args:
-            text: 8 to 64 hex digits of any case: a SHA256 (64), its beginning AutoV2 (10), AutoV1 (8), AutoV3 (12),
-                CRC32 (8) or BLAKE3 (64).
+            text: 8 to 64 hex digits of any case: a SHA256 (64), its beginning AutoV2 (10), AutoV1 (8), AutoV3 (12, or
+                the 64 of which they are the beginning), CRC32 (8) or BLAKE3 (64).
+
+        Returns:
+            At most `MATCHES`; none if no hash that is known has as many digits.
 
         Raises:
             Usage: it is none of these.
@@ -25,10 +36,92 @@ class HashView(LibraryView):
         digits = text.lower()
         if not _HEX.fullmatch(digits):
             raise Usage("A hash has 8 to 64 hex digits.")
-        kind = {64: "SHA256", 10: "AutoV2"}.get(len(digits))
-        found = self.find_sha256(digits) if kind is not None else []
-        rows = self.rows(list(self.ids_of(found).values()))
-        return [
-            HashMatch(kind or "", "computed", row, row.sha256, "", "", "", None, None, row.name)
-            for row in rows
-        ]
+        with engine.translated(self.path), self._snapshot() as reader:
+            found = [*_of_columns(reader, digits), *_of_known_hashes(reader, digits)]
+            # Of two claims about one model that of a record counts, for it tells where it stands.
+            found.sort(key=lambda match: (match[1] != "computed", match[2] is None, match[3][0] is None))
+            rows = {row.id: row for row in self.rows([match[2] for match in found if match[2] is not None])}
+        matches: dict[tuple[str, int | None, int | None], HashMatch] = {}
+        for kind, trust, model_id, record in found:
+            model = rows.get(model_id) if model_id is not None else None
+            pending_id = record[0] if model_id is None else None
+            matches.setdefault((kind, model_id, pending_id), _match(kind, trust, model, record))
+        return list(matches.values())[:MATCHES]
+
+
+Found = tuple[str, str, int | None, tuple[Any, ...]]
+"""Kind, trust, model, and of the record its id, source, container, key, name and claimed SHA-256."""
+
+_NOBODY = (None, "", "", "", "", None)
+
+
+def _match(kind: str, trust: str, model: ModelRow | None, record: Sequence[Any]) -> HashMatch:
+    row_id, source, source_path, record_key, name, sha256 = record
+    return HashMatch(
+        kind,
+        trust,
+        model,
+        sha256 if model is None else model.sha256,
+        source,
+        path_out(source_path),
+        key_out(record_key),
+        None if model is None else row_id,
+        row_id if model is None else None,
+        name if model is None else model.name,
+    )
+
+
+def _of_columns(reader: engine.Database, digits: str) -> Iterator[Found]:
+    """Yield the models that have this SHA-256, or one that begins so, and the pending records that claim it."""
+    kind = {_SHA256_DIGITS: "SHA256", _AUTOV2_DIGITS: "AutoV2"}.get(len(digits))
+    if kind is None:
+        return
+    bounds = (digits, digits + "g", MATCHES)
+    # A model that never had a file has the hash that a record claims.
+    models = reader.execute_sql(
+        "SELECT id, hash_state = 'done' OR EXISTS (SELECT 1 FROM files WHERE model_id = models.id) FROM models "
+        "WHERE sha256 >= ? AND sha256 < ? LIMIT ?",
+        bounds,
+    )
+    for model_id, is_computed in models.fetchall():
+        yield kind, "computed" if is_computed else "claimed", model_id, _NOBODY
+    records = reader.execute_sql(
+        "SELECT id, source, source_path, record_key, name, sha256 FROM pending_models "
+        "WHERE sha256 >= ? AND sha256 < ? AND state <> 'promoted' LIMIT ?",
+        bounds,
+    )
+    for record in records.fetchall():
+        yield kind, "claimed", None, record
+
+
+def _of_known_hashes(reader: engine.Database, digits: str) -> Iterator[Found]:
+    """Yield whoever has or claims this hash beyond the columns; of the records of one model the chief one."""
+    spans = [("k.hash = ?", [digits], "k.kind")]
+    if len(digits) == _AUTOV2_DIGITS:
+        spans.append(("k.hash > ? AND k.hash < ? AND k.kind = 'SHA256'", [digits, digits + "g"], "'AutoV2'"))
+    if len(digits) == _SHA256_DIGITS:
+        spans.append(("k.hash = ? AND k.kind = 'AutoV3'", [digits[:_AUTOV3_DIGITS]], "k.kind"))
+    for condition, parameters, kind in spans:
+        files = reader.execute_sql(
+            f"SELECT DISTINCT {kind}, k.kind = 'SHA256', model_id FROM known_hashes AS k "
+            f"CROSS JOIN files ON files.id = k.holder_id WHERE {condition} AND k.holder = 'file' LIMIT ?",
+            [*parameters, MATCHES],
+        )
+        for name, is_former, model_id in files.fetchall():
+            yield name, "claimed" if is_former else "computed", model_id, _NOBODY
+        active = reader.execute_sql(
+            f"SELECT {kind}, model_id, max(chief), r.id, source, source_path, record_key FROM known_hashes AS k "
+            f"CROSS JOIN records AS r ON r.id = k.holder_id WHERE {condition} AND k.holder = 'record' "
+            "GROUP BY 1, 2 LIMIT ?",
+            [*parameters, MATCHES],
+        )
+        for name, model_id, _, *place in active.fetchall():
+            yield name, "claimed", model_id, (*place, "", None)
+        pending = reader.execute_sql(
+            f"SELECT {kind}, p.id, source, source_path, record_key, name, sha256 FROM known_hashes AS k "
+            f"CROSS JOIN pending_models AS p ON p.id = k.holder_id WHERE {condition} AND k.holder = 'pending' "
+            "AND p.state <> 'promoted' LIMIT ?",
+            [*parameters, MATCHES],
+        )
+        for name, *record in pending.fetchall():
+            yield name, "claimed", None, tuple(record)

@@ -4,12 +4,13 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.file_store import printable
+from modelmgr.catalog.known_hashes import Hash, claimed_hashes, put_hashes
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT, below_condition
 from modelmgr.catalog.schema import key_in, path_in, path_out
 from modelmgr.values import Changes, Record, Totals
@@ -43,6 +44,7 @@ class NewRecord:
 
     Attributes:
         identity: that of the record, if it is known already; else it is computed.
+        hashes: other hashes that the record claims, kind -> hex (`Claims.partial_hashes`).
         located: whether the user named its file himself.
     """
 
@@ -57,6 +59,7 @@ class NewRecord:
     candidates: tuple[str, ...] = ()
     container_mtime: float | None = None
     identity: Identity | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
     located: bool = False
 
 
@@ -211,10 +214,10 @@ class ImportStore(Connections):
         with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
             conn = writer.connection()
             conn.execute("SAVEPOINT chunk")
-            if not outcomes or _insert(conn, rows, "INSERT OR IGNORE") != len(rows):
+            if not outcomes or _insert(conn, rows, records, "INSERT OR IGNORE") != len(rows):
                 # Another process was quicker, or one record stands twice in the chunk.
                 conn.execute("ROLLBACK TO chunk")
-                outcomes = self._put_one_by_one(conn, batch_id, identities, rows)
+                outcomes = self._put_one_by_one(conn, batch_id, identities, rows, records)
             conn.execute("RELEASE chunk")
             for place in back:
                 conn.execute(
@@ -265,16 +268,17 @@ class ImportStore(Connections):
         batch_id: int,
         identities: Sequence[Identity],
         rows: Sequence[tuple[Any, ...]],
+        records: Sequence[NewRecord],
     ) -> list[str]:
         outcomes: list[str] = []
         known = self.versions_of(identities)
-        for identity, row in zip(identities, rows, strict=True):
+        for identity, row, new in zip(identities, rows, records, strict=True):
             versions = known.setdefault(identity.place, [])
             state, version = outcome(identity, versions, batch_id)
             outcomes.append(state)
             if version is None:
                 versions.append(Version(0, False, *identity[3:], batch_id))
-                _insert(conn, [row], "INSERT")
+                _insert(conn, [row], [new], "INSERT")
         return outcomes
 
     # --- what is gone -----------------------------------------------------------------------------------
@@ -343,16 +347,30 @@ _COLUMNS = (
 _VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)"
 
 
-def _insert(conn: engine.Connection, rows: Sequence[tuple[Any, ...]], verb: str) -> int:
-    """Insert rows and return how many; in few statements, for each step of one waits for Python's other threads."""
+def _insert(
+    conn: engine.Connection, rows: Sequence[tuple[Any, ...]], records: Sequence[NewRecord], verb: str
+) -> int:
+    """Insert rows with the hashes that their records claim, and return how many rows.
+
+    In few statements, for each step of one waits for Python's other threads. The hashes are right only if no row was
+    ignored.
+    """
     before = conn.total_changes
+    hashes: list[Hash] = []
     for start in range(0, len(rows), ROWS_AN_INSERT):
         some = rows[start : start + ROWS_AN_INSERT]
-        conn.execute(
+        cursor = conn.execute(
             f"{verb} INTO pending_models({_COLUMNS}) VALUES {', '.join([_VALUES] * len(some))}",
             [value for row in some for value in row],
         )
-    return int(conn.total_changes - before)
+        # The ids of one statement's rows follow each other.
+        first = int(cursor.lastrowid) - len(some) + 1
+        for row_id, new in enumerate(records[start : start + ROWS_AN_INSERT], first):
+            hashes += claimed_hashes("pending", row_id, new.hashes, new.sha256)
+    inserted = int(conn.total_changes - before)
+    if inserted == len(rows):
+        put_hashes(conn, hashes)
+    return inserted
 
 
 def _row(batch_id: int, new: NewRecord, identity: Identity) -> tuple[Any, ...]:

@@ -1,6 +1,9 @@
 """The library view in pages that stay right while others write: each begins where the former ended, by value."""
 
+import tempfile
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelmgr.catalog import engine, query
@@ -14,6 +17,12 @@ GREATEST_INTEGER = 2**63 - 1
 
 class ModelPages(LibraryView):
     """Pages of the library for readers that come back for the next one at any time."""
+
+    def __init__(self, path: str, uri_query: str, temporary: tempfile.TemporaryDirectory[str] | None) -> None:
+        super().__init__(path, uri_query, temporary)
+        self._totals: dict[ModelQuery, int] = {}
+        self._totals_version = ""
+        self._totals_lock = threading.Lock()
 
     def model_page(
         self,
@@ -40,22 +49,75 @@ class ModelPages(LibraryView):
         if limit < 1:
             raise Usage("A page has at least one row.", limit=limit)
         place = None if after is None else _place(wanted, after)
-        columns = [column.partition(" ")[0] for column in query.order_columns(wanted)]
+        version = self.version()
         with engine.translated(self.path), self._snapshot() as reader:
-            total = self.count(wanted) if counted else None
-            where, parameters = query.conditions(wanted)
-            found: list[tuple[Any, ...]] = []
-            for step, more in query.steps_after(wanted, place):
-                found += reader.execute_sql(
-                    f"SELECT {', '.join(columns)} FROM models{where or ' WHERE 1'} AND {step}"
-                    f"{query.ordering(wanted)} LIMIT ?",
-                    [*parameters, *more, limit + 1 - len(found)],
-                ).fetchall()
-                if len(found) > limit:
-                    break
+            total = self._total(reader, wanted, version) if counted else None
+            found = self._stretch(reader, wanted, place, limit + 1, total)
             rows = self.rows([values[-1] for values in found[:limit]])
         last = tuple(map(_out, found[limit - 1])) if len(found) > limit else None
         return ModelPage(tuple(rows), total, last)
+
+    def _stretch(
+        self,
+        reader: engine.Database,
+        wanted: ModelQuery,
+        place: list[Any] | None,
+        limit: int,
+        total: int | None,
+    ) -> list[tuple[Any, ...]]:
+        """Return the values of the order's columns of the next rows."""
+        columns = ", ".join(column.partition(" ")[0] for column in query.order_columns(wanted))
+        where, parameters = query.conditions(wanted)
+        if not where or self._walks_to(reader, wanted, limit, total):
+            where, parameters = query.conditions(wanted, walking=True)
+            steps = query.steps_after(wanted, place)
+            ordering = query.ordering(wanted)
+        else:
+            # Few match: they are all fetched and sorted, once.
+            several = query.steps_after(wanted, place, sorting=True)
+            beyond = " OR ".join(f"({step})" for step, _ in several)
+            steps = [(f"({beyond})", [value for _, values in several for value in values])]
+            ordering = query.ordering(wanted, sorting=True)
+        found: list[tuple[Any, ...]] = []
+        for step, values in steps:
+            found += reader.execute_sql(
+                f"SELECT {columns} FROM models{where + ' AND' if where else ' WHERE'} {step}{ordering} LIMIT ?",
+                [*parameters, *values, limit - len(found)],
+            ).fetchall()
+            if len(found) >= limit:
+                break
+        return found
+
+    def _walks_to(self, reader: engine.Database, wanted: ModelQuery, limit: int, total: int | None) -> bool:
+        """Tell whether walking the order until the page is full costs less than sorting all that match."""
+        if total is None:
+            return self._walks(wanted)
+        # One in (models / total) matches, so that many are walked for each row of the page.
+        (models,) = reader.execute_sql("SELECT max(id) FROM models").fetchone()
+        return total * total > limit * (models or 0)
+
+    def _total(self, reader: engine.Database, wanted: ModelQuery, version: str) -> int:
+        """Count what matches, or recall it: to count a million rows takes longer than to show a hundred.
+
+        Args:
+            reader: in a snapshot.
+            wanted: its order is not looked at.
+            version: of the catalog before the snapshot.
+        """
+        (conn, key) = reader.connection(), replace(wanted, sort="name", descending=False)
+        conn.execute("SELECT 1 FROM models LIMIT 1").fetchall()  # only now the snapshot is taken
+        if reader is not self._reader or self.version() != version:
+            return self.count(wanted)  # it shows what no word stands for: a commit just now, or one to come
+        with self._totals_lock:
+            if self._totals_version == version and key in self._totals:
+                return self._totals[key]
+        total = self.count(wanted)
+        with self._totals_lock:
+            if self._totals_version != version or len(self._totals) >= KEPT_TOTALS:
+                self._totals_version = version
+                self._totals = {}
+            self._totals[key] = total
+        return total
 
 
 def _out(value: Any) -> Any:

@@ -3,13 +3,15 @@
 import json
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from modelmgr.catalog import engine, query
 from modelmgr.catalog.file_store import printable
 from modelmgr.catalog.import_store import ImportStore
+from modelmgr.catalog.known_hashes import claimed_hashes, put_hashes
 from modelmgr.catalog.library_view import PAYLOAD_LIMIT_BYTES, ROWS_A_STATEMENT, gone_at
 from modelmgr.catalog.schema import key_out, path_in, path_out
 from modelmgr.values import (
@@ -376,6 +378,7 @@ class PendingStore(ImportStore):
         file_path: str | None,
         binding: str,
         promotion: int | None = None,
+        hashes: Mapping[str, str] = MappingProxyType({}),
     ) -> int | None:
         """Copy a pending record to the active records of a model and set it to `promoted`.
 
@@ -386,6 +389,7 @@ class PendingStore(ImportStore):
             file_path: of its file, None if there is none.
             binding: what ties record and file.
             promotion: the number of the run that does it, see `next_promotion`.
+            hashes: what the record claims of this file, kind (``SHA256`` too) -> hex.
 
         Returns:
             The id of the active record, or None if the pending model is no longer in state `pending`.
@@ -417,6 +421,7 @@ class PendingStore(ImportStore):
                 (pending_id, model_id),
             ).fetchone()
             conn.execute("UPDATE pending_models SET record_id = ? WHERE id = ?", (record_id, pending_id))
+            put_hashes(conn, claimed_hashes("record", record_id, hashes, hashes.get("SHA256")))
         return int(record_id)
 
     def next_promotion(self) -> int:

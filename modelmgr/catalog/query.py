@@ -85,12 +85,17 @@ def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[A
         parts.append(condition)
         parameters.append(parameter)
     free = "+" if walking else ""  # a term that no index may serve leaves the order's index in charge
+    leading = order_columns(query)[0] if walking else ""
     # In canonical words, as they are stored: a comparison without regard to case would pass by every index.
-    _one_of(parts, parameters, f"{free}type", {_type(word) for word in query.types})
-    _one_of(
-        parts, parameters, f"{free}base_model", {canonical_base(word) or word for word in query.base_models}
+    choices: tuple[tuple[str, set[Any]], ...] = (
+        ("type", {_type(word) for word in query.types}),
+        ("base_model", {canonical_base(word) or word for word in query.base_models}),
+        ("folder", {path_in(folder) for folder in query.folders}),
     )
-    _one_of(parts, parameters, f"{free}folder", [path_in(folder) for folder in query.folders])
+    for column, values in choices:
+        # One value of the order's first column is a stretch of its index.
+        is_stretch = column == leading and len(values) == 1
+        _one_of(parts, parameters, column if is_stretch else f"{free}{column}", values)
     for tag in query.tags:
         parts.append(f"{free}id IN (SELECT model_id FROM model_tags WHERE key = ?)")
         parameters.append(tag.casefold())
@@ -100,7 +105,7 @@ def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[A
             f"{free}(" + " OR ".join(f"({condition})" for condition in known) + ")" if known else "0"
         )
     if query.favorite is not None:
-        parts.append(f"{free}favorite = ?")
+        parts.append(f"{'' if leading == 'favorite' else free}favorite = ?")
         parameters.append(int(query.favorite))
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 

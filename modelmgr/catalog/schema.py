@@ -21,7 +21,7 @@ from peewee import (
     TextField,
 )
 
-VERSION = 2
+VERSION = 3
 
 
 def path_in(path: str) -> str | bytes:
@@ -327,6 +327,30 @@ class AttachmentTable(Model):
         indexes = ((("model", "path"), True),)
 
 
+class KnownHashTable(Model):
+    """A hash by which a record or a file may be asked for, beyond the SHA-256 columns of the other tables.
+
+    `holder` and `holder_id` name the row it belongs to, and it goes with that row: ``pending`` (`pending_models`),
+    ``record`` (`records`), ``file`` (`files`). A hash of `UNREAD` says that nobody has read the row's payload for
+    its hashes yet.
+    """
+
+    holder = TextField()
+    holder_id = IntegerField()
+    kind = TextField()
+    hash = TextField()
+
+    class Meta:
+        """The table's name, key and index (which holds the key too, so that it answers alone)."""
+
+        table_name = "known_hashes"
+        primary_key = CompositeKey("holder", "holder_id", "kind", "hash")
+        without_rowid = True
+        indexes = ((("hash",), False),)
+
+
+UNREAD = ""
+
 TABLES: tuple[type[Model], ...] = (
     ModelTable,
     HeaderTable,
@@ -341,6 +365,7 @@ TABLES: tuple[type[Model], ...] = (
     RecordTable,
     GoneTable,
     AttachmentTable,
+    KnownHashTable,
 )
 
 # One covering index per sort that people use, the id at its end: without one the order of a million rows takes
@@ -359,4 +384,5 @@ ORDER_INDEXES: dict[str, str] = {
     "models_hash_state": "hash_state, file_count, id",
     "models_file_count": "file_count, id",
     "models_favorite": "favorite, id",
+    "models_format": "format, id",
 }

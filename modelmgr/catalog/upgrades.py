@@ -1,12 +1,14 @@
 """A new catalog, or from one schema version to the next: one function a step, one transaction, a backup before."""
 
 import contextlib
+import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
 
 from modelmgr.catalog import engine, schema
+from modelmgr.catalog.known_hashes import hashes_of_file, put_hashes
 from modelmgr.errors import CatalogError, DiskFull
 from modelmgr.progress import Progress
 from modelmgr.values import MIB
@@ -22,7 +24,24 @@ def _gone_and_undo(conn: engine.Connection) -> None:
     engine.create_missing(conn)
 
 
-STEPS: Mapping[int, Step] = {2: _gone_and_undo}
+def _known_hashes(conn: engine.Connection) -> None:
+    """Version 3: hashes of every kind that records claim or files have, and an order by format from an index.
+
+    What the payloads claim nobody here can read: their rows are marked as unread.
+    """
+    engine.create_missing(conn)
+    for holder, table in (("pending", "pending_models"), ("record", "records")):
+        conn.execute(
+            f"INSERT INTO known_hashes(holder, holder_id, kind, hash) SELECT ?, id, '', ? FROM {table}",
+            (holder, schema.UNREAD),
+        )
+    for row_id, text in conn.execute(
+        "SELECT id, partial_hashes FROM files WHERE partial_hashes IS NOT NULL"
+    ).fetchall():
+        put_hashes(conn, hashes_of_file(row_id, json.loads(text)))
+
+
+STEPS: Mapping[int, Step] = {2: _gone_and_undo, 3: _known_hashes}
 """The version that a step leads to -> the step. Version 1 is made by `engine.create_all`."""
 
 

@@ -486,6 +486,7 @@ class Importing(Merging):
             candidates=binding.candidates,
             container_mtime=time.time() if container is _NOWHERE else container.mtime_ns / 1e9,
             identity=looked.identity,
+            hashes=claims.partial_hashes,
             located=path is not None and os.path.isabs(path),
         )
 

@@ -270,6 +270,11 @@ def claims_of(record: Record, siblings: frozenset[str] = frozenset(), sha256: st
     return source.claims(record, siblings, sha256) if source is not None else Claims()
 
 
+def hashes_of(claims: Claims) -> dict[str, str]:
+    """Return every hash that a record claims of its file, kind (``SHA256`` too) -> hex."""
+    return dict(claims.partial_hashes) | ({"SHA256": claims.sha256} if claims.sha256 else {})
+
+
 def header_facts(header: Header) -> dict[str, Any]:
     """Return what a merge needs of a header, as JSON for the catalog."""
     return {

@@ -11,7 +11,7 @@ from modelmgr.discovery import HashJob
 from modelmgr.errors import NotFound
 from modelmgr.library.attaching import Attaching
 from modelmgr.library.importing import Binding, Importing
-from modelmgr.library.merging import claims_of
+from modelmgr.library.merging import claims_of, hashes_of
 from modelmgr.library.scanning import Scanning
 from modelmgr.migration import promotion
 from modelmgr.migration.sources import inline
@@ -326,7 +326,8 @@ class Promoting(Attaching, Importing, Scanning):
                 if verdict.former_sha256 is not None:
                     self.catalog.put_former_hash(path, verdict.former_sha256)
             run = report.promotion or self.catalog.next_promotion()
-            if self.catalog.attach(case.row.id, model_id, sha256, path, verdict.binding, run) is None:
+            hashes = hashes_of(case.claims)
+            if self.catalog.attach(case.row.id, model_id, sha256, path, verdict.binding, run, hashes) is None:
                 return False
             if pictures:
                 self.catalog.put_attachments(model_id, pictures)

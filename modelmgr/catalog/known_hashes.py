@@ -1,0 +1,41 @@
+"""The rows of `known_hashes`: what stands in them, and how they are written."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Hash = tuple[str, int, str, str]
+"""Holder, its row id, kind, hex digits; see `schema.KnownHashTable`."""
+
+FORMER = "former"
+"""Key of `files.partial_hashes`: full hashes from before the header was rewritten, between blanks."""
+
+HASHES_AN_INSERT = 250
+
+
+def claimed_hashes(holder: str, row_id: int, hashes: Mapping[str, str], sha256: str | None) -> Iterator[Hash]:
+    """Yield the hashes of a record, without an AutoV2 that is the beginning of its SHA-256 `sha256`."""
+    for kind, digits in hashes.items():
+        if kind != "AutoV2" or not (sha256 or "").startswith(digits):
+            yield holder, row_id, kind, digits
+
+
+def hashes_of_file(row_id: int, hashes: Mapping[str, str]) -> Iterator[Hash]:
+    """Yield the hashes of a file, as `files.partial_hashes` holds them; a former one is a ``SHA256``."""
+    for kind, digits in hashes.items():
+        if kind == FORMER:
+            for former in digits.split():
+                yield "file", row_id, "SHA256", former
+        else:
+            yield "file", row_id, kind, digits
+
+
+def put_hashes(conn: Any, hashes: Sequence[Hash] | Iterator[Hash]) -> None:
+    """Write hashes; in few statements, for each step of one waits for Python's other threads."""
+    rows = list(hashes)
+    for start in range(0, len(rows), HASHES_AN_INSERT):
+        some = rows[start : start + HASHES_AN_INSERT]
+        conn.execute(
+            "INSERT OR IGNORE INTO known_hashes(holder, holder_id, kind, hash) "
+            f"VALUES {', '.join(['(?, ?, ?, ?)'] * len(some))}",
+            [value for row in some for value in row],
+        )
