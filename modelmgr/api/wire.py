@@ -1,0 +1,516 @@
+"""The wire: connections as bytes and time. Who talks slowly, oddly or not at all is cut here, before any route.
+
+What is asked, and who may ask it, is the gate's affair. No names or bytes of a request are ever given back.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Any, ClassVar, cast
+
+import h11
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from modelmgr.values import MIB
+
+KIB = 1024
+# Descriptors that are left for files, databases and the window while all connections are in use.
+RESERVED_DESCRIPTORS = 128
+WANTED_DESCRIPTORS = 4096
+
+SAFE_HEADERS: Sequence[tuple[bytes, bytes]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+CLOSE = (b"connection", b"close")
+
+log = logging.getLogger(__name__)
+# What uvicorn itself would say of bad requests: anyone on this computer could fill the terminal with it.
+_silent = logging.getLogger(f"{__name__}.uvicorn")
+_silent.setLevel(logging.CRITICAL + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much, and how long, a client may ask of the server.
+
+    Attributes:
+        header_s: from connecting, or from the first byte of a further request, to the end of its headers.
+        body_s: for the whole body.
+        idle_s: between two requests on one connection.
+        reader_s: how long a client may take nothing of what waits for it.
+        linger_s: how long a connection that ends still waits for what the client sends, since its last byte.
+        linger_total_s: the same, since its end.
+        linger_bytes: how much of it is thrown away before the connection is cut.
+        closing_s: until the connections are cut that stay when the server closes.
+        connections: open ones, of all clients.
+        header_bytes: the request line and all headers.
+        body_bytes: of one request.
+        import_body_bytes: of a request that brings models along.
+        large_bodies: how many bodies above `body_bytes` are held at once.
+        requests: at work; more wait for their turn.
+        streams: of events.
+    """
+
+    header_s: float = 5.0
+    body_s: float = 30.0
+    idle_s: float = 30.0
+    reader_s: float = 60.0
+    linger_s: float = 0.25
+    linger_total_s: float = 5.0
+    linger_bytes: int = 64 * MIB
+    closing_s: float = 1.5
+    connections: int = 1024
+    header_bytes: int = 32 * KIB
+    body_bytes: int = 64 * KIB
+    import_body_bytes: int = 8 * MIB
+    large_bodies: int = 8
+    requests: int = 64
+    streams: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that ends the connection: status, and the three parts of an error.
+
+    Attributes:
+        status: of HTTP.
+        code: a short word that programs can test.
+        message: one sentence.
+        details: the facts.
+        extra: headers of this answer alone.
+    """
+
+    status: int
+    code: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    extra: Sequence[tuple[bytes, bytes]] = ()
+
+    def body(self) -> bytes:
+        """Return the JSON document."""
+        error = {"code": self.code, "message": self.message, "details": dict(self.details)}
+        return json.dumps({"error": error}).encode("ascii")
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers that belong to it, but for those that every answer has."""
+        return [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(self.body())),
+            CLOSE,
+            *self.extra,
+        ]
+
+
+class Standing(IntEnum):
+    """What a connection is at; those that may be closed for a new one come first, in this order."""
+
+    NEW = 0  # no whole request yet
+    RESTING = 1  # between two requests
+    LEAVING = 2  # answered for the last time
+    BUSY = 3
+
+
+class Connections:
+    """All connections of one server, in its event loop; makes room for a new one.
+
+    Args:
+        most: how many there may be.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of: dict[GuardedProtocol, Standing] = {}
+        # Dictionaries keep the order in which their members came.
+        self._members: dict[Standing, dict[GuardedProtocol, None]] = {standing: {} for standing in Standing}
+
+    def enter(self, connection: "GuardedProtocol") -> bool:
+        """Take a new one in, for which the oldest that asks nothing has to go; False if all are at work."""
+        if len(self._of) >= self._most:
+            idle = [self._members[standing] for standing in Standing if standing != Standing.BUSY]
+            oldest = next((next(iter(members)) for members in idle if members), None)
+            if oldest is None:
+                return False
+            self.leave(oldest)
+            oldest.cut()
+        self.move(connection, Standing.NEW)
+        return True
+
+    def move(self, connection: "GuardedProtocol", standing: Standing) -> None:
+        """Note what a connection is at from now on."""
+        self.leave(connection)
+        self._of[connection] = standing
+        self._members[standing][connection] = None
+
+    def leave(self, connection: "GuardedProtocol") -> None:
+        """Forget a connection."""
+        standing = self._of.pop(connection, None)
+        if standing is not None:
+            del self._members[standing][connection]
+
+
+_HEAD_END = re.compile(rb"\n\r?\n")
+# Control characters, line ends other than CR LF, and lines that continue the one above (RFC 9112, 2.2 and 5.2).
+_ODD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\n[ \t]")
+_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(.*?)[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
+_CODING = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_DIGITS = re.compile(rb"[0-9]{1,20}")
+
+
+class _StrictConnection(h11.Connection):
+    """h11, without what it is lenient about.
+
+    A body has a length, said once, in digits: then no two readers can differ on where the next request begins.
+
+    Attributes:
+        refusal: what is to be said after `next_event` has raised.
+    """
+
+    def __init__(self, limits: Limits, heard: Callable[[object], None]) -> None:
+        super().__init__(h11.SERVER, limits.header_bytes)
+        self._limit_bytes = limits.header_bytes
+        self._heard = heard
+        self.refusal = Refusal(400, "bad_request", "This is no proper HTTP/1.1 request.")
+
+    def next_event(self) -> Any:
+        """Return what `h11.Connection.next_event` does, or raise what it does."""
+        if self.their_state is h11.IDLE and (refusal := self._objection()) is not None:
+            self.refusal = refusal
+            raise h11.RemoteProtocolError(refusal.message, error_status_hint=refusal.status)
+        event = super().next_event()
+        self._heard(event)
+        return event
+
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether something was received that is not yet a whole request."""
+        return bool(self.trailing_data[0])
+
+    def _objection(self) -> Refusal | None:
+        data, _ = self.trailing_data
+        end = _HEAD_END.search(data)
+        head = data[: end.end()] if end is not None else data
+        if len(head) > self._limit_bytes:
+            return Refusal(
+                431,
+                "headers_too_large",
+                "Request line and headers are too large.",
+                {"limit_bytes": self._limit_bytes},
+            )
+        if end is None:
+            return None
+        if _ODD.search(head) is not None:
+            return self.refusal
+        lengths = _LENGTH.findall(head)
+        if len(lengths) > 1 or (lengths and _DIGITS.fullmatch(lengths[0]) is None):
+            return Refusal(400, "bad_length", "Content-Length must be given once, in digits.")
+        if _CODING.search(head) is not None:
+            if lengths:
+                return Refusal(400, "bad_length", "Content-Length and Transfer-Encoding exclude each other.")
+            return Refusal(411, "length_required", "Transfer-Encoding is not taken; give a Content-Length.")
+        return None
+
+
+class _Transport(asyncio.Transport):
+    """A connection's transport as uvicorn sees it: to close it is left to `GuardedProtocol`."""
+
+    def __init__(
+        self, raw: asyncio.Transport, close: Callable[[], None], is_closing: Callable[[], bool]
+    ) -> None:
+        super().__init__()
+        self._raw = raw
+        self._close = close
+        self._is_closing = is_closing
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._raw.get_extra_info(name, default)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._raw.write(data)
+
+    def pause_reading(self) -> None:
+        self._raw.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._raw.resume_reading()
+
+    def is_closing(self) -> bool:
+        return self._is_closing()
+
+    def close(self) -> None:
+        self._close()
+
+
+class GuardedProtocol(H11Protocol):
+    """Uvicorn's HTTP over h11, with limits of time and number. `guarded` makes one for a server.
+
+    A connection ends in two steps: the sending side at once; the receiving side when the client has closed too, or
+    has sent nothing for a while. Closed in one step, bytes that the client still sends would have its system throw
+    the answer away before the client has read it (RFC 9112, 9.6).
+    """
+
+    limits: ClassVar[Limits]
+    registry: ClassVar[Connections]
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.logger = _silent
+        self.timeout_keep_alive = self.limits.idle_s  # type: ignore[assignment]  # call_later takes it
+        self.conn: _StrictConnection = _StrictConnection(self.limits, self._on_event)
+        self._raw: asyncio.Transport
+        self._clocks: dict[str, asyncio.TimerHandle] = {}
+        self._is_leaving = False
+        self._is_ending = False
+        self._has_sent_all = False
+        self._left_at = self._moved_at = 0.0
+        self._unread_bytes = 0
+        self._drained_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take it in, or turn it away because all others are at work."""
+        self._raw = cast(asyncio.Transport, transport)
+        super().connection_made(_Transport(self._raw, self._leave, self._is_closing))
+        if self.registry.enter(self):
+            self._set_clock("header", self.limits.header_s, self._on_header_late)
+        else:
+            self._is_ending = True
+            self._refuse(Refusal(503, "too_many_connections", "All connections are in use."))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._stop_clocks()
+        self.registry.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand it to h11, unless nothing more is answered here."""
+        if self._is_leaving:
+            self._drained_bytes += len(data)
+            self._moved_at = self.loop.time()
+            if self._drained_bytes > self.limits.linger_bytes:
+                self._raw.abort()
+            return
+        if self.conn.their_state is h11.IDLE and "header" not in self._clocks:
+            self._set_clock("header", self.limits.header_s, self._on_header_late)
+        super().data_received(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes a bool
+        """Still answer a client that has asked and shut its sending side; True keeps the connection open for that.
+
+        An answer that has begun may be a stream without an end; then it is taken for what it mostly is, a client
+        that has gone.
+        """
+        if self._has_sent_all:
+            return True
+        self._has_sent_all = True
+        if self._is_leaving:
+            self._linger()
+            return True
+        cycle = self.cycle
+        if cycle is None or cycle.response_started or not self._is_asked():
+            return False
+        self._set_clock("half closed", self.limits.header_s, self._on_half_closed)
+        return True
+
+    def pause_writing(self) -> None:
+        """Begin to watch a client that does not read what it asked for."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """End that."""
+        self._stop_clock("reader")
+        super().resume_writing()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or begin with it if it is there."""
+        if not self._is_closing():
+            self.registry.move(self, Standing.RESTING)
+        super().on_response_complete()
+        if self._is_closing():
+            return
+        if self.cycle.response_complete and self._has_sent_all:
+            self._leave()
+        elif self.conn.their_state is h11.IDLE and self.conn.holds_bytes:
+            self._set_clock("header", self.limits.header_s, self._on_header_late)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what h11 or we could not read."""
+        self._refuse(self.conn.refusal)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection on which nothing more was asked."""
+        self._raw.close()
+
+    def shutdown(self) -> None:
+        """Close as soon as the request at work is answered, in any case soon."""
+        self._is_ending = True
+        self._set_clock("closing", self.limits.closing_s, self._raw.abort)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        else:
+            self._raw.close()
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        self._raw.abort()
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    def _is_asked(self) -> bool:
+        """Whether a whole request waits for its answer."""
+        return not self.cycle.response_complete and self.conn.their_state is not h11.SEND_BODY
+
+    def _is_closing(self) -> bool:
+        return self._is_leaving or self._raw.is_closing()
+
+    def _on_event(self, event: object) -> None:
+        if isinstance(event, h11.Request):
+            self._stop_clock("header")
+        elif isinstance(event, h11.EndOfMessage):
+            self.registry.move(self, Standing.BUSY)
+
+    def _on_half_closed(self) -> None:
+        if self.cycle.response_started and not self._raw.get_write_buffer_size():
+            self.cut()
+        else:
+            self._set_clock("half closed", self.limits.header_s, self._on_half_closed)
+
+    def _on_header_late(self) -> None:
+        self._stop_clock("header")
+        if self.conn.holds_bytes:
+            self._refuse(Refusal(408, "timeout", "The request's headers did not come in time."))
+        else:
+            self._raw.close()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what never became a request: h11 has no say in it."""
+        headers = [*self.server_state.default_headers, *refusal.headers(), *SAFE_HEADERS]
+        lines = [
+            b"HTTP/1.1 %d %s" % (refusal.status, HTTPStatus(refusal.status).phrase.encode("ascii")),
+            *(b"%s: %s" % header for header in headers),
+            b"",
+            refusal.body(),
+        ]
+        self._raw.write(b"\r\n".join(lines))
+        self._leave()
+
+    def _watch_reader(self) -> None:
+        self._unread_bytes = self._raw.get_write_buffer_size()
+        self._set_clock("reader", self.limits.reader_s, self._on_reader_due)
+
+    def _on_reader_due(self) -> None:
+        if self._raw.get_write_buffer_size() < self._unread_bytes:
+            self._watch_reader()
+        else:
+            self._raw.abort()
+
+    def _leave(self) -> None:
+        """Close the sending side behind what was written, and wait a little for the client to do the same."""
+        if self._is_closing():
+            return
+        self._is_leaving = True
+        self._stop_clocks()
+        self._unset_keepalive_if_required()
+        if not self._is_ending:
+            self.registry.move(self, Standing.LEAVING)
+        try:
+            self._raw.write_eof()
+        except OSError:  # the client has gone
+            self._raw.abort()
+            return
+        if not self._has_sent_all:
+            self._raw.resume_reading()
+        self._left_at = self._moved_at = self.loop.time()
+        self._unread_bytes = self._raw.get_write_buffer_size()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close once all is sent and the client is silent; cut it when it takes nothing."""
+        now = self.loop.time()
+        unread_bytes = self._raw.get_write_buffer_size()
+        if unread_bytes != self._unread_bytes:
+            self._unread_bytes, self._moved_at = unread_bytes, now
+        silent_s = now - self._moved_at
+        if unread_bytes:
+            if silent_s >= self.limits.reader_s:
+                self._raw.abort()
+                return
+        elif (
+            self._has_sent_all
+            or self._is_ending
+            or silent_s >= self.limits.linger_s
+            or now - self._left_at >= self.limits.linger_total_s
+        ):
+            self._raw.close()
+            return
+        self._set_clock("linger", self.limits.linger_s, self._linger)
+
+    def _set_clock(self, name: str, seconds: float, due: Callable[[], None]) -> None:
+        self._stop_clock(name)
+        self._clocks[name] = self.loop.call_later(seconds, due)
+
+    def _stop_clock(self, name: str) -> None:
+        clock = self._clocks.pop(name, None)
+        if clock is not None:
+            clock.cancel()
+
+    def _stop_clocks(self) -> None:
+        for name in list(self._clocks):
+            self._stop_clock(name)
+
+
+def guarded(limits: Limits) -> type[GuardedProtocol]:
+    """Return the protocol for one server, to be handed to ``uvicorn.Config(http=...)``.
+
+    There are fewer connections than `limits` says where the system leaves too few descriptors for them.
+    """
+
+    class Guarded(GuardedProtocol):
+        pass
+
+    Guarded.limits = limits
+    Guarded.registry = Connections(min(limits.connections, _spare_descriptors() or limits.connections))
+    return Guarded
+
+
+def raise_descriptor_limit() -> None:
+    """Have the system let this process open as many files and sockets as it may, if that was few."""
+    try:
+        import resource
+    except ImportError:  # Windows counts no descriptors
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(WANTED_DESCRIPTORS, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as error:
+        log.info("The limit of open files stays at %s: %s", soft, error)
+
+
+def _spare_descriptors() -> int | None:
+    """Return how many connections fit beside all else that the process has open; None: any number."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return None
+    return max(soft - RESERVED_DESCRIPTORS, soft // 2)
