@@ -12,6 +12,7 @@ from modelmgr import payload
 from modelmgr.values import (
     Attachment,
     FoundSource,
+    HashMatch,
     ImportReport,
     LibraryFolder,
     ModelDetails,
@@ -227,6 +228,23 @@ def details(found: ModelDetails) -> dict[str, Any]:
             column: {"source": origin.source, "rank": origin.rank, "record_id": origin.record_id}
             for column, origin in found.provenance.items()
         },
+    }
+
+
+def hash_match(found: HashMatch) -> dict[str, Any]:
+    """Return one of ``candidates[]``: what a hash may mean."""
+    by_record = found.record_id is not None or found.pending_id is not None
+    return {
+        "kind": found.kind,
+        "trust": found.trust,
+        "sha256": found.sha256,
+        "name": found.name,
+        "model": None if found.model is None else light_json(found.model),
+        "source": found.source if by_record else None,
+        "source_path": found.source_path if by_record else None,
+        "record_key": found.record_key if by_record else None,
+        "record_id": found.record_id,
+        "pending_id": found.pending_id,
     }
 
 

@@ -48,6 +48,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "yaml": {"migration"},
     "blake3": {"discovery"},
     "fastapi": {"api"},
+    "starlette": {"api"},
     "pydantic": {"api"},
     "uvicorn": {"api"},
     "h11": {"api"},

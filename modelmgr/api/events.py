@@ -45,7 +45,7 @@ class Events:
         self._jobs = jobs
         self._ask = ask
         self._streams: set[_Stream] = set()
-        self._closing = False
+        self._is_closed = asyncio.Event()
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the events for one reader, until it goes or the server closes."""
@@ -75,11 +75,9 @@ class Events:
             jobs = [job.as_json() for job in self._jobs.all()]
             yield _event("hello", {"data_version": mine.version, "jobs": jobs})
             told_at = looked_at = loop.time()
-            while not self._closing:
+            while not self._is_closed.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(mine.news.wait(), LOOK_S)
-                if self._closing:
-                    break
                 mine.news.clear()
                 said = [_event("job", job.as_json()) for job in self._take_jobs(mine)]
                 if mine.has_changed or loop.time() - looked_at >= LOOK_S:
@@ -102,7 +100,7 @@ class Events:
 
     def close(self) -> None:
         """End all streams; in the loop's thread."""
-        self._closing = True
+        self._is_closed.set()
         for stream in self._streams:
             stream.news.set()
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -138,7 +139,9 @@ class Job:
         """Tell that whoever took it on has let it go: if it never ran, it is cancelled."""
         self.cancel()
 
-    def _end(self, state: JobState, result: bytes | None = None, error: Mapping[str, Any] | None = None) -> None:
+    def _end(
+        self, state: JobState, result: bytes | None = None, error: Mapping[str, Any] | None = None
+    ) -> None:
         with self._lock:
             self._state, self.result, self._error = state, result, error
             self._progress, self._ended_at = None, time.time()
@@ -152,6 +155,10 @@ class Job:
         """Return it as ``/api/jobs`` lists it: all but the result."""
         with self._lock:
             step = self._step
+            if step is not None and self._state == JobState.DONE:
+                step = replace(
+                    step, done=step.total or step.done, text=""
+                )  # the last news is older than the end
             return {
                 "id": self.id,
                 "kind": self.kind,

@@ -14,9 +14,10 @@ from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request
-from fastapi.exceptions import HTTPException, RequestValidationError
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from starlette.exceptions import HTTPException
 
 from modelmgr import __version__, documents
 from modelmgr.api import shapes
@@ -92,6 +93,8 @@ def make_app(library: Library, jobs: Jobs, events: Events, ask: Ask) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Whatever the environment says: what is asked here is told to nobody.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.include_router(_Questions(library, ask).router)
     app.include_router(_Deeds(library, jobs, ask).router)
@@ -196,7 +199,7 @@ class _Questions:
                 return "unusable"
             return "read_only" if self._catalog.read_only else "ok"
 
-        return JSONResponse({"version": __version__, "catalog": await self._ask(question)})
+        return _json({"version": __version__, "catalog": await self._ask(question)})
 
     async def models(self, request: Request, query: Annotated[ModelsQuery, Query()]) -> Response:  # type: ignore[valid-type]
         """List models: light columns only, in pages.
@@ -207,7 +210,7 @@ class _Questions:
         asked: Any = query
         _refuse_doubled(request, ModelsQuery)
         columns = _columns(asked.fields)
-        wanted = model_query(asked.model_dump())
+        wanted = model_query({found.name: getattr(asked, found.name) for found in MODEL_FILTERS})
         after = _position(asked.cursor, wanted)
 
         def question() -> Response:
@@ -218,7 +221,9 @@ class _Questions:
             page = self._catalog.model_page(wanted, asked.limit, after)
             rows = [light_json(row) for row in page.rows]
             return {
-                "models": rows if columns is None else [{name: row[name] for name in columns} for row in rows],
+                "models": rows
+                if columns is None
+                else [{name: row[name] for name in columns} for row in rows],
                 "total": page.total,
                 "next_cursor": _cursor(page.last, wanted),
                 "data_version": version,
@@ -228,7 +233,7 @@ class _Questions:
 
     async def by_hash(
         self,
-        hash: Annotated[  # noqa: A002 the route's own word
+        hash: Annotated[
             str, Path(pattern="^[0-9a-fA-F]{8,64}$", description="8 to 64 hex digits, of any kind of hash.")
         ],
     ) -> Response:
@@ -260,7 +265,9 @@ class _Questions:
         return await self._answered(question)
 
     async def record(
-        self, sha256: Sha256, id: Annotated[int, Path(ge=1, le=shapes.LARGEST_ID)]  # noqa: A002
+        self,
+        sha256: Sha256,
+        id: Annotated[int, Path(ge=1, le=shapes.LARGEST_ID)],
     ) -> Response:
         """Return the payload of one record: the exact bytes, as an attachment."""
 
@@ -434,13 +441,13 @@ class _Jobs:
     async def jobs(self) -> Response:
         """List the jobs that wait or run, and the last hundred that are over; without their results."""
         found = [job.as_json() for job in self._jobs.all()]
-        return JSONResponse({"jobs": found, "total": len(found)})
+        return _json({"jobs": found, "total": len(found)})
 
-    async def job(self, id: str) -> Response:  # noqa: A002
+    async def job(self, id: str) -> Response:
         """Return one job; its result is what the command prints with --json."""
         return _job(self._jobs.get(id))
 
-    async def cancel(self, id: str) -> Response:  # noqa: A002
+    async def cancel(self, id: str) -> Response:
         """Cancel a job. What it has done stays, whole records only; one that is over stays as it is."""
         job = self._jobs.get(id)
         job.cancel()
@@ -463,7 +470,7 @@ def _job(job: Job) -> Response:
 
 
 def _started(job: Job) -> Response:
-    return JSONResponse({"job": job.id}, 202, headers={"Location": f"/api/jobs/{job.id}"})
+    return _json({"job": job.id}, {"Location": f"/api/jobs/{job.id}"}, status=202)
 
 
 # --- how routes are declared ------------------------------------------------------------------------------
@@ -542,9 +549,10 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
 # --- answers and cursors ----------------------------------------------------------------------------------
 
 
-def _json(document: Any, headers: Mapping[str, str] | None = None) -> Response:
+def _json(document: Any, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    # In ASCII: paths that are no valid UTF-8 have characters that no other encoding could say.
     data = json.dumps(document, allow_nan=False).encode("ascii")
-    return Response(data, media_type="application/json", headers=headers)
+    return Response(data, status, headers, "application/json")
 
 
 def _unless_known(request: Request, version: str, answer: Callable[[], Any]) -> Response:
@@ -629,7 +637,7 @@ def _invalid(found: Sequence[Mapping[str, Any]], where: str) -> Invalid:
         {
             "where": ".".join([where, *map(str, error["loc"])] if where else map(str, error["loc"])),
             "code": _CODES.get(str(error["type"]), "wrong_value"),
-            "message": str(error["msg"]),
+            "message": str(error["msg"]).removeprefix("Value error, "),
         }
         for error in found[:20]
     ]
@@ -650,8 +658,9 @@ async def _on_error(_: Request, error: Exception) -> Response:
         status = next((number for kind, number in _STATUS.items() if isinstance(error, kind)), 500)
     if status == 500:
         log.error("The local API could not answer: %s", error.message)
-        return JSONResponse({"error": dict(FAULT)}, status)
-    return _refused(status, error_json(error))
+        return _refused(status, FAULT)
+    said = error_json(error)
+    return _refused(status, {**said, "code": Invalid.code} if said["code"] == Usage.code else said)
 
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
@@ -667,4 +676,6 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
 
 
 def _refused(status: int, error: Mapping[str, Any]) -> Response:
-    return Response(json.dumps({"error": error}, default=str).encode("ascii"), status, media_type="application/json")
+    return Response(
+        json.dumps({"error": error}, default=str).encode("ascii"), status, media_type="application/json"
+    )

@@ -95,7 +95,7 @@ class ApiServer:
         gate = Gate(app, self._token, lambda: self._port, self._limits)
         config = uvicorn.Config(
             gate,
-            http=guarded(self._limits),  # type: ignore[arg-type]
+            http=guarded(self._limits),
             ws="none",
             lifespan="off",
             loop="asyncio",
@@ -107,7 +107,9 @@ class ApiServer:
             backlog=BACKLOG,
         )
         self._server = _Server(config)
-        self._thread = threading.Thread(target=self._serve, args=(listener,), name="modelmgr-api", daemon=True)
+        self._thread = threading.Thread(
+            target=self._serve, args=(listener,), name="modelmgr-api", daemon=True
+        )
         if self._own_jobs is not None:
             self._own_jobs.start()
         self._thread.start()
@@ -118,7 +120,7 @@ class ApiServer:
 
     def close(self) -> None:
         """End streams, requests and the server's own jobs, and wait for its threads."""
-        if self._own_jobs is not None:
+        if self._own_jobs is not None and self._thread is not None:
             self.jobs.cancel_all()
             self._own_jobs.stop()
         if self._server is not None:
@@ -209,4 +211,3 @@ def _listen(port: int) -> socket.socket:
             f"Port {port} of {HOST} can't be used: {error.strerror}.", code="port_unusable", port=port
         ) from error
     return listener
-

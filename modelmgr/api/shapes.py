@@ -19,7 +19,7 @@ _ROOT = "/" if os.name == "posix" else "C:\\"
 def _text(value: Any) -> str:
     # Not pydantic's own: a path that isn't valid UTF-8 holds lone surrogates, which its strings refuse.
     if not isinstance(value, str):
-        raise ValueError("a string is expected")  # noqa: TRY004 pydantic wants it
+        raise ValueError("a string is expected")
     return value
 
 
