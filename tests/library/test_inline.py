@@ -196,6 +196,36 @@ def test_a_civitai_answer_is_read_by_the_rules_of_civitai(library: Library) -> N
     assert (row.base_model, row.sha256) == ("Flux.1 D", UNKNOWN_HASH)
 
 
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"baseModel": "Pony", "notes": "mine"}, ("Pony", "mine", ())),
+        ({"base_model": "Pony", "trigger_words": ["ink"], "stars": 4}, ("Pony", None, ("ink",))),
+        ({"meta": {"baseModel": "Pony", "trainedWords": ["ink"]}}, ("Pony", None, ("ink",))),
+        (
+            {
+                "model_name": "x",
+                "civitai": {"trainedWords": ["ink"]},
+                "usage_tips": "{}",
+                "base_model": "Pony",
+            },
+            ("Pony", None, ("ink",)),
+        ),
+        ({"sd version": "SD1", "activation text": "ink", "notes": "mine"}, ("SD 1.x", "mine", ("ink",))),
+        ('{"base": "Pony", "notes": "in a text"}', ("Pony", "in a text", ())),
+        (["Pony"], (None, None, ())),
+    ],
+)
+def test_a_payload_is_read_as_its_tool_wrote_it_or_as_columns(
+    library: Library, payload: object, expected: tuple[str | None, str | None, tuple[str, ...]]
+) -> None:
+    put(library, InlineModel(json.dumps(payload).encode(), name="Ink", sha256=UNKNOWN_HASH))
+    assert promote(library, allow_missing=True).promoted == 1
+    row = details_of(library, UNKNOWN_HASH).row
+    assert row.name == "Ink"
+    assert (row.base_model, row.notes, row.trigger_words) == expected
+
+
 def test_a_changed_payload_or_name_is_a_new_version_and_the_newest_is_heard(
     library: Library, lora: Lora
 ) -> None:

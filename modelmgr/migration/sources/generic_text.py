@@ -511,7 +511,7 @@ def _json_claims(record: Record, siblings: frozenset[str], sha256: str | None) -
     codec = extra.get("codec")
     found = parse(transcoded(record.payload, codec) if isinstance(codec, str) else record.payload)
     row = Row(
-        list(found.value.items()) if isinstance(found.value, Mapping) else [],
+        [],
         key=_decoded_key(extra.get("key")),
         siblings=siblings,
         folder=os.path.dirname(record.source_path),
@@ -529,10 +529,29 @@ def _json_claims(record: Record, siblings: frozenset[str], sha256: str | None) -
         return claims_of(row, Parsed(), sha256=sha256, problem=UNPARSED, message=message)
     if not found.value and not row.key:
         return Claims(marker=True, flags=tuple(row.flags))
-    if is_model(found.value) or (is_version(found.value) and not _VERSION_PARTS.isdisjoint(found.value)):
-        row.values = [(name, value) for name, value in row.values if name not in _CATALOGUE_KEYS]
-        return claims_of(row, found, sha256=sha256)
-    return claims_of(row, None, sha256=sha256)
+    return element_claims(row, found, sha256)
+
+
+def element_claims(row: Row, found: Parsed, sha256: str | None) -> Claims:
+    """Return what an object says whose members are columns; what the row has already comes first.
+
+    Args:
+        row: gets the members as further values.
+        found: the object.
+        sha256: as in `GenericJson.claims`.
+    """
+    said: Mapping[str, Any] = found.value
+    is_catalogues = is_model(said) or (is_version(said) and not _VERSION_PARTS.isdisjoint(said))
+    taken = {normal_name(name) for name, _ in row.values}
+    row.values = [
+        *row.values,
+        *(
+            (name, value)
+            for name, value in said.items()
+            if not (is_catalogues and name in _CATALOGUE_KEYS) and normal_name(name) not in taken
+        ),
+    ]
+    return claims_of(row, found if is_catalogues else None, sha256=sha256)
 
 
 def _decoded_key(token: Any) -> str | None:

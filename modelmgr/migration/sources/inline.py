@@ -2,17 +2,20 @@
 
 The payload is the value of ``meta_json``, byte for byte as it stood in the request; what was said beside it (name,
 type, sha256, path) stands in `Record.extra` as the other columns of a row do. Such a record is read as a row of a
-generic export: first what was said beside the payload, then the payload by the rules of the tool that wrote it.
+generic export: first what was said beside the payload, then the payload, by the rules of the tool that wrote it or as
+columns.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from modelmgr.migration.reading.database import plain_columns
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET
 from modelmgr.migration.sources.generic_columns import Row, claims_of, unwrap
+from modelmgr.migration.sources.generic_text import element_claims
+from modelmgr.migration.sources.nested import has_own_rules
 from modelmgr.payload import contains_secret, parse
 from modelmgr.progress import Progress
 from modelmgr.values import Claims, InlineModel, Record
@@ -45,8 +48,11 @@ class Inline(LegacySource):
             row.flag(doubt)
         if contains_secret(record.payload):
             row.flag(CONTAINS_SECRET)
-        nested = unwrap(found.value) if isinstance(found.value, str) else found
-        said = claims_of(row, nested, sha256=sha256, problem=found.code, message=found.message)
+        inner = unwrap(found.value) if isinstance(found.value, str) else found
+        if isinstance(inner.value, Mapping) and not has_own_rules(inner.value):
+            said = element_claims(row, inner, sha256)
+        else:
+            said = claims_of(row, inner, sha256=sha256, problem=found.code, message=found.message)
         fields = dict(said.fields)
         if not os.path.isabs(fields.get("preview") or ""):
             fields.pop("preview", None)

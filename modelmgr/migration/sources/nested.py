@@ -50,12 +50,21 @@ def claims_of_nested(
             _LORA_MANAGER.id, os.path.join(folder, f"{stem or 'row'}.metadata.json"), "", _bytes(value)
         )
         return _LORA_MANAGER.claims(sidecar, siblings, sha256)
-    if not _CARD_KEYS.isdisjoint({str(key).replace("_", " ").replace("-", " ").lower() for key in value}):
+    if not _CARD_KEYS.isdisjoint(_spelt(value)):
         card = Record(USER_JSON, os.path.join(folder, f"{stem or 'row'}.json"), "", _bytes(value))
         return _A1111_JSON.claims(card, siblings, sha256)
     if not _VERSION_PARTS.isdisjoint(value):
         return civitai_claims(value, names, stem=stem, sha256=sha256)
     return None
+
+
+def has_own_rules(value: Mapping[Any, Any]) -> bool:
+    """Tell whether an object is that of a tool whose words mean something else than the same columns of a row."""
+    return not _LORA_MANAGER_KEYS.isdisjoint(value) or not _CARD_KEYS.isdisjoint(_spelt(value))
+
+
+def _spelt(value: Mapping[Any, Any]) -> set[str]:
+    return {str(key).replace("_", " ").replace("-", " ").lower() for key in value}
 
 
 def _bytes(value: Any) -> bytes:
