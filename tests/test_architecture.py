@@ -19,6 +19,7 @@ LEAVES = (
     "tree",
     "vocabulary",
     "filters",
+    "pictures",
     "payload",
     "documents",
     "terminal",

@@ -1,12 +1,5 @@
-"""Previews: pictures of strangers, decoded within bounds, off the GUI thread, and kept small.
+"""Previews: pictures of strangers (see `modelmgr.pictures`), decoded off the GUI thread, and kept small."""
 
-A picture is read once, at most 64 MiB of it, from below a folder that the user named. Its first bytes say what
-it is (PNG, JPEG, WebP, GIF), whatever its name; nothing else is decoded, no SVG above all. Its size is looked
-at before a pixel is.
-"""
-
-import os
-import stat
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +9,13 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QRect, QSize
 from PySide6.QtGui import QImage, QImageReader, QPainter, QPainterPath, QPixmap
 
 from modelmgr.gui.tasks import Tasks
-from modelmgr.values import ModelRow, is_below_any
+from modelmgr.pictures import PIXEL_LIMIT, image_format, read_bounded
+from modelmgr.values import ModelRow
 
-FILE_LIMIT_BYTES = 64 * 1024 * 1024
-PIXEL_LIMIT = 64_000_000
 ALLOCATION_LIMIT_MB = 256
 KEPT_PICTURES = 400
 WAITING_PICTURES = 64
 _CORNER_PX = 4.0
-
-_OPEN_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,42 +26,6 @@ class _Wish:
     width: int
     height: int
     fills: bool
-
-
-def image_format(head: bytes) -> str | None:
-    """Return Qt's word for what the first bytes of a picture say, or None for all that isn't decoded."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return "gif"
-    return None
-
-
-def read_bounded(path: str, roots: Sequence[str]) -> bytes | None:
-    """Return a picture's bytes; None if it is no regular file below `roots`, or too large.
-
-    A FIFO or a device is opened without waiting for it, and left.
-    """
-    try:
-        real = os.path.realpath(path)
-        if not is_below_any(real, [os.path.realpath(root) for root in roots]):
-            return None
-        handle = os.open(real, _OPEN_FLAGS)
-    except (OSError, ValueError):
-        return None
-    with os.fdopen(handle, "rb") as file:
-        try:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode) or found.st_size > FILE_LIMIT_BYTES:
-                return None
-            data = file.read(FILE_LIMIT_BYTES + 1)
-        except OSError:
-            return None
-    return data if len(data) <= FILE_LIMIT_BYTES else None
 
 
 def decode(data: bytes, width: int, height: int, *, fills: bool = False) -> QImage | None:
