@@ -72,16 +72,19 @@ class ModelPages(LibraryView):
             where, parameters = query.conditions(wanted, walking=True)
             steps = query.steps_after(wanted, place)
             ordering = query.ordering(wanted)
+            # Where all but the id is equal, the planner would rather walk the table.
+            index = f" INDEXED BY {query.order_index(wanted)}"
         else:
             # Few match: they are all fetched and sorted, once.
             several = query.steps_after(wanted, place, sorting=True)
             beyond = " OR ".join(f"({step})" for step, _ in several)
             steps = [(f"({beyond})", [value for _, values in several for value in values])]
             ordering = query.ordering(wanted, sorting=True)
+            index = ""
         found: list[tuple[Any, ...]] = []
         for step, values in steps:
             found += reader.execute_sql(
-                f"SELECT {columns} FROM models{where + ' AND' if where else ' WHERE'} {step}{ordering} LIMIT ?",
+                f"SELECT {columns} FROM models{index}{where + ' AND' if where else ' WHERE'} {step}{ordering} LIMIT ?",
                 [*parameters, *values, limit - len(found)],
             ).fetchall()
             if len(found) >= limit:
@@ -92,6 +95,9 @@ class ModelPages(LibraryView):
         """Tell whether walking the order until the page is full costs less than sorting all that match."""
         if total is None:
             return self._walks(wanted)
+        _, words = query.parse_search(wanted)
+        if words:  # to find them all costs more than their number tells
+            return total >= engine.FREQUENT_MODELS and engine.is_frequent(reader, words)
         # One in (models / total) matches, so that many are walked for each row of the page.
         (models,) = reader.execute_sql("SELECT max(id) FROM models").fetchone()
         return total * total > limit * (models or 0)
@@ -104,8 +110,8 @@ class ModelPages(LibraryView):
             wanted: its order is not looked at.
             version: of the catalog before the snapshot.
         """
-        (conn, key) = reader.connection(), replace(wanted, sort="name", descending=False)
-        conn.execute("SELECT 1 FROM models LIMIT 1").fetchall()  # only now the snapshot is taken
+        key = replace(wanted, sort="name", descending=False)
+        reader.execute_sql("SELECT 1 FROM models LIMIT 1").fetchall()  # only now the snapshot is taken
         if reader is not self._reader or self.version() != version:
             return self.count(wanted)  # it shows what no word stands for: a commit just now, or one to come
         with self._totals_lock:

@@ -97,7 +97,11 @@ def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[A
         is_stretch = column == leading and len(values) == 1
         _one_of(parts, parameters, column if is_stretch else f"{free}{column}", values)
     for tag in query.tags:
-        parts.append(f"{free}id IN (SELECT model_id FROM model_tags WHERE key = ?)")
+        parts.append(
+            "EXISTS (SELECT 1 FROM model_tags WHERE model_id = models.id AND key = ?)"
+            if walking
+            else "id IN (SELECT model_id FROM model_tags WHERE key = ?)"
+        )
         parameters.append(tag.casefold())
     if query.states:
         known = [STATE_CONDITIONS[name] for name in query.states if name in STATE_CONDITIONS]
@@ -113,6 +117,11 @@ def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[A
 def order_columns(query: ModelQuery) -> tuple[str, ...]:
     """Return what the models are ordered by, with collations, the id last."""
     return _ORDERS.get(query.sort, _ORDERS["name"])
+
+
+def order_index(query: ModelQuery) -> str:
+    """Return the index of `schema.ORDER_INDEXES` that holds the order."""
+    return f"models_{query.sort if query.sort in _ORDERS else 'name'}"
 
 
 def ordering(query: ModelQuery, *, sorting: bool = False) -> str:
