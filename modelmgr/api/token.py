@@ -194,18 +194,21 @@ def _read(path: str) -> tuple[bytes, _Stamp | None]:
         flags |= getattr(os, name, 0)
     if stat.S_ISLNK(os.lstat(path).st_mode):
         raise _refuse(path, "it is a link")
-    with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
-        found = os.fstat(file.fileno())
+    handle = os.open(path, flags)
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise _refuse(path, "it is no regular file")
         if sys.platform != "win32":
             if found.st_uid != os.geteuid():
                 raise _refuse(path, "it belongs to another user")
             if found.st_mode & 0o077:
-                found = _close_to_others(path, file.fileno())
+                found = _close_to_others(path, handle)
         if found.st_size > FILE_LIMIT_BYTES:
             raise _refuse(path, f"it is larger than {FILE_LIMIT_BYTES} bytes")
-        said = file.read(FILE_LIMIT_BYTES + 1) or b""
+        said = os.read(handle, FILE_LIMIT_BYTES)
+    finally:
+        os.close(handle)
     token = said.removesuffix(b"\n").removesuffix(b"\r")
     if _VISIBLE.fullmatch(token) is None:
         raise _refuse(path, "it must hold one line of visible ASCII characters, and nothing else")

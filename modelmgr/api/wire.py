@@ -126,14 +126,14 @@ class Connections:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._of: dict[GuardedProtocol, Standing] = {}
         # Dictionaries keep the order in which their members came.
         self._members: dict[Standing, dict[GuardedProtocol, None]] = {standing: {} for standing in Standing}
 
     def enter(self, connection: "GuardedProtocol") -> bool:
         """Take a new one in, for which the oldest that asks nothing has to go; False if all are at work."""
-        if len(self._of) >= self._most:
+        if len(self._of) >= self.most:
             idle = [self._members[standing] for standing in Standing if standing != Standing.BUSY]
             oldest = next((next(iter(members)) for members in idle if members), None)
             if oldest is None:
