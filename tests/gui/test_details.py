@@ -9,7 +9,16 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QComboBox, QLabel, QPlainTextEdit, QPushButton, QTableView, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QTableView,
+    QToolButton,
+    QWidget,
+)
 
 from modelmgr.gui.compare import CompareDialog
 from modelmgr.gui.details import DetailsPane
@@ -199,6 +208,19 @@ def test_the_whole_payload_is_saved_to_the_byte(qtbot, catalog, fill, pane, tmp_
         dialog.fileSelected.emit(str(tmp_path / "out.json"))
     dialog.reject()
     assert (tmp_path / "out.json").read_bytes() == data
+
+
+def test_what_was_handed_over_the_http_api_has_a_title_and_a_file_name(qtbot, catalog, fill, pane):
+    (model_id,) = fill.add(1, records=False)
+    fill.attach({model_id: [Record("api", "", "ink", b"{}")]})
+    show(qtbot, pane, catalog.rows([model_id])[0])
+    source = pane.findChild(QComboBox, "metadataSource")
+    assert source.itemText(0) == "HTTP API — ink"
+    assert ">ink<" in source.itemData(0, Qt.ItemDataRole.ToolTipRole)
+    pane.findChild(QPushButton, "savePayload").click()
+    dialog = pane.findChild(QFileDialog, "savePayloadDialog")
+    assert [Path(path).name for path in dialog.selectedFiles()] == ["api.json"]
+    dialog.reject()
 
 
 SECRET = b'{"downloadUrl": "https://example.org/d?token=abcdef&v=1", "civitai_api_key": "xyz", "n": 1}'

@@ -44,7 +44,7 @@ from modelmgr.gui.reasons import (
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.progress import Progress
-from modelmgr.values import BatchState, ModelQuery, PendingQuery, Record, Totals
+from modelmgr.values import BatchState, InlineModel, ModelQuery, PendingQuery, Record, Totals
 
 WAIT_MS = 20_000
 WHY = 1
@@ -216,6 +216,17 @@ def test_the_groups_count_what_there_is_to_do(page):
         ("Promoted", ""),
         ("Dismissed", ""),
         ("All records", "8"),
+    ]
+
+
+def test_what_was_handed_over_the_http_api_shows_its_key_as_its_place(make_page, library):
+    given = [InlineModel(b"{}", name="Ink"), InlineModel(b"null")]
+    library.import_paths([], models=given, progress=Progress())
+    page = make_page()
+    page.wait_rows(2)
+    assert [[page.text(row, column) for column in (0, 4, 5)] for row in range(2)] == [
+        ["Ink", "HTTP API", "Ink"],
+        ["unknown", "HTTP API", ""],
     ]
 
 
