@@ -38,6 +38,8 @@ _LAST_WORD_S = 3.0  # a cancelled deed that has not ended by then is interrupted
 _CHUNK = 1_000
 _SHOWN_PROBLEMS = 50
 _LARGEST = 2**63 - 1  # what SQLite can hold
+_LAST_PORT = 65_535
+_LISTEN_S = 0.2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -207,7 +209,10 @@ class _Signals:
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in (signal.SIGINT, signal.SIGTERM):
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if sys.platform == "win32":
+            numbers.append(signal.SIGBREAK)  # the one that another program can send there
+        for number in numbers:
             self._before[number] = signal.signal(number, self._stop)
 
     def __exit__(self, *_: object) -> None:
@@ -300,6 +305,13 @@ def _number(text: str) -> int:
     return min(number, _LARGEST)
 
 
+def _port(text: str) -> int:
+    number = _number(text)
+    if number > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; the last one is {_LAST_PORT}")
+    return number
+
+
 def _path(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("a path is empty")
@@ -342,6 +354,11 @@ def parser() -> argparse.ArgumentParser:
     gui = add(commands, "gui", _gui, "open the window, as if the paths had been dropped on it")
     gui.add_argument("paths", nargs="*", type=_path, metavar="PATH")
     add(commands, "demo", _demo, "open the window on a sample library in a temporary folder")
+    serve = add(commands, "serve", _serve, "answer other programs on this computer, until Ctrl-C")
+    serve.add_argument("--port", type=_port, metavar="N", help="8765 unless given; 0 takes a free one")
+    serve.add_argument(
+        "--token-file", type=_path, metavar="FILE", help="whose word lets in (else beside the catalog)"
+    )
 
     folders = group_of("folders", "the library folders")
     for name, run, help_text in (
@@ -508,6 +525,43 @@ def _open_window(call: _Call, catalog_path: str, paths: Sequence[str]) -> int:
     if call.wants_json:
         call.say({}, ())
     return code
+
+
+# --- the local API ----------------------------------------------------------------------------------------
+
+
+def _serve(call: _Call) -> int:
+    from modelmgr.api.server import DEFAULT_PORT, ApiServer
+    from modelmgr.api.token import TokenFile, default_token_path
+
+    port, token_path = call.args.port, call.args.token_file
+    with call.library() as library:
+        token = TokenFile.open(token_path or default_token_path(call.catalog_path))
+        server = ApiServer(library, token, port=DEFAULT_PORT if port is None else port)
+        address = server.open()
+        try:
+            try:
+                lines = (address, f"The token is in {visible(token.path)}; Ctrl-C ends this.")
+                call.say({"address": address, "token_file": token.path}, lines)
+                with _output() as out:
+                    out.flush()
+                _until_cancelled(call.progress)
+            finally:
+                server.close()
+        except _Stopped:
+            # Some work or question does not hear, and its thread would keep the process; the catalog undoes what
+            # was not committed.
+            os._exit(CANCELLED)
+    return CANCELLED
+
+
+def _until_cancelled(progress: Progress) -> None:
+    """Wait for a signal; in short stretches, since Windows hears none in the middle of one."""
+    pause = (
+        threading.Event()
+    )  # nobody sets it; the progress' own could be set only by a thread that isn't waiting
+    while not progress.is_cancelled:
+        pause.wait(_LISTEN_S)
 
 
 # --- folders and files ------------------------------------------------------------------------------------
@@ -930,7 +984,7 @@ def _promote(call: _Call) -> int:
     if args.all == bool(args.ids):
         raise Usage("Name the IDs to promote, or --all.")
     with call.library() as library:
-        known, problems = ([], []) if args.all else _known_pending(library.catalog, args.ids)
+        known, problems = ([], []) if args.all else library.known_pending(args.ids)
         report = library.promote(
             None if args.all else known,
             attach_anyway=args.attach_anyway,
@@ -958,7 +1012,7 @@ def _undo(call: _Call) -> int:
         raise Usage("Name the IDs to take back, or --last.")
     with call.library() as library:
         ids = library.catalog.last_promoted() if args.last else args.ids
-        known, problems = _known_pending(library.catalog, ids)
+        known, problems = library.known_pending(ids)
         report = library.undo_promotion(known, call.progress)
     report.problems[:0] = problems
 
@@ -972,18 +1026,9 @@ def _undo(call: _Call) -> int:
     return _outcome(report.problems, report.cancelled)
 
 
-def _known_pending(catalog: Catalog, ids: Sequence[int]) -> tuple[list[int], list[Problem]]:
-    from modelmgr.values import Problem
-
-    known = [row.id for row in catalog.pending_rows(list(dict.fromkeys(ids)))]
-    missing = sorted(set(ids) - set(known))
-    problems = [Problem("", "not_found", f"No pending model has the ID {id_}.", str(id_)) for id_ in missing]
-    return known, problems
-
-
 def _dismiss(call: _Call) -> int:
     with call.library() as library:
-        known, problems = _known_pending(library.catalog, call.args.ids)
+        known, problems = library.known_pending(call.args.ids)
         changed = library.dismiss(known) if known else 0
     return _say_changed(call, changed, problems, "dismissed")
 

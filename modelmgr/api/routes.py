@@ -396,13 +396,16 @@ class _Deeds:
         return self._library.import_paths(wanted.paths, models=models, progress=progress)
 
     def _promote(self, wanted: shapes.PromoteRequest, progress: Progress) -> PromoteReport:
-        return self._library.promote(
-            None if wanted.all else wanted.ids,
+        known, problems = ([], []) if wanted.all else self._library.known_pending(wanted.ids)
+        report = self._library.promote(
+            None if wanted.all else known,
             attach_anyway=wanted.attach_anyway,
             allow_missing=wanted.allow_missing,
             keep_previews=wanted.keep_previews,
             progress=progress,
         )
+        report.problems[:0] = problems
+        return report
 
     async def _body(self, request: Request, shape: type[T]) -> tuple[T, int]:
         """Return the request's body in its shape, and its size.

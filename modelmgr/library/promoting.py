@@ -51,6 +51,14 @@ class _Case:
 class Promoting(Attaching, Importing, Scanning):
     """Promotion, and the decisions of the user that lead to it."""
 
+    def known_pending(self, ids: Sequence[int]) -> tuple[list[int], list[Problem]]:
+        """Return those of the ids that pending models have, each once, and a problem for each that none has."""
+        known = [row.id for row in self.catalog.pending_rows(list(dict.fromkeys(ids)))]
+        return known, [
+            Problem("", "not_found", f"No pending model has the ID {missing}.", str(missing))
+            for missing in sorted(set(ids) - set(known))
+        ]
+
     def promote(
         self,
         ids: Sequence[int] | None,
