@@ -557,9 +557,7 @@ def _serve(call: _Call) -> int:
 
 def _until_cancelled(progress: Progress) -> None:
     """Wait for a signal; in short stretches, since Windows hears none in the middle of one."""
-    pause = (
-        threading.Event()
-    )  # nobody sets it; the progress' own could be set only by a thread that isn't waiting
+    pause = threading.Event()  # nobody sets it: a handler that did would wait for the lock of who waits
     while not progress.is_cancelled:
         pause.wait(_LISTEN_S)
 
