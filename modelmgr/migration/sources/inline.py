@@ -56,10 +56,12 @@ class Inline(LegacySource):
         fields = dict(said.fields)
         if not os.path.isabs(fields.get("preview") or ""):
             fields.pop("preview", None)
+        named = named_path(record)
+        path = said.path if named is None else named if "\0" not in named else None
         return replace(
             said,
             fields=fields,
-            path=named_path(record) or said.path,
+            path=path,
             stem_names=(),
             marker=found.ok and not found.value and not any(columns.values()),
         )
