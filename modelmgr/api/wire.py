@@ -430,7 +430,7 @@ class GuardedProtocol(H11Protocol):
             self.registry.move(self, Standing.LEAVING)
         try:
             self._raw.write_eof()
-        except OSError:  # the client has gone
+        except OSError:  # macOS says here that the client has gone
             self._raw.abort()
             return
         if not self._has_sent_all:

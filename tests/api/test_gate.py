@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from modelmgr.api.gate import Gate, objection
 from modelmgr.api.token import TokenFile
 from modelmgr.api.wire import Limits
 from tests.api.doors import Door, Reply, parse, read_all, read_reply, until
@@ -540,6 +541,55 @@ def test_a_websocket_is_refused_and_an_offer_of_http2_is_passed_over(door: Door,
         for _ in range(2):
             client.sendall(door.head(*offer))
             assert read_reply(client).status == 200
+
+
+# What `wire` or uvicorn keeps from getting so far is refused here too
+
+
+def test_a_body_without_a_length_is_refused_by_the_gate_itself() -> None:
+    scope = {
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/api/echo",
+        "raw_path": b"/api/echo",
+        "query_string": b"",
+        "headers": [
+            (b"host", b"localhost:8765"),
+            (b"authorization", b"Bearer word"),
+            (b"content-type", b"application/json"),
+            (b"transfer-encoding", b"chunked"),
+        ],
+    }
+    found = objection(scope, 8765, lambda word: word == b"word", Limits())
+    assert found is not None
+    assert (found.status, found.code) == (411, "length_required")
+
+
+@pytest.mark.parametrize(("port", "let_in"), [(80, True), (8765, False)])
+def test_a_host_without_a_port_means_port_80(port: int, let_in: bool) -> None:
+    for name in (b"localhost", b"127.0.0.1", b"[::1]"):
+        scope = {
+            "http_version": "1.1",
+            "method": "GET",
+            "path": "/api/health",
+            "raw_path": b"/api/health",
+            "query_string": b"",
+            "headers": [(b"host", name)],
+        }
+        assert (objection(scope, port, lambda _: False, Limits()) is None) == let_in
+
+
+def test_nothing_but_http_gets_in(token: TokenFile) -> None:
+    async def no_receive() -> Any:
+        raise AssertionError
+
+    async def no_send(_: Any) -> None:
+        raise AssertionError
+
+    gate = Gate(Echo(), token, lambda: 8765)
+    for kind in ("websocket", "lifespan"):
+        with pytest.raises(RuntimeError, match=kind):
+            asyncio.run(gate({"type": kind}, no_receive, no_send))
 
 
 # Faults, and many at once

@@ -278,30 +278,54 @@ def test_a_token_that_cannot_be_renewed_stays(tmp_path: Path) -> None:
     assert token.holds(word.encode())
 
 
-@pytest.mark.parametrize("call", ["link", "replace"])
-def test_a_failure_half_way_leaves_no_file_behind(
-    path: Path, call: str, monkeypatch: pytest.MonkeyPatch
+def test_a_full_disk_leaves_no_half_of_a_new_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", Full(0))
+    with pytest.raises(ModelmgrError, match="can't be made: No space left"):
+        TokenFile.open(path)
+    assert os.listdir(path.parent) == []
+
+
+@posix
+def test_a_full_disk_without_hard_links_leaves_none_either(
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "link", Full(0))
+    monkeypatch.setattr(os, "fsync", Full(1))
+    with pytest.raises(ModelmgrError, match="can't be made: No space left"):
+        TokenFile.open(path)
+    assert os.listdir(path.parent) == []
+
+
+def test_a_full_disk_leaves_the_old_token(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     token = TokenFile.open(path)
     word = token.value()
-    if call == "link":
-        path.unlink()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", _full)
-        with pytest.raises(ModelmgrError, match="No space left"):
-            if call == "link":
-                TokenFile.open(path)
-            else:
-                token.renew()
-    if call == "link":
-        assert os.listdir(path.parent) == []
-    else:
-        assert os.listdir(path.parent) == [path.name]
-        assert token.holds(word.encode())
+    monkeypatch.setattr(os, "fsync", Full(0))
+    with pytest.raises(ModelmgrError, match="can't be written: No space left"):
+        token.renew()
+    assert os.listdir(path.parent) == [path.name]
+    assert token.holds(word.encode())
 
 
-def _full(_: int) -> None:
-    raise OSError(28, "No space left on device")
+class Full:
+    """A call of the system that fails after some went well."""
+
+    def __init__(self, good: int) -> None:
+        self._good = good
+
+    def __call__(self, *_: object) -> None:
+        if not self._good:
+            raise OSError(28, "No space left on device")
+        self._good -= 1
+
+
+def test_what_took_the_place_of_the_file_stays(path: Path) -> None:
+    token = TokenFile.open(path)
+    path.unlink()
+    (path / "below").mkdir(parents=True)
+    with pytest.raises(ModelmgrError, match="can't be written"):
+        token.renew()
+    assert os.listdir(path.parent) == [path.name]
+    assert os.listdir(path) == ["below"]
 
 
 def test_asking_for_it_imports_no_framework() -> None:

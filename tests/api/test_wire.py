@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import resource
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -36,7 +36,13 @@ class App:
         path = scope["path"]
         self._loop = asyncio.get_running_loop()
         self.seen.append(path)
-        if path == "/stream":
+        if path == "/listens":
+            # As a stream does that looks whether its reader has gone, before it begins.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(receive(), 0.05)
+        if path == "/late":
+            await self._go_on.wait()
+        if path in ("/stream", "/late"):
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"one", "more_body": True})
             await receive()
@@ -395,20 +401,24 @@ def wait_until(moment: float) -> None:
     until(lambda: time.monotonic() >= moment)
 
 
-def test_a_stream_whose_reader_shut_its_sending_side_at_once_does_not_stay(
-    open_door: Callable[..., Door],
-) -> None:
-    door = open_door(App(), Limits(header_s=0.1))
-    for _ in range(5):
-        with door.connect() as client:
-            client.sendall(get(door, "/stream"))
-            client.shutdown(socket.SHUT_WR)
-            client.settimeout(5)
-            try:
-                read_all(client)
-            except ConnectionResetError:
-                continue
-    until(lambda: none_open(door) and not door.server.server_state.tasks)
+def test_a_stream_whose_reader_has_gone_before_it_began_does_not_stay(open_door: Callable[..., Door]) -> None:
+    door = open_door(app := App(), Limits(header_s=0.1))
+    with door.connect() as client:
+        client.sendall(get(door, "/late"))
+        client.shutdown(socket.SHUT_WR)
+        until(lambda: app.seen == ["/late"])
+        app.let_go()
+        assert b"one" in read_all(client)
+    until(lambda: app.gone == ["/late"] and none_open(door))
+
+
+def test_the_end_of_what_a_client_sends_may_be_seen_twice(open_door: Callable[..., Door]) -> None:
+    door = open_door(app := App())
+    with door.connect() as client:
+        client.sendall(get(door, "/listens") * 3)
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client).count(b"200 OK") == 3
+    assert app.seen == ["/listens"] * 3
 
 
 def test_a_slow_answer_reaches_a_client_that_shut_its_sending_side(open_door: Callable[..., Door]) -> None:
@@ -520,20 +530,45 @@ def test_more_idle_clients_than_there_are_places_turn_no_one_away(open_door: Cal
         assert len(door.server.server_state.connections) <= 50
 
 
-def test_the_descriptors_of_the_process_bound_the_connections() -> None:
+def places(limits: Limits) -> int:
+    return guarded(limits).registry.most
+
+
+def test_the_descriptors_of_the_process_bound_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (600, before[1]))
-        assert guarded(Limits()).registry.most == 472
-        assert guarded(Limits(connections=10)).registry.most == 10
+        assert places(Limits()) == 472
+        assert places(Limits(connections=10)) == 10
+        with monkeypatch.context() as patch:
+            patch.setattr(resource, "setrlimit", refuses)
+            raise_descriptor_limit()
+        assert places(Limits()) == 472
         raise_descriptor_limit()
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(4096, before[1])
-        assert guarded(Limits()).registry.most == 1024
-        resource.setrlimit(resource.RLIMIT_NOFILE, (8000, before[1]))
+        assert places(Limits()) == 1024
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(8000, before[1]), before[1]))
         raise_descriptor_limit()
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 8000
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(8000, before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def refuses(*_: object) -> None:
+    raise ValueError("not allowed to raise maximum limit")
+
+
+def test_a_system_that_counts_no_descriptors_bounds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    with monkeypatch.context() as patch:
+        patch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        patch.setattr(resource, "setrlimit", refuses)
+        raise_descriptor_limit()
+        assert places(Limits()) == 1024
+    monkeypatch.setitem(sys.modules, "resource", None)
+    raise_descriptor_limit()
+    assert places(Limits(connections=5000)) == 5000
 
 
 # The end
