@@ -325,7 +325,7 @@ class HashMatch:
 
     Attributes:
         kind: ``SHA256``, ``AutoV1``, ``AutoV2``, ``AutoV3``, ``CRC32`` or ``BLAKE3``.
-        trust: ``computed`` from a file's bytes, or ``claimed`` by a record.
+        trust: ``computed`` from the bytes of a known file, or ``claimed`` by a record.
         model: None for a record that no model holds.
         sha256: of the model, else the full hash that the record claims, if it claims one.
         source, source_path, record_key: of the record that claims it; empty for a computed one.

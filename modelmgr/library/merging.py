@@ -16,6 +16,7 @@ from modelmgr.errors import Usage
 from modelmgr.migration import mapping, promotion
 from modelmgr.migration.previews import preview_for
 from modelmgr.migration.sources import BY_RECORD_ID
+from modelmgr.progress import Progress
 from modelmgr.readers import Header
 from modelmgr.values import (
     Changes,
@@ -29,6 +30,7 @@ from modelmgr.values import (
 )
 
 KEPT_FOLDERS = 16
+READ_AT_ONCE = 100
 PLACE_RANK = 7
 NO_MODEL_FORMATS = frozenset(("unknown", "text", "empty", "invalid", "lfs-pointer", "zip"))
 """What a file with the name of a model may turn out to be instead."""
@@ -246,6 +248,30 @@ class Merging:
         origins.pop("preview", None)
         if found:
             origins["preview"] = Origin("file", 7)
+
+    def read_hashes(self, progress: Progress) -> int:
+        """Let the catalog know the hashes that records claim which came in before it kept them.
+
+        Cancelled, it goes on from there the next time.
+
+        Args:
+            progress: records.
+
+        Returns:
+            How many were read.
+        """
+        unread = self.catalog.unread()
+        for start in range(0, len(unread), READ_AT_ONCE):
+            read: list[tuple[str, int, dict[str, str]]] = []
+            for number, (holder, row_id) in enumerate(unread[start : start + READ_AT_ONCE], start):
+                progress.step(number, len(unread), "", "records")
+                found = self.catalog.unread_record(holder, row_id)
+                if found is not None:
+                    record, sha256 = found
+                    siblings = self.names_in(os.path.dirname(record.source_path)).all
+                    read.append((holder, row_id, hashes_of(claims_of(record, siblings, sha256))))
+            self.catalog.put_read(read)
+        return len(unread)
 
     def edit(self, ids: Collection[int], column: str, value: Any) -> None:
         """Set the user's own value of a light column; None goes back to what was imported.

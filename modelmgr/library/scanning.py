@@ -91,6 +91,7 @@ class Scanning(Merging):
                     self._scan_file(root, hash_files, report)
                 if hash_files:
                     self._hash(root, report, progress)
+            self.read_hashes(progress)
         except Cancelled:
             report.cancelled = True
         report.elapsed_s = time.monotonic() - start

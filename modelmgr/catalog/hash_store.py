@@ -1,22 +1,24 @@
 """From a hash of any kind to the models and records that have or claim it."""
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from modelmgr.catalog import engine
+from modelmgr.catalog.known_hashes import claimed_hashes, put_hashes
 from modelmgr.catalog.library_view import LibraryView
-from modelmgr.catalog.schema import key_out, path_out
+from modelmgr.catalog.schema import UNREAD, key_out, path_out
 from modelmgr.errors import Usage
-from modelmgr.values import HashMatch, ModelRow
+from modelmgr.values import HashMatch, ModelRow, Record
 
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 _SHA256_DIGITS, _AUTOV2_DIGITS, _AUTOV3_DIGITS = 64, 10, 12
 MATCHES = 200
 
 
-class HashView(LibraryView):
-    """Questions by hash; none reads a payload."""
+class HashStore(LibraryView):
+    """Questions by hash, none of which reads a payload; and the records that came in before hashes were kept."""
 
     def by_hash(self, text: str) -> list[HashMatch]:
         """Return the models and records to which a hash leads, computed hashes before claimed ones.
@@ -48,6 +50,51 @@ class HashView(LibraryView):
             matches.setdefault((kind, model_id, pending_id), _match(kind, trust, model, record))
         return list(matches.values())[:MATCHES]
 
+    def unread(self) -> list[tuple[str, int]]:
+        """Return the records whose payloads nobody has read for their hashes yet: holder and row id, in order."""
+        with engine.translated(self.path):
+            return [
+                (holder, row_id)
+                for holder, row_id in self._question().execute_sql(
+                    "SELECT holder, holder_id FROM known_hashes WHERE hash = ? ORDER BY holder, holder_id",
+                    (UNREAD,),
+                )
+            ]
+
+    def unread_record(self, holder: str, row_id: int) -> tuple[Record, str | None] | None:
+        """Return one of them with its payload, and the hash of the model that holds it; None if it is gone."""
+        asked = {
+            "pending": "SELECT source, source_path, record_key, meta_json, extra, NULL FROM pending_models "
+            "WHERE id = ?",
+            "record": "SELECT source, source_path, record_key, meta_json, extra, sha256 FROM records AS r "
+            "JOIN models ON models.id = r.model_id WHERE r.id = ?",
+        }[holder]
+        with engine.translated(self.path):
+            row = self._question().execute_sql(asked, (row_id,)).fetchone()
+        if row is None:
+            return None
+        source, source_path, record_key, payload, extra, sha256 = row
+        place = source, path_out(source_path), key_out(record_key)
+        return Record(*place, bytes(payload), json.loads(extra) if extra else None), sha256
+
+    def put_read(self, read: Sequence[tuple[str, int, Mapping[str, str]]]) -> None:
+        """Write the hashes of such records: holder, row id, and what it claims, kind (``SHA256`` too) -> hex."""
+        with self.transaction() as writer:
+            conn = writer.connection()
+            for holder, row_id, hashes in read:
+                is_unread = conn.execute(
+                    "DELETE FROM known_hashes WHERE holder = ? AND holder_id = ? AND hash = ?",
+                    (holder, row_id, UNREAD),
+                ).rowcount
+                if is_unread:  # else the record went meanwhile, or another program was quicker
+                    # Of a pending record the full hash stands in its row.
+                    own = {
+                        kind: value
+                        for kind, value in hashes.items()
+                        if (holder, kind) != ("pending", "SHA256")
+                    }
+                    put_hashes(conn, claimed_hashes(holder, row_id, own, hashes.get("SHA256")))
+
 
 Found = tuple[str, str, int | None, tuple[Any, ...]]
 """Kind, trust, model, and of the record its id, source, container, key, name and claimed SHA-256."""
@@ -77,7 +124,7 @@ def _of_columns(reader: engine.Database, digits: str) -> Iterator[Found]:
     if kind is None:
         return
     bounds = (digits, digits + "g", MATCHES)
-    # A model that never had a file has the hash that a record claims.
+    # A model without a file has the hash that a record claims, or that a file had before it was rewritten.
     models = reader.execute_sql(
         "SELECT id, hash_state = 'done' OR EXISTS (SELECT 1 FROM files WHERE model_id = models.id) FROM models "
         "WHERE sha256 >= ? AND sha256 < ? LIMIT ?",
