@@ -99,6 +99,8 @@ class HashStore(LibraryView):
 Found = tuple[str, str, int | None, tuple[Any, ...]]
 """Kind, trust, model, and of the record its id, source, container, key, name and claimed SHA-256."""
 
+# Left to itself, the planner would read all hashes of one kind of holder where a range of digits is asked for.
+_KNOWN = "known_hashes AS k INDEXED BY knownhashtable_hash"
 _NOBODY = (None, "", "", "", "", None)
 
 
@@ -150,14 +152,14 @@ def _of_known_hashes(reader: engine.Database, digits: str) -> Iterator[Found]:
         spans.append(("k.hash = ? AND k.kind = 'AutoV3'", [digits[:_AUTOV3_DIGITS]], "k.kind"))
     for condition, parameters, kind in spans:
         files = reader.execute_sql(
-            f"SELECT DISTINCT {kind}, k.kind = 'SHA256', model_id FROM known_hashes AS k "
+            f"SELECT DISTINCT {kind}, k.kind = 'SHA256', model_id FROM {_KNOWN} "
             f"CROSS JOIN files ON files.id = k.holder_id WHERE {condition} AND k.holder = 'file' LIMIT ?",
             [*parameters, MATCHES],
         )
         for name, is_former, model_id in files.fetchall():
             yield name, "claimed" if is_former else "computed", model_id, _NOBODY
         active = reader.execute_sql(
-            f"SELECT {kind}, model_id, max(chief), r.id, source, source_path, record_key FROM known_hashes AS k "
+            f"SELECT {kind}, model_id, max(chief), r.id, source, source_path, record_key FROM {_KNOWN} "
             f"CROSS JOIN records AS r ON r.id = k.holder_id WHERE {condition} AND k.holder = 'record' "
             "GROUP BY 1, 2 LIMIT ?",
             [*parameters, MATCHES],
@@ -165,7 +167,7 @@ def _of_known_hashes(reader: engine.Database, digits: str) -> Iterator[Found]:
         for name, model_id, _, *place in active.fetchall():
             yield name, "claimed", model_id, (*place, "", None)
         pending = reader.execute_sql(
-            f"SELECT {kind}, p.id, source, source_path, record_key, name, sha256 FROM known_hashes AS k "
+            f"SELECT {kind}, p.id, source, source_path, record_key, name, sha256 FROM {_KNOWN} "
             f"CROSS JOIN pending_models AS p ON p.id = k.holder_id WHERE {condition} AND k.holder = 'pending' "
             "AND p.state <> 'promoted' LIMIT ?",
             [*parameters, MATCHES],

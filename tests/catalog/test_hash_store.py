@@ -244,6 +244,8 @@ def test_no_statement_reads_a_payload_or_walks_a_table(catalog: Catalog, found: 
         if sql.startswith("SELECT"):
             plan = [row[3] for row in catalog._reader.execute_sql(f"EXPLAIN QUERY PLAN {sql}")]
             assert not [step for step in plan if step.startswith("SCAN")], (sql, plan)
+            if "known_hashes" in sql:
+                assert "INDEX knownhashtable_hash (hash" in plan[0], (sql, plan)
 
 
 def test_one_payload_is_given_only_where_model_and_record_belong_together(
