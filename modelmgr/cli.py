@@ -531,12 +531,13 @@ def _open_window(call: _Call, catalog_path: str, paths: Sequence[str]) -> int:
 
 
 def _serve(call: _Call) -> int:
-    from modelmgr.api.server import DEFAULT_PORT, ApiServer
     from modelmgr.api.token import TokenFile, default_token_path
 
     port, token_path = call.args.port, call.args.token_file
     with call.library() as library:
         token = TokenFile.open(token_path or default_token_path(call.catalog_path))
+        from modelmgr.api.server import DEFAULT_PORT, ApiServer  # the frameworks: they take longest to load
+
         server = ApiServer(library, token, port=DEFAULT_PORT if port is None else port)
         address = server.open()
         try:
