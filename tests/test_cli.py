@@ -152,7 +152,15 @@ def test_help_is_there_at_once_and_loads_neither_database_nor_window() -> None:
         timeout=60,
     )
     assert "migrate" in done.stdout
-    for heavy in ("peewee", "PySide6", "sqlite3", "platformdirs", "modelmgr.library"):
+    for heavy in ("peewee", "PySide6", "sqlite3", "platformdirs", "fastapi", "modelmgr.library"):
+        assert not re.search(rf"\b{heavy}\b", done.stderr), heavy
+
+
+def test_only_serving_loads_what_serving_needs(library: Library) -> None:
+    words = [sys.executable, "-X", "importtime", "-m", "modelmgr", "--catalog", str(library.catalog), "list"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    assert "Inkwash Harbor" in done.stdout
+    for heavy in ("fastapi", "starlette", "pydantic", "uvicorn", "asyncio", "PIL", "modelmgr.api"):
         assert not re.search(rf"\b{heavy}\b", done.stderr), heavy
 
 
