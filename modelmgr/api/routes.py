@@ -9,18 +9,22 @@ import binascii
 import hashlib
 import json
 import logging
+import threading
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, create_model
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from modelmgr import __version__, documents
-from modelmgr.api import shapes
+from modelmgr.api import examples, shapes
 from modelmgr.api.body import BodyInvalid, read_object
 from modelmgr.api.events import Events
 from modelmgr.api.jobs import FAULT, Job, Jobs, TooManyJobs, error_json
@@ -38,12 +42,15 @@ from modelmgr.values import (
     ScanReport,
     light_json,
 )
+from modelmgr.vocabulary import TYPES
 
 log = logging.getLogger(__name__)
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
 LIGHT_COLUMNS = tuple(shapes.LightModel.model_fields)
+_LONGEST_PLACE = 6000
+_KEPT_PLACES = 1000
 
 T = TypeVar("T", bound=BaseModel)
 Ask = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -56,25 +63,16 @@ _STATUS: Mapping[type[ModelmgrError], int] = {
     DiskFull: 507,
     CatalogError: 503,
 }
-_WORDS = {
-    304: "Nothing changed since the answer that `If-None-Match` names.",
-    400: "The request, or its body, is malformed.",
-    401: "The token is missing or wrong.",
-    403: "Not a request of a program on this computer: Host, Origin or Sec-Fetch-Site.",
-    404: "There is none.",
-    408: "The body did not come in time.",
-    411: "Content-Length is missing.",
-    413: "The body is too large.",
-    415: "The body is not application/json, or is compressed.",
-    422: "A word, key or value is unknown, missing, there twice or of the wrong type.",
-    429: "Too much work waits already.",
-    431: "The headers are too large.",
-    500: "A fault of modelmgr.",
-    503: "The catalog can't be used now, or too many streams are open.",
-    507: "The catalog's disk is full.",
-}
-_ALWAYS = (400, 401, 403, 500, 503)
-_POST = (408, 411, 413, 415, 422, 429, 507)
+_ALWAYS = (400, 401, 403, 422, 431, 500, 503)
+_POST = (408, 411, 413, 415, 429, 507)
+
+
+_ABOUT = """The local API of modelmgr: ask the library of AI models, and feed it. Loopback only.
+
+Every route but `/api/health` takes `Authorization: Bearer TOKEN`; the token stands in a file beside the catalog. Every
+answer that is no success is `{"error": {"code", "message", "details"}}`. Besides what a route lists, any request may be
+answered by 405 (`wrong_method`), 408, 411, 413 and 415, if it has a method or a body that the route doesn't take.
+"""
 
 
 class Invalid(Usage):
@@ -88,20 +86,21 @@ def make_app(library: Library, jobs: Jobs, events: Events, ask: Ask) -> FastAPI:
     app = FastAPI(
         title="modelmgr",
         version=__version__,
-        description="The local API of modelmgr: ask the library of AI models, and feed it. Loopback only.",
-        openapi_url="/api/openapi.json",
+        description=_ABOUT,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         # Whatever the environment says: what is asked here is told to nobody.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.include_router(_Questions(library, ask).router)
-    app.include_router(_Deeds(library, jobs, ask).router)
-    app.include_router(_Jobs(jobs, events).router)
+    _Questions(library, ask, app.router)
+    _Deeds(library, jobs, ask, app.router)
+    _Jobs(jobs, events, app.router)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(ModelmgrError, _on_error)
+    app.add_exception_handler(Exception, _on_fault)
     make_document = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -109,7 +108,11 @@ def make_app(library: Library, jobs: Jobs, events: Events, ask: Ask) -> FastAPI:
             app.openapi_schema = _completed(make_document())
         return app.openapi_schema
 
+    async def openapi_json() -> Response:
+        return _json(await ask(openapi))  # it takes a while the first time
+
     app.openapi = openapi  # type: ignore[method-assign]
+    app.router.add_api_route("/api/openapi.json", openapi_json, methods=["GET"], include_in_schema=False)
     return app
 
 
@@ -119,7 +122,7 @@ def make_app(library: Library, jobs: Jobs, events: Events, ask: Ask) -> FastAPI:
 def _query_model() -> type[BaseModel]:
     """Return the query of ``GET /api/models``: what `list` filters and sorts by, and how it is paged."""
     words: dict[str, Any] = {
-        found.name: (_annotation(found), Field(found.default, description=_sentence(found.help)))
+        found.name: (_annotation(found), Field(found.default, description=_sentence(found)))
         for found in MODEL_FILTERS
     }
     return create_model("ModelsQuery", __base__=_Paged, __doc__="What to list.", **words)
@@ -127,6 +130,11 @@ def _query_model() -> type[BaseModel]:
 
 def _annotation(found: Filter) -> Any:
     word: Any = Literal[found.choices] if found.choices else str
+    if found.field == "types":
+        # Words of other tools are understood as well; these are the ones that answers have.
+        word = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TYPES)})]
+    if found.is_path:
+        word = Annotated[str, WithJsonSchema(shapes.PATH_SCHEMA)]
     if found.kind == FilterKind.MANY:
         return list[word]
     if found.kind == FilterKind.FLAG:
@@ -134,19 +142,22 @@ def _annotation(found: Filter) -> Any:
     return word | None if found.default is None else word
 
 
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."
+def _sentence(found: Filter) -> str:
+    more = " Any number of times." if found.kind == FilterKind.MANY else ""
+    return f"As of `list`: {found.help}{'' if found.help.endswith('...') else '.'}{more}"
+
+
+_COLUMN = f"({'|'.join(LIGHT_COLUMNS)})"
+_Fields = Annotated[str | None, WithJsonSchema({"type": "string", "pattern": f"^{_COLUMN}(,{_COLUMN})*$"})]
 
 
 class _Paged(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(DEFAULT_PAGE, ge=1, le=LARGEST_PAGE, description="Models a page.")
-    cursor: str | None = Field(None, max_length=8192, description="`next_cursor` of the page before.")
-    fields: str | None = Field(
-        None,
-        description="Light columns to give out, separated by commas; all unless given.",
-        examples=["name,sha256,path"],
+    cursor: str | None = Field(None, description="`next_cursor` of the page before.")
+    fields: _Fields = Field(
+        None, description="Light columns to give out, separated by commas; all unless given."
     )
 
 
@@ -158,14 +169,27 @@ class PendingModelsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Literal["pending", "promoted", "dismissed"] | None = None
+    state: Literal["pending", "promoted", "dismissed"] | None = Field(None, description="All unless given.")
     problem: str | None = Field(None, description="A problem's code, or `none` for those without.")
-    source: str | None = Field(None, description="A source id.", examples=["civitai-info"])
+    source: str | None = Field(None, description="A source id, as `civitai-info`.")
     search: str = Field("", description="Words that must all occur in name or path.")
     limit: int = Field(LARGEST_PAGE, ge=1, le=LARGEST_PAGE, description="Pending models a page.")
-    cursor: str | None = Field(None, max_length=8192, description="`next_cursor` of the page before.")
+    cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
 
+class PreviewQuery(BaseModel):
+    """How a picture is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    side: int = Field(256, ge=SIDES[0], le=SIDES[1], description="Longest side, pixels.")
+
+
+JobId = Annotated[
+    str,
+    Path(description="What the job's request was answered with."),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{16}$"}),
+]
 Sha256 = Annotated[
     str,
     Path(pattern=shapes.SHA256_PATTERN, description="Of the whole file, 64 hex digits."),
@@ -175,19 +199,19 @@ Sha256 = Annotated[
 class _Questions:
     """The routes that only read."""
 
-    def __init__(self, library: Library, ask: Ask) -> None:
+    def __init__(self, library: Library, ask: Ask, router: APIRouter) -> None:
         self._library = library
         self._catalog = library.catalog
         self._ask = ask
-        self.router = APIRouter(tags=["library"])
-        get = partial(_route, self.router, "GET")
+        self._places = _Places()
+        get = partial(_route, router, "library", "GET")
         get("/api/health", self.health, shapes.Health, open_to_all=True)
-        get("/api/models", self.models, shapes.ModelsPage, 304, 422)
-        get("/api/models/by-hash/{hash}", self.by_hash, shapes.HashCandidates, 422)
-        get("/api/models/{sha256}", self.model, shapes.ModelDetailsOut, 304, 404, 422)
-        get("/api/models/{sha256}/records/{id}", self.record, "application/octet-stream", 404, 422)
-        get("/api/models/{sha256}/preview", self.preview, "image/*", 404, 422)
-        get("/api/pending", self.pending, shapes.PendingPage, 304, 422)
+        get("/api/models", self.models, shapes.ModelsPage, 304, query=ModelsQuery)
+        get("/api/models/by-hash/{hash}", self.by_hash, shapes.HashCandidates)
+        get("/api/models/{sha256}", self.model, shapes.ModelDetailsOut, 304, 404)
+        get("/api/models/{sha256}/records/{id}", self.record, _BYTES, 404)
+        get("/api/models/{sha256}/preview", self.preview, _PICTURES, 404, query=PreviewQuery)
+        get("/api/pending", self.pending, shapes.PendingPage, 304, query=PendingModelsQuery)
 
     async def health(self) -> Response:
         """Tell that the server answers, and whether the catalog does."""
@@ -208,10 +232,10 @@ class _Questions:
         or listed twice. `ETag` and `If-None-Match` ask cheaply whether anything changed.
         """
         asked: Any = query
-        _refuse_doubled(request, ModelsQuery)
         columns = _columns(asked.fields)
-        wanted = model_query({found.name: getattr(asked, found.name) for found in MODEL_FILTERS})
-        after = _position(asked.cursor, wanted)
+        words = {found.name: getattr(asked, found.name) for found in MODEL_FILTERS}
+        wanted = model_query({**words, **_paths(request)})
+        after = self._places.position(asked.cursor, wanted)
 
         def question() -> Response:
             version = self._catalog.version()
@@ -225,7 +249,7 @@ class _Questions:
                 if columns is None
                 else [{name: row[name] for name in columns} for row in rows],
                 "total": page.total,
-                "next_cursor": _cursor(page.last, wanted),
+                "next_cursor": self._places.cursor(page.last, wanted),
                 "data_version": version,
             }
 
@@ -267,7 +291,7 @@ class _Questions:
     async def record(
         self,
         sha256: Sha256,
-        id: Annotated[int, Path(ge=1, le=shapes.LARGEST_ID)],
+        id: Annotated[int, Path(ge=1, le=shapes.LARGEST_ID, description="`id` of one of `records[]`.")],
     ) -> Response:
         """Return the payload of one record: the exact bytes, as an attachment."""
 
@@ -282,11 +306,7 @@ class _Questions:
 
         return await self._answered(question)
 
-    async def preview(
-        self,
-        sha256: Sha256,
-        side: Annotated[int, Query(ge=SIDES[0], le=SIDES[1], description="Longest side, pixels.")] = 256,
-    ) -> Response:
+    async def preview(self, sha256: Sha256, query: Annotated[PreviewQuery, Query()]) -> Response:
         """Return the model's picture as a thumbnail, made anew from its pixels."""
 
         def question() -> Response:
@@ -294,7 +314,7 @@ class _Questions:
             if preview is None:
                 raise _no_model(sha256)
             path, roots = preview
-            made = thumbnail(path, roots, side) if path is not None else None
+            made = thumbnail(path, roots, query.side) if path is not None else None
             if made is None:
                 raise NotFound("The model has no picture that can be shown.", code="no_preview")
             data, media_type = made
@@ -304,14 +324,13 @@ class _Questions:
 
     async def pending(self, request: Request, query: Annotated[PendingModelsQuery, Query()]) -> Response:
         """List pending models, in the order in which they came."""
-        _refuse_doubled(request, PendingModelsQuery)
         wanted = PendingQuery(
             states=(query.state,) if query.state else (),
             problems=(query.problem,) if query.problem else (),
             sources=(query.source,) if query.source else (),
             search=query.search,
         )
-        after = _position(query.cursor, wanted)
+        after = self._places.position(query.cursor, wanted)
 
         def question() -> Response:
             version = self._catalog.version()
@@ -322,7 +341,9 @@ class _Questions:
             return {
                 "pending": [documents.pending(row) for row in rows],
                 "total": self._catalog.pending_count(wanted),
-                "next_cursor": _cursor([rows[-1].id] if len(rows) == query.limit else None, wanted),
+                "next_cursor": self._places.cursor(
+                    [rows[-1].id] if len(rows) == query.limit else None, wanted
+                ),
                 "data_version": version,
             }
 
@@ -339,12 +360,11 @@ class _Questions:
 class _Deeds:
     """The routes that start a job."""
 
-    def __init__(self, library: Library, jobs: Jobs, ask: Ask) -> None:
+    def __init__(self, library: Library, jobs: Jobs, ask: Ask, router: APIRouter) -> None:
         self._library = library
         self._jobs = jobs
         self._ask = ask
-        self.router = APIRouter(tags=["deeds"])
-        post = partial(_route, self.router, "POST", status=202)
+        post = partial(_route, router, "deeds", "POST", status=202)
         post("/api/models/scan", self.scan, shapes.JobStarted, *_POST, body=shapes.ScanRequest)
         post(
             "/api/migration/import_models",
@@ -432,25 +452,24 @@ class _Deeds:
 class _Jobs:
     """The routes about jobs, and the stream of events."""
 
-    def __init__(self, jobs: Jobs, events: Events) -> None:
+    def __init__(self, jobs: Jobs, events: Events, router: APIRouter) -> None:
         self._jobs = jobs
         self._events = events
-        self.router = APIRouter(tags=["jobs"])
-        _route(self.router, "GET", "/api/jobs", self.jobs, shapes.JobsOut)
-        _route(self.router, "GET", "/api/jobs/{id}", self.job, shapes.JobDetails, 404)
-        _route(self.router, "DELETE", "/api/jobs/{id}", self.cancel, shapes.JobDetails, 404)
-        _route(self.router, "GET", "/api/events", self.events, "text/event-stream", 503)
+        _route(router, "jobs", "GET", "/api/jobs", self.jobs, shapes.JobsOut)
+        _route(router, "jobs", "GET", "/api/jobs/{id}", self.job, shapes.JobDetails, 404)
+        _route(router, "jobs", "DELETE", "/api/jobs/{id}", self.cancel, shapes.JobDetails, 404)
+        _route(router, "jobs", "GET", "/api/events", self.events, ("text/event-stream",))
 
     async def jobs(self) -> Response:
         """List the jobs that wait or run, and the last hundred that are over; without their results."""
         found = [job.as_json() for job in self._jobs.all()]
         return _json({"jobs": found, "total": len(found)})
 
-    async def job(self, id: str) -> Response:
+    async def job(self, id: JobId) -> Response:
         """Return one job; its result is what the command prints with --json."""
         return _job(self._jobs.get(id))
 
-    async def cancel(self, id: str) -> Response:
+    async def cancel(self, id: JobId) -> Response:
         """Cancel a job. What it has done stays, whole records only; one that is over stays as it is."""
         job = self._jobs.get(id)
         job.cancel()
@@ -479,14 +498,29 @@ def _started(job: Job) -> Response:
 # --- how routes are declared ------------------------------------------------------------------------------
 
 
+_BYTES = ("application/octet-stream",)
+_PICTURES = ("image/png", "image/jpeg")
+_HEADERS: Mapping[str, Mapping[str, str]] = {
+    "scan": {"Location": "Path of the job."},
+    "import_models": {"Location": "Path of the job."},
+    "promote": {"Location": "Path of the job."},
+    "models": {"ETag": "For `If-None-Match`: changes with every commit of anyone, and with the query."},
+    "model": {"ETag": "For `If-None-Match`: changes with every commit of anyone."},
+    "pending": {"ETag": "For `If-None-Match`: changes with every commit of anyone, and with the query."},
+    "record": {"Content-Disposition": "Always an attachment."},
+}
+
+
 def _route(
     router: APIRouter,
+    tag: str,
     method: str,
     path: str,
     answer: Callable[..., Awaitable[Response]],
-    shape: type[BaseModel] | str,
+    shape: type[BaseModel] | tuple[str, ...],
     *errors: int,
     status: int = 200,
+    query: type[BaseModel] | None = None,
     body: type[BaseModel] | None = None,
     open_to_all: bool = False,
 ) -> None:
@@ -494,42 +528,118 @@ def _route(
 
     Args:
         router: the table.
+        tag: under which the document lists it.
         method: of HTTP.
         path: with its parameters in braces.
         answer: the function; its docstring is the description.
-        shape: of the answer, or its media type if that isn't JSON.
+        shape: of the answer, or its media types if that isn't JSON.
         errors: the statuses that it may answer with, besides those that any route may.
         status: of success.
+        query: the shape of the query; no other words may stand in it.
         body: the shape of the request's body; `answer` reads it.
         open_to_all: it takes no token.
     """
-    responses: dict[int | str, dict[str, Any]] = {
-        number: {"description": _WORDS[number], "model": shapes.ErrorDocument}
-        for number in sorted({*_ALWAYS, *errors} - {304})
+    name = answer.__name__
+    headers = {
+        key: {"description": said, "schema": {"type": "string"}}
+        for key, said in _HEADERS.get(name, {}).items()
     }
-    if 304 in errors:
-        responses[304] = {"description": _WORDS[304]}
-    if isinstance(shape, str):
-        content = {"schema": {"type": "string", "format": "binary"}}
-        responses[status] = {"description": "The bytes.", "content": {shape: content}}
+    responses: dict[int | str, dict[str, Any]] = {}
+    for number in sorted({*_ALWAYS, *errors} - ({401} if open_to_all else set())):
+        if number == 304:
+            responses[304] = {"description": shapes.NOT_MODIFIED, "headers": headers}
+        else:
+            responses[number] = {"description": shapes.error_words(number), "model": shapes.ErrorDocument}
+            responses[number]["content"] = {_JSON: {"example": examples.error(number)}}
+    content: dict[str, Any]
+    if isinstance(shape, tuple):
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        content = {media_type: dict(binary) for media_type in shape}
+        if name in examples.ANSWERS:
+            content[shape[0]]["example"] = examples.ANSWERS[name]
+        responses[status] = {"description": "The bytes.", "content": content}
     else:
-        responses[status] = {"description": shape.__doc__ or "", "model": shape}
+        content = {_JSON: {"example": examples.ANSWERS[name]}}
+        responses[status] = {"description": shape.__doc__ or "", "model": shape, "content": content}
+    if headers:
+        responses[status]["headers"] = headers
     extra: dict[str, Any] = {"security": []} if open_to_all else {}
+    if 304 in errors:
+        extra["parameters"] = [_IF_NONE_MATCH]
     if body is not None:
-        reference = {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}
-        extra["requestBody"] = {"required": True, "content": {"application/json": reference}}
+        reference = {"$ref": f"#/components/schemas/{body.__name__}"}
+        asked = {"schema": reference, "examples": examples.BODIES[name]}
+        extra["requestBody"] = {"required": True, "content": {_JSON: asked}}
     router.add_api_route(
         path,
         answer,
         methods=[method],
+        tags=[tag],
         status_code=status,
         response_class=Response,
         response_model=None,
         responses=responses,
+        dependencies=[Depends(_strict_query(query))],
         openapi_extra=extra,
         summary=(answer.__doc__ or "").partition("\n")[0],
-        operation_id=answer.__name__,
+        operation_id=name,
     )
+
+
+_JSON = "application/json"
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "`ETag` of an answer to the same request; if nothing changed since, the answer is 304.",
+    "schema": {"type": "string"},
+}
+
+
+def _strict_query(shape: type[BaseModel] | None) -> Callable[[Request], Awaitable[None]]:
+    """Return what refuses words that the route doesn't know, that are there twice, or that are no text.
+
+    Of two words where one is taken, nobody could say which counts.
+    """
+    known = frozenset(shape.model_fields if shape is not None else ())
+    many = {found.name for found in MODEL_FILTERS if found.kind == FilterKind.MANY}
+    paths = {found.name for found in MODEL_FILTERS if found.is_path}
+
+    async def check(request: Request) -> None:
+        seen: set[str] = set()
+        for name, word in _words(request):
+            if name not in known:
+                raise Invalid(f"{name!r} is no parameter of this route.", code="unknown_key", key=name)
+            if name in seen and name not in many:
+                raise Invalid(f"{name!r} is there twice.", code="doubled_key", key=name)
+            if name not in paths and not _is_text(word):
+                raise Invalid(f"{name!r} is no text: it holds bytes that are no UTF-8.", key=name)
+            seen.add(name)
+
+    return check
+
+
+def _words(request: Request) -> list[tuple[str, str]]:
+    """Return the words of the query as they were said; bytes that are no UTF-8 in the surrogateescape form."""
+    said = request.scope["query_string"].decode("ascii")
+    return parse_qsl(said, keep_blank_values=True, errors="surrogateescape")
+
+
+def _paths(request: Request) -> dict[str, list[str]]:
+    """Return those filters that are paths and were asked for: the framework has lost bytes that are no UTF-8."""
+    found: dict[str, list[str]] = {}
+    for name, word in _words(request):
+        if any(known.name == name and known.is_path for known in MODEL_FILTERS):
+            found.setdefault(name, []).append(word)
+    return found
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
@@ -540,13 +650,27 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[shape.__name__] = schema
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                _complete_parameter(parameter)
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "What the token file holds."}
     }
     document["security"] = [{"token": []}]
     return document
+
+
+def _complete_parameter(parameter: dict[str, Any]) -> None:
+    """Take out what a parameter can't be, null, and what stands twice; and give an example of it."""
+    schema = parameter["schema"]
+    kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+    for kind in kinds:
+        schema.update(kind)
+    schema.pop("title", None)
+    schema.pop("description", None)
+    if parameter["name"] in examples.PARAMETERS:
+        parameter["example"] = examples.PARAMETERS[parameter["name"]]
 
 
 # --- answers and cursors ----------------------------------------------------------------------------------
@@ -569,30 +693,53 @@ def _unless_known(request: Request, version: str, answer: Callable[[], Any]) -> 
     return _json(answer(), headers)
 
 
-def _cursor(last: Sequence[Any] | None, wanted: ModelQuery | PendingQuery) -> str | None:
-    if last is None:
-        return None
-    said = json.dumps([_fingerprint(wanted), *last], separators=(",", ":"))
-    return base64.urlsafe_b64encode(said.encode("ascii")).decode("ascii")
+class _Places:
+    """Places in lists as cursors: words that say all that is needed to go on, whatever was written meanwhile.
 
-
-def _position(cursor: str | None, wanted: ModelQuery | PendingQuery) -> list[Any] | None:
-    """Return where a cursor stands, None without one.
-
-    Raises:
-        Invalid: it is none of ours, or one of another query.
+    A place that a request line could not carry (a name may have thousands of letters) is kept here and its cursor is
+    only a name for it; of those the last `_KEPT_PLACES` are known, until the server ends.
     """
-    if cursor is None:
-        return None
-    try:
-        said = json.loads(base64.b64decode(cursor.encode("ascii"), b"-_", validate=True))
-    except (ValueError, binascii.Error, RecursionError) as error:
-        raise Invalid("The cursor is none that was given out.", code="wrong_cursor") from error
-    if not isinstance(said, list) or len(said) < 2:
-        raise Invalid("The cursor is none that was given out.", code="wrong_cursor")
-    if said[0] != _fingerprint(wanted):
-        raise Invalid("The cursor belongs to another query.", code="wrong_cursor")
-    return said[1:]
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, str] = OrderedDict()
+
+    def cursor(self, last: Sequence[Any] | None, wanted: ModelQuery | PendingQuery) -> str | None:
+        """Return the cursor of a page's last row, None after the last page."""
+        if last is None:
+            return None
+        said = json.dumps([_fingerprint(wanted), *last], separators=(",", ":"))
+        if len(said) > _LONGEST_PLACE:
+            name = hashlib.sha256(said.encode("ascii")).hexdigest()
+            with self._lock:
+                self._kept[name] = said
+                self._kept.move_to_end(name)
+                if len(self._kept) > _KEPT_PLACES:
+                    self._kept.popitem(last=False)
+            said = json.dumps([name])
+        return base64.urlsafe_b64encode(said.encode("ascii")).decode("ascii")
+
+    def position(self, cursor: str | None, wanted: ModelQuery | PendingQuery) -> list[Any] | None:
+        """Return where a cursor stands, None without one.
+
+        Raises:
+            Invalid: it is none of ours, one of another query, or one that is no longer known.
+        """
+        if cursor is None:
+            return None
+        foreign = Invalid("The cursor is none that was given out, or is too old.", code="wrong_cursor")
+        try:
+            said = json.loads(base64.b64decode(cursor.encode("ascii"), b"-_", validate=True))
+            if isinstance(said, list) and len(said) == 1 and isinstance(said[0], str):
+                with self._lock:
+                    said = json.loads(self._kept.get(said[0], "null"))
+        except (ValueError, binascii.Error, RecursionError) as error:
+            raise foreign from error
+        if not isinstance(said, list) or len(said) < 2:
+            raise foreign
+        if said[0] != _fingerprint(wanted):
+            raise Invalid("The cursor belongs to another query.", code="wrong_cursor")
+        return said[1:]
 
 
 def _fingerprint(wanted: ModelQuery | PendingQuery) -> str:
@@ -610,19 +757,11 @@ def _last_id(after: Sequence[Any] | None) -> int:
 def _columns(fields: str | None) -> tuple[str, ...] | None:
     if fields is None:
         return None
-    names = tuple(dict.fromkeys(name.strip() for name in fields.split(",")))
+    names = tuple(dict.fromkeys(fields.split(",")))
     for name in names:
         if name not in LIGHT_COLUMNS:
             raise Invalid(f"{name!r} is no light column; they are {', '.join(LIGHT_COLUMNS)}.", field=name)
     return names
-
-
-def _refuse_doubled(request: Request, shape: type[BaseModel]) -> None:
-    """Refuse a parameter that is there twice and takes one word: which of them counts, nobody could say."""
-    many = {found.name for found in MODEL_FILTERS if found.kind == FilterKind.MANY}
-    for name in shape.model_fields:
-        if name not in many and len(request.query_params.getlist(name)) > 1:
-            raise Invalid(f"{name} is there twice.", code="doubled_key", key=name)
 
 
 def _no_model(sha256: str) -> NotFound:
@@ -648,9 +787,11 @@ def _invalid(found: Sequence[Mapping[str, Any]], where: str) -> Invalid:
     return Invalid(f"{first['where']}: {first['message']}", code=first["code"], errors=errors)
 
 
-async def _on_invalid(_: Request, error: Exception) -> Response:
+async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return await _on_error(_, _invalid(error.errors(), ""))
+    if request.method not in _methods(request):  # /api/models/scan looks like a model's path to GET
+        return _on_routing(request, 405)
+    return await _on_error(request, _invalid(error.errors(), ""))
 
 
 async def _on_error(_: Request, error: Exception) -> Response:
@@ -666,16 +807,33 @@ async def _on_error(_: Request, error: Exception) -> Response:
     return _refused(status, {**said, "code": Invalid.code} if said["code"] == Usage.code else said)
 
 
-async def _on_http_error(_: Request, error: Exception) -> Response:
+async def _on_fault(_: Request, error: Exception) -> Response:
+    """Answer for faults of ours; the framework then lets them fly on, to be logged by the gate."""
+    return _refused(500, FAULT)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
     """Answer for paths that aren't there and methods that they don't know."""
     assert isinstance(error, HTTPException)
+    return _on_routing(request, error.status_code)
+
+
+def _on_routing(request: Request, status: int) -> Response:
     code, message = {
         404: ("unknown_path", "There is no such route."),
         405: ("wrong_method", "The route does not know this method."),
-    }.get(error.status_code, ("refused", "The request was refused."))
-    answer = _refused(error.status_code, {"code": code, "message": message, "details": {}})
-    answer.headers.update(error.headers or {})
+    }[status]
+    answer = _refused(status, {"code": code, "message": message, "details": {}})
+    if status == 405:
+        answer.headers["Allow"] = ", ".join(_methods(request))
     return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods that the request's path knows; a route without parameters goes before those with them."""
+    found = [route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE]
+    exact = [route for route in found if route.path == request.scope["path"]] or found
+    return sorted({method for route in exact for method in route.methods})
 
 
 def _refused(status: int, error: Mapping[str, Any]) -> Response:

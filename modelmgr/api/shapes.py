@@ -4,7 +4,7 @@ What goes out is made by `modelmgr.documents`, as for the command line; a test h
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
@@ -13,7 +13,83 @@ from modelmgr.api.body import Raw
 
 LARGEST_ID = 2**63 - 1
 SHA256_PATTERN = "^[0-9a-fA-F]{64}$"
-_ROOT = "/" if os.name == "posix" else "C:\\"
+
+NOT_MODIFIED = "Nothing changed since the answer that `If-None-Match` names."
+ERRORS: Mapping[int, tuple[str, Mapping[str, str]]] = {
+    400: (
+        "The request, or its body, is malformed.",
+        {
+            "bad_request": "no proper HTTP/1.1",
+            "bad_target": "the target is no plain path",
+            "bad_host": "no Host, or several",
+            "bad_length": "Content-Length is there twice, is no number, or stands beside Transfer-Encoding",
+            "body_not_taken": "GET and DELETE take no body",
+            "invalid_json": "the body is not UTF-8, not JSON or no object",
+        },
+    ),
+    401: ("The token is missing or wrong.", {"unauthorized": "send `Authorization: Bearer TOKEN`, once"}),
+    403: (
+        "Not a request of a program on this computer.",
+        {
+            "foreign_host": "Host is not 127.0.0.1, localhost or [::1] with the port",
+            "foreign_origin": "there is an Origin, or Sec-Fetch-Site names another site",
+        },
+    ),
+    404: (
+        "There is none.",
+        {
+            "not_found": "no such model, record or job",
+            "no_preview": "the model has no picture that can be shown",
+            "unknown_path": "no such route",
+        },
+    ),
+    405: ("The route does not know this method.", {"wrong_method": "`Allow` names those that it knows"}),
+    408: ("The request did not come in time.", {"timeout": "headers take 5 s at most, the body 30 s"}),
+    411: ("The body's length is missing.", {"length_required": "send Content-Length, not Transfer-Encoding"}),
+    413: ("The body is too large.", {"too_large": "`details.limit_bytes` says how large it may be"}),
+    415: (
+        "The body is of the wrong kind.",
+        {
+            "content_type": "Content-Type is not application/json",
+            "content_encoding": "the body is compressed",
+        },
+    ),
+    422: (
+        "A word, key or value makes no sense.",
+        {
+            "unknown_key": "a parameter or key that the route doesn't know",
+            "missing_key": "one that must be there isn't",
+            "doubled_key": "one is there twice",
+            "wrong_value": "one has the wrong type, or a value that makes no sense",
+            "wrong_cursor": "the cursor is none that was given out, is too old, or belongs to another query",
+            "too_deep": "the body is nested too deep",
+        },
+    ),
+    429: ("Too much work waits already.", {"too_many_jobs": "wait until some of it is done"}),
+    431: ("The headers are too large.", {"headers_too_large": "request line and headers together"}),
+    500: ("A fault of modelmgr.", {"fault": "its log says more"}),
+    503: (
+        "Not now.",
+        {
+            "busy": "too many large bodies at once",
+            "too_many_streams": "too many event streams are open",
+            "too_many_connections": "all connections are at work",
+            "catalog_busy": "another program has held the catalog for too long",
+            "catalog_read_only": "the catalog lies where it can't be written",
+            "catalog_damaged": "the catalog's file is broken, or none of ours",
+            "catalog_too_new": "a newer version of the program wrote the catalog",
+            "catalog_error": "the catalog can't be used for another reason",
+        },
+    ),
+    507: ("The disk is full.", {"disk_full": "that of the catalog; what was committed stays"}),
+}
+"""Every answer that is no success: status -> what it means, and its codes, each with what they mean."""
+
+
+def error_words(status: int) -> str:
+    """Return what the OpenAPI document says of a status."""
+    meaning, codes = ERRORS[status]
+    return f"{meaning} {'; '.join(f'`{code}`: {when}' for code, when in codes.items())}."
 
 
 def _text(value: Any) -> str:
@@ -46,12 +122,12 @@ def _payload(value: Any) -> bytes:
     return value.data
 
 
-_PATH_SCHEMA: dict[str, Any] = {
+PATH_SCHEMA: dict[str, Any] = {
     "type": "string",
     "pattern": "^/[^\\u0000]*$" if os.name == "posix" else "^([A-Za-z]:[\\\\/]|\\\\\\\\)[^\\u0000]*$",
     "description": "An absolute path; bytes that are no UTF-8 in Python's surrogateescape form.",
 }
-AbsolutePath = Annotated[str, PlainValidator(_absolute_path), WithJsonSchema(_PATH_SCHEMA)]
+AbsolutePath = Annotated[str, PlainValidator(_absolute_path), WithJsonSchema(PATH_SCHEMA)]
 _NullableText = Annotated[
     str | None, PlainValidator(_or_null(_text)), WithJsonSchema({"type": ["string", "null"]})
 ]
@@ -73,8 +149,6 @@ class _In(BaseModel):
 
 class ScanRequest(_In):
     """What to scan; an empty object means all library folders."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"paths": [f"{_ROOT}models"]}]})
 
     paths: list[AbsolutePath] = Field(
         default=[], min_length=1, description="Folders, which become library folders, and single files."
@@ -98,15 +172,6 @@ class ImportRequest(_In):
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": [{"required": ["paths"]}, {"required": ["models"]}],
-            "examples": [
-                {"paths": [f"{_ROOT}old-tool/models"]},
-                {
-                    "models": [
-                        {"name": "Inkwash Harbor", "type": "lora", "meta_json": {"notes": "weight 0.7"}}
-                    ],
-                    "dry_run": True,
-                },
-            ],
         }
     )
 
@@ -115,7 +180,20 @@ class ImportRequest(_In):
     dry_run: bool = Field(default=False, description="Say what would come, import nothing.")
 
 
-_Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+def _id(value: Any) -> int:
+    # 3.0 is an integer to JSON, which has but one kind of number.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not 1 <= value <= LARGEST_ID:
+        raise ValueError(f"an integer from 1 to {LARGEST_ID} is expected")
+    return value
+
+
+_Id = Annotated[
+    int,
+    PlainValidator(_id),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST_ID}),
+]
 
 
 class PromoteRequest(_In):
@@ -127,7 +205,6 @@ class PromoteRequest(_In):
                 {"required": ["ids"]},
                 {"required": ["all"]},
             ],
-            "examples": [{"all": True}, {"ids": [1, 2], "allow_missing": True}],
         }
     )
 
