@@ -19,6 +19,8 @@ WORDS = TEXT.split()
 TYPES = ("lora", "lora", "lora", "lora", "checkpoint", "embedding", "vae", "controlnet", "upscaler", "llm")
 BASES = ("SDXL 1.0", "SD 1.5", "Flux.1 D", "Pony", "Illustrious", "Qwen", "Wan Video", None)
 ROWS_AT_ONCE = 5_000
+SPARSE_FROM, SPARSE = 500_000, 50
+"""In catalogs of so many models one in so many has a record: the payloads of all would take gigabytes."""
 
 
 def payload(chance: random.Random, name: str, sha256: str, size_bytes: int) -> bytes:
@@ -43,16 +45,26 @@ def payload_size(chance: random.Random) -> int:
     return chance.randrange(4_000, 20_000)
 
 
-def make_catalog(path: Path, models: int, *, payloads: bool = True) -> None:
-    """Make a catalog of so many models, each with a file, a header, origins, tags and a record.
+def sha256_of(number: int) -> str:
+    """Return the hash that a made-up model has, by its number from 0."""
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def make_catalog(path: Path, models: int, *, payload_each: int = 1) -> None:
+    """Make a catalog of so many models, each with a file, a header, origins and tags; some have a record.
 
     Through the program's own schema and its way to load in bulk; only the rows are made up.
+
+    Args:
+        path: of the catalog.
+        models: how many.
+        payload_each: one in so many models, from the first on, has a record with a payload; 0: none has.
     """
     catalog = Catalog.open(path)
     with catalog.bulk_load() as writer:
         conn = writer.connection()
         for start in range(0, models, ROWS_AT_ONCE):
-            rows = list(_rows(range(start, min(models, start + ROWS_AT_ONCE)), payloads))
+            rows = list(_rows(range(start, min(models, start + ROWS_AT_ONCE)), payload_each))
             for table, columns in _COLUMNS.items():
                 _insert(conn, table, columns, [row for made in rows for row in made[table]])
         conn.execute("INSERT INTO library_folders(path, added_at, state) VALUES ('/models', 0, 'present')")
@@ -79,10 +91,10 @@ def _insert(conn: Any, table: str, columns: str, rows: list[tuple[Any, ...]]) ->
     )
 
 
-def _rows(numbers: range, payloads: bool) -> Iterator[dict[str, list[tuple[Any, ...]]]]:
+def _rows(numbers: range, payload_each: int) -> Iterator[dict[str, list[tuple[Any, ...]]]]:
     for number in numbers:
         chance = random.Random(number)
-        sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        sha256 = sha256_of(number)
         name = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {number}"
         folder = f"/models/{TYPES[number % 10]}/{number % 97}"
         path = f"{folder}/{name}.safetensors"
@@ -90,7 +102,8 @@ def _rows(numbers: range, payloads: bool) -> Iterator[dict[str, list[tuple[Any, 
         triggers = chance.sample(WORDS, 2)
         base = chance.choice(BASES)
         size, time = chance.randrange(10**6, 10**10), 1_600_000_000 + chance.randrange(10**8)
-        body = payload(chance, name, sha256, payload_size(chance)) if payloads else b"{}"
+        has_record = payload_each > 0 and number % payload_each == 0
+        body = payload(chance, name, sha256, payload_size(chance)) if has_record else b"{}"
         text = "\n".join([name, f"{name}.safetensors", *tags, *triggers, base or ""]).casefold()
         yield {
             "models": [
@@ -138,7 +151,7 @@ def _rows(numbers: range, payloads: bool) -> Iterator[dict[str, list[tuple[Any, 
                     body,
                 )
             ]
-            if payloads
+            if has_record
             else [],
         }
 
@@ -177,7 +190,7 @@ def make_sidecars(root: Path, sidecars: int) -> None:
         folder = root / f"{number // 100:05d}"
         if number % 100 == 0:
             folder.mkdir(parents=True)
-        sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        sha256 = sha256_of(number)
         body = payload(chance, f"model {number}", sha256, payload_size(chance))
         (folder / f"model {number}.civitai.info").write_bytes(body)
 

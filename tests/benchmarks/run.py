@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
 import made  # noqa: E402
+import serving as door  # noqa: E402
 from window import peak_mib  # noqa: E402
 
 from modelmgr.catalog import Catalog  # noqa: E402
@@ -118,8 +119,8 @@ def scroll(bench: Bench) -> None:
         bench.note(f"scroll by {way}, 99th of 100", _percentile(times), _percentile(limit), "frame", 1)
 
 
-def _percentile(times: list[float]) -> float:
-    return sorted(times)[len(times) * 99 // 100]
+def _percentile(times: list[float], share: int = 99) -> float:
+    return sorted(times)[len(times) * share // 100]
 
 
 @contextlib.contextmanager
@@ -176,7 +177,7 @@ def queries(bench: Bench) -> None:
         unit="look",
         amount=1,
     )
-    keys = [hashlib.sha256(str(number * 7919 % bench.models).encode()).hexdigest() for number in range(200)]
+    keys = [made.sha256_of(number * 7919 % bench.models) for number in range(200)]
 
     def raw_details() -> None:
         for key in keys:
@@ -339,7 +340,115 @@ def hashing(bench: Bench) -> None:
     bench.against("hash of large files, two workers", ours, openssl, unit="MB", amount=4 * size / 1e6)
 
 
-ALL = {each.__name__: each for each in (start, scroll, queries, importing, scanning, hashing)}
+def serving(bench: Bench) -> None:
+    """Answers of the local API, against the bare framework giving back the same bytes; a minute of load; idlers."""
+    token = bench.folder / "token"
+    with (
+        door.server("ours", str(bench.catalog), str(token)) as ours,
+        door.server("bare") as bare,
+        contextlib.ExitStack() as stack,
+    ):
+        client, limit = door.Client(ours), door.Client(bare)
+        stack.callback(client.close)
+        stack.callback(limit.close)
+        plain = bare.request("/api/models")
+        body = bench.folder / "body"
+
+        def against(title: str, targets: list[str]) -> None:
+            """Time requests in turn with the bare framework's answer of the same bytes."""
+            requests = [ours.request(target) for target in targets]
+            body.write_bytes(client.get(requests[-1]))
+            bare.give_body(body)
+            for request in requests[:20]:
+                client.get(request)
+                limit.get(plain)
+            found = [(door.timed(client, request), door.timed(limit, plain)) for request in requests]
+            _note_latency(bench, f"{title} ({body.stat().st_size / 1e3:.1f} KB)", found)
+
+        rounds = 40 * bench.scale
+        page = "/api/models?limit=100"
+        cursors = _walk(bench, ours, client)
+        deep = [f"{page}&cursor={cursors[number * 7919 % len(cursors)]}" for number in range(rounds)]
+        recorded = range(0, bench.models, made.SPARSE if bench.models >= made.SPARSE_FROM else 1)
+        hashes = [made.sha256_of(recorded[number * 7919 % len(recorded)]) for number in range(rounds)]
+        words = [made.WORDS[number % len(made.WORDS)] for number in range(rounds)]
+        against("first page", [page] * rounds)
+        against("page anywhere", deep)
+        filtered = f"{page}&type=lora&base=SDXL%201.0&sort=size_bytes&desc=true"
+        against("filtered and sorted", [filtered] * rounds)
+        against("one page's cursor, 3 fields", [f"{target}&fields=name,sha256,path" for target in deep])
+        # Each word is searched for the first time in the warming up: to count is what takes long then.
+        against("search for a frequent word", [f"{page}&search={word}" for word in words])
+        against(
+            "search for a rare text",
+            [f"{page}&search={word}%20{77 + number}" for number, word in enumerate(words)],
+        )
+        against("details with payload", [f"/api/models/{key}" for key in hashes])
+        against("by SHA-256", [f"/api/models/by-hash/{key}" for key in hashes])
+        against("by AutoV2", [f"/api/models/by-hash/{key[:10]}" for key in hashes])
+        _, head, _ = client.ask(ours.request(page))
+        tag = head.decode("ascii").split("etag: ")[1].split("\r\n")[0]
+        known = ours.request(page, f"If-None-Match: {tag}")
+        body.write_bytes(b"")
+        bare.give_body(body)
+        found = [(door.timed(client, known, 304), door.timed(limit, plain)) for _ in range(rounds)]
+        _note_latency(bench, "nothing new (304)", found)
+
+        with door.idle_connections(ours, IDLE):
+            idle = [door.timed(client, ours.request(page)) for _ in range(rounds)]
+        alone = [door.timed(client, ours.request(page)) for _ in range(rounds)]
+        pairs = list(zip(idle, alone, strict=True))
+        _note_latency(bench, f"first page beside {IDLE} idle connections, vs alone", pairs)
+
+        mix = [ours.request(page), *map(ours.request, deep[:40]), ours.request(filtered)]
+        mix += [ours.request(f"/api/models/{key}") for key in hashes[:20]]
+        mix += [ours.request(f"/api/models/by-hash/{key[:10]}") for key in hashes[:10]]
+        mix += [known] * 8
+        sizes: list[int | None] = []
+        load = door.Load(ours, mix, RATE)
+        load.run(60 if bench.scale > 1 else 3, lambda: sizes.append(ours.rss_kib()), 13)
+        median, late = statistics.median(load.times), _percentile(load.times, 95)
+        bench.lines.append([
+            f"{len(load.times):,} requests, {RATE} a second: median {per(median)}, 95th {per(late)}, "
+            f"99th {per(_percentile(load.times))}, longest {per(max(load.times))}"
+        ])  # fmt: skip
+        if None not in sizes:
+            told = ", ".join(f"{size / 1024:.1f}" for size in sizes if size)
+            bench.lines.append([f"memory of the server meanwhile, MiB: {told}"])
+
+
+def _walk(bench: Bench, ours: door.Server, client: door.Client) -> list[str]:
+    """Go through the whole library in pages of 1,000; return the cursors on the way."""
+    cursors: list[str] = []
+    seen, begun, target = 0, time.perf_counter(), "/api/models?limit=1000"
+    while True:
+        page = json.loads(client.get(ours.request(target)))
+        seen += len(page["models"])
+        if page["next_cursor"] is None:
+            break
+        cursors.append(page["next_cursor"])
+        target = f"/api/models?limit=1000&cursor={page['next_cursor']}"
+    assert seen == bench.models, seen
+    bench.lines.append(
+        [f"all {seen:,} models in pages of 1,000: {per(time.perf_counter() - begun)}, with parsing them"]
+    )
+    return cursors
+
+
+def _note_latency(bench: Bench, title: str, found: list[tuple[float, float]]) -> None:
+    """Note medians and late ones of pairs of times in seconds, ours and the limit's."""
+    ours, limit = (list(times) for times in zip(*found, strict=True))
+    bench.note(f"{title}, median", statistics.median(ours), statistics.median(limit), "answer", 1)
+    bench.note(f"{title}, 95th of 100", _percentile(ours, 95), _percentile(limit, 95), "answer", 1)
+
+
+ALL = {each.__name__: each for each in (start, scroll, queries, importing, scanning, hashing, serving)}
+# The API is measured at the size that it is made for.
+MODELS = {"serving": 1_000_000}
+OTHERWISE_MODELS = 20_000
+QUICK_MODELS = 2_000
+IDLE = 400
+RATE = 200
 
 
 # --- running them -----------------------------------------------------------------------------------------
@@ -350,7 +459,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", type=int, default=20_000, help="size of the catalog (20000)")
+    parser.add_argument("--models", type=int, help="size of the catalog (20000; serving: 1000000)")
     parser.add_argument("--quick", action="store_true", help="small and few rounds: does it still run?")
     parser.add_argument("--only", choices=ALL, action="append", help="this one alone")
     parser.add_argument(
@@ -359,8 +468,6 @@ def main() -> None:
     parser.add_argument("--catalog", type=Path, help="take or make the catalog here, and keep it")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.quick:
-        args.models = min(args.models, 2_000)
     scale = 1 if args.quick else 8
     if args.child:
         with tempfile.TemporaryDirectory(prefix="modelmgr-benchmark-") as folder:
@@ -369,21 +476,24 @@ def main() -> None:
         print(json.dumps({"lines": bench.lines, "peak_mib": peak_mib()}))
         return
     with tempfile.TemporaryDirectory(prefix="modelmgr-benchmark-") as folder:
-        catalog = args.catalog or Path(folder) / "catalog.sqlite"
-        if not catalog.exists():
-            begun = time.perf_counter()
-            made.make_catalog(catalog, args.models, payloads=not args.no_payloads)
-            size = catalog.stat().st_size / 1e6
-            print(
-                f"made a catalog of {args.models:,} models, {size:,.0f} MB: {time.perf_counter() - begun:.1f} s"
-            )
-        print(f"{'':50} {'ours':>11} {'limit':>11} {'':9} {'ratio':>6}")
+        print(f"{'':60} {'ours':>11} {'limit':>11} {'':9} {'ratio':>6}")
         for name in args.only or ALL:
+            models = args.models or MODELS.get(name, OTHERWISE_MODELS)
+            if args.quick:
+                models = min(models, QUICK_MODELS)
+            catalog = args.catalog or Path(folder) / f"catalog {models}.sqlite"
+            if not catalog.exists():
+                begun = time.perf_counter()
+                each = 0 if args.no_payloads else made.SPARSE if models >= made.SPARSE_FROM else 1
+                made.make_catalog(catalog, models, payload_each=each)
+                size = catalog.stat().st_size / 1e6
+                took = time.perf_counter() - begun
+                print(f"made a catalog of {models:,} models, {size:,.0f} MB: {took:.1f} s")
             words = [
                 sys.executable,
                 __file__,
                 *(["--quick"] if args.quick else []),
-                *("--child", name, "--catalog", str(catalog), "--models", str(args.models)),
+                *("--child", name, "--catalog", str(catalog), "--models", str(models)),
             ]
             done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
             report(name, json.loads(done.stdout.splitlines()[-1]))
@@ -396,7 +506,7 @@ def report(name: str, answer: dict[str, Any]) -> None:
             print(line[0])
             continue
         title, ours, limit, unit, amount = line
-        print(f"{title:50} {per(ours / amount):>11} {per(limit / amount):>11} a {unit:7} {ours / limit:6.2f}")
+        print(f"{title:60} {per(ours / amount):>11} {per(limit / amount):>11} a {unit:7} {ours / limit:6.2f}")
     print(f"{name}: peak memory {answer['peak_mib']} MiB\n", flush=True)
 
 
