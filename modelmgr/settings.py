@@ -18,6 +18,7 @@ import platformdirs
 log = logging.getLogger(__name__)
 
 FILE_LIMIT_BYTES = 1024 * 1024
+API_PORTS = range(1024, 65536)
 
 
 @dataclass(slots=True)
@@ -30,12 +31,16 @@ class Settings:
         comfortable_rows: rows of 44 instead of 28 pixels, with larger pictures.
         show_previews: small pictures in the table; without them the type's icon stands there.
         restore_filters: bring back search and filters of the last session.
+        api_enabled: the window answers other programs of this computer.
+        api_port: where it does so, one of `API_PORTS`.
     """
 
     hash_while_scanning: bool = True
     comfortable_rows: bool = False
     show_previews: bool = True
     restore_filters: bool = True
+    api_enabled: bool = False
+    api_port: int = 8765
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -44,8 +49,10 @@ class Settings:
         known = {
             field.name: found[field.name]
             for field in fields(cls)
-            if isinstance(found.get(field.name), type(field.default))
+            if type(found.get(field.name)) is type(field.default)
         }
+        if known.get("api_port") not in API_PORTS:
+            known.pop("api_port", None)
         return cls(**known)
 
     def save(self, path: Path) -> None:

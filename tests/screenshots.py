@@ -228,6 +228,52 @@ def show_first_start(studio: Studio) -> None:
         studio.take("first-start", window)
 
 
+def show_settings(studio: Studio) -> None:
+    """The settings, and the local API on, off and in trouble."""
+    import socket
+
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QCheckBox, QDialog, QPushButton, QSpinBox
+
+    with studio.window("full.sqlite") as window:
+
+        def opened(tab: int) -> QDialog:
+            window.findChild(QAction, "actionSettings").trigger()
+            dialog = window.findChildren(QDialog, "settingsDialog")[-1]
+            dialog.show_tab(tab)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, on=False)
+            return dialog
+
+        def save(dialog: QDialog) -> None:
+            dialog.findChild(QPushButton, "settingsSave").click()
+            studio.settle(window)
+
+        dialog = opened(0)
+        studio.take("settings", dialog)
+        dialog.show_tab(1)
+        studio.take("settings-api-off", dialog)
+        dialog.findChild(QCheckBox, "settingApi").setChecked(True)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            dialog.findChild(QSpinBox, "settingApiPort").setValue(port)
+            save(dialog)
+            studio.take("api-port-in-use", window)
+            dialog = opened(1)
+            studio.take("settings-api-failed", dialog)
+        save(dialog)
+        studio.take("api-open", window)
+        dialog = opened(1)
+        dialog.findChild(QPushButton, "apiCopyExample").click()
+        studio.take("settings-api", dialog)
+        dialog.findChild(QPushButton, "apiRenewToken").click()
+        question = window.findChild(QDialog, "renewTokenQuestion")
+        studio.take("settings-api-renew", question)
+        question.reject()
+        dialog.findChild(QCheckBox, "settingApi").setChecked(False)
+        save(dialog)
+
+
 def show_wizard(studio: Studio) -> None:
     """The pages of the import, each filled."""
     from PySide6.QtGui import QAction
@@ -278,6 +324,15 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
     show_pending: ["pending", "pending-decision", "pending-missing", "pending-promoted", "map-folder"],
     show_compare: ["compare"],
     show_first_start: ["first-start"],
+    show_settings: [
+        "settings",
+        "settings-api",
+        "settings-api-off",
+        "settings-api-failed",
+        "settings-api-renew",
+        "api-port-in-use",
+        "api-open",
+    ],
     show_wizard: ["wizard-sources", "wizard-preview", "wizard-report"],
     show_error: ["error"],
 }
@@ -293,7 +348,7 @@ def take_all(look: Look, target: Path, wanted: list[str]) -> None:
         studio = Studio(look, target, Path(work), wanted)
         if any(
             studio.wants(name)
-            for show in (show_library, show_pending, show_compare)
+            for show in (show_library, show_pending, show_compare, show_settings)
             for name in SCREENS[show]
         ):
             studio.make_library("full.sqlite")

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
 from modelmgr.gui import theme
+from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.main_window import MainWindow
 from modelmgr.gui.states import ErrorWindow
 from modelmgr.gui.tasks import Tasks
@@ -151,11 +152,14 @@ def open_window(catalog: Path) -> QMainWindow:
     theme.apply(app)
     store = Catalog.open(catalog)
     tasks = Tasks()
-    window = MainWindow(cast("Library", _LibraryWhenWanted(store)), tasks)
+    library = cast("Library", _LibraryWhenWanted(store))
+    door = ApiDoor(library, tasks)
+    window = MainWindow(library, tasks, door)
     news = News(store, tasks, window)
+    door.setParent(window)
     tasks.setParent(window)
     news.changed.connect(window.take_news)
-    window.closed.connect(partial(_end, news, tasks, store))
+    window.closed.connect(partial(_end, door, news, tasks, store))
     window.load_first_rows()
     window.show()
     window.start_asking()
@@ -163,7 +167,9 @@ def open_window(catalog: Path) -> QMainWindow:
     return window
 
 
-def _end(news: News, tasks: Tasks, store: Catalog) -> None:
+def _end(door: ApiDoor, news: News, tasks: Tasks, store: Catalog) -> None:
+    # First of all: what other programs still ask would find a catalog that is closed.
+    door.end()
     news.stop()
     tasks.shutdown()
     store.close()

@@ -19,12 +19,15 @@ from PySide6.QtWidgets import (
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 import modelmgr
 from modelmgr.gui import theme
+from modelmgr.gui.api_door import ApiDoor
+from modelmgr.gui.api_section import ApiSection
 from modelmgr.gui.reasons import problem_label
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.settings import Settings
@@ -45,16 +48,33 @@ class SettingsDialog(QDialog):
     folder_removed = Signal(str)
 
     def __init__(
-        self, settings: Settings, folders: Sequence[LibraryFolder], catalog_path: str, parent: QWidget
+        self,
+        settings: Settings,
+        folders: Sequence[LibraryFolder],
+        catalog_path: str,
+        door: ApiDoor,
+        parent: QWidget,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("settingsDialog")
         self.setWindowTitle(self.tr("Settings"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings = settings
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(theme.L, theme.M, theme.L, theme.L)
+        whole.setSpacing(theme.M)
+        self._tabs = QTabWidget(self)
+        self._tabs.setObjectName("settingsTabs")
+        self._tabs.setDocumentMode(True)
+        self._tabs.tabBar().setDrawBase(False)
+        whole.addWidget(self._tabs)
+        general = QWidget(self)
+        layout = QVBoxLayout(general)
+        layout.setContentsMargins(0, theme.L, 0, 0)
         layout.setSpacing(theme.S)
+        self._tabs.addTab(general, self.tr("&Library"))
+        self._api = ApiSection(settings, door, self)
+        self._tabs.addTab(self._api, self.tr("Local &API"))
 
         def choice(name: str, title: str, text: str, is_on: bool) -> QCheckBox:
             box = QCheckBox(title, self)
@@ -132,8 +152,12 @@ class SettingsDialog(QDialog):
         buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
-        layout.addWidget(buttons)
+        whole.addWidget(buttons)
         self.resize(520, self.sizeHint().height())
+
+    def show_tab(self, number: int) -> None:
+        """Show the tab about the library (0) or the local API (1)."""
+        self._tabs.setCurrentIndex(number)
 
     @Slot()
     def _on_folder_selected(self) -> None:
@@ -175,6 +199,8 @@ class SettingsDialog(QDialog):
                 show_previews=self._previews.isChecked(),
                 comfortable_rows=self._comfortable.isChecked(),
                 restore_filters=self._restore.isChecked(),
+                api_enabled=self._api.is_on,
+                api_port=self._api.port,
             )
         )
         super().accept()

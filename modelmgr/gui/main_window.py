@@ -44,6 +44,7 @@ from PySide6.QtWidgets import (
 from modelmgr import sqlite
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.api_door import ApiDoor, DoorState
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.jobs_panel import JobsPanel, error_text, sentence
@@ -146,7 +147,9 @@ class MainWindow(QMainWindow):
 
     closed = Signal()
 
-    def __init__(self, library: "Library", tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, library: "Library", tasks: Tasks, door: ApiDoor, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("mainWindow")
         self.setWindowTitle("modelmgr")
@@ -155,6 +158,7 @@ class MainWindow(QMainWindow):
         self._library = library
         self._catalog = library.catalog
         self._tasks = tasks
+        self._door = door
         self._settings_file = settings_path(self._catalog.path)
         self._state_file = window_state_path(self._catalog.path)
         self.settings = Settings.load(self._settings_file)
@@ -163,6 +167,7 @@ class MainWindow(QMainWindow):
         self._look_soon.setSingleShot(True)
         self._look_soon.setInterval(_LOOK_AFTER_MS)
         self._look_soon.timeout.connect(self._look_after_crash)
+        self._look_soon.timeout.connect(self._bring_api)
         self._sheet = ""
         self._overview: Overview | None = None
         self._selected_count = 0
@@ -509,6 +514,7 @@ class MainWindow(QMainWindow):
         self._pending.import_requested.connect(self.open_wizard)
         self._pending.add_folder_requested.connect(self.add_folder)
         self._message.acted.connect(self._on_message_acted)
+        self._door.changed.connect(self._on_api_changed)
         self._tasks.failed.connect(self.show_error_or_text)
         self._tasks.finished.connect(self._on_task_finished)
 
@@ -521,12 +527,13 @@ class MainWindow(QMainWindow):
         self.search.show_text(self.filters.query.search)
 
     def start_asking(self) -> None:
-        """Ask for what can come after the first paint: counts, folders, unfinished imports."""
+        """Ask for what can come after the first paint: counts, folders, unfinished imports, the local API."""
         self.search.setFocus()
         self._panel.refresh()
         self._ask_folders()
         self._ask_pending_count()
-        # The first deed loads the library's readers and sources, which would hold up the first paint.
+        # The first deed loads the library's readers and sources, the API its framework: both would hold up the
+        # first paint.
         self._look_soon.start()
 
     @Slot()
@@ -910,15 +917,52 @@ class MainWindow(QMainWindow):
     @Slot()
     def open_settings(self) -> None:
         """Open the settings."""
+        self._open_settings_at(0)
+
+    @Slot()
+    def open_api_settings(self) -> None:
+        """Open the settings where they are about the local API."""
+        self._open_settings_at(1)
+
+    def _open_settings_at(self, tab: int) -> None:
         from modelmgr.gui.dialogs import SettingsDialog
 
-        dialog = SettingsDialog(self.settings, self._folders, str(self._catalog.path), self)
+        dialog = SettingsDialog(self.settings, self._folders, str(self._catalog.path), self._door, self)
         dialog.chosen.connect(self._on_settings_chosen)
         dialog.folder_removed.connect(self._on_folder_removed)
+        dialog.show_tab(tab)
         dialog.open()
 
     @Slot(object)
     def _on_settings_chosen(self, settings: Settings) -> None:
+        self._keep_settings(settings)
+        self._bring_api()
+
+    @Slot()
+    def _bring_api(self) -> None:
+        self._door.follow(self.settings.api_enabled, self.settings.api_port)
+
+    @Slot()
+    def _on_api_changed(self) -> None:
+        if self._on_message_button == self.open_api_settings:
+            self._message.hide()  # what it said is overtaken
+        if self._door.state == DoorState.FAILED:
+            from modelmgr.gui.api_section import problem_text
+
+            self.show_message(
+                self.tr("Other programs can't use the library now. {}").format(problem_text(self._door)),
+                is_problem=True,
+                button=self.tr("Settings…"),
+                then=self.open_api_settings,
+            )
+        elif self._door.state == DoorState.OPEN:
+            self._jobs.show_message(
+                self.tr("Other programs can use the library at {}").format(self._door.address)
+            )
+        elif self._door.state == DoorState.CLOSED:
+            self._jobs.show_message(self.tr("Other programs can no longer use the library"))
+
+    def _keep_settings(self, settings: Settings) -> None:
         self.settings = settings
         self._take_settings()
         try:
@@ -948,7 +992,7 @@ class MainWindow(QMainWindow):
 
     @Slot(bool)
     def _on_comfortable(self, is_on: bool) -> None:
-        self._on_settings_chosen(replace(self.settings, comfortable_rows=is_on))
+        self._keep_settings(replace(self.settings, comfortable_rows=is_on))
 
     @Slot()
     def open_palette(self) -> None:

@@ -73,6 +73,7 @@ class Task(QObject):
 
     _stepped = Signal(object)
     _began = Signal()
+    _given_up = Signal()
 
     def __init__(self, title: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -86,8 +87,9 @@ class Task(QObject):
         self._began.connect(self._on_began, queued)
 
     def cancel(self) -> None:
-        """Ask the deed to stop at its next step."""
+        """Ask the deed to stop at its next step; one that waits is over at once."""
         self._progress.cancel()
+        self._given_up.emit()
 
     @property
     def is_cancelling(self) -> bool:
@@ -140,11 +142,17 @@ class Task(QObject):
 
 @dataclass(slots=True)
 class _Job:
-    """What a worker gets: something to call, and the number under which the asker waits."""
+    """What a worker gets: something to call, and the number under which the asker waits.
+
+    Attributes:
+        key: of jobs with one key only one runs at a time.
+        replaces: it also takes the place of one with its key that still waits.
+    """
 
     number: int
     call: Callable[[], Any] | None
     key: Hashable
+    replaces: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +201,7 @@ class _Lane:
         with self._ready:
             if self._stopped:
                 return job.number
-            if job.key is not None:
+            if job.key is not None and job.replaces:
                 for place, other in enumerate(self._waiting):
                     if other.key == job.key:
                         self._waiting[place] = job
@@ -208,6 +216,15 @@ class _Lane:
             else:
                 self._ready.notify()
             return None
+
+    def take_back(self, number: int) -> bool:
+        """Take a job out of the queue; False if it is not there (any more)."""
+        with self._ready:
+            for place, job in enumerate(self._waiting):
+                if job.number == number:
+                    del self._waiting[place]
+                    return True
+            return False
 
     def stop(self, *, finish: bool = False) -> None:
         """Let the threads end after what they are doing, or, with `finish`, after all that waits."""
@@ -342,12 +359,16 @@ class Tasks(QObject):
         """Write something short in a worker, after the changes that were given before."""
         self._put(self._changes, _Asker(deed, done, failed))
 
-    def run(self, title: str, deed: Callable[[Progress], T]) -> Task:
-        """Start a long deed (or queue it behind others) and return its `Task`."""
+    def run(self, title: str, deed: Callable[[Progress], T], *, turn: Hashable = None) -> Task:
+        """Start a long deed (or queue it behind others) and return its `Task`.
+
+        Deeds with the same `turn` run one after another, in the order in which they were given.
+        """
         # Parented, so that Qt destroys it here, whoever drops the last reference, and wherever.
         task = Task(title, self)
         self._running.append(task)
-        self._put(self._deeds, _Asker(partial(task.work, deed), task=task))
+        task._given_up.connect(self._on_given_up)
+        self._put(self._deeds, _Asker(partial(task.work, deed), key=turn, task=task))
         self.started.emit(task)
         return task
 
@@ -373,9 +394,18 @@ class Tasks(QObject):
     def _put(self, lane: _Lane, asker: _Asker) -> None:
         self._number += 1
         self._askers[self._number] = asker
-        replaced = lane.put(_Job(self._number, asker.call, asker.key))
+        job = _Job(self._number, asker.call, asker.key, replaces=asker.task is None)
+        replaced = lane.put(job)
         if replaced is not None:
             del self._askers[replaced]
+
+    @Slot()
+    def _on_given_up(self) -> None:
+        task = self.sender()
+        for number, asker in self._askers.items():
+            if asker.task is task and self._deeds.take_back(number):
+                self._came_back.emit(number, None, Cancelled())
+                return
 
     @Slot(object, object, object)
     def _on_came_back(self, number: int, outcome: Any, error: Exception | None) -> None:

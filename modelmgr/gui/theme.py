@@ -301,11 +301,12 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QListView[framed="true"]::item {{ padding: {XS}px {S}px; }}
     QTableCornerButton::section {{ background: {rgb(c.base)}; border: 0; }}
 
-    QLineEdit {{ border: 1px solid {rgb(edge)}; border-radius: 6px;
+    QLineEdit, QSpinBox {{ border: 1px solid {rgb(edge)}; border-radius: 6px;
         padding: {XS}px {S}px; background: {rgb(c.base)}; color: {rgb(c.text)}; min-height: 20px;
         selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; }}
-    QLineEdit:focus, QPlainTextEdit[framed="true"]:focus
+    QLineEdit:focus, QSpinBox:focus, QPlainTextEdit[framed="true"]:focus
         {{ border-color: {rgb(c.accent_on_base)}; }}
+    QSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
     QTableView QLineEdit {{ border-radius: 0; padding: 0 {XS}px; min-height: 0; }}
     QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}
 
