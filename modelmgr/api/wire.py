@@ -4,9 +4,11 @@ What is asked, and who may ask it, is the gate's affair. No names or bytes of a 
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -282,6 +284,10 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take it in, or turn it away because all others are at work."""
         self._raw = cast(asyncio.Transport, transport)
+        # asyncio leaves this out where the listening socket was made without its protocol's number; then each answer
+        # on a connection that stays open waits 40 ms for the client's acknowledgement of its headers.
+        with contextlib.suppress(OSError):
+            self._raw.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(_Transport(self._raw, self._leave, self._is_closing))
         if self.registry.enter(self):
             self._set_clock("header", self.limits.header_s, self._on_header_late)

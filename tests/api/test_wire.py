@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import random
+import re
 import socket
 import sys
 import time
@@ -321,6 +323,16 @@ def test_a_stream_ends_when_its_reader_goes(door: Door, app: App) -> None:
 # Time
 
 
+def test_answers_on_one_connection_do_not_wait_for_each_other(door: Door) -> None:
+    began = time.monotonic()
+    with door.connect() as client:
+        for _ in range(30):
+            client.sendall(get(door, "/a"))
+            assert read_reply(client).status == 200
+    # 40 ms each where the system gathers small packets.
+    assert time.monotonic() - began < 0.6
+
+
 def test_headers_must_come_in_time(open_door: Callable[..., Door]) -> None:
     door = open_door(app := App(), Limits(header_s=0.15, linger_s=0.1))
     began = time.monotonic()
@@ -528,6 +540,37 @@ def test_more_idle_clients_than_there_are_places_turn_no_one_away(open_door: Cal
         assert door.ask(get(door, "/a", "Connection: close")).status == 200
         assert time.monotonic() - began < 1
         assert len(door.server.server_state.connections) <= 50
+
+
+def test_spoilt_requests_by_the_thousand_get_nowhere_and_keep_no_one_waiting(
+    open_door: Callable[..., Door],
+) -> None:
+    door = open_door(app := App(), Limits(header_s=60))
+    chance = random.Random(1)
+    lines = ["Content-Type: application/json", "Content-Length: 2", "Sec-Fetch-Site: none"]
+    good = door.head(*lines, line="POST /api/a?b=%20 HTTP/1.1", authorized=False) + b"{}"
+    with ExitStack() as stack:
+        for _ in range(400):
+            stack.enter_context(door.connect())
+        slowest_s = 0.0
+        for _ in range(1400):
+            spoilt = bytearray(good)
+            for _ in range(chance.randint(0, 4)):
+                at = chance.randrange(len(spoilt))
+                part = bytes(chance.randrange(256) for _ in range(chance.randint(0, 3)))
+                spoilt[at : at + chance.randint(0, 3)] = chance.choice(
+                    [part, b"\r\n", b"\n", b":", b" ", b"\0"]
+                )
+            began = time.monotonic()
+            with door.connect() as client:
+                client.sendall(spoilt)
+                client.shutdown(socket.SHUT_WR)
+                said = read_all(client)
+            slowest_s = max(slowest_s, time.monotonic() - began)
+            assert not said or re.match(rb"HTTP/1.1 4\d\d ", said), bytes(spoilt)
+        assert slowest_s < 1
+        assert app.seen == []
+        assert door.ask(get(door, "/a", "Connection: close")).status == 200
 
 
 def places(limits: Limits) -> int:
