@@ -326,13 +326,14 @@ def identity(conn: Connection, path: str) -> int | None:
         CatalogDamaged: a database of another program.
         CatalogTooNew: a newer version.
     """
+    # The tables first: another process may be making them just now, with our mark in the same transaction.
+    (tables,) = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     (application_id,) = conn.execute("PRAGMA application_id").fetchone()
     (found,) = conn.execute("PRAGMA user_version").fetchone()
     if application_id == APPLICATION_ID:
         if found > schema.VERSION:
             raise too_new(path, found)
         return int(found)
-    (tables,) = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application_id or tables:
         raise CatalogDamaged(f"{path} is a database of another program. It was not touched.", path=path)
     return None
