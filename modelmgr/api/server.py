@@ -100,6 +100,7 @@ class ApiServer:
             lifespan="off",
             loop="asyncio",
             log_config=None,
+            log_level=logging.CRITICAL,  # of requests that are cut at the end the terminal needs no line
             access_log=False,
             proxy_headers=False,
             server_header=False,
