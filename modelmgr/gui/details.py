@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -1099,7 +1099,7 @@ class DetailsPane(QWidget):
     def _edit(self, column: str, value: Any) -> None:
         if self._row is None:
             return
-        self._row = replace(self._row, **{column: value})
+        self._row = self._row._replace(**{column: value})
         self._show_row(self._row)
         self.row_changed.emit(self._row)
         self._tasks.change(
@@ -1126,7 +1126,7 @@ class DetailsPane(QWidget):
             return
         self._saved_notes = text
         if self._row is not None and self._row.id == self._notes_of:
-            self._row = replace(self._row, notes=text or None)
+            self._row = self._row._replace(notes=text or None)
             self.row_changed.emit(self._row)
         self._tasks.change(
             partial(_edit, self._library, [self._notes_of], "notes", text or None),

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,7 +179,7 @@ def test_a_long_payload_is_shown_in_parts(qtbot, catalog, fill, pane):
 
 def test_html_in_a_payload_or_a_name_is_only_text(qtbot, catalog, fill, pane):
     row = attach(catalog, fill, b'{"description": "<img src=\'file:///dev/zero\'>"}')
-    show(qtbot, pane, replace(row, name="<b>bold</b>"))
+    show(qtbot, pane, row._replace(name="<b>bold</b>"))
     for label in pane.findChildren(QLabel):
         assert label.textFormat() == Qt.TextFormat.PlainText
     assert tree_of(pane)["description"] == "<img src='file:///dev/zero'>"

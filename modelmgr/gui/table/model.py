@@ -9,7 +9,7 @@ enums in Python makes a frame four times as long.
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -420,7 +420,7 @@ class LibraryModel(QAbstractTableModel):
         name = str(value).strip()
         if not name or name == row.name:
             return False
-        self.put_row(replace(row, name=name))
+        self.put_row(row._replace(name=name))
         self.renamed.emit(row.id, name)
         return True
 

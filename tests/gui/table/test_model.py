@@ -2,7 +2,6 @@
 
 import threading
 from array import array
-from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -158,7 +157,7 @@ def test_foreign_names_are_shown_with_their_marks(catalog, fill, model):
 
 
 def row(**values) -> ModelRow:
-    return replace(ModelRow(1, "a" * 64, "n", "lora", 1, hash_state="done"), **values)
+    return ModelRow(1, "a" * 64, "n", "lora", 1, hash_state="done")._replace(**values)
 
 
 @pytest.mark.parametrize(
