@@ -30,6 +30,13 @@ def test_what_cannot_be_read_has_its_default(tmp_path, content):
     assert Settings.load(path) == Settings()
 
 
+@pytest.mark.parametrize("port", ["8765", True, 80, 65536, -1, 8765.0, None, 10**40])
+def test_an_odd_port_is_the_usual_one_and_the_rest_holds(tmp_path, port):
+    path = tmp_path / "settings.json"
+    write_json(path, {"api_enabled": True, "api_port": port, "comfortable_rows": True})
+    assert Settings.load(path) == Settings(api_enabled=True, api_port=8765, comfortable_rows=True)
+
+
 def test_each_catalog_has_its_own(tmp_path):
     mine = settings_path(default_catalog_path())
     other = settings_path(tmp_path / "c.sqlite")

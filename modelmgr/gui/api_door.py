@@ -4,8 +4,11 @@ FastAPI and what belongs to it take a third of a second to load: that, opening a
 other programs ask to be done goes through `Tasks`, so that it stands in the list of running work like all else.
 """
 
+import gc
+import importlib
 import os
 import shlex
+import sys
 import threading
 from collections.abc import Callable
 from enum import StrEnum
@@ -61,6 +64,7 @@ class _Keeper:
             self._close()
             if port is None:
                 return ""
+            _load_server()
             from modelmgr.api.server import ApiServer
             from modelmgr.api.token import TokenFile, default_token_path
 
@@ -83,6 +87,24 @@ class _Keeper:
         server, self._server = self._server, None
         if server is not None:
             server.close()
+
+
+def _load_server() -> None:
+    """Import the server, without a full round of the garbage collector.
+
+    The framework makes so many objects that one falls due, which would hold up the window for 60 to 80 ms; and again
+    each time that one falls due later. They stay until the end, so nothing is lost by never looking at them.
+    """
+    if "modelmgr.api.server" in sys.modules:
+        return
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        importlib.import_module("modelmgr.api.server")
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
 
 
 class ApiDoor(QObject):

@@ -159,6 +159,50 @@ def test_a_deed_that_still_waits_can_be_cancelled(qtbot, tasks):
     qtbot.waitUntil(lambda: not tasks.running)
 
 
+def test_a_deed_that_waits_is_over_as_soon_as_it_is_given_up(qtbot, tasks):
+    held = threading.Event()
+
+    def hold(progress: Progress) -> None:
+        held.wait(10)
+
+    for _ in range(2):  # every thread of the lane
+        tasks.run("Held", hold)
+    waiting = tasks.run("Waiting", hold)
+    with qtbot.waitSignals([waiting.cancelled, waiting.finished], order="strict"):
+        waiting.cancel()
+    assert waiting.state == TaskState.CANCELLED
+    assert [task.title for task in tasks.running] == ["Held", "Held"]
+    held.set()
+    qtbot.waitUntil(lambda: not tasks.running)
+
+
+def test_deeds_with_one_turn_run_one_after_another_and_none_is_dropped(qtbot, tasks):
+    go, began, most = threading.Event(), [], []
+    running = 0
+    lock = threading.Lock()
+
+    def deed(number: int, progress: Progress) -> None:
+        nonlocal running
+        with lock:
+            running += 1
+            began.append(number)
+            most.append(running)
+        go.wait(10)
+        with lock:
+            running -= 1
+
+    for number in range(5):
+        tasks.run(str(number), partial(deed, number), turn="one")
+    other = tasks.run("other", lambda progress: None)
+    with qtbot.waitSignal(other.finished):
+        pass  # it does not wait for them
+    assert began == [0]
+    go.set()
+    qtbot.waitUntil(lambda: not tasks.running)
+    assert began == [0, 1, 2, 3, 4]
+    assert max(most) == 1
+
+
 def test_a_question_does_not_wait_behind_deeds(qtbot, tasks):
     go, asker = threading.Event(), Asker()
     for _ in range(4):
