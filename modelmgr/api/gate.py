@@ -10,6 +10,7 @@ import contextlib
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -38,6 +39,10 @@ _JSON = re.compile(rb'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))
 _NEVER_SENT = (b"server", b"access-control-", *(name for name, _ in SAFE_HEADERS))
 
 
+class _TokenRenewed(Exception):
+    """A stream ends here: the token with which it was opened counts no more."""
+
+
 class Refused(Exception):
     """A request ends here.
 
@@ -59,15 +64,20 @@ def objection(scope: Scope, port: int, holds: Callable[[bytes], bool], limits: L
         holds: tells whether a word is the token.
         limits: of body sizes.
     """
-    headers: dict[bytes, list[bytes]] = {}
-    for name, value in scope["headers"]:
-        headers.setdefault(name, []).append(value)
+    headers = _headers(scope)
     return (
         _odd_target(scope)
         or _from_elsewhere(headers, port)
         or _without_token(scope, headers, holds)
         or _odd_body(scope, headers, limits)
     )
+
+
+def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
+    headers: dict[bytes, list[bytes]] = {}
+    for name, value in scope["headers"]:
+        headers.setdefault(name, []).append(value)
+    return headers
 
 
 def _odd_target(scope: Scope) -> Refusal | None:
@@ -186,6 +196,8 @@ class Gate:
         if scope["type"] != "http":
             raise RuntimeError(f"The gate lets in HTTP alone, not {scope['type']}.")
         answer = _Answer(send)
+        if scope["path"] == STREAM_PATH:
+            answer = _Stream(send, partial(_without_token, scope, _headers(scope), self._token.holds))
         try:
             refusal = objection(scope, self._port(), self._token.holds, self._limits)
             if refusal is not None:
@@ -197,6 +209,8 @@ class Gate:
                         await self._app(scope, _Whole(body, receive), answer.send)
         except Refused as refused:
             await answer.refuse(refused.refusal)
+        except _TokenRenewed:
+            await send({"type": "http.response.body", "body": b""})
         except Exception:
             log.exception("A request could not be answered")
             # An answer that has begun ends without its end: the server closes the connection.
@@ -295,3 +309,17 @@ class _Answer:
             {"type": "http.response.start", "status": refusal.status, "headers": refusal.headers()}
         )
         await self._send({"type": "http.response.body", "body": refusal.body()})
+
+
+class _Stream(_Answer):
+    """The way out of an answer without an end: whoever renews the token shuts out those who listen already, too."""
+
+    def __init__(self, send: Send, objection: Callable[[], Refusal | None]) -> None:
+        super().__init__(send)
+        self._objection = objection
+
+    async def send(self, message: Message) -> None:
+        """Hand on a message, unless the token is another one by now."""
+        if self.has_begun and self._objection() is not None:
+            raise _TokenRenewed
+        await super().send(message)
