@@ -680,8 +680,11 @@ def _complete_parameter(parameter: dict[str, Any]) -> None:
 def _json(document: Any, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
     try:
         data = _WRITER.dump_json(document)  # in a third of the time of the standard library
+        is_plain = data.isascii()
     except ValueError:
-        # Paths that are no valid UTF-8 have characters that can be said only by escapes.
+        is_plain = False
+    if not is_plain:
+        # All in ASCII: paths that are no valid UTF-8 have characters that only escapes can say.
         data = json.dumps(document, allow_nan=False).encode("ascii")
     return Response(data, status, headers, "application/json")
 
