@@ -196,6 +196,15 @@ _Id = Annotated[
 ]
 
 
+def _true(value: Any) -> bool:
+    if value is not True:  # 1 is equal, but another word
+        raise ValueError("true is expected")
+    return True
+
+
+_True = Annotated[bool, PlainValidator(_true), WithJsonSchema({"type": "boolean", "const": True})]
+
+
 class PromoteRequest(_In):
     """Which pending models to make active: these, or all."""
 
@@ -208,8 +217,8 @@ class PromoteRequest(_In):
         }
     )
 
-    ids: list[_Id] = Field(default=[], min_length=1)
-    all: Literal[True] | None = Field(default=None, json_schema_extra={"type": "boolean", "const": True})
+    ids: list[_Id] = Field(default=[], min_length=1, description="Of pending models.")
+    all: _True = Field(default=False, description="All that wait; can only be true.")
     attach_anyway: bool = Field(default=False, description="Also where a claimed hash differs.")
     allow_missing: bool = Field(default=False, description="Also where there is no file.")
     keep_previews: bool = Field(default=False, description="Copy their pictures beside the catalog.")

@@ -30,12 +30,12 @@ class Answer:
     @property
     def json(self) -> Any:
         assert self.headers["content-type"] == "application/json"
-        assert self.body.isascii()
         return json.loads(self.body)
 
     @property
     def code(self) -> str:
         """The error's code."""
+        assert self.status >= 400, self.body
         error = self.json["error"]
         assert set(self.json) == {"error"}
         assert set(error) == {"code", "message", "details"}
