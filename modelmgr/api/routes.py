@@ -4,6 +4,7 @@ Questions go to the catalog in a worker, deeds become jobs. Nothing is decided h
 otherwise: both stand on the same queries, documents and deeds.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -204,6 +205,7 @@ class _Questions:
         self._library = library
         self._catalog = library.catalog
         self._ask = ask
+        self._decoding = asyncio.Semaphore(1)
         self._places = _Places()
         get = partial(_route, router, "library", "GET")
         get("/api/health", self.health, shapes.Health, open_to_all=True)
@@ -321,7 +323,8 @@ class _Questions:
             data, media_type = made
             return Response(data, media_type=media_type)
 
-        return await self._answered(question)
+        async with self._decoding:  # a large picture takes seconds; it shall not take all workers as well
+            return await self._answered(question)
 
     async def pending(self, request: Request, query: Annotated[PendingModelsQuery, Query()]) -> Response:
         """List pending models, in the order in which they came."""
@@ -791,7 +794,7 @@ def _invalid(found: Sequence[Mapping[str, Any]], where: str) -> Invalid:
         for error in found[:20]
     ]
     first = errors[0]
-    return Invalid(f"{first['where']}: {first['message']}", code=first["code"], errors=errors)
+    return Invalid(f"{first['where']}: {first['message'].rstrip('.')}.", code=first["code"], errors=errors)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
