@@ -3,7 +3,6 @@
 from PySide6.QtCore import QMimeData, Qt, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QCheckBox,
     QGridLayout,
     QHBoxLayout,
@@ -62,7 +61,7 @@ class ApiSection(QWidget):
         self._port.setObjectName("settingApiPort")
         self._port.setRange(API_PORTS.start, API_PORTS.stop - 1)
         self._port.setValue(settings.api_port)
-        self._port.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        self._port.lineEdit().setTextMargins(theme.S - 2, 0, theme.S - 2, 0)
         self._port.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._port.setAccessibleName(self.tr("Port of the local API"))
         self._dot = QLabel(self)

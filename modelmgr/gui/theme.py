@@ -306,6 +306,8 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; }}
     QLineEdit:focus, QSpinBox:focus, QPlainTextEdit[framed="true"]:focus
         {{ border-color: {rgb(c.accent_on_base)}; }}
+    QSpinBox {{ padding: 0; min-height: 28px; }}
+    QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: 0; }}
     QSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
     QTableView QLineEdit {{ border-radius: 0; padding: 0 {XS}px; min-height: 0; }}
     QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}
