@@ -236,7 +236,9 @@ ANSWERS: Mapping[str, Any] = {
 """Of answers, by the operation; pictures have none."""
 
 
-def error(status: int) -> dict[str, Any]:
-    """Return the answer of a failure."""
+def of_answer(operation: str, status: int) -> Any:
+    """Return an answer of an operation with that status; None if there is no example."""
+    if status < 400:
+        return ANSWERS.get(operation)
     meaning, codes = ERRORS[status]
     return {"error": {"code": next(iter(codes)), "message": meaning, "details": {}}}

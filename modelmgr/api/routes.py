@@ -554,17 +554,11 @@ def _route(
             responses[304] = {"description": shapes.NOT_MODIFIED, "headers": headers}
         else:
             responses[number] = {"description": shapes.error_words(number), "model": shapes.ErrorDocument}
-            responses[number]["content"] = {_JSON: {"example": examples.error(number)}}
-    content: dict[str, Any]
     if isinstance(shape, tuple):
         binary = {"schema": {"type": "string", "format": "binary"}}
-        content = {media_type: dict(binary) for media_type in shape}
-        if name in examples.ANSWERS:
-            content[shape[0]]["example"] = examples.ANSWERS[name]
-        responses[status] = {"description": "The bytes.", "content": content}
+        responses[status] = {"description": "The bytes.", "content": {kind: dict(binary) for kind in shape}}
     else:
-        content = {_JSON: {"example": examples.ANSWERS[name]}}
-        responses[status] = {"description": shape.__doc__ or "", "model": shape, "content": content}
+        responses[status] = {"description": shape.__doc__ or "", "model": shape}
     if headers:
         responses[status]["headers"] = headers
     extra: dict[str, Any] = {"security": []} if open_to_all else {}
@@ -658,6 +652,12 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         for operation in path.values():
             for parameter in operation.get("parameters", ()):
                 _complete_parameter(parameter)
+            for status, answer in operation["responses"].items():
+                # Not given to FastAPI with the route: it would drop all that is null.
+                example = examples.of_answer(operation["operationId"], int(status))
+                for content in answer.get("content", {}).values():
+                    if example is not None:
+                        content["example"] = example
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "What the token file holds."}
     }
