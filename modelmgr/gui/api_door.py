@@ -51,16 +51,19 @@ class _Keeper:
         self._watch = watch
         self._lock = threading.Lock()
         self._server: ApiServer | None = None
+        self._port: int | None = None
         self._is_over = False
 
     def bring(self, port: int | None) -> str:
-        """Close the server that is there, and open one on `port`; return its address, empty without one.
+        """Have a server open on `port` and nowhere else; return its address, empty without one.
 
         Raises:
             ModelmgrError: the port can't be had, or the token file can't be used.
             Cancelled: `end` was called.
         """
         with self._lock:
+            if self._server is not None and self._port == port:
+                return self._server.address
             self._close()
             if port is None:
                 return ""
@@ -74,7 +77,7 @@ class _Keeper:
             server = ApiServer(self._library, token, port=port, start_job=self._take)
             server.jobs.subscribe(self._watch)
             address = server.open()
-            self._server = server
+            self._server, self._port = server, port
             return address
 
     def end(self) -> None:
@@ -128,6 +131,7 @@ class ApiDoor(QObject):
         self._catalog_path = library.catalog.path
         self._tasks = tasks
         self._port: int | None = None
+        self._wish = 0
         self._is_over = False
         self._jobs: dict[Task, Job] = {}
         self._keeper = _Keeper(library, self._job_came.emit, self._watch)
@@ -151,11 +155,12 @@ class ApiDoor(QObject):
         if self._is_over or (wanted == self._port and self.state != DoorState.FAILED):
             return
         self._port = wanted
+        self._wish += 1
         self._show(DoorState.CLOSING if wanted is None else DoorState.OPENING)
         self._tasks.ask(
             partial(self._keeper.bring, wanted),
-            partial(self._on_brought, wanted),
-            failed=partial(self._on_failed, wanted),
+            partial(self._on_brought, self._wish),
+            failed=partial(self._on_failed, self._wish),
             key=(id(self), "bring"),
         )
 
@@ -177,12 +182,12 @@ class ApiDoor(QObject):
             self.follow(self._port is not None, self._port or 0)
         done(None)
 
-    def _on_brought(self, wanted: int | None, address: str) -> None:
-        if wanted == self._port:
+    def _on_brought(self, wish: int, address: str) -> None:
+        if wish == self._wish:
             self._show(DoorState.OPEN if address else DoorState.CLOSED, address)
 
-    def _on_failed(self, wanted: int | None, error: Exception) -> None:
-        if wanted == self._port:
+    def _on_failed(self, wish: int, error: Exception) -> None:
+        if wish == self._wish:
             self._show(DoorState.FAILED, problem=error)
 
     def _show(self, state: DoorState, address: str = "", problem: Exception | None = None) -> None:
