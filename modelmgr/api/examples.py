@@ -94,11 +94,12 @@ PARAMETERS: Mapping[str, Any] = {
     "hash": _SHA256[:10].upper(),
     "sha256": _SHA256,
     "side": 256,
+    "pending.state": "pending",
     "problem": "no_file",
     "source": "civitai-info",
     "If-None-Match": f'"{_VERSION}.e3b0c44298fc"',
 }
-"""Of parameters, by their names."""
+"""Of parameters, by their names; with the operation before it where that differs."""
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "scan": {

@@ -35,13 +35,13 @@ from modelmgr.filters import MODEL_FILTERS, Filter, FilterKind, model_query
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import (
+    LIGHT_KEYS,
     ImportReport,
     InlineModel,
     ModelQuery,
     PendingQuery,
     PromoteReport,
     ScanReport,
-    light_json,
 )
 from modelmgr.vocabulary import TYPES
 
@@ -244,17 +244,14 @@ class _Questions:
             version = self._catalog.version()
             return _unless_known(request, version, partial(answer, version))
 
-        def answer(version: str) -> Any:
-            page = self._catalog.model_page(wanted, asked.limit, after)
-            rows = [light_json(row) for row in page.rows]
-            return {
-                "models": rows
-                if columns is None
-                else [{name: row[name] for name in columns} for row in rows],
+        def answer(version: str) -> bytes:
+            page = self._catalog.model_page_json(wanted, asked.limit, after, columns=columns or LIGHT_KEYS)
+            rest = {
                 "total": page.total,
                 "next_cursor": self._places.cursor(page.last, wanted),
                 "data_version": version,
             }
+            return b'{"models":[%s],%s' % (",".join(page.rows).encode("ascii"), _written(rest)[1:])
 
         return await self._answered(question)
 
@@ -651,7 +648,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             for parameter in operation.get("parameters", ()):
-                _complete_parameter(parameter)
+                _complete_parameter(parameter, operation["operationId"])
             for status, answer in operation["responses"].items():
                 # Not given to FastAPI with the route: it would drop all that is null.
                 example = examples.of_answer(operation["operationId"], int(status))
@@ -665,7 +662,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _complete_parameter(parameter: dict[str, Any]) -> None:
+def _complete_parameter(parameter: dict[str, Any], operation: str) -> None:
     """Take out what a parameter can't be, null, and what stands twice; and give an example of it."""
     schema = parameter["schema"]
     kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
@@ -673,23 +670,28 @@ def _complete_parameter(parameter: dict[str, Any]) -> None:
         schema.update(kind)
     schema.pop("title", None)
     schema.pop("description", None)
-    if parameter["name"] in examples.PARAMETERS:
-        parameter["example"] = examples.PARAMETERS[parameter["name"]]
+    for name in (parameter["name"], f"{operation}.{parameter['name']}"):
+        if name in examples.PARAMETERS:
+            parameter["example"] = examples.PARAMETERS[name]
 
 
 # --- answers and cursors ----------------------------------------------------------------------------------
 
 
 def _json(document: Any, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    return Response(_written(document), status, headers, _JSON)
+
+
+def _written(document: Any) -> bytes:
+    """Return a document as JSON, all in ASCII: some paths have characters that only escapes can say."""
     try:
         data = _WRITER.dump_json(document)  # in a third of the time of the standard library
-        is_plain = data.isascii()
     except ValueError:
-        is_plain = False
-    if not is_plain:
-        # All in ASCII: paths that are no valid UTF-8 have characters that only escapes can say.
-        data = json.dumps(document, allow_nan=False).encode("ascii")
-    return Response(data, status, headers, "application/json")
+        pass
+    else:
+        if data.isascii():
+            return data
+    return json.dumps(document, allow_nan=False).encode("ascii")
 
 
 def _unless_known(request: Request, version: str, answer: Callable[[], Any]) -> Response:
@@ -700,7 +702,9 @@ def _unless_known(request: Request, version: str, answer: Callable[[], Any]) -> 
     known = {word.strip().removeprefix("W/") for word in request.headers.get("if-none-match", "").split(",")}
     if tag in known:
         return Response(status_code=304, headers=headers)
-    return _json(answer(), headers)
+    found = answer()
+    data = found if isinstance(found, bytes) else _written(found)
+    return Response(data, headers=headers, media_type=_JSON)
 
 
 class _Places:

@@ -143,6 +143,11 @@ _Payload = Annotated[
 ]
 
 
+def _no_default(schema: dict[str, Any]) -> None:
+    """Take out what stands for "not given": it may not be said."""
+    del schema["default"]
+
+
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -151,7 +156,10 @@ class ScanRequest(_In):
     """What to scan; an empty object means all library folders."""
 
     paths: list[AbsolutePath] = Field(
-        default=[], min_length=1, description="Folders, which become library folders, and single files."
+        default=[],
+        min_length=1,
+        description="Folders, which become library folders, and single files; all library folders unless given.",
+        json_schema_extra=_no_default,
     )
     no_hash: bool = Field(default=False, description="Read headers only; hashes are left for a later scan.")
 
@@ -175,8 +183,12 @@ class ImportRequest(_In):
         }
     )
 
-    paths: list[AbsolutePath] = Field(default=[], min_length=1, description="Files and folders.")
-    models: list[InlineModelIn] = Field(default=[], min_length=1)
+    paths: list[AbsolutePath] = Field(
+        default=[], min_length=1, description="Files and folders.", json_schema_extra=_no_default
+    )
+    models: list[InlineModelIn] = Field(
+        default=[], min_length=1, description="What the client knows itself.", json_schema_extra=_no_default
+    )
     dry_run: bool = Field(default=False, description="Say what would come, import nothing.")
 
 
@@ -217,8 +229,12 @@ class PromoteRequest(_In):
         }
     )
 
-    ids: list[_Id] = Field(default=[], min_length=1, description="Of pending models.")
-    all: _True = Field(default=False, description="All that wait; can only be true.")
+    ids: list[_Id] = Field(
+        default=[], min_length=1, description="Of pending models.", json_schema_extra=_no_default
+    )
+    all: _True = Field(
+        default=False, description="All that wait; can only be true.", json_schema_extra=_no_default
+    )
     attach_anyway: bool = Field(default=False, description="Also where a claimed hash differs.")
     allow_missing: bool = Field(default=False, description="Also where there is no file.")
     keep_previews: bool = Field(default=False, description="Copy their pictures beside the catalog.")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from jsonschema_rs import validator_for
 from pydantic import BaseModel, TypeAdapter
 
 from modelmgr.api import examples, jobs, routes, shapes, thumbnail
@@ -310,6 +311,7 @@ def test_every_route_is_described_and_has_examples() -> None:
             assert operation["requestBody"]["content"]["application/json"]["examples"]
         for parameter in operation.get("parameters", []):
             assert "example" in parameter or parameter["name"] == "id", (route, parameter["name"])
+            assert len(parameter["description"]) > 8
             assert "anyOf" not in parameter["schema"]
     assert set(examples.ANSWERS) | {"preview"} == set(names)
 
@@ -320,6 +322,26 @@ def test_examples_of_bodies_are_taken(empty: Served) -> None:
             for name, example in operation["requestBody"]["content"]["application/json"]["examples"].items():
                 assert example["summary"].endswith(".")
                 assert empty.client.ask(method, path, example["value"]).status == 202, (path, name)
+
+
+def test_examples_and_defaults_are_what_the_schema_allows() -> None:
+    """Hold requests of the document against the document itself, as a generated client would."""
+    schemas = openapi()["components"]["schemas"]
+    for _, operation in operations():
+        for parameter in operation.get("parameters", []):
+            validator = validator_for(parameter["schema"])
+            if "example" in parameter:
+                validator.validate(parameter["example"])
+            if "default" in parameter["schema"]:
+                validator.validate(parameter["schema"]["default"])
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            validator = validator_for({**content["schema"], "components": {"schemas": schemas}})
+            for example in content["examples"].values():
+                validator.validate(example["value"])
+    for schema in schemas.values():
+        for value in schema.get("properties", {}).values():
+            if "default" in value:
+                validator_for({**value, "components": {"schemas": schemas}}).validate(value["default"])
 
 
 # --- the examples of the document --------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from modelmgr.demo import write_copperleaf_xl, write_inkwash_harbor
 from modelmgr.errors import CatalogError
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.sqlite import driver
+from modelmgr.values import SORT_COLUMNS
 from tests.api.served import Client, Served, served, until
 from tests.api.stock import AUTOV1, BLAKE3, ODD_PAYLOAD, Stock, cli
 
@@ -172,10 +173,10 @@ def test_paths_of_any_bytes_go_out_and_come_back_as_filters(stock: Stock, readin
 
 
 def test_pages_fit_together(reading: Served) -> None:
-    sorts = ["name", "size_bytes", "base_model", "rating", "favorite", "added_at"]
-    for sort, way in itertools.product(sorts, ["false", "true"]):
+    assert {"name", "size_bytes", "base_model", "favorite", "folder"} <= set(SORT_COLUMNS)
+    for sort, way in itertools.product(SORT_COLUMNS, ["false", "true"]):
         whole = reading.client.get(f"/api/models?limit=1000&sort={sort}&desc={way}").json["models"]
-        assert reading.client.all(f"/api/models?limit=7&sort={sort}&desc={way}") == whole
+        assert reading.client.all(f"/api/models?limit=13&sort={sort}&desc={way}") == whole
         assert len(whole) == 87
 
 
@@ -839,6 +840,7 @@ class Listener:
 
     def join(self) -> None:
         self._thread.join(10)
+        self._answer.close()
         self._connection.close()
         assert not self._thread.is_alive()
 
@@ -864,8 +866,8 @@ def test_events_tell_of_jobs_and_changes_of_whichever_program(stock: Stock, tmp_
         assert listener.events[0][0] == "hello"
         with contextlib.closing(serving.client.connect()) as second:
             second.request("GET", "/api/events", headers=serving.client.headers())
-            answer = second.getresponse()
-            assert answer.readline() == b"event: hello\n"
-            (listed,) = json.loads(answer.readline().removeprefix(b"data: "))["jobs"]
+            with contextlib.closing(second.getresponse()) as answer:
+                assert answer.readline() == b"event: hello\n"
+                (listed,) = json.loads(answer.readline().removeprefix(b"data: "))["jobs"]
             assert listed == told[-1]
     listener.join()  # the server ended the stream
