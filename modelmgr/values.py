@@ -304,6 +304,19 @@ class ModelPage:
     last: tuple[Any, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class JsonPage:
+    """A stretch of the library view that is on its way to another program: as `ModelPage`, but for the rows.
+
+    Attributes:
+        rows: what `light_json` returns, written as JSON in ASCII.
+    """
+
+    rows: tuple[str, ...]
+    total: int | None
+    last: tuple[Any, ...] | None
+
+
 SORT_COLUMNS = [
     "name",
     "type",
@@ -750,6 +763,10 @@ def light_json(row: ModelRow) -> dict[str, Any]:
         "hash_state": row.hash_state,
         "file_state": row.file_state,
     }
+
+
+LIGHT_KEYS = tuple(light_json(ModelRow(0, None, "", "", 0)))
+"""The keys of `light_json`, in its order."""
 
 
 def is_below(path: str, folder: str) -> bool:

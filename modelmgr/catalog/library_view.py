@@ -12,6 +12,7 @@ from modelmgr.catalog import engine, query
 from modelmgr.catalog.attachment_store import AttachmentStore
 from modelmgr.catalog.schema import key_out, path_out
 from modelmgr.values import (
+    LIGHT_KEYS,
     MIB,
     Facets,
     LibraryFolder,
@@ -21,6 +22,7 @@ from modelmgr.values import (
     ModelRow,
     Origin,
     StoredRecord,
+    light_json,
 )
 
 LIGHT = (
@@ -30,6 +32,19 @@ LIGHT = (
 )
 PAYLOAD_LIMIT_BYTES = 64 * MIB
 """Larger payloads are not handed to the details; they can still be exported."""
+
+# How SQLite writes those that JSON has in another form than the table. Times are those that a calendar holds.
+_JSON_FORMS = {
+    "tags": "json(tags)",
+    "trigger_words": "json(trigger_words)",
+    "favorite": "json(iif(favorite, 'true', 'false'))",
+    "nsfw": "json(CASE WHEN nsfw THEN 'true' WHEN NOT nsfw THEN 'false' ELSE 'null' END)",
+    **{
+        column: f"CASE WHEN {column} BETWEEN -62135596800 AND 253402300799 "
+        f"THEN strftime('%Y-%m-%dT%H:%M:%SZ', {column}, 'unixepoch') END"
+        for column in ("added_at", "modified_at")
+    },
+}
 
 ROWS_A_STATEMENT = 500
 TOP_FACETS = 200
@@ -112,6 +127,36 @@ class LibraryView(AttachmentStore):
                 for values in cursor:
                     found[values[0]] = _row(values)
         return [found[row_id] for row_id in ids if row_id in found]
+
+    def rows_json(self, ids: Sequence[int], columns: Sequence[str] = LIGHT_KEYS) -> list[str]:
+        """Return what `light_json` says of these rows, each as the text of a JSON object in ASCII.
+
+        SQLite writes it: in a third of the time, and other threads can go on meanwhile.
+
+        Args:
+            ids: as with `rows`.
+            columns: those of `LIGHT_KEYS` to give out, in this order.
+        """
+        members = ", ".join(f"'{column}', {_JSON_FORMS.get(column, column)}" for column in columns)
+        # JSON can't say a BLOB; a path that is one is left to Python.
+        odd = " OR ".join(f"typeof({column}) = 'blob'" for column in ("path", "folder", "preview"))
+        found: dict[int, str | None] = {}
+        with engine.translated(self.path):
+            for start in range(0, len(ids), ROWS_A_STATEMENT):
+                some = list(ids[start : start + ROWS_A_STATEMENT])
+                cursor = self._question().execute_sql(
+                    f"SELECT id, CASE WHEN {odd} THEN NULL ELSE json_object({members}) END "
+                    f"FROM models WHERE id IN ({', '.join('?' * len(some))})",
+                    some,
+                )
+                found.update(cursor)
+            for row in self.rows([row_id for row_id in ids if row_id in found and found[row_id] is None]):
+                said = light_json(row)
+                found[row.id] = json.dumps({column: said[column] for column in columns})
+        texts = (found.get(row_id) for row_id in ids)
+        return [
+            text if text.isascii() else json.dumps(json.loads(text)) for text in texts if text is not None
+        ]
 
     def facets(self, wanted: ModelQuery) -> Facets:
         """Count the matching models by type, base model, tag, folder and state, the most frequent first."""

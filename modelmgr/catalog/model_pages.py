@@ -2,17 +2,20 @@
 
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from modelmgr.catalog import engine, query
 from modelmgr.catalog.library_view import LibraryView
 from modelmgr.errors import Usage
-from modelmgr.values import ModelPage, ModelQuery
+from modelmgr.values import LIGHT_KEYS, JsonPage, ModelPage, ModelQuery
 
 KEPT_TOTALS = 64
 GREATEST_INTEGER = 2**63 - 1
+
+T = TypeVar("T")
 
 
 class ModelPages(LibraryView):
@@ -46,6 +49,29 @@ class ModelPages(LibraryView):
         Raises:
             Usage: `limit` is too small, or `after` is no place in this order.
         """
+        rows, total, last = self._page(wanted, limit, after, counted, self.rows)
+        return ModelPage(tuple(rows), total, last)
+
+    def model_page_json(
+        self,
+        wanted: ModelQuery,
+        limit: int,
+        after: Sequence[Any] | None = None,
+        *,
+        columns: Sequence[str] = LIGHT_KEYS,
+    ) -> JsonPage:
+        """Return the same, counted, for another program; `columns` as with `rows_json`."""
+        rows, total, last = self._page(wanted, limit, after, True, partial(self.rows_json, columns=columns))
+        return JsonPage(tuple(rows), total, last)
+
+    def _page(
+        self,
+        wanted: ModelQuery,
+        limit: int,
+        after: Sequence[Any] | None,
+        counted: bool,
+        rows_of: Callable[[Sequence[int]], list[T]],
+    ) -> tuple[list[T], int | None, tuple[Any, ...] | None]:
         if limit < 1:
             raise Usage("A page has at least one row.", limit=limit)
         place = None if after is None else _place(wanted, after)
@@ -53,9 +79,9 @@ class ModelPages(LibraryView):
         with engine.translated(self.path), self._snapshot() as reader:
             total = self._total(reader, wanted, version) if counted else None
             found = self._stretch(reader, wanted, place, limit + 1, total)
-            rows = self.rows([values[-1] for values in found[:limit]])
+            rows = rows_of([values[-1] for values in found[:limit]])
         last = tuple(map(_out, found[limit - 1])) if len(found) > limit else None
-        return ModelPage(tuple(rows), total, last)
+        return rows, total, last
 
     def _stretch(
         self,

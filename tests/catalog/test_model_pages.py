@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modelmgr.catalog import Catalog, schema
 from modelmgr.errors import Usage
-from modelmgr.values import SORT_COLUMNS, ModelQuery
+from modelmgr.values import LIGHT_KEYS, SORT_COLUMNS, ModelQuery, light_json
 
 
 def put(catalog: Catalog, *rows: dict[str, Any]) -> None:
@@ -407,3 +407,53 @@ def test_the_version_changes_with_every_commit_of_anyone_and_with_nothing_else(t
         assert answers == {seen[-1]}
     with Catalog.open(path) as again:
         assert again.version() not in seen
+
+
+def test_sqlite_writes_the_light_columns_as_python_does(tmp_path: Path) -> None:
+    odd = 'quote " slash \\ control \x01\x1f\x7f tab\t line\u2028 \u00e9 \U0001f58b'
+    rows: list[dict[str, object]] = [
+        {"id": 1},
+        {
+            "id": 2,
+            "name": odd,
+            "notes": odd,
+            "file_name": odd,
+            "path": f"/m/{odd}",
+            "folder": "/m",
+            "nsfw": 1,
+        },
+        {
+            "id": 3,
+            "path": b"/m\xff/a\x80.gguf",
+            "folder": b"/m\xff",
+            "file_name": "a\ufffd.gguf",
+            "favorite": 1,
+        },
+        {"id": 4, "preview": b"/\xff.png", "nsfw": 0, "rating": 5, "license": "", "source_url": odd},
+        {"id": 5, "added_at": 0, "modified_at": -1, "size_bytes": 2**63 - 1},
+        {"id": 6, "added_at": -62135596800, "modified_at": 253402300799, "sha256": "a" * 64},
+        {"id": 7, "added_at": -62135596801, "modified_at": 253402300800},
+        {"id": 8, "added_at": 2**62, "modified_at": -(2**62)},
+        {"id": 9, "added_at": 951782400, "modified_at": 1709164799, "base_model": odd, "format": "gguf"},
+    ]
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        put(catalog, *rows)
+        with catalog.transaction() as writer:
+            lists = json.dumps(["a", odd, "\ud800"])
+            writer.execute_sql("UPDATE models SET tags = ?, trigger_words = ? WHERE id > 7", (lists, lists))
+        ids = [9, 3, 1, 77, 2, 4, 5, 6, 7, 8]
+        expected = [light_json(row) for row in catalog.rows(ids)]
+        texts = catalog.rows_json(ids)
+        assert [json.loads(text) for text in texts] == expected
+        assert [list(json.loads(text)) for text in texts] == [list(LIGHT_KEYS)] * 9
+        assert all(text.isascii() for text in texts)
+        assert expected[7]["added_at"] is None
+        assert expected[6]["modified_at"] == "9999-12-31T23:59:59Z"
+        narrow = catalog.rows_json(ids, ["path", "added_at", "name"])
+        assert [list(json.loads(text).items()) for text in narrow] == [
+            [(key, row[key]) for key in ("path", "added_at", "name")] for row in expected
+        ]
+        page = catalog.model_page_json(ModelQuery(sort="size_bytes"), 4, columns=["size_bytes"])
+        same = catalog.model_page(ModelQuery(sort="size_bytes"), 4)
+        assert (page.total, page.last) == (same.total, same.last)
+        assert [json.loads(text)["size_bytes"] for text in page.rows] == [row.size_bytes for row in same.rows]
