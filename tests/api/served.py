@@ -30,6 +30,7 @@ class Answer:
     @property
     def json(self) -> Any:
         assert self.headers["content-type"] == "application/json"
+        assert self.body.isascii()
         return json.loads(self.body)
 
     @property

@@ -255,6 +255,7 @@ def test_limits_are_the_same_in_document_and_code() -> None:
         "time for the body": f"{limits.body_s:.0f} s",
         "rest between two requests of a connection": f"{limits.idle_s:.0f} s",
         "a reader that takes nothing": f"{limits.reader_s:.0f} s",
+        "answers that wait for slow readers, together": f"{limits.unread_bytes >> 20} MiB",
         "connections": f"{limits.connections:,}",
         "requests at work": f"{limits.requests}",
         f"bodies above {limits.body_bytes >> 10} KiB at once": f"{limits.large_bodies}",
