@@ -74,6 +74,7 @@ class ApiServer:
         self._events: Events | None = None
         self._thread: threading.Thread | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._asking = asyncio.Semaphore(QUESTION_THREADS)
 
     @property
     def address(self) -> str:
@@ -141,8 +142,13 @@ class ApiServer:
             runner.run(self._server.serve(sockets=[listener]))
 
     async def _ask(self, question: Callable[[], Any]) -> Any:
-        """Have a question answered by a worker: the event loop never waits for the disk."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, question)
+        """Have a question answered by a worker: the event loop never waits for the disk.
+
+        The next one is begun when the loop has taken the answer. Else workers could be ahead of the loop by any
+        number of large answers.
+        """
+        async with self._asking:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, question)
 
 
 class _Server(uvicorn.Server):

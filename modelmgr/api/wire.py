@@ -17,6 +17,7 @@ from typing import Any, ClassVar, cast
 
 import h11
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -48,6 +49,7 @@ class Limits:
         body_s: for the whole body.
         idle_s: between two requests on one connection.
         reader_s: how long a client may take nothing of what waits for it.
+        unread_bytes: of answers that wait for their readers, of all clients.
         linger_s: how long a connection that ends still waits for what the client sends, since its last byte.
         linger_total_s: the same, since its end.
         linger_bytes: how much of it is thrown away before the connection is cut.
@@ -65,6 +67,7 @@ class Limits:
     body_s: float = 30.0
     idle_s: float = 30.0
     reader_s: float = 60.0
+    unread_bytes: int = 256 * MIB
     linger_s: float = 0.25
     linger_total_s: float = 5.0
     linger_bytes: int = 64 * MIB
@@ -121,14 +124,17 @@ class Standing(IntEnum):
 
 
 class Connections:
-    """All connections of one server, in its event loop; makes room for a new one.
+    """All connections of one server, in its event loop; makes room for a new one, and for a new answer.
 
     Args:
         most: how many there may be.
+        unread_bytes: how much of their answers may wait for slow readers.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, unread_bytes: int) -> None:
         self.most = most
+        self._unread_bytes = unread_bytes
+        self._slow: dict[GuardedProtocol, None] = {}
         self._of: dict[GuardedProtocol, Standing] = {}
         # Dictionaries keep the order in which their members came.
         self._members: dict[Standing, dict[GuardedProtocol, None]] = {standing: {} for standing in Standing}
@@ -156,6 +162,24 @@ class Connections:
         standing = self._of.pop(connection, None)
         if standing is not None:
             del self._members[standing][connection]
+
+    def wait_for(self, connection: "GuardedProtocol") -> None:
+        """Note that an answer waits for its reader; too much of that, and who has let us wait the longest is cut.
+
+        The last one always stays: an answer larger than all of the room is still an answer.
+        """
+        self._slow[connection] = None
+        held_bytes = sum(slow.unread_bytes for slow in self._slow)
+        for slow in list(self._slow)[:-1]:
+            if held_bytes <= self._unread_bytes:
+                break
+            held_bytes -= slow.unread_bytes
+            self.end_wait(slow)
+            slow.cut()
+
+    def end_wait(self, connection: "GuardedProtocol") -> None:
+        """Note that it does not wait any longer."""
+        self._slow.pop(connection, None)
 
 
 _HEAD_END = re.compile(rb"\n\r?\n")
@@ -250,6 +274,22 @@ class _Transport(asyncio.Transport):
         self._close()
 
 
+class _Flow(FlowControl):
+    """Uvicorn's flow control, which does not read on while a further request waits already.
+
+    Uvicorn does each time that a request's body is asked for, also when that has come whole: who sends requests
+    without end would fill the memory.
+    """
+
+    def __init__(self, transport: asyncio.Transport, conn: _StrictConnection) -> None:
+        super().__init__(transport)
+        self._conn = conn
+
+    def resume_reading(self) -> None:
+        if not (self._conn.their_state is h11.DONE and self._conn.holds_bytes):
+            super().resume_reading()
+
+
 class GuardedProtocol(H11Protocol):
     """Uvicorn's HTTP over h11, with limits of time and number. `guarded` makes one for a server.
 
@@ -277,6 +317,7 @@ class GuardedProtocol(H11Protocol):
         self._is_leaving = False
         self._is_ending = False
         self._has_sent_all = False
+        self._is_taken = True
         self._left_at = self._moved_at = 0.0
         self._unread_bytes = 0
         self._drained_bytes = 0
@@ -288,7 +329,9 @@ class GuardedProtocol(H11Protocol):
         # on a connection that stays open waits 40 ms for the client's acknowledgement of its headers.
         with contextlib.suppress(OSError):
             self._raw.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        super().connection_made(_Transport(self._raw, self._leave, self._is_closing))
+        guarded_transport = _Transport(self._raw, self._leave, self._is_closing)
+        super().connection_made(guarded_transport)
+        self.flow: _Flow = _Flow(guarded_transport, self.conn)
         if self.registry.enter(self):
             self._set_clock("header", self.limits.header_s, self._on_header_late)
         else:
@@ -299,6 +342,7 @@ class GuardedProtocol(H11Protocol):
         """Forget it."""
         self._stop_clocks()
         self.registry.leave(self)
+        self.registry.end_wait(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -335,19 +379,35 @@ class GuardedProtocol(H11Protocol):
         """Begin to watch a client that does not read what it asked for."""
         super().pause_writing()
         self._watch_reader()
+        self.registry.wait_for(self)
 
     def resume_writing(self) -> None:
         """End that."""
         self._stop_clock("reader")
+        self.registry.end_wait(self)
         super().resume_writing()
+        if not self._is_taken:
+            self._is_taken = True
+            self._go_on()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or begin with it if it is there."""
+        """Wait for the next request, or begin with it if it is there.
+
+        Not before the client has taken this answer: the next one would wait for it with all that it holds, a turn at
+        work above all.
+        """
         if not self._is_closing():
             self.registry.move(self, Standing.RESTING)
+            if self.flow.write_paused:
+                self._is_taken = False
+                return
+        self._go_on()
+
+    def _go_on(self) -> None:
         super().on_response_complete()
         if self._is_closing():
             return
+        self.flow.resume_reading()
         if self.cycle.response_complete and self._has_sent_all:
             self._leave()
         elif self.conn.their_state is h11.IDLE and self.conn.holds_bytes:
@@ -369,6 +429,11 @@ class GuardedProtocol(H11Protocol):
             self.cycle.keep_alive = False
         else:
             self._raw.close()
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much was written that the client has not taken."""
+        return self._raw.get_write_buffer_size()
 
     def cut(self) -> None:
         """End the connection at once."""
@@ -490,7 +555,8 @@ def guarded(limits: Limits) -> type[GuardedProtocol]:
         pass
 
     Guarded.limits = limits
-    Guarded.registry = Connections(min(limits.connections, _spare_descriptors() or limits.connections))
+    most = min(limits.connections, _spare_descriptors() or limits.connections)
+    Guarded.registry = Connections(most, limits.unread_bytes)
     return Guarded
 
 
