@@ -153,12 +153,15 @@ class Job:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as ``/api/jobs`` lists it: all but the result."""
+        return self.whole()[0]
+
+    def whole(self) -> tuple[dict[str, Any], bytes | None]:
+        """Return it as ``/api/jobs`` lists it, and its result as it was in the same moment: JSON in ASCII."""
         with self._lock:
             step = self._step
             if step is not None and self._state == JobState.DONE:
-                step = replace(
-                    step, done=step.total or step.done, text=""
-                )  # the last news is older than the end
+                # The last news is older than the end.
+                step = replace(step, done=step.total or step.done, text="")
             return {
                 "id": self.id,
                 "kind": self.kind,
@@ -171,7 +174,7 @@ class Job:
                 "created_at": iso_time(self._created_at),
                 "ended_at": iso_time(self._ended_at),
                 "error": None if self._error is None else dict(self._error),
-            }
+            }, self.result
 
 
 FAULT: Mapping[str, Any] = {

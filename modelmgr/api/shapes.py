@@ -157,7 +157,6 @@ class ScanRequest(_In):
 
     paths: list[AbsolutePath] = Field(
         default=[],
-        min_length=1,
         description="Folders, which become library folders, and single files; all library folders unless given.",
         json_schema_extra=_no_default,
     )
@@ -179,15 +178,17 @@ class ImportRequest(_In):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [{"required": ["paths"]}, {"required": ["models"]}],
+            "anyOf": [
+                {"required": [name], "properties": {name: {"minItems": 1}}} for name in ("paths", "models")
+            ],
         }
     )
 
     paths: list[AbsolutePath] = Field(
-        default=[], min_length=1, description="Files and folders.", json_schema_extra=_no_default
+        default=[], description="Files and folders.", json_schema_extra=_no_default
     )
     models: list[InlineModelIn] = Field(
-        default=[], min_length=1, description="What the client knows itself.", json_schema_extra=_no_default
+        default=[], description="What the client knows itself.", json_schema_extra=_no_default
     )
     dry_run: bool = Field(default=False, description="Say what would come, import nothing.")
 
@@ -208,33 +209,20 @@ _Id = Annotated[
 ]
 
 
-def _true(value: Any) -> bool:
-    if value is not True:  # 1 is equal, but another word
-        raise ValueError("true is expected")
-    return True
-
-
-_True = Annotated[bool, PlainValidator(_true), WithJsonSchema({"type": "boolean", "const": True})]
-
-
 class PromoteRequest(_In):
     """Which pending models to make active: these, or all."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
-                {"required": ["ids"]},
-                {"required": ["all"]},
+                {"required": ["ids"], "properties": {"all": {"const": False}}},
+                {"required": ["all"], "properties": {"all": {"const": True}}, "not": {"required": ["ids"]}},
             ],
         }
     )
 
-    ids: list[_Id] = Field(
-        default=[], min_length=1, description="Of pending models.", json_schema_extra=_no_default
-    )
-    all: _True = Field(
-        default=False, description="All that wait; can only be true.", json_schema_extra=_no_default
-    )
+    ids: list[_Id] = Field(default=[], description="Of pending models.", json_schema_extra=_no_default)
+    all: bool = Field(default=False, description="All that wait.")
     attach_anyway: bool = Field(default=False, description="Also where a claimed hash differs.")
     allow_missing: bool = Field(default=False, description="Also where there is no file.")
     keep_previews: bool = Field(default=False, description="Copy their pictures beside the catalog.")

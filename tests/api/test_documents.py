@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from jsonschema_rs import validator_for
 from pydantic import BaseModel, TypeAdapter
 
-from modelmgr.api import examples, jobs, routes, shapes, thumbnail
+from modelmgr.api import answers, examples, jobs, parameters, shapes, thumbnail
 from modelmgr.api.routes import make_app
 from modelmgr.api.wire import Limits
 from modelmgr.catalog import hash_store
@@ -220,7 +220,7 @@ def test_every_code_of_the_local_api_is_known() -> None:
     known = {code for _, codes in shapes.ERRORS.values() for code in codes}
     of_no_answer = {"port_in_use", "port_unusable", "not_started", "token_file"}
     of_other_doors = {"error", "usage", "unreadable"}
-    of_rules = routing | {jobs.FAULT["code"], *routes._CODES.values()}
+    of_rules = routing | {jobs.FAULT["code"], *answers._CODES.values()}
     assert (found - of_no_answer - of_other_doors) | of_rules == known
 
 
@@ -247,7 +247,7 @@ def test_limits_are_the_same_in_document_and_code() -> None:
         f"headers take {limits.header_s:.0f} s at most, the body {limits.body_s:.0f} s"
     )
     figures = {
-        "a page of models or pending models": f"{routes.LARGEST_PAGE:,}",
+        "a page of models or pending models": f"{parameters.LARGEST_PAGE:,}",
         "request line and headers": f"{limits.header_bytes >> 10} KiB",
         "body of `import_models`": f"{limits.import_body_bytes >> 20} MiB",
         "body of any other request": f"{limits.body_bytes >> 10} KiB",
@@ -268,7 +268,7 @@ def test_limits_are_the_same_in_document_and_code() -> None:
     }
     assert {row[0]: row[1] for row in table(HTTP, "of")} == figures
     pages = section(("GET", "/api/models"))
-    assert f"1 to {routes.LARGEST_PAGE}, {routes.DEFAULT_PAGE} unless given" in pages
+    assert f"1 to {parameters.LARGEST_PAGE}, {parameters.DEFAULT_PAGE} unless given" in pages
 
 
 # --- the quality of the OpenAPI document -------------------------------------------------------------------

@@ -641,12 +641,12 @@ WRONG_BODIES = [
     (SCAN, b'{"paths": [1]}', 422, "wrong_value"),
     (SCAN, b'{"paths": ["models"]}', 422, "wrong_value"),
     (SCAN, b'{"paths": ["/x\\u0000"]}', 422, "wrong_value"),
-    (SCAN, b'{"paths": []}', 422, "wrong_value"),
     (SCAN, b'{"no_hash": 1}', 422, "wrong_value"),
     (SCAN, b'{"no_hash": "true"}', 422, "wrong_value"),
     (IMPORT, b"{}", 422, "missing_key"),
     (IMPORT, b'{"dry_run": true}', 422, "missing_key"),
-    (IMPORT, b'{"models": []}', 422, "wrong_value"),
+    (IMPORT, b'{"models": []}', 422, "missing_key"),
+    (IMPORT, b'{"models": [], "paths": []}', 422, "missing_key"),
     (IMPORT, b'{"models": [{"name": "x"}]}', 422, "missing_key"),
     (IMPORT, b'{"models": [{"meta_json": 1, "meta_json": 2}]}', 422, "doubled_key"),
     (IMPORT, b'{"models": [{"meta_json": 1, "hash": "x"}]}', 422, "unknown_key"),
@@ -659,9 +659,10 @@ WRONG_BODIES = [
     (IMPORT, b'{"name": "x", "meta_json": {}}', 422, "unknown_key"),
     (PROMOTE, b"{}", 422, "missing_key"),
     (PROMOTE, b'{"ids": [1], "all": true}', 422, "wrong_value"),
-    (PROMOTE, b'{"all": false}', 422, "wrong_value"),
+    (PROMOTE, b'{"all": false}', 422, "missing_key"),
+    (PROMOTE, b'{"ids": null}', 422, "wrong_value"),
+    (PROMOTE, b'{"ids": [], "all": true}', 422, "wrong_value"),
     (PROMOTE, b'{"all": 1}', 422, "wrong_value"),
-    (PROMOTE, b'{"ids": []}', 422, "wrong_value"),
     (PROMOTE, b'{"ids": [0]}', 422, "wrong_value"),
     (PROMOTE, b'{"ids": [true]}', 422, "wrong_value"),
     (PROMOTE, b'{"ids": ["1"]}', 422, "wrong_value"),
@@ -694,6 +695,18 @@ def test_only_json_of_a_bounded_size_is_taken(empty: Served) -> None:
     fits = huge[: 8_388_608 - 4] + b'"}]}'
     job = empty.client.over(empty.client.ask("POST", IMPORT, fits).json["job"])
     assert job["result"]["imported"] == 1
+
+
+def test_empty_lists_are_taken_at_their_word(empty: Served) -> None:
+    for path, body in (
+        (SCAN, b'{"paths": []}'),
+        (IMPORT, b'{"paths": [], "models": [{"name": "x", "meta_json": 1}]}'),
+        (PROMOTE, b'{"ids": []}'),
+        (PROMOTE, b'{"ids": [], "all": false}'),
+    ):
+        assert empty.client.job(path, body)["state"] == "done", body
+    (waiting,) = empty.client.get("/api/pending").json["pending"]
+    assert (waiting["name"], waiting["state"]) == ("x", "pending")
 
 
 def test_ids_that_are_whole_floats_and_strange_paths_are_taken(empty: Served) -> None:

@@ -1,0 +1,159 @@
+"""Parameters of the routes: which words may stand in a query, of which kind, and in the document."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
+
+from fastapi import Path, Request
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+
+from modelmgr.api import shapes
+from modelmgr.api.answers import Invalid
+from modelmgr.api.thumbnail import SIDES
+from modelmgr.filters import MODEL_FILTERS, Filter, FilterKind, model_query
+from modelmgr.values import ModelQuery
+from modelmgr.vocabulary import TYPES
+
+LARGEST_PAGE = 1000
+DEFAULT_PAGE = 100
+LIGHT_COLUMNS = tuple(shapes.LightModel.model_fields)
+
+
+def _query_model() -> type[BaseModel]:
+    """Return the query of ``GET /api/models``: what `list` filters and sorts by, and how it is paged."""
+    words: dict[str, Any] = {
+        found.name: (_annotation(found), Field(found.default, description=_sentence(found)))
+        for found in MODEL_FILTERS
+    }
+    return create_model("ModelsQuery", __base__=_Paged, __doc__="What to list.", **words)
+
+
+def _annotation(found: Filter) -> Any:
+    word: Any = Literal[found.choices] if found.choices else str
+    if found.field == "types":
+        # Words of other tools are understood as well; these are the ones that answers have.
+        word = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TYPES)})]
+    if found.is_path:
+        word = Annotated[str, WithJsonSchema(shapes.PATH_SCHEMA)]
+    if found.kind == FilterKind.MANY:
+        return list[word]
+    if found.kind == FilterKind.FLAG:
+        word = bool
+    return word | None if found.default is None else word
+
+
+def _sentence(found: Filter) -> str:
+    more = " Any number of times." if found.kind == FilterKind.MANY else ""
+    return f"As of `list`: {found.help}{'' if found.help.endswith('...') else '.'}{more}"
+
+
+_COLUMN = f"({'|'.join(LIGHT_COLUMNS)})"
+_Fields = Annotated[str | None, WithJsonSchema({"type": "string", "pattern": f"^{_COLUMN}(,{_COLUMN})*$"})]
+
+
+class _Paged(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=LARGEST_PAGE, description="Models a page.")
+    cursor: str | None = Field(None, description="`next_cursor` of the page before.")
+    fields: _Fields = Field(
+        None, description="Light columns to give out, separated by commas; all unless given."
+    )
+
+
+ModelsQuery = _query_model()
+
+
+class PendingModelsQuery(BaseModel):
+    """Which pending models to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal["pending", "promoted", "dismissed"] | None = Field(None, description="All unless given.")
+    problem: str | None = Field(None, description="A problem's code, or `none` for those without.")
+    source: str | None = Field(None, description="A source id, as `civitai-info`.")
+    search: str = Field("", description="Words that must all occur in name or path.")
+    limit: int = Field(LARGEST_PAGE, ge=1, le=LARGEST_PAGE, description="Pending models a page.")
+    cursor: str | None = Field(None, description="`next_cursor` of the page before.")
+
+
+class PreviewQuery(BaseModel):
+    """How a picture is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    side: int = Field(256, ge=SIDES[0], le=SIDES[1], description="Longest side, pixels.")
+
+
+JobId = Annotated[
+    str,
+    Path(description="What the job's request was answered with."),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{16}$"}),
+]
+Sha256 = Annotated[
+    str,
+    Path(pattern=shapes.SHA256_PATTERN, description="Of the whole file, 64 hex digits."),
+]
+
+
+def columns_of(fields: str | None) -> tuple[str, ...] | None:
+    """Return the light columns that `fields` names, each once; None for all."""
+    if fields is None:
+        return None
+    names = tuple(dict.fromkeys(fields.split(",")))
+    for name in names:
+        if name not in LIGHT_COLUMNS:
+            raise Invalid(f"{name!r} is no light column; they are {', '.join(LIGHT_COLUMNS)}.", field=name)
+    return names
+
+
+def strict_query(shape: type[BaseModel] | None) -> Callable[[Request], Awaitable[None]]:
+    """Return what refuses words that the route doesn't know, that are there twice, or that are no text.
+
+    Of two words where one is taken, nobody could say which counts.
+    """
+    known = frozenset(shape.model_fields if shape is not None else ())
+    many = {found.name for found in MODEL_FILTERS if found.kind == FilterKind.MANY}
+    paths = {found.name for found in MODEL_FILTERS if found.is_path}
+
+    async def check(request: Request) -> None:
+        seen: set[str] = set()
+        for name, word in _words(request):
+            if name not in known:
+                raise Invalid(f"{name!r} is no parameter of this route.", code="unknown_key", key=name)
+            if name in seen and name not in many:
+                raise Invalid(f"{name!r} is there twice.", code="doubled_key", key=name)
+            if name not in paths and not _is_text(word):
+                raise Invalid(f"{name!r} is no text: it holds bytes that are no UTF-8.", key=name)
+            seen.add(name)
+
+    return check
+
+
+def _words(request: Request) -> list[tuple[str, str]]:
+    """Return the words of the query as they were said; bytes that are no UTF-8 in the surrogateescape form."""
+    said = request.scope["query_string"].decode("ascii")
+    return parse_qsl(said, keep_blank_values=True, errors="surrogateescape")
+
+
+def models_wanted(asked: Any, request: Request) -> ModelQuery:
+    """Return what a `ModelsQuery` asks of the library view."""
+    words = {found.name: getattr(asked, found.name) for found in MODEL_FILTERS}
+    return model_query({**words, **_paths_of(request)})
+
+
+def _paths_of(request: Request) -> dict[str, list[str]]:
+    """Return those filters that are paths and were asked for: the framework has lost bytes that are no UTF-8."""
+    found: dict[str, list[str]] = {}
+    for name, word in _words(request):
+        if any(known.name == name and known.is_path for known in MODEL_FILTERS):
+            found.setdefault(name, []).append(word)
+    return found
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
