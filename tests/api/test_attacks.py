@@ -1,6 +1,7 @@
 """Attacks on the whole door, from a socket: who fills the memory, and who keeps others waiting."""
 
 import asyncio
+import gc
 import socket
 import threading
 import time
@@ -8,6 +9,9 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
+import pytest
+
+from modelmgr.api.body import BodyInvalid, read_object
 from modelmgr.api.server import QUESTION_THREADS
 from modelmgr.api.wire import KIB, Limits
 from modelmgr.values import MIB
@@ -124,6 +128,38 @@ def test_of_answers_that_nobody_takes_only_so_much_is_held(open_door: Callable[.
             assert len(read_all(slow[0])) < len(LARGE)
     door = open_door(App(), Limits(unread_bytes=MIB))
     assert door.ask(get(door, "/large", "Connection: close")).body == LARGE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"%s": 1}' % (b"k" * 4_000_000),
+        b'{"k": {"%s": 1}}' % (b"k" * 4_000_000),
+        b'{"%s": 1, "%s": 2}' % ((b"k" * 2_000_000,) * 2),
+        b'{"models": [{"meta_json": 1, %s}]}' % b", ".join(b'"%d": 1' % key for key in range(300_000)),
+        b'{"k": {%s}}' % b", ".join(b'"%d": 1' % key for key in range(300_000)),
+    ],
+    ids=["long key", "deeper", "twice", "many keys", "many deeper"],
+)
+def test_keys_by_the_megabyte_are_refused_in_few_words(empty: Served, body: bytes) -> None:
+    answer = empty.client.post("/api/migration/import_models", body)
+    assert (answer.status, answer.code) == (422, "unknown_key")
+    assert len(answer.body) < KIB
+
+
+def test_a_payload_of_a_million_lists_lets_others_go_on_soon() -> None:
+    body = b'{"models": [{"meta_json": [%s]}]}' % b",".join([b"[]"] * 1_000_000)
+    collections = []
+    gc.callbacks.append(lambda phase, info: collections.append(phase))
+    try:
+        read_object(body)
+        assert len(collections) < 100, "the decoder makes no cycles, so none are searched"
+    finally:
+        gc.callbacks.pop()
+    assert gc.isenabled()
+    with pytest.raises(BodyInvalid):
+        read_object(body[:-3])
+    assert gc.isenabled()
 
 
 def test_workers_do_not_run_ahead_of_the_loop_with_their_answers(empty: Served) -> None:
