@@ -11,8 +11,8 @@ import queue
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import uvicorn
@@ -33,9 +33,13 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 QUESTION_THREADS = 4
 BACKLOG = 1024
+# How many asyncio takes in before it looks at any of them. Each has a descriptor before the wire can make room for it,
+# and where those run out nobody is taken in for a second.
+TAKEN_AT_ONCE = 32
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2
 JOB_TIMEOUT_S = 3.0
+QUESTION_TIMEOUT_S = 3.0
 
 
 class ApiServer:
@@ -63,17 +67,17 @@ class ApiServer:
         self._token = token
         self._wanted_port = port
         self._limits = limits or Limits()
-        self._own_jobs: _JobThread | None = None
+        self._questions = _Workers("modelmgr-api", QUESTION_THREADS)
+        self._own_jobs: _Workers | None = None
         if start_job is None:
-            self._own_jobs = _JobThread()
-            start_job = self._own_jobs.take
+            self._own_jobs = _Workers("modelmgr-jobs", 1)
+            start_job = self._do
         self.jobs = Jobs(start_job)
         self._port = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: _Server | None = None
         self._events: Events | None = None
         self._thread: threading.Thread | None = None
-        self._pool: ThreadPoolExecutor | None = None
         self._asking = asyncio.Semaphore(QUESTION_THREADS)
 
     @property
@@ -90,7 +94,6 @@ class ApiServer:
         listener = _listen(self._wanted_port)
         self._port = listener.getsockname()[1]
         raise_descriptor_limit()
-        self._pool = ThreadPoolExecutor(QUESTION_THREADS, "modelmgr-api")
         self._events = Events(self._library.catalog, self.jobs, self._ask)
         app = make_app(self._library, self.jobs, self._events, self._ask)
         gate = Gate(app, self._token, lambda: self._port, self._limits)
@@ -106,12 +109,13 @@ class ApiServer:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=CLOSE_TIMEOUT_S,
-            backlog=BACKLOG,
+            backlog=TAKEN_AT_ONCE,
         )
         self._server = _Server(config)
         self._thread = threading.Thread(
             target=self._serve, args=(listener,), name="modelmgr-api", daemon=True
         )
+        self._questions.start()
         if self._own_jobs is not None:
             self._own_jobs.start()
         self._thread.start()
@@ -122,9 +126,9 @@ class ApiServer:
 
     def close(self) -> None:
         """End streams, requests and the server's own jobs, and wait for its threads."""
-        if self._own_jobs is not None and self._thread is not None:
+        if self._own_jobs is not None:
             self.jobs.cancel_all()
-            self._own_jobs.stop()
+            self._own_jobs.stop(JOB_TIMEOUT_S)
         if self._server is not None:
             self._server.should_exit = True
             if self._loop is not None and self._events is not None:
@@ -132,8 +136,7 @@ class ApiServer:
                     self._loop.call_soon_threadsafe(self._events.close)
         if self._thread is not None:
             self._thread.join()
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._questions.stop(QUESTION_TIMEOUT_S)
 
     def _serve(self, listener: socket.socket) -> None:
         assert self._server is not None
@@ -147,8 +150,45 @@ class ApiServer:
         The next one is begun when the loop has taken the answer. Else workers could be ahead of the loop by any
         number of large answers.
         """
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Any] = loop.create_future()
+
+        def settle(answer: Any, error: BaseException | None) -> None:
+            if answered.done():  # the client has gone meanwhile
+                return
+            if error is None:
+                answered.set_result(answer)
+            else:
+                answered.set_exception(error)
+
+        def work() -> None:
+            answer, failed = None, None
+            try:
+                answer = question()
+            except Exception as error:  # noqa: BLE001 flies on where it was asked
+                failed = error
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, answer, failed)
+
         async with self._asking:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, question)
+            self._questions.put(work)
+            return await answered
+
+    def _do(self, job: Job) -> None:
+        """Take a job on."""
+        assert self._own_jobs is not None
+
+        def work() -> None:
+            try:
+                job.work(Progress())
+            except Cancelled:
+                pass
+            except ModelmgrError as error:
+                log.info("%s: %s", job.title, error.message)
+            except Exception:  # the client hears that it is a fault
+                log.exception("%s failed", job.title)
+
+        self._own_jobs.put(work)
 
 
 class _Server(uvicorn.Server):
@@ -160,40 +200,48 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # asyncio has made the queue as short as what it takes at once
         self.is_up.set()
 
 
-class _JobThread:
-    """Runs jobs one after another, in the order in which they came."""
+class _Workers:
+    """Threads that call what is put to them, in that order.
 
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="modelmgr-jobs", daemon=True)
+    They are daemons: a disk that never answers cannot keep a closed program alive.
+    """
+
+    def __init__(self, name: str, number: int) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{at}", daemon=True)
+            for at in range(1, number + 1)
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
 
-    def take(self, job: Job) -> None:
-        """Queue a job."""
-        self._waiting.put(job)
+    def put(self, call: Callable[[], None]) -> None:
+        """Queue a call; it raises nothing."""
+        self._calls.put(call)
 
-    def stop(self) -> None:
-        """End after the jobs that were taken; all of them are cancelled by now, so that is soon."""
-        self._waiting.put(None)
-        self._thread.join(JOB_TIMEOUT_S)
-        if self._thread.is_alive():
-            log.warning("Work did not stop within %s s of closing the local API", JOB_TIMEOUT_S)
+    def stop(self, timeout_s: float) -> None:
+        """End after the calls that were put, or leave behind those that take too long."""
+        started = [thread for thread in self._threads if thread.ident is not None]
+        for _ in started:
+            self._calls.put(None)
+        deadline = time.monotonic() + timeout_s
+        for thread in started:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in started):
+            log.warning("Work did not stop within %s s of closing the local API", timeout_s)
 
     def _work(self) -> None:
-        while (job := self._waiting.get()) is not None:
-            try:
-                job.work(Progress())
-            except Cancelled:
-                pass
-            except ModelmgrError as error:
-                log.info("%s: %s", job.title, error.message)
-            except Exception:  # the client hears that it is a fault
-                log.exception("%s failed", job.title)
+        while (call := self._calls.get()) is not None:
+            call()
+            del call  # not kept until the next one comes: it may hold some megabytes
 
 
 def _listen(port: int) -> socket.socket:

@@ -2,11 +2,15 @@
 
 import asyncio
 import gc
+import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +20,7 @@ from modelmgr.api.server import QUESTION_THREADS
 from modelmgr.api.wire import KIB, Limits
 from modelmgr.values import MIB
 from tests.api.doors import Door, parse, read_all, until
-from tests.api.served import Served
+from tests.api.served import Client, Served
 
 LARGE = b"0123456789abcdef" * MIB
 
@@ -108,6 +112,37 @@ def test_questions_without_end_do_not_fill_the_memory(open_door: Callable[..., D
         sender.join()
     assert app.seen == 1000
     assert app.most_held_bytes <= 512 * KIB
+
+
+_FEW_DESCRIPTORS = """
+import resource, sys
+from modelmgr.cli import main
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no descriptors")
+def test_a_rush_of_clients_does_not_use_up_the_descriptors(tmp_path: Path) -> None:
+    words = ["--catalog", str(tmp_path / "catalog.sqlite"), "serve", "--port", "0", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-c", _FEW_DESCRIPTORS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            port = int(json.loads(process.stdout.readline())["address"].rpartition(":")[2])
+            client = Client(port, (tmp_path / "catalog.sqlite.token").read_text().strip())
+            with ExitStack() as stack:
+                rush = [stack.enter_context(socket.socket()) for _ in range(400)]
+                for one in rush:
+                    one.setblocking(False)
+                for one in rush:
+                    one.connect_ex(("127.0.0.1", port))
+                assert client.get("/api/models").status == 200
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=20)
+    assert said == b""
 
 
 # --- what a client with the token can do ------------------------------------------------------------------
