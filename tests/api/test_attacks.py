@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import hmac
 import json
 import socket
 import subprocess
@@ -112,6 +113,25 @@ def test_questions_without_end_do_not_fill_the_memory(open_door: Callable[..., D
         sender.join()
     assert app.seen == 1000
     assert app.most_held_bytes <= 512 * KIB
+
+
+def test_a_guess_at_the_token_is_compared_in_equal_time_and_as_a_whole(
+    open_door: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = open_door(App())
+    token, compared = door.token.value(), []
+    equal = hmac.compare_digest
+
+    def listens(one: bytes, other: bytes) -> bool:
+        compared.append(one)
+        return equal(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", listens)
+    guesses = ["A" * 43, token[:42], token[:42] + "!", f"{token}A", "x"]
+    for guess in guesses:
+        lines = [f"Authorization: Bearer {guess}"]
+        assert door.ask(door.head(*lines, authorized=False)).status == 401
+    assert compared == [guess.encode() for guess in guesses]
 
 
 _FEW_DESCRIPTORS = """
