@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -472,9 +471,9 @@ def test_what_a_format_can_say_is_the_same_after_a_second_import(
         rows = {row.sha256: row for row in second.catalog.page(ModelQuery(), None)}
         assert [len(catalog.records_of(row.id)) for row in rows.values()] == [1] * len(cases)
     for former in library.catalog.page(ModelQuery(), None):
-        now = asdict(rows[former.sha256])
+        now = rows[former.sha256]._asdict()
         for column in HELD[kind].split():
-            expected = asdict(former)[column]
+            expected = former._asdict()[column]
             if column == "notes" and kind == "a1111" and "a1111 emptied" in str(former.folder):
                 expected = "Fog and masts."  # the card's description, which stands where there are no notes
             assert now[column] == expected, (former.folder, column)
@@ -492,7 +491,7 @@ def test_sidecars_that_lie_apart_find_their_models_by_hash_or_path(
         second.scan([str(loras)], progress=Progress())
         second.import_paths([str(out)], progress=Progress())
         assert second.promote(None, progress=Progress()).promoted == 1
-        former, now = asdict(one(library)), asdict(one(second))
+        former, now = one(library)._asdict(), one(second)._asdict()
     assert [now[column] for column in HELD[kind].split()] == [former[column] for column in HELD[kind].split()]
 
 
