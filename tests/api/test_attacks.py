@@ -1,6 +1,7 @@
 """Attacks on the whole door, from a socket: who fills the memory, and who keeps others waiting."""
 
 import asyncio
+import contextlib
 import gc
 import hmac
 import json
@@ -132,6 +133,35 @@ def test_a_guess_at_the_token_is_compared_in_equal_time_and_as_a_whole(
         lines = [f"Authorization: Bearer {guess}"]
         assert door.ask(door.head(*lines, authorized=False)).status == 401
     assert compared == [guess.encode() for guess in guesses]
+
+
+def test_an_old_token_counts_no_more_although_it_is_known(
+    open_door: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A file is known by its stamp from the first look on, as one that was written long ago is.
+    monkeypatch.setattr("modelmgr.api.token._SETTLED_NS", -1)
+    door = open_door(App())
+    old = get(door, "/a", "Connection: close")
+    assert [door.ask(old).status for _ in range(3)] == [200] * 3
+    other = Path(f"{door.token.path}.other")
+    other.write_bytes(b"two-word\n")
+    other.chmod(0o600)
+    other.replace(door.token.path)
+    assert door.ask(old).status == 401
+    assert door.ask(get(door, "/a", "Connection: close")).status == 200
+
+
+def test_who_listens_with_an_old_token_hears_nothing_more(writing: Served) -> None:
+    with contextlib.closing(writing.client.connect()) as connection:
+        connection.request("GET", "/api/events", headers=writing.client.headers())
+        with connection.getresponse() as stream:
+            assert stream.readline() == b"event: hello\n"
+            while stream.readline() != b"\n":
+                pass
+            writing.token.renew()
+            client = Client(writing.client.port, writing.token.value())
+            client.job("/api/migration/promote", {"all": True})
+            assert stream.readline() == b""
 
 
 _FEW_DESCRIPTORS = """
