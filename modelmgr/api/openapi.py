@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from modelmgr.api import examples, shapes
 from modelmgr.api.answers import JSON
-from modelmgr.api.parameters import strict_query
+from modelmgr.api.parameters import no_query, parameters_of
 
 ABOUT = """The local API of modelmgr: ask the library of AI models, and feed it. Loopback only.
 
@@ -56,7 +56,7 @@ def add_route(
         shape: of the answer, or its media types if that isn't JSON.
         errors: the statuses that it may answer with, besides those that any route may.
         status: of success.
-        query: the shape of the query; no other words may stand in it.
+        query: the shape of the query; `answer` reads it. Without one the query must be empty.
         body: the shape of the request's body; `answer` reads it.
         open_to_all: it takes no token.
     """
@@ -79,8 +79,11 @@ def add_route(
     if headers:
         responses[status]["headers"] = headers
     extra: dict[str, Any] = {"security": []} if open_to_all else {}
+    parameters = [] if query is None else parameters_of(query)
     if 304 in errors:
-        extra["parameters"] = [_IF_NONE_MATCH]
+        parameters.append(_IF_NONE_MATCH)
+    if parameters:
+        extra["parameters"] = parameters
     if body is not None:
         reference = {"$ref": f"#/components/schemas/{body.__name__}"}
         asked = {"schema": reference, "examples": examples.BODIES[name]}
@@ -94,7 +97,7 @@ def add_route(
         response_class=Response,
         response_model=None,
         responses=responses,
-        dependencies=[Depends(strict_query(query))],
+        dependencies=[Depends(no_query)] if query is None else [],
         openapi_extra=extra,
         summary=(answer.__doc__ or "").partition("\n")[0],
         operation_id=name,

@@ -1,14 +1,22 @@
 """Parameters of the routes: which words may stand in a query, of which kind, and in the document."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Path, Request
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 
 from modelmgr.api import shapes
-from modelmgr.api.answers import Invalid
+from modelmgr.api.answers import Invalid, invalid
 from modelmgr.api.thumbnail import SIDES
 from modelmgr.filters import MODEL_FILTERS, Filter, FilterKind, model_query
 from modelmgr.values import ModelQuery
@@ -17,6 +25,8 @@ from modelmgr.vocabulary import TYPES
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
 LIGHT_COLUMNS = tuple(shapes.LightModel.model_fields)
+
+T = TypeVar("T", bound=BaseModel)
 
 
 def _query_model() -> type[BaseModel]:
@@ -34,7 +44,7 @@ def _annotation(found: Filter) -> Any:
         # Words of other tools are understood as well; these are the ones that answers have.
         word = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TYPES)})]
     if found.is_path:
-        word = Annotated[str, WithJsonSchema(shapes.PATH_SCHEMA)]
+        word = Annotated[str, PlainValidator(str), WithJsonSchema(shapes.PATH_SCHEMA)]
     if found.kind == FilterKind.MANY:
         return list[word]
     if found.kind == FilterKind.FLAG:
@@ -61,7 +71,13 @@ class _Paged(BaseModel):
     )
 
 
-ModelsQuery = _query_model()
+ModelsQuery: Any = _query_model()
+
+
+class NoQuery(BaseModel):
+    """No parameters at all."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class PendingModelsQuery(BaseModel):
@@ -107,48 +123,68 @@ def columns_of(fields: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def strict_query(shape: type[BaseModel] | None) -> Callable[[Request], Awaitable[None]]:
-    """Return what refuses words that the route doesn't know, that are there twice, or that are no text.
+def asked_of(request: Request, shape: type[T]) -> T:
+    """Return what the query of a request asks, in its shape.
 
-    Of two words where one is taken, nobody could say which counts.
+    Bytes of a path that are no UTF-8 arrive in the surrogateescape form, which the framework's own reader would lose.
+
+    Raises:
+        Invalid: a word that the route doesn't know, that is there twice, or that makes no sense. Of two words where one
+            is taken, nobody could say which counts.
     """
-    known = frozenset(shape.model_fields if shape is not None else ())
-    many = {found.name for found in MODEL_FILTERS if found.kind == FilterKind.MANY}
-    paths = {found.name for found in MODEL_FILTERS if found.is_path}
-
-    async def check(request: Request) -> None:
-        seen: set[str] = set()
-        for name, word in _words(request):
-            if name not in known:
-                raise Invalid(f"{name!r} is no parameter of this route.", code="unknown_key", key=name)
-            if name in seen and name not in many:
-                raise Invalid(f"{name!r} is there twice.", code="doubled_key", key=name)
-            if name not in paths and not _is_text(word):
-                raise Invalid(f"{name!r} is no text: it holds bytes that are no UTF-8.", key=name)
-            seen.add(name)
-
-    return check
-
-
-def _words(request: Request) -> list[tuple[str, str]]:
-    """Return the words of the query as they were said; bytes that are no UTF-8 in the surrogateescape form."""
+    words: dict[str, Any] = {}
+    many = _many(shape)
     said = request.scope["query_string"].decode("ascii")
-    return parse_qsl(said, keep_blank_values=True, errors="surrogateescape")
+    for name, word in parse_qsl(said, keep_blank_values=True, errors="surrogateescape"):
+        if name not in shape.model_fields:
+            raise Invalid(f"{name!r} is no parameter of this route.", code="unknown_key", key=name)
+        if name in words and name not in many:
+            raise Invalid(f"{name!r} is there twice.", code="doubled_key", key=name)
+        if name not in _PATHS and not _is_text(word):
+            raise Invalid(f"{name!r} is no text: it holds bytes that are no UTF-8.", key=name)
+        if name in many:
+            words.setdefault(name, []).append(word)
+        else:
+            words[name] = word
+    try:
+        return shape.model_validate(words)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False, include_context=False), "query") from error
 
 
-def models_wanted(asked: Any, request: Request) -> ModelQuery:
+async def no_query(request: Request) -> None:
+    """Refuse any query, on routes that take none."""
+    asked_of(request, NoQuery)
+
+
+def parameters_of(shape: type[BaseModel]) -> list[dict[str, Any]]:
+    """Return the parameters of a query as the OpenAPI document has them."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema["description"],
+            "schema": schema,
+        }
+        for name, schema in shape.model_json_schema()["properties"].items()
+    ]
+
+
+@cache
+def _many(shape: type[BaseModel]) -> frozenset[str]:
+    """Return the parameters that may stand there any number of times."""
+    return frozenset(
+        name for name, found in shape.model_fields.items() if get_origin(found.annotation) is list
+    )
+
+
+_PATHS = frozenset(found.name for found in MODEL_FILTERS if found.is_path)
+
+
+def models_wanted(asked: BaseModel) -> ModelQuery:
     """Return what a `ModelsQuery` asks of the library view."""
-    words = {found.name: getattr(asked, found.name) for found in MODEL_FILTERS}
-    return model_query({**words, **_paths_of(request)})
-
-
-def _paths_of(request: Request) -> dict[str, list[str]]:
-    """Return those filters that are paths and were asked for: the framework has lost bytes that are no UTF-8."""
-    found: dict[str, list[str]] = {}
-    for name, word in _words(request):
-        if any(known.name == name and known.is_path for known in MODEL_FILTERS):
-            found.setdefault(name, []).append(word)
-    return found
+    return model_query({found.name: getattr(asked, found.name) for found in MODEL_FILTERS})
 
 
 def _is_text(word: str) -> bool:

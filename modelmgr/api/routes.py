@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request
+from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
@@ -35,6 +35,7 @@ from modelmgr.api.parameters import (
     PendingModelsQuery,
     PreviewQuery,
     Sha256,
+    asked_of,
     columns_of,
     models_wanted,
 )
@@ -122,15 +123,15 @@ class _Questions:
 
         return json_answer({"version": __version__, "catalog": await self._ask(question)})
 
-    async def models(self, request: Request, query: Annotated[ModelsQuery, Query()]) -> Response:  # type: ignore[valid-type]
+    async def models(self, request: Request) -> Response:
         """List models: light columns only, in pages.
 
         Pages fit together although a scan writes meanwhile: no model that stays where it is in the order is skipped
         or listed twice. `ETag` and `If-None-Match` ask cheaply whether anything changed.
         """
-        asked: Any = query
+        asked = asked_of(request, ModelsQuery)
         columns = columns_of(asked.fields)
-        wanted = models_wanted(asked, request)
+        wanted = models_wanted(asked)
         after = self._places.position(asked.cursor, wanted)
 
         def question() -> Response:
@@ -199,8 +200,9 @@ class _Questions:
 
         return await self._answered(question)
 
-    async def preview(self, sha256: Sha256, query: Annotated[PreviewQuery, Query()]) -> Response:
+    async def preview(self, request: Request, sha256: Sha256) -> Response:
         """Return the model's picture as a thumbnail, made anew from its pixels."""
+        query = asked_of(request, PreviewQuery)
 
         def question() -> Response:
             preview = self._catalog.preview_of(sha256.lower())
@@ -216,8 +218,9 @@ class _Questions:
         async with self._decoding:  # a large picture takes seconds; it shall not take all workers as well
             return await self._answered(question)
 
-    async def pending(self, request: Request, query: Annotated[PendingModelsQuery, Query()]) -> Response:
+    async def pending(self, request: Request) -> Response:
         """List pending models, in the order in which they came."""
+        query = asked_of(request, PendingModelsQuery)
         wanted = PendingQuery(
             states=(query.state,) if query.state else (),
             problems=(query.problem,) if query.problem else (),
