@@ -13,6 +13,9 @@ from modelmgr.errors import Usage
 from modelmgr.values import SORT_COLUMNS, ModelQuery
 from modelmgr.vocabulary import TYPES, canonical_base, canonical_type
 
+MOST_WORDS = 100
+"""Of a search, and of a filter that takes many: SQLite understands no more than a thousand."""
+
 MODEL_STATES = ("present", "missing", "offline", "unreadable", "duplicate", "unidentified", "hashing")
 """What `ModelQuery.states` may name."""
 
@@ -102,6 +105,8 @@ def model_query(asked: Mapping[str, Any]) -> ModelQuery:
         if said is None:
             fields[filter_.field] = filter_.default
         elif filter_.kind == FilterKind.MANY:
+            if len(said) > MOST_WORDS:
+                raise Usage(f"{filter_.name} is there {len(said):,} times; {MOST_WORDS} are the most.")
             fields[filter_.field] = tuple(_canonical(filter_, word) for word in said)
         elif filter_.kind == FilterKind.FLAG:
             fields[filter_.field] = bool(said)
@@ -110,12 +115,26 @@ def model_query(asked: Mapping[str, Any]) -> ModelQuery:
     return ModelQuery(**fields)
 
 
+def bounded_words(text: str) -> str:
+    """Return a search text as it is.
+
+    Raises:
+        Usage: it has too many words.
+    """
+    number = len(text.split())
+    if number > MOST_WORDS:
+        raise Usage(f"The search has {number:,} words; {MOST_WORDS} are the most.")
+    return text
+
+
 def _canonical(filter_: Filter, word: str) -> str:
     if filter_.choices and word not in filter_.choices:
         known = ", ".join(filter_.choices)
         if filter_.name == "sort":
             raise Usage(f"Can't sort by {word!r}; the columns are {known}.")
         raise Usage(f"{word!r} is no {filter_.name}; it is one of {known}.")
+    if filter_.kind == FilterKind.TEXT:
+        bounded_words(word)
     if filter_.is_path:
         if not os.path.isabs(word):
             raise Usage(f"{word!r} is no absolute path.")

@@ -29,20 +29,28 @@ _WRITER = TypeAdapter(Any)
 _LONGEST_PLACE = 6000
 _KEPT_PLACES = 1000
 
-_STATUS: Mapping[type[ModelmgrError], int] = {
-    NotFound: 404,
-    Usage: 422,
-    TooManyJobs: 429,
-    CatalogBusy: 503,
-    DiskFull: 507,
-    CatalogError: 503,
-}
+
+class Busy(ModelmgrError):
+    """So much of this kind is at work that no more of it is taken on."""
+
+    code = "busy"
 
 
 class Invalid(Usage):
     """A word, key or value of the request makes no sense; `code` says how."""
 
     code = "wrong_value"
+
+
+_STATUS: Mapping[type[ModelmgrError], int] = {
+    NotFound: 404,
+    Usage: 422,
+    TooManyJobs: 429,
+    Busy: 503,
+    CatalogBusy: 503,
+    DiskFull: 507,
+    CatalogError: 503,
+}
 
 
 def answer_errors(app: FastAPI) -> None:

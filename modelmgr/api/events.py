@@ -12,6 +12,7 @@ from typing import Any
 
 from modelmgr.api.jobs import Job, Jobs
 from modelmgr.catalog import Catalog
+from modelmgr.errors import NotFound
 from modelmgr.values import Changes
 
 PULSE_S = 15.0
@@ -25,7 +26,7 @@ class _Stream:
     """What one reader has not been told yet."""
 
     def __init__(self) -> None:
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, None] = {}
         self.version = ""
         self.has_changed = False
         self.news = asyncio.Event()
@@ -57,7 +58,7 @@ class Events:
                 loop.call_soon_threadsafe(note_job, job)
 
         def note_job(job: Job) -> None:
-            mine.jobs[job.id] = job
+            mine.jobs[job.id] = None
             mine.news.set()
 
         def on_commit(_: Changes) -> None:
@@ -104,10 +105,14 @@ class Events:
         for stream in self._streams:
             stream.news.set()
 
-    @staticmethod
-    def _take_jobs(stream: _Stream) -> list[Job]:
-        jobs, stream.jobs = list(stream.jobs.values()), {}
-        return jobs
+    def _take_jobs(self, stream: _Stream) -> list[Job]:
+        # By their ids: a stream that is read slowly shall not keep jobs and their results alive.
+        ids, stream.jobs = list(stream.jobs), {}
+        found: list[Job] = []
+        for job_id in ids:
+            with contextlib.suppress(NotFound):
+                found.append(self._jobs.get(job_id))
+        return found
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

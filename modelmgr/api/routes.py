@@ -5,8 +5,9 @@ otherwise: both stand on the same queries, documents and deeds.
 """
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from modelmgr import __version__, documents
 from modelmgr.api import shapes
 from modelmgr.api.answers import (
+    Busy,
     Invalid,
     Places,
     answer_errors,
@@ -41,10 +43,12 @@ from modelmgr.api.parameters import (
 )
 from modelmgr.api.thumbnail import thumbnail
 from modelmgr.errors import CatalogError, NotFound
+from modelmgr.filters import bounded_words
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import (
     LIGHT_KEYS,
+    MIB,
     ImportReport,
     InlineModel,
     PendingQuery,
@@ -54,6 +58,9 @@ from modelmgr.values import (
 
 T = TypeVar("T", bound=BaseModel)
 Ask = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+LIGHT_BYTES = MIB
+LANE_WAITING = 24
 
 _POST = (408, 411, 413, 415, 429, 507)
 
@@ -100,7 +107,8 @@ class _Questions:
         self._library = library
         self._catalog = library.catalog
         self._ask = ask
-        self._decoding = asyncio.Semaphore(1)
+        self._decoding = _Lane(1)
+        self._heavy = _Lane(2)
         self._places = Places()
         get = partial(add_route, router, "library", "GET")
         get("/api/health", self.health, shapes.Health, open_to_all=True)
@@ -170,17 +178,19 @@ class _Questions:
     async def model(self, request: Request, sha256: Sha256) -> Response:
         """Return all that is known of one model, its payloads included."""
 
-        def question() -> Response:
+        def question(light: bool) -> Response:
             version = self._catalog.version()
-            return unless_known(request, version, answer)
+            return unless_known(request, version, partial(answer, light))
 
-        def answer() -> Any:
+        def answer(light: bool) -> Any:
+            if light:
+                self._weigh(sha256.lower())
             found = self._catalog.details(sha256.lower())
             if found is None:
                 raise _no_model(sha256)
             return documents.details(found)
 
-        return await self._answered(question)
+        return await self._weighed(question)
 
     async def record(
         self,
@@ -189,7 +199,9 @@ class _Questions:
     ) -> Response:
         """Return the payload of one record: the exact bytes, as an attachment."""
 
-        def question() -> Response:
+        def question(light: bool) -> Response:
+            if light:
+                self._weigh(sha256.lower(), id)
             payload = self._catalog.record_of(sha256.lower(), id)
             if payload is None:
                 raise NotFound(f"The model has no record {id}.", sha256=sha256.lower(), id=id)
@@ -198,7 +210,7 @@ class _Questions:
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return Response(payload, media_type="application/octet-stream", headers=headers)
 
-        return await self._answered(question)
+        return await self._weighed(question)
 
     async def preview(self, request: Request, sha256: Sha256) -> Response:
         """Return the model's picture as a thumbnail, made anew from its pixels."""
@@ -215,12 +227,13 @@ class _Questions:
             data, media_type = made
             return Response(data, media_type=media_type)
 
-        async with self._decoding:  # a large picture takes seconds; it shall not take all workers as well
+        async with self._decoding.place():
             return await self._answered(question)
 
     async def pending(self, request: Request) -> Response:
         """List pending models, in the order in which they came."""
         query = asked_of(request, PendingModelsQuery)
+        bounded_words(query.search)
         wanted = PendingQuery(
             states=(query.state,) if query.state else (),
             problems=(query.problem,) if query.problem else (),
@@ -246,6 +259,22 @@ class _Questions:
 
         return await self._answered(question)
 
+    async def _weighed(self, question: Callable[[bool], Response]) -> Response:
+        """Answer with payloads: few at once, if they are large.
+
+        Args:
+            question: told that it must be light, it raises `_Heavy` if it isn't.
+        """
+        try:
+            return await self._answered(partial(question, True))
+        except _Heavy:
+            async with self._heavy.place():
+                return await self._answered(partial(question, False))
+
+    def _weigh(self, sha256: str, record_id: int | None = None) -> None:
+        if self._catalog.payload_bytes(sha256, record_id) > LIGHT_BYTES:
+            raise _Heavy
+
     async def _answered(self, question: Callable[[], Response]) -> Response:
         answer: Response = await self._ask(question)
         return answer
@@ -263,6 +292,37 @@ def _no_model(sha256: str) -> NotFound:
     return NotFound(f"No model has the SHA-256 {sha256.lower()}.", sha256=sha256.lower())
 
 
+class _Heavy(Exception):
+    """The answer is large: it takes a place in a lane."""
+
+
+class _Lane:
+    """A few places for answers that take seconds or much memory: they leave workers, and turns, to the others."""
+
+    def __init__(self, places: int) -> None:
+        self._places = asyncio.Semaphore(places)
+        self._waiting = 0
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a place and hold it.
+
+        Raises:
+            Busy: many wait already.
+        """
+        if self._waiting >= LANE_WAITING:
+            raise Busy("Too many large answers are asked for at once; try again.")
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
 # --- deeds --------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +333,7 @@ class _Deeds:
         self._library = library
         self._jobs = jobs
         self._ask = ask
+        self._reading = asyncio.Semaphore(1)
         post = partial(add_route, router, "deeds", "POST", status=202)
         post("/api/models/scan", self.scan, shapes.JobStarted, *_POST, body=shapes.ScanRequest)
         post(
@@ -352,7 +413,11 @@ class _Deeds:
             except ValidationError as error:
                 raise invalid(error.errors(include_url=False, include_context=False), "body") from error
 
-        found: T = await self._ask(read)
+        if len(data) <= LIGHT_BYTES:
+            found: T = await self._ask(read)
+        else:
+            async with self._reading:  # what a large body becomes is larger; the gate lets in few of them
+                found = await self._ask(read)
         return found, len(data)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, WithJsonSchema
 
 from modelmgr.api.body import Raw
 
@@ -71,7 +71,7 @@ ERRORS: Mapping[int, tuple[str, Mapping[str, str]]] = {
     503: (
         "Not now.",
         {
-            "busy": "too many large bodies at once",
+            "busy": "too many large bodies or answers at once",
             "too_many_streams": "too many event streams are open",
             "too_many_connections": "all connections are at work",
             "catalog_busy": "another program has held the catalog for too long",
@@ -148,6 +148,7 @@ def _no_default(schema: dict[str, Any]) -> None:
     del schema["default"]
 
 
+# Lists of what comes in end with the first fault: millions of them would be told by the gigabyte.
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -155,7 +156,7 @@ class _In(BaseModel):
 class ScanRequest(_In):
     """What to scan; an empty object means all library folders."""
 
-    paths: list[AbsolutePath] = Field(
+    paths: Annotated[list[AbsolutePath], FailFast()] = Field(
         default=[],
         description="Folders, which become library folders, and single files; all library folders unless given.",
         json_schema_extra=_no_default,
@@ -184,10 +185,10 @@ class ImportRequest(_In):
         }
     )
 
-    paths: list[AbsolutePath] = Field(
+    paths: Annotated[list[AbsolutePath], FailFast()] = Field(
         default=[], description="Files and folders.", json_schema_extra=_no_default
     )
-    models: list[InlineModelIn] = Field(
+    models: Annotated[list[InlineModelIn], FailFast()] = Field(
         default=[], description="What the client knows itself.", json_schema_extra=_no_default
     )
     dry_run: bool = Field(default=False, description="Say what would come, import nothing.")
@@ -221,7 +222,9 @@ class PromoteRequest(_In):
         }
     )
 
-    ids: list[_Id] = Field(default=[], description="Of pending models.", json_schema_extra=_no_default)
+    ids: Annotated[list[_Id], FailFast()] = Field(
+        default=[], description="Of pending models.", json_schema_extra=_no_default
+    )
     all: bool = Field(default=False, description="All that wait.")
     attach_anyway: bool = Field(default=False, description="Also where a claimed hash differs.")
     allow_missing: bool = Field(default=False, description="Also where there is no file.")

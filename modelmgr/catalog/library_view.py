@@ -240,6 +240,18 @@ class LibraryView(AttachmentStore):
                 gone,
             )
 
+    def payload_bytes(self, sha256: str, record_id: int | None = None) -> int:
+        """Return how many bytes the payloads of a model's records have, or that of one of them; reads none."""
+        one = "" if record_id is None else " AND id = ?"
+        parameters = (sha256,) if record_id is None else (sha256, record_id)
+        return int(
+            self._value(
+                "SELECT coalesce(sum(size_bytes), 0) FROM records "
+                f"WHERE model_id = (SELECT id FROM models WHERE sha256 = ?){one}",
+                parameters,
+            )
+        )
+
     def record_payload(self, record_id: int) -> bytes | None:
         """Return the exact bytes of one active record, whatever its size."""
         found = self._value("SELECT meta_json FROM records WHERE id = ?", (record_id,))

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes, urlencode
@@ -716,6 +717,42 @@ def test_ids_that_are_whole_floats_and_strange_paths_are_taken(empty: Served) ->
     scanned = empty.client.job(SCAN, b'{"paths": ["/nowhere/\\udc80 \\u202e\\n"]}')
     (problem,) = scanned["result"]["problems"]
     assert (problem["path"], problem["code"]) == ("/nowhere/\udc80 \u202e\n", "not_found")
+
+
+def test_a_list_of_faults_is_told_by_its_first(empty: Served) -> None:
+    answer = empty.client.ask("POST", IMPORT, b'{"models": [%s1]}' % (b"1," * 500_000))
+    assert (answer.status, answer.code) == (422, "wrong_value")
+    assert len(answer.body) < 1_000
+    answer = empty.client.ask("POST", PROMOTE, b'{"ids": [%s0]}' % (b"0," * 30_000))
+    assert (answer.status, len(answer.json["error"]["details"]["errors"])) == (422, 1)
+
+
+def test_more_words_than_anyone_would_type_are_refused(reading: Served) -> None:
+    many = "+".join(f"w{number}" for number in range(101))
+    for target in (
+        f"/api/models?search={many}",
+        f"/api/pending?search={many}",
+        "/api/models?" + "&".join(["tag=x"] * 101),
+    ):
+        answer = reading.client.get(target)
+        assert (answer.status, answer.code) == (422, "wrong_value"), target[:40]
+    assert reading.client.get("/api/models?" + "&".join(["tag=x"] * 100)).status == 200
+
+
+def test_large_answers_take_turns_and_are_whole(writing: Served) -> None:
+    payload = b'"' + b"x" * (2 << 20) + b'"'
+    sha256 = "ab" * 32
+    model = b'{"sha256": "%s", "meta_json": %s}' % (sha256.encode(), payload)
+    assert writing.client.job(IMPORT, b'{"models": [%s]}' % model)["state"] == "done"
+    (waiting,) = (row for row in writing.client.get("/api/pending").json["pending"] if row["source"] == "api")
+    promoted = writing.client.job(PROMOTE, {"ids": [waiting["id"]], "allow_missing": True})
+    assert promoted["result"]["promoted"] == 1
+    (record,) = writing.client.get(f"/api/models/{sha256}").json["records"]
+    target = f"/api/models/{sha256}/records/{record['id']}"
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: writing.client.get(target), range(8)))
+    assert {answer.status for answer in found} == {200}
+    assert {answer.body for answer in found} == {payload}
 
 
 class Held:
