@@ -20,12 +20,14 @@ from starlette.routing import Match
 from modelmgr.api.body import BodyInvalid
 from modelmgr.api.jobs import FAULT, TooManyJobs, error_json
 from modelmgr.errors import CatalogBusy, CatalogError, DiskFull, ModelmgrError, NotFound, Usage
-from modelmgr.values import ModelQuery, PendingQuery
+from modelmgr.values import MIB, ModelQuery, PendingQuery
 
 log = logging.getLogger(__name__)
 
 JSON = "application/json"
 _WRITER = TypeAdapter(Any)
+_LARGEST_KNOWN_BYTES = MIB
+_KNOWN_BYTES = 8 * MIB
 _LONGEST_PLACE = 6000
 _KEPT_PLACES = 1000
 
@@ -78,17 +80,54 @@ def written(document: Any) -> bytes:
     return json.dumps(document, allow_nan=False).encode("ascii")
 
 
-def unless_known(request: Request, version: str, answer: Callable[[], Any]) -> Response:
-    """Return the answer with its ETag, or 304 without having asked for it."""
-    query = hashlib.sha256(request.url.query.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    tag = f'"{version}.{query}"'
-    headers = {"ETag": tag}
-    known = {word.strip().removeprefix("W/") for word in request.headers.get("if-none-match", "").split(",")}
-    if tag in known:
-        return Response(status_code=304, headers=headers)
-    found = answer()
-    data = found if isinstance(found, bytes) else written(found)
-    return Response(data, headers=headers, media_type=JSON)
+class KnownAnswers:
+    """The last answers, for as long as nothing changes: many programs ask for the same page again and again.
+
+    Any thread. The version of the catalog that goes with an answer was asked for before it was made, so that none is
+    taken for newer than it is.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._version = ""
+        self._kept: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
+        self._held_bytes = 0
+
+    def answer(self, request: Request, version: str, make: Callable[[], Any]) -> Response:
+        """Answer with an ETag: 304 if the client has it, else what is known, else what `make` returns.
+
+        Args:
+            request: its path, query and ``If-None-Match`` count.
+            version: of the catalog.
+            make: returns a document, or the bytes of one.
+        """
+        key = (request.scope["raw_path"], request.scope["query_string"])
+        tag = f'"{version}.{hashlib.sha256(key[1]).hexdigest()[:12]}"'
+        headers = {"ETag": tag}
+        asked = request.headers.get("if-none-match", "").split(",")
+        if tag in {word.strip().removeprefix("W/") for word in asked}:
+            return Response(status_code=304, headers=headers)
+        with self._lock:
+            data = self._kept.get(key) if version == self._version else None
+        if data is None:
+            made = make()
+            data = made if isinstance(made, bytes) else written(made)
+            self._keep(key, version, data)
+        return Response(data, headers=headers, media_type=JSON)
+
+    def _keep(self, key: tuple[bytes, bytes], version: str, data: bytes) -> None:
+        if len(data) > _LARGEST_KNOWN_BYTES:
+            return
+        with self._lock:
+            if version != self._version:
+                self._version = version
+                self._kept.clear()
+                self._held_bytes = 0
+            self._held_bytes += len(data) - len(self._kept.pop(key, b""))
+            self._kept[key] = data
+            while self._held_bytes > _KNOWN_BYTES:
+                _, oldest = self._kept.popitem(last=False)
+                self._held_bytes -= len(oldest)
 
 
 class Places:

@@ -20,11 +20,11 @@ from modelmgr.api import shapes
 from modelmgr.api.answers import (
     Busy,
     Invalid,
+    KnownAnswers,
     Places,
     answer_errors,
     invalid,
     json_answer,
-    unless_known,
     written,
 )
 from modelmgr.api.body import read_object
@@ -109,6 +109,7 @@ class _Questions:
         self._ask = ask
         self._decoding = _Lane(1)
         self._heavy = _Lane(2)
+        self._known = KnownAnswers()
         self._places = Places()
         get = partial(add_route, router, "library", "GET")
         get("/api/health", self.health, shapes.Health, open_to_all=True)
@@ -144,7 +145,7 @@ class _Questions:
 
         def question() -> Response:
             version = self._catalog.version()
-            return unless_known(request, version, partial(answer, version))
+            return self._known.answer(request, version, partial(answer, version))
 
         def answer(version: str) -> bytes:
             page = self._catalog.model_page_json(wanted, asked.limit, after, columns=columns or LIGHT_KEYS)
@@ -180,7 +181,7 @@ class _Questions:
 
         def question(light: bool) -> Response:
             version = self._catalog.version()
-            return unless_known(request, version, partial(answer, light))
+            return self._known.answer(request, version, partial(answer, light))
 
         def answer(light: bool) -> Any:
             if light:
@@ -244,7 +245,7 @@ class _Questions:
 
         def question() -> Response:
             version = self._catalog.version()
-            return unless_known(request, version, partial(answer, version))
+            return self._known.answer(request, version, partial(answer, version))
 
         def answer(version: str) -> Any:
             rows = self._catalog.pending_after(wanted, _last_id(after), query.limit)

@@ -739,6 +739,27 @@ def test_more_words_than_anyone_would_type_are_refused(reading: Served) -> None:
     assert reading.client.get("/api/models?" + "&".join(["tag=x"] * 100)).status == 200
 
 
+def test_an_answer_is_known_until_something_changes(writing: Served) -> None:
+    target = "/api/models?limit=7&sort=added_at"
+    first = writing.client.get(target)
+    statements: list[str] = []
+    writing.catalog.trace(statements.append)
+    again = writing.client.get(target)
+    other = writing.client.get("/api/models?limit=7&sort=added_at&desc=true")
+    writing.catalog.trace(None)
+    assert (again.status, again.body, again.headers["etag"]) == (200, first.body, first.headers["etag"])
+    assert other.json["models"] != first.json["models"]
+    # Only the other one was asked of the catalog.
+    assert sum("json_object" in statement for statement in statements) == 1
+    sha256 = first.json["models"][0]["sha256"]
+    (model_id,) = writing.catalog.ids_of([sha256]).values()
+    writing.library.edit([model_id], "rating", 5)
+    changed = writing.client.get(target)
+    assert changed.headers["etag"] != first.headers["etag"]
+    (row,) = (row for row in changed.json["models"] if row["sha256"] == sha256)
+    assert row["rating"] == 5
+
+
 def test_large_answers_take_turns_and_are_whole(writing: Served) -> None:
     payload = b'"' + b"x" * (2 << 20) + b'"'
     sha256 = "ab" * 32
