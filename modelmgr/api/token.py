@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import Self
 
+from modelmgr.durable import sync_folder
 from modelmgr.errors import ModelmgrError
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 FILE_LIMIT_BYTES = 4096
 TOKEN_BYTES = 32
 # A file system may tell no two writes apart that lie closer together (FAT: two seconds).
-_SETTLED_NS = 2_000_000_000
+SETTLED_S = 2.0
 
 _VISIBLE = re.compile(rb"[\x21-\x7e]+")
 
@@ -36,22 +37,25 @@ class TokenFile:
 
     Args:
         path: of the file; it is not touched before it is asked for. `open` also makes it.
+        settled_s: how old its last change must be for its stamp to tell of the next one; until then it is read anew
+            each time.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, settled_s: float = SETTLED_S) -> None:
         self._path = os.fspath(path)
+        self._settled_ns = int(settled_s * 1_000_000_000)
         self._lock = threading.Lock()
         self._token = b""
         self._stamp: _Stamp | None = None
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Self:
+    def open(cls, path: str | os.PathLike[str], *, settled_s: float = SETTLED_S) -> Self:
         """Use the file, or make it with a new token if there is none.
 
         Raises:
             ModelmgrError: ``token_file``: it can't be made or read, or is no file that only the user can write.
         """
-        found = cls(path)
+        found = cls(path, settled_s=settled_s)
         if not os.path.lexists(found._path):
             with _said(found._path, "made"):
                 _make(found._path)
@@ -98,7 +102,7 @@ class TokenFile:
             except BaseException:
                 os.unlink(part)
                 raise
-            _sync_folder(self._path)
+            sync_folder(self._path)
             self._stamp = None
 
     def _current(self) -> bytes:
@@ -106,7 +110,7 @@ class TokenFile:
         with _said(self._path, "read"):
             if self._stamp is None or self._stamp != _stamp(os.lstat(self._path)):
                 self._stamp = None
-                self._token, self._stamp = _read(self._path)
+                self._token, self._stamp = _read(self._path, self._settled_ns)
         return self._token
 
 
@@ -146,7 +150,7 @@ def _make(path: str) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
-    _sync_folder(path)
+    sync_folder(path)
 
 
 def _write_beside(path: str) -> str:
@@ -178,7 +182,7 @@ def _fill(handle: int) -> None:
         os.fsync(file.fileno())
 
 
-def _read(path: str) -> tuple[bytes, _Stamp | None]:
+def _read(path: str, settled_ns: int) -> tuple[bytes, _Stamp | None]:
     """Return the token in the file, and the stamp by which it stays known (None: look again next time).
 
     A link is not followed: another user could have laid it to a file of ours of which he knows the words.
@@ -212,7 +216,7 @@ def _read(path: str) -> tuple[bytes, _Stamp | None]:
     token = said.removesuffix(b"\n").removesuffix(b"\r")
     if _VISIBLE.fullmatch(token) is None:
         raise _refuse(path, "it must hold one line of visible ASCII characters, and nothing else")
-    settled = now_ns - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED_NS
+    settled = now_ns - max(found.st_mtime_ns, found.st_ctime_ns) > settled_ns
     return token, _stamp(found) if settled else None
 
 
@@ -228,13 +232,3 @@ def _close_to_others(path: str, handle: int) -> os.stat_result:
 
 def _stamp(found: os.stat_result) -> _Stamp:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def _sync_folder(path: str) -> None:
-    """Make the folder's entry durable, where the system can do that."""
-    with contextlib.suppress(OSError, AttributeError):
-        handle = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -17,6 +17,7 @@ from typing import Any
 import peewee
 
 from modelmgr.catalog import schema
+from modelmgr.durable import sync_folder
 from modelmgr.errors import (
     CatalogBusy,
     CatalogDamaged,
@@ -576,16 +577,6 @@ def keep_aside(path: str) -> str:
         if os.path.exists(path + suffix):
             shutil.copy2(path + suffix, os.path.join(folder, os.path.basename(path) + suffix))
     return os.path.join(folder, os.path.basename(path))
-
-
-def sync_folder(path: str) -> None:
-    """Make the folder's entry of `path` durable, where the system can do that."""
-    with contextlib.suppress(OSError, AttributeError):
-        handle = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def about() -> str:

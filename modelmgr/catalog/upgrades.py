@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from modelmgr.catalog import engine, schema
 from modelmgr.catalog.known_hashes import hashes_of_file, put_hashes
+from modelmgr.durable import sync_folder
 from modelmgr.errors import CatalogError, DiskFull
 from modelmgr.progress import Progress
 from modelmgr.values import MIB
@@ -64,7 +65,7 @@ def prepare(path: str) -> None:
                 if conn.in_transaction:
                     conn.execute("ROLLBACK")
                 raise
-            engine.sync_folder(path)
+            sync_folder(path)
         elif found < schema.VERSION:
             upgrade(conn, path)
         engine.set_journal_mode(conn)

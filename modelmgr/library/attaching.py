@@ -8,8 +8,8 @@ import secrets
 from dataclasses import replace
 
 from modelmgr import discovery, tree
-from modelmgr.catalog import engine
 from modelmgr.discovery.hashing import open_regular
+from modelmgr.durable import sync_folder
 from modelmgr.errors import ModelmgrError
 from modelmgr.library.merging import Merging
 from modelmgr.migration import mapping
@@ -229,7 +229,7 @@ def _copy(real: str, target: str, sha256: str, size_bytes: int, progress: Progre
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
-    engine.sync_folder(target)
+    sync_folder(target)
 
 
 def _not_kept(path: str, reason: str) -> Problem:

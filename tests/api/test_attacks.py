@@ -19,6 +19,7 @@ import pytest
 
 from modelmgr.api.body import BodyInvalid, read_object
 from modelmgr.api.server import QUESTION_THREADS
+from modelmgr.api.token import TokenFile
 from modelmgr.api.wire import KIB, Limits
 from modelmgr.values import MIB
 from tests.api.doors import Door, parse, read_all, until
@@ -135,20 +136,18 @@ def test_a_guess_at_the_token_is_compared_in_equal_time_and_as_a_whole(
     assert compared == [guess.encode() for guess in guesses]
 
 
-def test_an_old_token_counts_no_more_although_it_is_known(
-    open_door: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A file is known by its stamp from the first look on, as one that was written long ago is.
-    monkeypatch.setattr("modelmgr.api.token._SETTLED_NS", -1)
-    door = open_door(App())
-    old = get(door, "/a", "Connection: close")
-    assert [door.ask(old).status for _ in range(3)] == [200] * 3
-    other = Path(f"{door.token.path}.other")
-    other.write_bytes(b"two-word\n")
-    other.chmod(0o600)
-    other.replace(door.token.path)
-    assert door.ask(old).status == 401
-    assert door.ask(get(door, "/a", "Connection: close")).status == 200
+def test_an_old_token_counts_no_more_although_it_is_known(tmp_path: Path) -> None:
+    # Known by its stamp from the first look on, as a file is that was written long ago.
+    token = TokenFile.open(tmp_path / "token", settled_s=0)
+    with contextlib.closing(Door(App(), token, Limits())) as door:
+        old = get(door, "/a", "Connection: close")
+        assert [door.ask(old).status for _ in range(3)] == [200] * 3
+        other = tmp_path / "other"
+        other.write_bytes(b"two-word\n")
+        other.chmod(0o600)
+        other.replace(token.path)
+        assert door.ask(old).status == 401
+        assert door.ask(get(door, "/a", "Connection: close")).status == 200
 
 
 def test_who_listens_with_an_old_token_hears_nothing_more(writing: Served) -> None:
