@@ -288,8 +288,24 @@ def _write_json(out: IO[str], document: Mapping[str, Any]) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    def __init__(self, **options: Any) -> None:
+    """The program's parser.
+
+    Args:
+        complete: adds what is dear to know, once the parser is asked anything; other commands need not wait for it.
+        options: as argparse has them.
+    """
+
+    def __init__(
+        self, *, complete: Callable[[argparse.ArgumentParser], None] | None = None, **options: Any
+    ) -> None:
         super().__init__(allow_abbrev=False, **options)
+        self._complete = complete
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._complete is not None:
+            complete, self._complete = self._complete, None
+            complete(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise Usage(message, usage=self.format_usage())
@@ -342,8 +358,17 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--json", action="store_true", help="print one JSON document")
     commands = root.add_subparsers(metavar="COMMAND", title="commands")
 
-    def add(group: Any, name: str, run: Callable[[_Call], int], help_text: str, **defaults: Any) -> Any:
-        made = group.add_parser(name, parents=[shared], help=help_text, description=help_text)
+    def add(
+        group: Any,
+        name: str,
+        run: Callable[[_Call], int],
+        help_text: str,
+        complete: Callable[[argparse.ArgumentParser], None] | None = None,
+        **defaults: Any,
+    ) -> Any:
+        made = group.add_parser(
+            name, parents=[shared], help=help_text, description=help_text, complete=complete
+        )
         made.set_defaults(run=run, **defaults)
         return made
 
@@ -373,8 +398,7 @@ def parser() -> argparse.ArgumentParser:
     scan.add_argument("paths", nargs="*", type=_path, metavar="PATH", help="is added as a library folder")
     scan.add_argument("--no-hash", action="store_true", help="read headers only")
 
-    listing = add(commands, "list", _list, "list models")
-    _add_filters(listing)
+    listing = add(commands, "list", _list, "list models", complete=_add_filters)
     listing.add_argument("--limit", type=_number, default=100, metavar="N", help="100 unless given")
     listing.add_argument("--offset", type=_number, default=0, metavar="N")
 
