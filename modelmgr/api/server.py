@@ -245,9 +245,7 @@ class _Workers:
 
 
 def _listen(port: int) -> socket.socket:
-    # With the protocol named, asyncio sets TCP_NODELAY on what is accepted. Else the body of an answer waits 40 ms for
-    # the client's word that the headers have come.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
             # There, a second program could otherwise take the port while it is in use.
