@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import FoundModel
 from modelmgr.catalog.import_store import NewRecord
-from modelmgr.gui import theme
+from modelmgr.gui import open_window, theme
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.values import BatchState, Origin, PendingQuery, Record, Totals
@@ -141,3 +141,19 @@ def tasks(qapp: QApplication) -> Iterator[Tasks]:
     made = Tasks()
     yield made
     assert made.shutdown()
+
+
+@pytest.fixture
+def open_on(qapp, qtbot):
+    """Open windows; each is closed after the test."""
+    windows: list[QMainWindow] = []
+
+    def open_(path: Path) -> QMainWindow:
+        window = open_window(path)
+        qtbot.addWidget(window)
+        windows.append(window)
+        return window
+
+    yield open_
+    for window in windows:
+        window.close()

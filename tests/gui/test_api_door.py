@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFrame,
     QLabel,
-    QMainWindow,
     QPushButton,
     QSpinBox,
     QTableView,
@@ -28,7 +27,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modelmgr.gui import open_window
 from modelmgr.gui.api_door import ApiDoor, example_line
 from modelmgr.settings import Settings, settings_path
 
@@ -88,22 +86,6 @@ class Client:
 @pytest.fixture
 def path(tmp_path) -> Path:
     return tmp_path / "catalog.sqlite"
-
-
-@pytest.fixture
-def open_on(qapp, qtbot):
-    """Open windows; each is closed after the test."""
-    windows: list[QMainWindow] = []
-
-    def open_(path: Path) -> QMainWindow:
-        window = open_window(path)
-        qtbot.addWidget(window)
-        windows.append(window)
-        return window
-
-    yield open_
-    for window in windows:
-        window.close()
 
 
 @pytest.fixture

@@ -66,22 +66,6 @@ def path(catalog, fill, tmp_path) -> Path:
 
 
 @pytest.fixture
-def open_on(qapp, qtbot):
-    """Open windows; each is closed after the test."""
-    windows: list[QMainWindow] = []
-
-    def open_(path: Path) -> QMainWindow:
-        window = open_window(path)
-        qtbot.addWidget(window)
-        windows.append(window)
-        return window
-
-    yield open_
-    for window in windows:
-        window.close()
-
-
-@pytest.fixture
 def window(open_on, path) -> QMainWindow:
     return open_on(path)
 
