@@ -105,6 +105,7 @@ class ModelRow(NamedTuple):
         path: absolute path of the first file, None for a model without file.
         folder: the folder of that file.
         added_at: when the catalog first saw it; `modified_at`: mtime of the first file.
+        danger: ``dangerous`` or ``unscanned`` for a file that runs code when another program loads it, else None.
     """
 
     id: int
@@ -131,11 +132,17 @@ class ModelRow(NamedTuple):
     modified_at: int | None = None
     hash_state: str = HashState.NONE
     file_state: str = FileState.PRESENT
+    danger: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One path on disk, and the state it was in at the last look."""
+    """One path on disk, and the state it was in at the last look.
+
+    Attributes:
+        link_target: where a symbolic link leads, None for a file that is none.
+        member: of a model of several files: the path of this one within it; else None.
+    """
 
     path: str
     size_bytes: int
@@ -146,6 +153,8 @@ class ModelFile:
     device: int = 0
     id: int = 0
     model_id: int = 0
+    link_target: str | None = None
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +265,8 @@ class ModelDetails:
         header: what the file's header says (see `modelmgr.readers.header.Header.as_json`), or None.
         provenance: light column -> origin.
         attachments: its pictures, the previews first.
+        hashes: kind, digits and trust (``computed``, ``claimed``, ``former``: before the header was rewritten) of every
+            hash that its files or records have, the computed ones first.
     """
 
     asked: str | int
@@ -265,6 +276,7 @@ class ModelDetails:
     header: Mapping[str, Any] | None
     provenance: Mapping[str, Origin]
     attachments: tuple[Attachment, ...] = ()
+    hashes: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,13 +525,60 @@ class Totals:
 
 @dataclass(slots=True)
 class ScanReport(Totals):
-    """What a scan met. `missing` and `offline` count known files that this run found so."""
+    """What a scan met. `missing` and `offline` count known files that this run found so.
+
+    Attributes:
+        moved: known files that were met at another path; they count as `added` there, and not as missing.
+        rewritten: files of which only the header was written anew; their models go on.
+    """
 
     missing: int = 0
     offline: int = 0
+    moved: int = 0
+    rewritten: int = 0
     hashed: int = 0
     bytes_hashed: int = 0
     elapsed_s: float = 0.0
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """How files are hashed.
+
+    Attributes:
+        kinds: ``sha256`` (and what is free), ``all``, or ``auto``: all where that costs next to nothing.
+        workers: threads; 0 takes as many as the disk bears.
+        read_limit_mb_s: megabytes a second that may be read for hashes, 0 for no limit.
+    """
+
+    kinds: str = "auto"
+    workers: int = 0
+    read_limit_mb_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredFile:
+    """A file that a scan leaves out, and why: ``partial_download``, ``hidden``, ``pattern`` or ``no_model``."""
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class MoveReport:
+    """What became of the files of a folder that lies elsewhere now.
+
+    Attributes:
+        found: files that are there, with the size they had.
+        changed: files that are there with another size; they are looked at anew.
+        absent: files that are not there; they stay as they were.
+    """
+
+    found: int = 0
+    changed: int = 0
+    absent: int = 0
+    problems: list[Problem] = field(default_factory=list)
     cancelled: bool = False
 
 

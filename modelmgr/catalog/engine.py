@@ -70,6 +70,17 @@ _HASH_TRIGGERS = {
     "DELETE FROM known_hashes WHERE holder = 'file' AND holder_id = old.id; END",
 }
 
+# What a scan knows of a folder is void as soon as anybody else changes what stands in `files`.
+_FILE_TRIGGERS = {
+    "files_digest_insert": "AFTER INSERT ON files WHEN new.scanned_folder IS NOT NULL BEGIN "
+    "UPDATE scanned_folders SET digest = NULL WHERE id = new.scanned_folder AND digest IS NOT NULL; END",
+    "files_digest_delete": "AFTER DELETE ON files WHEN old.scanned_folder IS NOT NULL BEGIN "
+    "UPDATE scanned_folders SET digest = NULL WHERE id = old.scanned_folder AND digest IS NOT NULL; END",
+    "files_digest_update": "AFTER UPDATE OF path, size_bytes, mtime_ns, inode, state ON files "
+    "WHEN old.scanned_folder IS NOT NULL BEGIN "
+    "UPDATE scanned_folders SET digest = NULL WHERE id = old.scanned_folder AND digest IS NOT NULL; END",
+}
+
 # External content: the text stands once, in models.search_text (case-folded). Trigrams without positions take a
 # fifth of the full index; SQLite checks each hit against the text itself.
 _SEARCH = (
@@ -316,7 +327,9 @@ def create_missing(conn: Connection) -> None:
             conn.execute(*context.query())
     for name, columns in schema.ORDER_INDEXES.items():
         conn.execute(f"CREATE INDEX IF NOT EXISTS {name} ON models({columns})")
-    for name, body in _HASH_TRIGGERS.items():
+    for name, target in schema.PARTIAL_INDEXES.items():
+        conn.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {target}")
+    for name, body in (_HASH_TRIGGERS | _FILE_TRIGGERS).items():
         conn.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
 
 

@@ -28,7 +28,7 @@ from modelmgr.values import (
 LIGHT = (
     "id, sha256, name, type, size_bytes, base_model, format, path, file_name, folder, file_count, tags, rating, "
     "favorite, nsfw, trigger_words, notes, license, source_url, preview, added_at, modified_at, hash_state, "
-    "file_state"
+    "file_state, danger"
 )
 PAYLOAD_LIMIT_BYTES = 64 * MIB
 """Larger payloads are not handed to the details; they can still be exported."""
@@ -420,7 +420,7 @@ def _row(values: tuple[Any, ...]) -> ModelRow:
     (
         row_id, sha256, name, type_, size_bytes, base_model, format_, path, file_name, folder, file_count, tags,
         rating, favorite, nsfw, trigger_words, notes, license_, source_url, preview, added_at, modified_at,
-        hash_state, file_state,
+        hash_state, file_state, danger,
     ) = values  # fmt: skip
     if isinstance(path, bytes):  # the columns beside it hold what can be searched
         path = path_out(path)
@@ -450,17 +450,30 @@ def _row(values: tuple[Any, ...]) -> ModelRow:
         modified_at,
         hash_state,
         file_state,
+        danger,
     )
 
 
 def _files(reader: engine.Database, model_id: int) -> Iterator[ModelFile]:
     cursor = reader.execute_sql(
-        "SELECT id, path, size_bytes, mtime_ns, state, sha256, inode, device FROM files WHERE model_id = ? "
-        "ORDER BY state <> 'present', id",
+        "SELECT id, path, size_bytes, mtime_ns, state, sha256, inode, device, link_target, member FROM files "
+        "WHERE model_id = ? ORDER BY state <> 'present', id",
         (model_id,),
     )
-    for row_id, path, size_bytes, mtime_ns, state, sha256, inode, device in cursor:
-        yield ModelFile(path_out(path), size_bytes, mtime_ns, state, sha256, inode, device, row_id, model_id)
+    for row_id, path, size_bytes, mtime_ns, state, sha256, inode, device, link_target, member in cursor:
+        yield ModelFile(
+            path_out(path),
+            size_bytes,
+            mtime_ns,
+            state,
+            sha256,
+            inode,
+            device,
+            row_id,
+            model_id,
+            None if link_target is None else path_out(link_target),
+            member,
+        )
 
 
 def _origins(reader: engine.Database, model_id: int) -> dict[str, Origin]:

@@ -21,7 +21,7 @@ from peewee import (
     TextField,
 )
 
-VERSION = 3
+VERSION = 4
 
 
 def path_in(path: str) -> str | bytes:
@@ -93,6 +93,7 @@ class ModelTable(Model):
     hash_state = TextField(default="none")
     file_state = TextField(default="present")
     search_text = TextField(default="")
+    danger = TextField(null=True)
 
     class Meta:
         """The table's name."""
@@ -168,6 +169,13 @@ class FileTable(Model):
     sha256 = TextField(null=True)
     partial_hashes = TextField(null=True)
     seen_at = BigIntegerField()
+    scanned_folder = IntegerField(null=True)
+    unit = IntegerField(null=True)
+    member = TextField(null=True)
+    link_target = PathField(null=True)
+    quick = TextField(null=True)
+    tensor_quick = TextField(null=True)
+    tensor_sha256 = TextField(null=True)
 
     class Meta:
         """The table's name and indexes."""
@@ -183,11 +191,47 @@ class FolderTable(Model):
     added_at = BigIntegerField()
     state = TextField(default="present")
     device = BigIntegerField(null=True)
+    rules = TextField(null=True)
 
     class Meta:
         """The table's name."""
 
         table_name = "library_folders"
+
+
+class ScannedFolderTable(Model):
+    """A folder that a scan has walked through.
+
+    `digest` is that of its listing (`discovery.Folder.digest`) if `files` holds exactly what the listing says, else
+    null; any change of its rows in `files` makes it null.
+    """
+
+    path = PathField(unique=True)
+    mtime_ns = BigIntegerField()
+    digest = TextField(null=True)
+
+    class Meta:
+        """The table's name."""
+
+        table_name = "scanned_folders"
+
+
+class UnitTable(Model):
+    """A place of a model of several files: a folder, or the first part of a set of shards.
+
+    Its files stand in `files` with its id and their path within the model. `sha256` is that of the model as soon as
+    the hashes of all members are known.
+    """
+
+    model = ForeignKeyField(ModelTable, on_delete="CASCADE", backref="+")
+    path = PathField(unique=True)
+    kind = TextField()
+    sha256 = TextField(null=True)
+
+    class Meta:
+        """The table's name."""
+
+        table_name = "units"
 
 
 class SessionTable(Model):
@@ -359,6 +403,8 @@ TABLES: tuple[type[Model], ...] = (
     TagTable,
     FileTable,
     FolderTable,
+    ScannedFolderTable,
+    UnitTable,
     SessionTable,
     BatchTable,
     PendingTable,
@@ -367,6 +413,15 @@ TABLES: tuple[type[Model], ...] = (
     AttachmentTable,
     KnownHashTable,
 )
+
+# Few files are in most of these, so that the others pay nothing.
+PARTIAL_INDEXES: dict[str, str] = {
+    "files_scanned_folder": "files(scanned_folder) WHERE scanned_folder IS NOT NULL",
+    "files_unit": "files(unit) WHERE unit IS NOT NULL",
+    "files_not_present": "files(state, size_bytes) WHERE state <> 'present'",
+    "files_without_hash": "files(size_bytes) WHERE sha256 IS NULL",
+    "models_danger": "models(danger, id) WHERE danger IS NOT NULL",
+}
 
 # One covering index per sort that people use, the id at its end: without one the order of a million rows takes
 # 0.8 s instead of 0.2 s. NOCASE is built into SQLite; no collation of our own may stand in the schema.

@@ -19,10 +19,7 @@ Step = Callable[[engine.Connection], None]
 
 def _gone_and_undo(conn: engine.Connection) -> None:
     """Version 2: records gone from their containers, promotions that can be undone, attachments."""
-    columns = {row[1] for row in conn.execute("PRAGMA table_info(pending_models)")}
-    if "promotion" not in columns:
-        conn.execute("ALTER TABLE pending_models ADD COLUMN promotion INTEGER")
-    engine.create_missing(conn)
+    _complete(conn)
 
 
 def _known_hashes(conn: engine.Connection) -> None:
@@ -30,7 +27,7 @@ def _known_hashes(conn: engine.Connection) -> None:
 
     What the payloads claim nobody here can read: their rows are marked as unread.
     """
-    engine.create_missing(conn)
+    _complete(conn)
     for holder, table in (("pending", "pending_models"), ("record", "records")):
         conn.execute(
             f"INSERT INTO known_hashes(holder, holder_id, kind, hash) SELECT ?, id, '', ? FROM {table}",
@@ -42,7 +39,47 @@ def _known_hashes(conn: engine.Connection) -> None:
         put_hashes(conn, hashes_of_file(row_id, json.loads(text)))
 
 
-STEPS: Mapping[int, Step] = {2: _gone_and_undo, 3: _known_hashes}
+def _known_folders(conn: engine.Connection) -> None:
+    """Version 4: the folders in which files lie, models of several files, links, hashes of parts of a file."""
+    _complete(conn)
+    folders: dict[str, int] = {}
+    rows = conn.execute("SELECT id, path FROM files WHERE scanned_folder IS NULL").fetchall()
+    places = [(_folder_of(schema.path_out(path), folders), row_id) for row_id, path in rows]
+    conn.executemany(
+        "INSERT INTO scanned_folders(id, path, mtime_ns) VALUES (?, ?, 0)",
+        [(number, schema.path_in(folder)) for folder, number in folders.items()],
+    )
+    conn.executemany("UPDATE files SET scanned_folder = ? WHERE id = ?", places)
+
+
+def _folder_of(path: str, folders: dict[str, int]) -> int:
+    """Return the number of a file's folder; a new one gets the next."""
+    return folders.setdefault(os.path.dirname(path), len(folders) + 1)
+
+
+_NEW_COLUMNS = (
+    ("pending_models", "promotion", "INTEGER"),
+    ("models", "danger", "TEXT"),
+    ("library_folders", "rules", "TEXT"),
+    ("files", "scanned_folder", "INTEGER"),
+    ("files", "unit", "INTEGER"),
+    ("files", "member", "TEXT"),
+    ("files", "link_target", "TEXT"),
+    ("files", "quick", "TEXT"),
+    ("files", "tensor_quick", "TEXT"),
+    ("files", "tensor_sha256", "TEXT"),
+)
+
+
+def _complete(conn: engine.Connection) -> None:
+    """Add what this version has and older ones had not: columns, tables, indexes, triggers."""
+    for table, column, kind in _NEW_COLUMNS:
+        if column not in {row[1] for row in conn.execute(f"PRAGMA table_info({table})")}:
+            conn.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+    engine.create_missing(conn)
+
+
+STEPS: Mapping[int, Step] = {2: _gone_and_undo, 3: _known_hashes, 4: _known_folders}
 """The version that a step leads to -> the step. Version 1 is made by `engine.create_all`."""
 
 
