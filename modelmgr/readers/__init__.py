@@ -1,6 +1,6 @@
 """Model files: what a header says, and what that makes of the file. Reads only; never executes a pickle."""
 
 from modelmgr.readers.header import Header
-from modelmgr.readers.read import read_header, read_metadata
+from modelmgr.readers.read import read_header, read_open
 
-__all__ = ["Header", "read_header", "read_metadata"]
+__all__ = ["Header", "read_header", "read_open"]

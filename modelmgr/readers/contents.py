@@ -45,6 +45,7 @@ class Contents:
         complete: False if the reading stopped before the header's end.
         facts: what the format itself states, under the names that `Header.as_json` gives out.
         kinds: the different specs with their numbers, if the reader has counted them.
+        embedded: the exact bytes of the header's own metadata object (safetensors), or None.
     """
 
     format: str
@@ -55,6 +56,7 @@ class Contents:
     complete: bool = True
     facts: dict[str, Any] = field(default_factory=dict)
     kinds: list[tuple[Spec, int]] | None = None
+    embedded: bytes | None = None
 
     def bytes_by_dtype(self) -> dict[str, int]:
         """Return how many bytes each type of tensor stores, most first."""
@@ -80,12 +82,17 @@ class Contents:
 
 
 class FileBytes:
-    """Bounded positioned reads of an open file, with the size that it had when it was opened."""
+    """Bounded positioned reads of an open file, with the size that it had when it was opened.
 
-    __slots__ = ("_descriptor", "size_bytes")
+    `head` are its first bytes where they were read already; what lies in them is not read again. The descriptor's
+    position is not kept.
+    """
 
-    def __init__(self, descriptor: int, size_bytes: int) -> None:
+    __slots__ = ("_descriptor", "_head", "size_bytes")
+
+    def __init__(self, descriptor: int, size_bytes: int, head: bytes | memoryview = b"") -> None:
         self._descriptor = descriptor
+        self._head = head
         self.size_bytes = size_bytes
 
     def at(self, offset: int, count: int) -> bytes:
@@ -93,6 +100,8 @@ class FileBytes:
         count = min(count, self.size_bytes - offset)
         if count <= 0:
             return b""
+        if offset + count <= len(self._head):
+            return bytes(self._head[offset : offset + count])
         os.lseek(self._descriptor, offset, os.SEEK_SET)
         block = os.read(self._descriptor, count)
         if len(block) == count or not block:

@@ -46,6 +46,9 @@ class Header:
         suggestions: light columns that the metadata offer (`name`, `trigger_words`, `tags` ...).
         personal: those of `suggestions` that a person typed into an editor of headers.
         facts: more that the format states: context length, experts, GGUF version, inputs and outputs ...
+        embedded: all that the file says of itself, as a record's payload (JSON text in UTF-8), or None where nothing
+            is worth keeping. safetensors: the exact bytes of ``__metadata__``.
+        embedded_made: whether `embedded` was written by us from another format's values.
     """
 
     format: str
@@ -71,6 +74,8 @@ class Header:
     personal: frozenset[str] = frozenset()
     facts: Mapping[str, Any] = field(default_factory=dict)
     rules_version: str = ""
+    embedded: bytes | None = field(default=None, repr=False)
+    embedded_made: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-safe values, at most some 256 KiB of them."""

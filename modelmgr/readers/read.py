@@ -1,10 +1,11 @@
 """From a path to a `Header`: open, recognise, read, identify."""
 
 import errno
+import json
 import os
 import stat
 
-from modelmgr.readers import detect, onnx, safetensors
+from modelmgr.readers import detect, onnx
 from modelmgr.readers.contents import Contents, FileBytes
 from modelmgr.readers.header import Header
 from modelmgr.readers.identify import Verdict, identify
@@ -13,6 +14,7 @@ from modelmgr.readers.suggest import suggestions, training_tags
 from modelmgr.values import Problem
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_TELLING = frozenset(("gguf", "onnx")) | detect.TORCH_FORMATS
 
 
 def read_header(path: str) -> Header:
@@ -26,32 +28,29 @@ def read_header(path: str) -> Header:
     """
     descriptor = os.open(path, _FLAGS)
     try:
-        file = _regular(descriptor, path)
-        contents = detect.read_contents(file, path)
+        # Opened without blocking, so a pipe gets this far, and no further.
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return read_open(descriptor, path, status.st_size)
     finally:
         os.close(descriptor)
-    return _header_of(contents, path)
 
 
-def read_metadata(path: str) -> bytes | None:
-    """Return the exact bytes of a safetensors file's ``__metadata__``, or None where there are none.
+def read_open(descriptor: int, path: str, size_bytes: int, head: bytes | memoryview = b"") -> Header:
+    """Read the header of a regular file that is open, as `read_header` does.
+
+    Args:
+        descriptor: open for reading; its position is moved, it stays open.
+        path: where the file is; its name is the last and weakest witness.
+        size_bytes: its size when it was opened.
+        head: its first bytes, if they were read already; a header that lies in them costs no further read.
 
     Raises:
-        OSError: as `read_header`.
+        OSError: the file can't be read.
     """
-    descriptor = os.open(path, _FLAGS)
-    try:
-        return safetensors.read_metadata(_regular(descriptor, path))
-    finally:
-        os.close(descriptor)
-
-
-def _regular(descriptor: int, path: str) -> FileBytes:
-    # Opened without blocking, so a pipe gets this far, and no further.
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    return FileBytes(descriptor, status.st_size)
+    contents = detect.read_contents(FileBytes(descriptor, size_bytes, head), path)
+    return _header_of(contents, path)
 
 
 def _header_of(contents: Contents, path: str) -> Header:
@@ -62,6 +61,7 @@ def _header_of(contents: Contents, path: str) -> Header:
     if tags:
         contents.facts["training_tags"] = tags
     defects = contents.defects + verdict.defects
+    embedded, made = _embedded(contents)
     parameters = contents.facts.get("parameter_count", verdict.parameter_count)
     return Header(
         format=contents.format,
@@ -87,7 +87,19 @@ def _header_of(contents: Contents, path: str) -> Header:
         personal=personal,
         facts=contents.facts,
         rules_version=version(),
+        embedded=embedded,
+        embedded_made=made,
     )
+
+
+def _embedded(contents: Contents) -> tuple[bytes | None, bool]:
+    """Return what the file says of itself as a record's payload, and whether it was written by us."""
+    if contents.format == "safetensors":
+        told = contents.metadata.keys() - {"format"}
+        return (contents.embedded, False) if told else (None, False)
+    if contents.format not in _TELLING or not contents.metadata:
+        return None, False
+    return json.dumps(contents.metadata, ensure_ascii=False).encode("utf-8", "replace"), True
 
 
 def _unread(contents: Contents) -> Verdict:

@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import add, itemgetter, sub
 from typing import Any
 
@@ -31,7 +31,9 @@ VALUE_LIMIT = 64 * 1024
 KEPT_VALUE_LIMIT = 1024 * 1024
 METADATA_KEY_LIMIT = 10_000
 DIMENSION_LIMIT = 64
-FIRST_WINDOW_BYTES = 96 * 1024
+METADATA_PLACE_LIMIT = 4
+EMBEDDED_LIMIT_BYTES = 64 * 1024 * 1024
+"""Longer metadata are not kept as a record."""
 NUMBER_LIMIT = 2**63
 KIND_COUNT_LIMIT = 20_000
 """Different types and shapes in one header; a model has some hundred."""
@@ -132,29 +134,20 @@ def read(file: FileBytes) -> Contents:
         _parse(header, size_bytes - 8 - length, contents)
     except _Malformed as error:
         return _invalid("header_invalid", str(error))
+    if contents.metadata and contents.embedded is None:
+        contents.embedded = _exact_metadata(header)
     return contents
 
 
-def read_metadata(file: FileBytes) -> bytes | None:
-    """Return the exact bytes of the ``__metadata__`` object, or None where there is none to be found.
-
-    Reads the header but parses only that object; for a caller that keeps it verbatim.
-    """
-    length = int.from_bytes(file.at(0, 8), "little")
-    if not 2 <= length <= min(HEADER_LIMIT_BYTES, file.size_bytes - 8):
-        return None
-    # Most writers put the object first; a small window spares the rest of the header.
-    for window in (FIRST_WINDOW_BYTES, length):
-        header = file.at(8, min(window, length))
-        found = _METADATA_KEY.search(header)
-        if found is not None:
-            start = found.end()
-            end = _object_end(header, start)
-            if end is not None:
-                return header[start:end]
-        if window >= length:
-            break
-    return None
+def _exact_metadata(header: bytes) -> bytes | None:
+    """Return the bytes of the ``__metadata__`` object as they stand, or None where they can't be told apart."""
+    exact: bytes | None = None
+    for found in islice(_METADATA_KEY.finditer(header), METADATA_PLACE_LIMIT):
+        end = _object_end(header, found.end())
+        if end is not None:
+            # The last one counts, as for every parser.
+            exact = header[found.end() : end]
+    return exact if exact is not None and len(exact) <= EMBEDDED_LIMIT_BYTES else None
 
 
 def _object_end(header: bytes, start: int) -> int | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelmgr.readers import read_header, read_metadata
+from modelmgr.readers import read_header
 
 BOUNDED = settings(
     max_examples=200,
@@ -93,7 +93,6 @@ def check(content: bytes, name: str, folder: Path) -> None:
     assert len(text) < 300 * 1024
     json.dumps(header.suggestions).encode("utf-8")
     assert all(problem.message and problem.code for problem in header.problems)
-    read_metadata(str(path))
 
 
 @BOUNDED

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from modelmgr.readers import read_header, read_metadata
+from modelmgr.readers import read_header
 from modelmgr.readers.header import Header
 
 GOOD = b'{"w":{"dtype":"F32","shape":[4,4],"data_offsets":[0,64]}}'
@@ -317,13 +317,14 @@ def test_fifty_thousand_tensors_are_read(safetensors_file: Callable[..., str]) -
 def test_the_metadata_bytes_come_out_exactly_as_they_stand(raw_safetensors: Callable[..., str]) -> None:
     exact = '{ "a":"}{", "ü":"\\u00fc", "x\\"":{"y":[1.0]} }'.encode()
     tail = b',"w":{"dtype":"F32","shape":[4,4],"data_offsets":[0,64]}}'
-    assert read_metadata(raw_safetensors(b'{"__metadata__":' + exact + tail, 64)) == exact
-    assert read_metadata(raw_safetensors(b'{"a":1, "__metadata__" : ' + exact + b"}")) == exact
+    assert read_header(raw_safetensors(b'{"__metadata__":' + exact + tail, 64)).embedded == exact
+    assert read_header(raw_safetensors(b'{"a":1, "__metadata__" : ' + exact + b"}")).embedded == exact
     long = b'{"a":"' + b"\\u0041}" * 500_000 + b'"}'
-    assert read_metadata(raw_safetensors(b'{"__metadata__":' + long + tail, 64)) == long
-    assert read_metadata(raw_safetensors(GOOD, 64)) is None
-    assert read_metadata(raw_safetensors(b'{"__metadata__":{"a":', length=2**60)) is None
-    assert read_metadata(raw_safetensors(b'{"__metadata__":{"a":1')) is None
-    assert read_metadata(raw_safetensors(b'{"__metadata__":{"a":"' + b"\\u0041}" * 500_000 + b'"')) is None
-    latin = b'{"a":"\xff\xfe"}'
-    assert read_metadata(raw_safetensors(b'{"__metadata__":' + latin + tail, 64)) == latin
+    found = read_header(raw_safetensors(b'{"__metadata__":' + long + tail, 64))
+    assert (found.embedded, found.embedded_made) == (long, False)
+
+
+@pytest.mark.parametrize("told", [b'{"format":"pt"}', b"{}", b"[1]", b"null"])
+def test_metadata_that_say_nothing_are_no_record(raw_safetensors: Callable[..., str], told: bytes) -> None:
+    assert read_header(raw_safetensors(b'{"__metadata__":' + told + b"}")).embedded is None
+    assert read_header(raw_safetensors(GOOD, 64)).embedded is None
