@@ -557,6 +557,38 @@ class ScanOptions:
     read_limit_mb_s: int = 0
 
 
+class Hashes(NamedTuple):
+    """What one pass over the bytes of a file gave, all in lower-case hex; None for what it has not, or was not asked.
+
+    Attributes:
+        sha256: of the whole file.
+        quick: of its size and a few windows of its bytes, 32 digits (see `discovery.quick_of`).
+        tensor_quick: the same of the tensors of a safetensors file; it outlives a rewritten header.
+        autov1: 8 digits.
+        tensor_sha256: of all that follows a safetensors header, 64 digits; the first 12 are AutoV3.
+        crc32: 8 digits; `blake3`: 64.
+    """
+
+    sha256: str
+    quick: str | None = None
+    tensor_quick: str | None = None
+    autov1: str | None = None
+    tensor_sha256: str | None = None
+    crc32: str | None = None
+    blake3: str | None = None
+
+    @property
+    def short(self) -> dict[str, str]:
+        """What other tools call the file by, beside the SHA-256: kind -> digits."""
+        kinds = {
+            "AutoV1": self.autov1,
+            "AutoV3": self.tensor_sha256 and self.tensor_sha256[:12],
+            "CRC32": self.crc32,
+            "BLAKE3": self.blake3,
+        }
+        return {kind: digits for kind, digits in kinds.items() if digits}
+
+
 @dataclass(frozen=True, slots=True)
 class IgnoredFile:
     """A file that a scan leaves out, and why: ``partial_download``, ``hidden``, ``pattern`` or ``no_model``."""
