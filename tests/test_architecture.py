@@ -22,6 +22,7 @@ LEAVES = (
     "filters",
     "pictures",
     "payload",
+    "parts",
     "documents",
     "terminal",
 )

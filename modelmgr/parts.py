@@ -1,0 +1,89 @@
+"""The names by which the files of a split model know each other: the numbers in them, and the index beside them.
+
+For whoever groups files and whoever reads them. Opens nothing.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+INDEX_ENDING = ".index.json"
+INDEX_LIMIT_BYTES = 32 * 1024 * 1024
+"""The index of a model of a trillion parameters in 384 experts has some 15 MB."""
+FILE_LIMIT = 10_000
+
+# transformers writes five digits each; some publishers give the count six, diffusers puts the variant behind.
+_PART = re.compile(
+    r"(?P<prefix>.+)-(?P<number>\d{5,6})-of-(?P<count>\d{5,6})(?P<suffix>(?:\.[A-Za-z0-9_]{1,16}){1,2})\Z",
+    re.DOTALL,
+)
+# No JSON reader: one that builds all objects of a hostile index takes ten times its size in memory.
+_PAIR = re.compile(rb'"([^"\\]{1,1024})"[ \t\r\n]{0,16}:[ \t\r\n]{0,16}"((?:[^"\\]|\\.){1,512})"')
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx")
+
+
+class Part(NamedTuple):
+    """One of the files of a split model, as its name has it.
+
+    `number` counts from 1 (a few writers: from 0). `digits` and `of_digits` are how many digits the name gives
+    the two.
+    """
+
+    prefix: str
+    number: int
+    of: int
+    suffix: str
+    digits: int
+    of_digits: int
+
+    def name(self, number: int) -> str:
+        """Return the name of another part of the same model."""
+        return f"{self.prefix}-{number:0{self.digits}}-of-{self.of:0{self.of_digits}}{self.suffix}"
+
+
+def part_of(name: str) -> Part | None:
+    """Return what ``NAME-00002-of-00005.safetensors`` says; None for a file that is not one of several."""
+    found = _PART.match(name) if "-of-" in name else None
+    if found is None:
+        return None
+    number, of = int(found["number"]), int(found["count"])
+    if of < 2 or number > of:
+        return None
+    return Part(found["prefix"], number, of, found["suffix"], len(found["number"]), len(found["count"]))
+
+
+def tensor_places(index: bytes) -> Iterator[tuple[str, str]]:
+    """Yield tensor name and file name of each entry of a ``weight_map``, however the index is broken.
+
+    The file names are a stranger's: they may hold separators.
+    """
+    for found in _PAIR.finditer(index):
+        name = found[2].decode("utf-8", "replace")
+        if "\\" in name:
+            name = _unescaped(name)
+        if name.lower().endswith(_WEIGHTS):
+            yield found[1].decode("utf-8", "replace"), name
+
+
+def files_named(index: bytes) -> tuple[str, ...]:
+    """Return the different file names of an index in order of appearance, at most `FILE_LIMIT`."""
+    names: dict[str, None] = {}
+    for _, name in tensor_places(index):
+        names[name] = None
+        if len(names) >= FILE_LIMIT:
+            break
+    return tuple(names)
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name from a file stays in the folder of that file."""
+    return name not in ("", ".", "..") and not any(char in name for char in "/\\:\0")
+
+
+def _unescaped(text: str) -> str:
+    try:
+        value: str = json.loads(f'"{text}"')
+    except ValueError:
+        return text
+    return value
