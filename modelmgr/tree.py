@@ -5,16 +5,22 @@ For discovery and migration alike. Reads directories and stats; opens no file.
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from modelmgr.progress import Progress
-from modelmgr.values import Problem, is_below
+from modelmgr.values import Problem, is_below, is_below_any
 
 FORBIDDEN_ROOTS = ("/proc", "/sys", "/dev")
 SKIPPED_FOLDERS = frozenset(
     (".git", "node_modules", "venv", ".venv", "__pycache__", ".lm-pending-delete", "$RECYCLE.BIN", ".Trash")
 )
+
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +80,103 @@ def entry_of(path: str) -> Entry:
     )
 
 
+def is_folder_link(item: os.DirEntry[str]) -> bool:
+    """Tell whether a folder's name is a link: a symbolic one, or a junction of Windows."""
+    if sys.platform == "win32":
+        tag = item.stat(follow_symlinks=False).st_reparse_tag
+        return tag in (stat.IO_REPARSE_TAG_SYMLINK, stat.IO_REPARSE_TAG_MOUNT_POINT)
+    return item.is_symlink()
+
+
 def signed64(number: int) -> int:
     """Fold an unsigned number (inode, device) into what a 64-bit signed column holds."""
     number &= (1 << 64) - 1
     return number - (1 << 64) if number >= 1 << 63 else number
+
+
+class Place(NamedTuple):
+    """One folder that a walk has come to.
+
+    Attributes:
+        path: absolute, as found.
+        facts: its `os.stat`, taken before it is listed.
+        link: path and real path of the folder link by which the walk came here, to it or to a parent, or None.
+    """
+
+    path: str
+    facts: os.stat_result
+    link: tuple[str, str] | None
+
+    @property
+    def real_path(self) -> str | None:
+        """Where the folder really lies, if the walk came by a folder link, else None."""
+        return None if self.link is None else self.link[1] + self.path[len(self.link[0]) :]
+
+
+Subfolders = list[tuple[str, bool]]
+"""Subfolders that a walk shall enter: name, and whether the name is a link."""
+
+
+def descend(
+    root: str,
+    progress: Progress,
+    look: Callable[[Place], tuple[Seen, Subfolders]],
+    *,
+    report: Callable[[Problem], None],
+    max_depth: int | None = None,
+    library: str | None = None,
+    known: Iterable[tuple[int, int]] = (),
+) -> Iterator[Seen]:
+    """Yield what `look` makes of `root` and of each folder below it, parents first, links to folders last.
+
+    Links to folders are followed, except to a parent of the library and below ``/proc``, ``/sys``, ``/dev``; a
+    folder is entered once, whatever leads to it, and by its own path rather than by a link. A folder for which
+    `look` raises `OSError` is reported ``unreadable``, and the walk goes on.
+
+    Args:
+        root: absolute path of a folder.
+        progress: asked once a folder.
+        look: lists one folder, and names the subfolders to enter.
+        report: called for each problem, in the walking thread.
+        max_depth: folders deeper than this many below `root` are reported ``too_deep``, not entered.
+        library: the folder to whose parents no link may lead; `root` if it isn't told.
+        known: device and inode (`signed64`) of folders that are not entered, except `root` itself.
+    """
+    real_root = os.path.realpath(library or root)
+    entered = set(known)
+    stack: list[tuple[str, int, tuple[str, str] | None]] = [(root, 0, None)]
+    links: deque[tuple[str, int, tuple[str, str] | None]] = deque()
+    while stack or links:
+        path, depth, link = stack.pop() if stack else links.popleft()
+        progress.check()
+        try:
+            facts = os.stat(path)
+            identity = (signed64(facts.st_dev), signed64(facts.st_ino))
+            if identity in entered and depth > 0:
+                continue
+            entered.add(identity)
+            place = Place(path, facts, link)
+            seen, subfolders = look(place)
+        except OSError as error:
+            report(Problem(path, "unreadable", f"The folder can't be read: {error.strerror or error}."))
+            continue
+        yield seen
+        real_path = place.real_path or path
+        for name, is_link in reversed(subfolders):
+            below, real, by = os.path.join(path, name), os.path.join(real_path, name), link
+            if is_link:
+                real = os.path.realpath(below)
+                by = (below, real)
+                if is_below(real_root, real) or real == os.sep:
+                    continue
+            if is_below_any(real, FORBIDDEN_ROOTS):
+                continue
+            if max_depth is not None and depth + 1 > max_depth:
+                report(
+                    Problem(below, "too_deep", f"Folders more than {max_depth} levels deep are not searched.")
+                )
+                continue
+            (links if is_link else stack).append((below, depth + 1, by))
 
 
 def walk(
@@ -88,11 +187,9 @@ def walk(
     max_depth: int | None = None,
     report: Callable[[Problem], None],
 ) -> Iterator[Listing]:
-    """Yield a listing of `root` and of each folder below it, parents first.
+    """Yield a listing of `root` and of each folder below it, as `descend` enters them.
 
-    Links to folders are followed, except to a parent of `root` and below ``/proc``, ``/sys``, ``/dev``; a folder
-    is entered once, whatever leads to it. What can't be looked at goes to `report` (``unreadable``, ``not_found``,
-    ``too_deep``) and the walk goes on.
+    What can't be looked at goes to `report` (``unreadable``, ``not_found``, ``too_deep``) and the walk goes on.
 
     Args:
         root: absolute path of a folder.
@@ -101,45 +198,19 @@ def walk(
         max_depth: folders deeper than this many below `root` are reported ``too_deep``, not entered.
         report: called for each problem, in the walking thread.
     """
-    real_root = os.path.realpath(root)
-    entered: set[tuple[int, int]] = set()
-    stack: list[tuple[str, int, str | None]] = [(root, 0, None)]
-    while stack:
-        path, depth, link_target = stack.pop()
-        progress.check()
-        try:
-            facts = os.stat(path)
-            if (facts.st_dev, facts.st_ino) in entered:
-                continue
-            entered.add((facts.st_dev, facts.st_ino))
-            listing, subfolders = _list(path, link_target, wanted, report)
-        except OSError as error:
-            report(Problem(path, "unreadable", f"The folder can't be read: {error.strerror or error}."))
-            continue
-        yield listing
-        for name, is_link in reversed(subfolders):
-            below = os.path.join(path, name)
-            target = link_target
-            if is_link:
-                target = os.path.realpath(below)
-                if is_below(real_root, target) or target == os.sep:
-                    continue
-            if any(is_below(target or below, forbidden) for forbidden in FORBIDDEN_ROOTS):
-                continue
-            if max_depth is not None and depth + 1 > max_depth:
-                report(
-                    Problem(below, "too_deep", f"Folders more than {max_depth} levels deep are not searched.")
-                )
-                continue
-            stack.append((below, depth + 1, target))
+
+    def look(place: Place) -> tuple[Listing, Subfolders]:
+        return _list(place.path, place.link[1] if place.link else None, wanted, report)
+
+    return descend(root, progress, look, report=report, max_depth=max_depth)
 
 
 def _list(
     path: str, link_target: str | None, wanted: Callable[[str], bool], report: Callable[[Problem], None]
-) -> tuple[Listing, list[tuple[str, bool]]]:
+) -> tuple[Listing, Subfolders]:
     names: list[str] = []
     entries: list[Entry] = []
-    subfolders: list[tuple[str, bool]] = []
+    subfolders: Subfolders = []
     folder_names: list[str] = []
     with os.scandir(path) as found:
         items = sorted(found, key=lambda item: item.name)
@@ -149,7 +220,7 @@ def _list(
             if item.is_dir():
                 folder_names.append(item.name)
                 if item.name not in SKIPPED_FOLDERS:
-                    subfolders.append((item.name, is_link))
+                    subfolders.append((item.name, is_folder_link(item)))
                 continue
             names.append(item.name)
             if not wanted(item.name):

@@ -2,20 +2,43 @@
 
 from modelmgr.discovery.groups import Group, components_of, groups_in, pipeline, read_marker
 from modelmgr.discovery.hashing import HashJob, HashResult, hash_files, partial_hashes, sha256_of
-from modelmgr.discovery.scan import is_blob, looks_like_a_model, walk_models
+from modelmgr.discovery.ignore import HIDDEN, PARTIAL_DOWNLOAD, PATTERN, IgnoreRules
+from modelmgr.discovery.scan import (
+    NO_RULES,
+    FileRow,
+    Folder,
+    QuickCheck,
+    changed_folders,
+    ignored_files,
+    is_blob,
+    looks_like_a_model,
+    walk_folders,
+    walk_models,
+)
 
 __all__ = [
+    "HIDDEN",
+    "NO_RULES",
+    "PARTIAL_DOWNLOAD",
+    "PATTERN",
+    "FileRow",
+    "Folder",
     "Group",
     "HashJob",
     "HashResult",
+    "IgnoreRules",
+    "QuickCheck",
+    "changed_folders",
     "components_of",
     "groups_in",
     "hash_files",
+    "ignored_files",
     "is_blob",
     "looks_like_a_model",
     "partial_hashes",
     "pipeline",
     "read_marker",
     "sha256_of",
+    "walk_folders",
     "walk_models",
 ]
