@@ -50,6 +50,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "psutil": {"catalog", "library"},
     "yaml": {"migration"},
     "blake3": {"discovery"},
+    "pathspec": {"discovery"},
     "fastapi": {"api"},
     "starlette": {"api"},
     "pydantic": {"api"},
