@@ -1,0 +1,143 @@
+"""Sections that fold, and grids of facts: label, value, and who said it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from modelmgr.gui import theme
+from modelmgr.gui.jobs_panel import ElidedLabel
+from modelmgr.gui.text import count_text, foreign_text, plain_tip
+
+SAID_BY = "According to: {}"
+FACT_LENGTH = 140
+_ORIGIN_WIDTH = 84
+
+
+class Section(QWidget):
+    """A titled part of the pane that folds."""
+
+    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._content = content
+        self._button = QToolButton(self)
+        self._button.setProperty("role", "section")
+        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._button.setIconSize(QSize(14, 14))
+        self._button.setCheckable(True)
+        self._button.setChecked(True)
+        self._button.setText(title)
+        self._button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._button.toggled.connect(self._on_toggled)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.XS)
+        layout.addWidget(self._button)
+        layout.addWidget(content)
+        theme.set_icon(self._button, "chevron-down")
+
+    def set_title(self, title: str) -> None:
+        """Show another title, for example with a number in it."""
+        self._button.setText(title)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the content is to be seen."""
+        return self._button.isChecked()
+
+    def set_open(self, is_open: bool) -> None:
+        """Fold or unfold."""
+        self._button.setChecked(is_open)
+
+    @Slot(bool)
+    def _on_toggled(self, is_open: bool) -> None:
+        self._content.setVisible(is_open)
+        theme.set_icon(self._button, "chevron-down" if is_open else "chevron-right")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a `FactsGrid`: what it is, its value, and, if known, who said it, in a word and in full."""
+
+    label: str
+    value: str
+    tip: str = ""
+    origin: str = ""
+    origin_tip: str = ""
+
+
+class FactsGrid(QWidget):
+    """Labels and values on one grid line, and where each value came from."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(theme.M)
+        self._grid.setVerticalSpacing(theme.XS)
+        self._grid.setColumnMinimumWidth(0, 72)
+        self._grid.setColumnStretch(1, 1)
+        self._shown: list[Fact] | None = None
+
+    def show_facts(self, facts: Sequence[Fact]) -> None:
+        """Show facts; those without a value are left out."""
+        wanted = [fact for fact in facts if fact.value]
+        if wanted == self._shown:
+            return
+        self._shown = wanted
+        while self._grid.count():
+            item = self._grid.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        top = Qt.AlignmentFlag.AlignTop
+        for row, fact in enumerate(wanted):
+            label = theme.plain_label(fact.label, "secondary", self)
+            label.setToolTip(plain_tip(fact.label))
+            self._grid.addWidget(label, row, 0, top)
+            shown = theme.plain_label(fact.value, None, self)
+            shown.setWordWrap(True)
+            shown.setTextInteractionFlags(
+                Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            )
+            shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+            shown.setToolTip(fact.tip)
+            shown.setAlignment(Qt.AlignmentFlag.AlignLeft | top)
+            shown.setAccessibleName(f"{fact.label}: {fact.value}")
+            self._grid.addWidget(shown, row, 1, 1, 1 if fact.origin else 2, top)
+            if fact.origin:
+                where = ElidedLabel(self)
+                theme.set_role(where, "secondary")
+                where.show_text(fact.origin)
+                where.setMaximumWidth(_ORIGIN_WIDTH)
+                where.setAlignment(Qt.AlignmentFlag.AlignRight)
+                where.setToolTip(plain_tip(SAID_BY.format(fact.origin_tip)))
+                self._grid.addWidget(where, row, 2, top)
+        self.updateGeometry()
+
+
+def long_fact(label: str, text: str) -> Fact:
+    """Return a fact whose value is cut where it is long; the tool tip has more of it."""
+    if len(text) <= FACT_LENGTH:
+        return Fact(label, text)
+    return Fact(label, f"{text[:FACT_LENGTH]}…", plain_tip(text, 2000))
+
+
+def plain_value(value: Any) -> str:
+    """Return a value of a header as one line of text; foreign words have visible marks."""
+    if value is None or value == "" or value == [] or value == {}:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count_text(value)
+    if isinstance(value, Mapping):
+        if "message" in value:
+            return foreign_text(str(value["message"]), 400)
+        return ", ".join(f"{foreign_text(str(key), 60)}: {plain_value(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(filter(None, (plain_value(item) for item in value[:50])))
+    return foreign_text(str(value), 1000)

@@ -1,0 +1,173 @@
+"""What stands at the top of the details: the picture, the stars, and the user's notes."""
+
+from typing import Any
+
+from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
+
+from modelmgr.gui import theme
+from modelmgr.gui.text import plain_tip
+
+PREVIEW_HEIGHT = 176
+SAVE_DELAY_MS = 1000
+NOTES_LIMIT = 100_000
+
+
+class PreviewBox(QWidget):
+    """The picture of the model, whole, on a quiet ground; the type's icon where there is none.
+
+    Attributes:
+        pixmap_shown: the picture, or None.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.pixmap_shown: QPixmap | None = None
+        self._type = "unknown"
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(PREVIEW_HEIGHT)
+        self.show_picture(None, "unknown")
+
+    def show_picture(self, picture: QPixmap | None, model_type: str) -> None:
+        """Show a picture, or the icon of the type."""
+        self.pixmap_shown = picture
+        self._type = model_type
+        self.setAccessibleName(self.tr("Preview") if picture else self.tr("No preview"))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        colors = theme.colors()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colors.hover)
+        painter.drawRoundedRect(self.rect(), 6, 6)
+        picture = self.pixmap_shown
+        if picture is None:
+            icon = theme.pixmap(theme.type_icon_name(self._type), 32, colors.absent, self.devicePixelRatioF())
+            painter.drawPixmap((self.width() - 32) // 2, (self.height() - 32) // 2, icon)
+            return
+        size = (
+            picture.deviceIndependentSize().toSize().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        )
+        size = size.boundedTo(picture.deviceIndependentSize().toSize().expandedTo(QSize(1, 1)) * 2)
+        target = QRect(0, 0, size.width(), size.height())
+        target.moveCenter(self.rect().center())
+        painter.drawPixmap(target, picture)
+
+
+class RatingBar(QWidget):
+    """Five stars to click; the arrow keys and the digits 0 to 5 do as well.
+
+    Signals:
+        rated(object): the user chose 1 to 5, or None.
+    """
+
+    rated = Signal(object)
+    _STAR_PX, _GAP_PX = 18, 4
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("ratingBar")
+        self._rating: int | None = None
+        self._hovered = 0
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFixedSize(5 * self._STAR_PX + 4 * self._GAP_PX + 4, self._STAR_PX + 6)
+        self.show_rating(None)
+
+    @property
+    def rating(self) -> int | None:
+        """What is shown."""
+        return self._rating
+
+    def show_rating(self, rating: int | None) -> None:
+        """Show a rating without telling anyone."""
+        self._rating = rating
+        self.setAccessibleName(self.tr("Rating: {} of 5").format(rating) if rating else self.tr("Not rated"))
+        self.setToolTip(plain_tip(self.tr("Click a star to rate; click it again to take the rating back")))
+        self.update()
+
+    def _choose(self, rating: int | None) -> None:
+        self.show_rating(rating)
+        self.rated.emit(rating)
+
+    def _star_at(self, x: float) -> int:
+        return max(1, min(5, int((x - 2) // (self._STAR_PX + self._GAP_PX)) + 1))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors = theme.colors()
+        shown = self._hovered or self._rating or 0
+        for number in range(5):
+            is_on = number < shown
+            color = colors.text if is_on else colors.absent
+            x = 2 + number * (self._STAR_PX + self._GAP_PX)
+            name = "star-filled" if is_on else "star"
+            painter.drawPixmap(x, 3, theme.pixmap(name, self._STAR_PX, color, self.devicePixelRatioF()))
+        if self.hasFocus():
+            painter.setPen(colors.accent_on_base)
+            painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            star = self._star_at(event.position().x())
+            self._choose(None if star == self._rating else star)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hovered = self._star_at(event.position().x())
+        self.update()
+
+    def leaveEvent(self, event: Any) -> None:
+        self._hovered = 0
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        now = self._rating or 0
+        if event.key() in (Qt.Key.Key_Right, Qt.Key.Key_Plus):
+            self._choose(min(5, now + 1))
+        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Minus):
+            self._choose(now - 1 if now > 1 else None)
+        elif Qt.Key.Key_0 <= event.key() <= Qt.Key.Key_5:
+            self._choose((event.key() - Qt.Key.Key_0) or None)
+        else:
+            super().keyPressEvent(event)
+
+
+class NotesEdit(QPlainTextEdit):
+    """The user's notes; saved when typing rests or the focus goes.
+
+    Signals:
+        settled(): what was typed should be saved.
+    """
+
+    settled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("notesEdit")
+        self.setAccessibleName(self.tr("Notes"))
+        self.setPlaceholderText(self.tr("Notes"))
+        self.setTabChangesFocus(True)
+        self.setAcceptDrops(False)
+        self.setProperty("framed", True)
+        self._delay = QTimer(self)
+        self._delay.setSingleShot(True)
+        self._delay.setInterval(SAVE_DELAY_MS)
+        self._delay.timeout.connect(self.settled)
+        self.textChanged.connect(self._delay.start)
+
+    def show_notes(self, notes: str | None) -> None:
+        """Show notes without saving them."""
+        self.blockSignals(True)
+        self.setPlainText((notes or "")[:NOTES_LIMIT])
+        self.blockSignals(False)
+        self._delay.stop()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._delay.stop()
+        self.settled.emit()
