@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tests.readers.faithful.tables import FOLDER, Shape, Tensors, fold, unfold
+from tests.readers.faithful.tables import FOLDER, Tensors, fold
 
 DTYPES = {
     torch.int64: "I64",
