@@ -5,7 +5,7 @@ refines only what neither settled. The tables are data, see `modelmgr.readers.ru
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -22,6 +22,10 @@ _PLAIN_DTYPES = frozenset(("F16", "BF16", "F32", "F64", "I64", "BOOL"))
 _ADAPTER_TYPES = frozenset(("lora", "llm_adapter", "control_lora"))
 _LYCORIS = frozenset(("loha", "lokr", "oft", "boft", "glora", "ia3", "full", "norm", "set"))
 _INNER_QUANTIZATION = (".absmax", ".quant_map", ".weight_scale", ".weight_scale_2", ".quant_state", ".SCB")
+
+
+Statement = tuple[str, str, str]
+"""Who says it, the base that is meant, the words in which it stands there."""
 
 
 @dataclass(slots=True)
@@ -45,12 +49,13 @@ class Verdict:
     defects: list[Defect] = field(default_factory=list)
 
 
-def identify(contents: Contents, name: str) -> Verdict:
+def identify(contents: Contents, name: str, said: Sequence[Statement] = ()) -> Verdict:
     """Tell what a safetensors or GGUF header belongs to.
 
     Args:
         contents: the header as read.
         name: the file's name without its folder; the last and weakest witness.
+        said: what stands beside the header about its base; it counts before the header's own metadata.
     """
     tensors = Tensors(contents.specs, contents.metadata)
     view = View(contents.format, tensors, contents.metadata, name, contents.complete)
@@ -69,7 +74,7 @@ def identify(contents: Contents, name: str) -> Verdict:
         answer["base"] = answer.get("word")
     if answer["type"] in _ADAPTER_TYPES and contents.specs:
         _describe_adapter(view, answer, verdict)
-    _refine(view, answer, verdict)
+    _refine(view, answer, verdict, said)
     _state(view, answer, verdict)
     _describe_storage(contents, view, verdict)
     return verdict
@@ -117,11 +122,11 @@ def _components(view: View) -> tuple[str, ...]:
 # --- metadata ---------------------------------------------------------------------------------------------
 
 
-def _refine(view: View, answer: Answer, verdict: Verdict) -> None:
+def _refine(view: View, answer: Answer, verdict: Verdict, said: Sequence[Statement]) -> None:
     """Let the embedded statements refine the base inside the family that the tensors prove."""
     if answer["type"] in ("llm", "mmproj", "vocab", "embedding_model") and view.format == "gguf":
         return
-    for key, base, text in _statements(view):
+    for key, base, text in (*said, *_statements(view)):
         known = answer.get("base")
         if known == "any":
             return
@@ -161,7 +166,7 @@ def _note_conflict(verdict: Verdict, key: str, text: str, proven: str) -> None:
     )
 
 
-def _statements(view: View) -> Iterator[tuple[str, str, str]]:
+def _statements(view: View) -> Iterator[Statement]:
     """Yield key, base and text of each key's first fitting statement."""
     spoken: set[str] = set()
     for key, patterns, base in _known_statements():
@@ -203,9 +208,9 @@ def _state(view: View, answer: Answer, verdict: Verdict) -> None:
         kind = "lycoris"
     verdict.type = _bases()["types"].get(kind, kind)
     base = answer.get("base")
-    verdict.base_model = _word(base)
+    verdict.base_model = word_of(base)
     verdict.candidates = tuple(
-        dict.fromkeys(word for c in answer.get("candidates", ()) if (word := _word(c)) is not None)
+        dict.fromkeys(word for c in answer.get("candidates", ()) if (word := word_of(c)) is not None)
     )
     proven = answer.get("proven", base)
     if (
@@ -222,7 +227,8 @@ def _state(view: View, answer: Answer, verdict: Verdict) -> None:
     verdict.evidence = tuple(dict.fromkeys(answer["evidence"]))
 
 
-def _word(base: str | None) -> str | None:
+def word_of(base: str | None) -> str | None:
+    """Return the library's word for a base model of the tables."""
     if base is None:
         return None
     known = _bases()["bases"].get(base)

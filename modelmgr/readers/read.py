@@ -4,11 +4,12 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Sequence
 
 from modelmgr.readers import detect, onnx
 from modelmgr.readers.contents import Contents, FileBytes
 from modelmgr.readers.header import Header
-from modelmgr.readers.identify import Verdict, identify
+from modelmgr.readers.identify import Statement, Verdict, identify
 from modelmgr.readers.rules import version
 from modelmgr.readers.suggest import suggestions, training_tags
 from modelmgr.values import Problem
@@ -26,15 +27,8 @@ def read_header(path: str) -> Header:
     Raises:
         OSError: the file is gone, is no regular file, or can't be opened or read.
     """
-    descriptor = os.open(path, _FLAGS)
-    try:
-        # Opened without blocking, so a pipe gets this far, and no further.
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        return read_open(descriptor, path, status.st_size)
-    finally:
-        os.close(descriptor)
+    contents = contents_of(path)
+    return header_of(contents, path, verdict_of(contents, os.path.basename(path)))
 
 
 def read_open(descriptor: int, path: str, size_bytes: int, head: bytes | memoryview = b"") -> Header:
@@ -50,12 +44,33 @@ def read_open(descriptor: int, path: str, size_bytes: int, head: bytes | memoryv
         OSError: the file can't be read.
     """
     contents = detect.read_contents(FileBytes(descriptor, size_bytes, head), path)
-    return _header_of(contents, path)
+    return header_of(contents, path, verdict_of(contents, os.path.basename(path)))
 
 
-def _header_of(contents: Contents, path: str) -> Header:
-    name = os.path.basename(path)
-    verdict = identify(contents, name) if contents.format in ("safetensors", "gguf") else _unread(contents)
+def contents_of(path: str) -> Contents:
+    """Return names, shapes and metadata of a file, not yet identified.
+
+    Raises:
+        OSError: as `read_header`.
+    """
+    descriptor = os.open(path, _FLAGS)
+    try:
+        # Opened without blocking, so a pipe gets this far, and no further.
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return detect.read_contents(FileBytes(descriptor, status.st_size), path)
+    finally:
+        os.close(descriptor)
+
+
+def verdict_of(contents: Contents, name: str, said: Sequence[Statement] = ()) -> Verdict:
+    """Tell what a header belongs to, by the means that there are for its format."""
+    return identify(contents, name, said) if contents.format in ("safetensors", "gguf") else _unread(contents)
+
+
+def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
+    """Put what was read and what it was taken for into one answer."""
     columns, personal = suggestions(contents.metadata)
     tags = training_tags(contents.metadata)
     if tags:
