@@ -45,6 +45,7 @@ class Contents:
         complete: False if the reading stopped before the header's end.
         facts: what the format itself states, under the names that `Header.as_json` gives out.
         kinds: the different specs with their numbers, if the reader has counted them.
+        derived: what was made of names and shapes alone; tables that are equal may share it, and their specs.
         embedded: the exact bytes of the header's own metadata object (safetensors), or None.
     """
 
@@ -56,6 +57,7 @@ class Contents:
     complete: bool = True
     facts: dict[str, Any] = field(default_factory=dict)
     kinds: list[tuple[Spec, int]] | None = None
+    derived: dict[Any, Any] = field(default_factory=dict)
     embedded: bytes | None = None
 
     def bytes_by_dtype(self) -> dict[str, int]:

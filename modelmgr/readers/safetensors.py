@@ -2,21 +2,16 @@
 
 Layout (huggingface/safetensors, README, "Format"): 8 bytes little-endian length N, N bytes of UTF-8 JSON, tensors.
 N comes from a stranger: it is held against the file's size and `HEADER_LIMIT_BYTES` before a byte is read.
-
-Nearly every file was written by the same few libraries, in one canonical spelling. That spelling is cut at its quotes,
-faster than a JSON parser reads it and without three objects a tensor; every piece must be accounted for, or the
-header is parsed as the JSON that it is.
 """
 
 import json
 import re
-from collections import Counter
-from functools import lru_cache
-from itertools import accumulate, islice
-from operator import add, itemgetter, sub
+from itertools import islice
 from typing import Any
 
+from modelmgr.readers import tensor_table
 from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, clean, quoted
+from modelmgr.readers.tensor_table import Table
 
 HEADER_LIMIT_BYTES = 100_000_000
 """The reference reader's own limit."""
@@ -30,46 +25,13 @@ VALUE_LIMIT = 64 * 1024
 """Characters of one metadata value kept from a header beyond `WHOLE_LIMIT_BYTES`."""
 KEPT_VALUE_LIMIT = 1024 * 1024
 METADATA_KEY_LIMIT = 10_000
-DIMENSION_LIMIT = 64
 METADATA_PLACE_LIMIT = 4
 EMBEDDED_LIMIT_BYTES = 64 * 1024 * 1024
 """Longer metadata are not kept as a record."""
-NUMBER_LIMIT = 2**63
-KIND_COUNT_LIMIT = 20_000
-"""Different types and shapes in one header; a model has some hundred."""
-KIND_LIMIT = 128
-"""Characters of a type with its shape; longer ones are left to the general parser, so that kinds can be cached."""
-
-BITS = {
-    "BOOL": 8,
-    "F4": 4,
-    "F6_E2M3": 6,
-    "F6_E3M2": 6,
-    "U8": 8,
-    "I8": 8,
-    "F8_E5M2": 8,
-    "F8_E4M3": 8,
-    "F8_E8M0": 8,
-    "F8_E4M3FNUZ": 8,
-    "F8_E5M2FNUZ": 8,
-    "I16": 16,
-    "U16": 16,
-    "F16": 16,
-    "BF16": 16,
-    "I32": 32,
-    "U32": 32,
-    "F32": 32,
-    "F64": 64,
-    "I64": 64,
-    "U64": 64,
-    "C64": 64,
-}
-"""Bits per element (huggingface/safetensors, safetensors/src/tensor.rs, Dtype); others follow from the offsets."""
-
 _ABSENT = object()
-_METADATA_START = '{"__metadata__":'
-_FRAME = ((2, ":{"), (3, "dtype"), (4, ":"), (6, ","), (7, "shape"), (9, "data_offsets"))
-_OFFSETS = re.compile(r"(?::\[(?:0|[1-9][0-9]{0,18}+),(?:0|[1-9][0-9]{0,18}+)\]\},)*+")
+_METADATA_START = b'{"__metadata__":'
+_OFFSETS_KEY = b'"data_offsets"'
+_BACKSLASH = ord("\\")
 _LONG_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BRACE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}]', re.DOTALL)
 _METADATA_OPEN = re.compile(rb'"__metadata__"\s*:\s*\{\s*')
@@ -184,9 +146,10 @@ def _parse(header: bytes, data_bytes: int, contents: Contents) -> None:
         contents.defects.append(
             Defect("header_padding", "The header is padded with NUL bytes instead of spaces.")
         )
-    if len(body) > WHOLE_LIMIT_BYTES:
+    shortened = len(body) > WHOLE_LIMIT_BYTES
+    if shortened:
         body = _shortened(body, contents)
-    if body.count(b'"data_offsets"') > TENSOR_LIMIT:
+    if len(body) > TENSOR_LIMIT * len(_OFFSETS_KEY) and body.count(_OFFSETS_KEY) > TENSOR_LIMIT:
         contents.defects.append(
             Defect("too_large", f"The header lists more than {TENSOR_LIMIT:,} tensors; it was not read.")
         )
@@ -196,165 +159,64 @@ def _parse(header: bytes, data_bytes: int, contents: Contents) -> None:
             Defect("too_large", f"The header has {len(header):,} bytes of entries; it was not read.")
         )
         return
+    if _parse_canonical(body, data_bytes, contents):
+        if shortened:
+            contents.embedded = None
+        return
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _Malformed(f"The header is not UTF-8 (byte {8 + error.start:,}).") from None
-    # A raw control character is either white space of another spelling or no JSON at all.
-    if any(code in body for code in range(32)) or not _parse_canonical(text, data_bytes, contents):
-        _parse_json(text, data_bytes, contents)
+    _parse_json(text, data_bytes, contents)
 
 
-def _parse_canonical(text: str, data_bytes: int, contents: Contents) -> bool:
+def _parse_canonical(body: bytes, data_bytes: int, contents: Contents) -> bool:
     """Read a header in the reference library's spelling; return False, touching nothing, for any other."""
+    if not body.endswith(b"}"):
+        return False
     metadata: Any = _ABSENT
     duplicates = _Duplicates()
-    if not text.endswith("}"):
-        return False
-    entries = text[1:-1]
-    if text.startswith(_METADATA_START):
-        decoder = json.JSONDecoder(object_pairs_hook=duplicates, parse_constant=_refuse)
+    exact: bytes | None = None
+    start = 1
+    if body.startswith(_METADATA_START):
+        end = _metadata_end(body)
+        if end is None:
+            return False
+        exact = body[len(_METADATA_START) : end]
         try:
-            metadata, end = decoder.raw_decode(text, len(_METADATA_START))
+            metadata = json.loads(exact.decode("utf-8"), object_pairs_hook=duplicates, parse_constant=_refuse)
         except (ValueError, RecursionError):
             return False
-        entries = text[end + 1 : -1]
-        if not text.startswith("," if entries else "}", end):
+        if not body.startswith(b"," if end < len(body) - 1 else b"}", end):
             return False
-    if not entries:
-        _take_metadata(metadata, contents)
-        _check_end(0, data_bytes, contents)
-        return True
-    table = _columns(entries)
+        start = min(end + 1, len(body) - 1)
+    entries = body[start:-1]
+    table = tensor_table.read(entries) if entries else Table()
     if table is None:
         return False
-    names, kinds, begins, ends = table
-    counts = Counter(kinds)
-    if len(counts) > KIND_COUNT_LIMIT:
-        return False
-    by_kind: dict[str, Spec] = {}
-    for kind in counts:
-        spec = _spec_of(kind) if len(kind) <= KIND_LIMIT else None
-        if spec is None:
-            return False
-        by_kind[kind] = spec
-    specs = dict(zip(names, map(by_kind.__getitem__, kinds), strict=True))
-    if "__metadata__" in specs:
-        return False
-    if len(specs) != len(names):
-        duplicates(list(zip(names, names, strict=True)))
-    contents.specs = specs
-    contents.kinds = [(by_kind[kind], count) for kind, count in counts.items()]
+    contents.specs, contents.kinds, contents.derived = table.specs, table.kinds, table.derived
+    if exact is not None and len(exact) <= EMBEDDED_LIMIT_BYTES:
+        contents.embedded = exact
     _take_metadata(metadata, contents)
     _note_duplicates(duplicates, contents)
-    asked = [by_kind[kind].size_bytes for kind in kinds]
-    end_numbers = list(map(int, ends))
-    if begins[0] == "0" and begins[1:] == ends[:-1] and end_numbers == list(accumulate(asked)):
-        _check_end(end_numbers[-1], data_bytes, contents)
-        return True
-    begin_numbers = list(map(int, begins))
-    stored = list(map(sub, end_numbers, begin_numbers))
-    if stored != asked:
-        _settle_sizes(names, [specs[name] for name in names], stored, contents)
-    _check_extent(list(zip(begin_numbers, end_numbers, names, strict=True)), data_bytes, contents)
+    contents.defects += table.defects
+    _check_end(table.end, data_bytes, contents)
     return True
 
 
-def _columns(entries: str) -> tuple[list[str], list[str], list[str], list[str]] | None:
-    """Return names, types with shapes, begins and ends of all entries, or None for another spelling.
-
-    In the canonical spelling every entry has ten quotes, and what stands between them is known: cut there, seven of
-    ten pieces must be equal in all entries and the eighth and tenth are numbers in brackets.
-    """
-    if "\\" in entries:
-        return None
-    pieces = (entries + ",").split('"')
-    count, rest = divmod(len(pieces), 10)
-    if rest != 1 or pieces[0]:
-        return None
-    for place, text in _FRAME:
-        if pieces[place::10].count(text) != count:
-            return None
-    offsets = "".join(pieces[10::10])
-    if _OFFSETS.fullmatch(offsets) is None:
-        return None
-    numbers = offsets[2:-3].replace("]},:[", ",").split(",")
-    if len(numbers) != 2 * count:
-        return None
-    kinds = list(map(add, pieces[5::10], pieces[8::10]))
-    return pieces[1::10], kinds, numbers[::2], numbers[1::2]
-
-
-@lru_cache(maxsize=4096)
-def _spec_of(kind: str) -> Spec | None:
-    """Return the spec of ``F16:[320,4],`` with the size that it asks for (-1: unknown), or None for no such text."""
-    dtype, _, rest = kind.partition(":[")
-    if not rest.endswith("],") or not rest.isascii():
-        return None
-    parts = rest[:-2].split(",") if len(rest) > 2 else []
-    if len(parts) > DIMENSION_LIMIT or not all(map(str.isdigit, parts)):
-        return None
-    if any(len(part) > 18 or (part[0] == "0" and part != "0") for part in parts):
-        return None
-    shape = tuple(map(int, parts))
-    return Spec(dtype, shape, _expected_bytes(dtype, shape))
-
-
-def _expected_bytes(dtype: str, shape: tuple[int, ...]) -> int:
-    bits = BITS.get(dtype)
-    if bits is None:
-        return -1
-    elements = 1
-    for dim in shape:
-        elements *= dim
-    if elements * bits % 8 or elements >= NUMBER_LIMIT:
-        return -1
-    return elements * bits // 8
-
-
-def _settle_sizes(
-    names: "tuple[str, ...] | list[str]", specs: list[Spec], stored: list[int], contents: Contents
-) -> None:
-    """Put the stored sizes into the specs and say which of them contradict their shapes."""
-    wrong: list[tuple[str, int, int]] = []
-    shared: dict[tuple[Spec, int], Spec] = {}
-    for name, spec, size_bytes in zip(names, specs, stored, strict=True):
-        if spec.size_bytes == size_bytes:
-            continue
-        if spec.dtype in BITS:
-            wrong.append((name, size_bytes, spec.size_bytes))
-        key = (spec, size_bytes)
-        if key not in shared:
-            shared[key] = spec._replace(size_bytes=max(size_bytes, 0))
-        contents.specs[name] = shared[key]
-    contents.kinds = None
-    if wrong:
-        name, size_bytes, asked = wrong[0]
-        asked_text = f"{asked:,}" if asked >= 0 else "another number of"
-        more = f" (and {len(wrong) - 1:,} more)" if len(wrong) > 1 else ""
-        contents.defects.append(
-            Defect(
-                "size_mismatch",
-                f"Tensor {quoted(name)} stores {size_bytes:,} bytes, its shape asks for {asked_text} bytes{more}.",
-            )
-        )
-
-
-def _check_extent(spans: list[tuple[int, int, str]], data_bytes: int, contents: Contents) -> None:
-    """Say whether the tensors, sorted by offset, start at 0 and touch without gap or overlap up to the end."""
-    spans.sort(key=itemgetter(0, 1))
-    position = 0
-    for begin, end, name in spans:
-        if begin != position or end < begin:
-            contents.defects.append(
-                Defect(
-                    "offsets",
-                    f"Tensor {quoted(name)} lies at {begin:,} to {end:,}; expected to begin at {position:,}.",
-                )
-            )
-            break
-        position = end
-    _check_end(max((end for _, end, _ in spans), default=0), data_bytes, contents)
+def _metadata_end(body: bytes) -> int | None:
+    """Return where the object that begins the header ends, if it holds nothing but texts."""
+    at = len(_METADATA_START)
+    if body.startswith(b"{}", at):
+        return at + 2
+    while (at := body.find(b'"},"', at)) >= 0:
+        slashes = at
+        while body[slashes - 1] == _BACKSLASH:
+            slashes -= 1
+        if (at - slashes) % 2 == 0:
+            return at + 2
+        at += 1
+    return len(body) - 1 if body.endswith(b'"}}') else None
 
 
 def _check_end(end: int, data_bytes: int, contents: Contents) -> None:
@@ -373,12 +235,7 @@ def _check_end(end: int, data_bytes: int, contents: Contents) -> None:
 
 def _note_duplicates(duplicates: _Duplicates, contents: Contents) -> None:
     if duplicates.first is not None:
-        contents.defects.append(
-            Defect(
-                "duplicate_keys",
-                f"The header names {quoted(duplicates.first)} twice; the last one was taken.",
-            )
-        )
+        contents.defects.append(tensor_table.duplicate(duplicates.first))
 
 
 def _token_count(body: bytes) -> int:
@@ -404,9 +261,9 @@ def _parse_json(text: str, data_bytes: int, contents: Contents) -> None:
     _take_metadata(root.pop("__metadata__", _ABSENT), contents)
     _note_duplicates(duplicates, contents)
     names: list[str] = []
-    specs: list[Spec] = []
-    stored: list[int] = []
-    spans: list[tuple[int, int, str]] = []
+    begins: list[int] = []
+    ends: list[int] = []
+    table = Table()
     bad: str | None = None
     bad_count = 0
     kinds: dict[tuple[str, tuple[int, ...]], Spec] = {}
@@ -420,15 +277,15 @@ def _parse_json(text: str, data_bytes: int, contents: Contents) -> None:
         dtype, shape, begin, end = parts
         kind = (dtype, shape)
         if kind not in kinds:
-            if len(kinds) >= KIND_COUNT_LIMIT:
+            if len(kinds) >= tensor_table.KIND_COUNT_LIMIT:
                 message = "The header lists more different shapes than a model has; the rest was not read."
                 contents.defects.append(Defect("too_large", message))
                 break
-            kinds[kind] = Spec(dtype, shape, _expected_bytes(dtype, shape))
+            kinds[kind] = Spec(dtype, shape, tensor_table.expected_bytes(dtype, shape))
+        table.specs[name] = kinds[kind]
         names.append(name)
-        specs.append(kinds[kind])
-        stored.append(end - begin)
-        spans.append((begin, end, name))
+        begins.append(begin)
+        ends.append(end)
     if bad is not None:
         more = f" (and {bad_count - 1:,} more)" if bad_count > 1 else ""
         contents.defects.append(
@@ -437,9 +294,11 @@ def _parse_json(text: str, data_bytes: int, contents: Contents) -> None:
                 f"The entry of tensor {quoted(bad)} is no dtype, shape and data_offsets{more}.",
             )
         )
-    contents.specs = dict(zip(names, specs, strict=True))
-    _settle_sizes(names, specs, stored, contents)
-    _check_extent(spans, data_bytes, contents)
+    tensor_table.settle_sizes(table, names, begins, ends)
+    tensor_table.check_extent(table, names, begins, ends)
+    contents.specs = table.specs
+    contents.defects += table.defects
+    _check_end(table.end, data_bytes, contents)
 
 
 def _entry_of(entry: Any) -> tuple[str, tuple[int, ...], int, int] | None:
@@ -449,10 +308,13 @@ def _entry_of(entry: Any) -> tuple[str, tuple[int, ...], int, int] | None:
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if not isinstance(dtype, str) or not isinstance(shape, list) or not isinstance(offsets, list):
         return None
-    if len(shape) > DIMENSION_LIMIT or len(offsets) != 2:
+    if len(shape) > tensor_table.DIMENSION_LIMIT or len(offsets) != 2:
         return None
     # bool is an int for Python, but `true` is no dimension.
-    if any(type(number) is not int or not 0 <= number < NUMBER_LIMIT for number in [*shape, *offsets]):
+    if any(
+        type(number) is not int or not 0 <= number < tensor_table.NUMBER_LIMIT
+        for number in [*shape, *offsets]
+    ):
         return None
     return clean(dtype), tuple(shape), offsets[0], offsets[1]
 

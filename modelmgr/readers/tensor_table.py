@@ -1,0 +1,270 @@
+"""The table of tensors in a safetensors header: names, types, shapes, offsets; fast, and remembered.
+
+Nearly every file was written by the same few libraries, in one canonical spelling. That spelling is cut at its quotes,
+faster than a JSON parser reads it and without three objects a tensor; every piece must be accounted for, or the
+header is left to the parser of JSON.
+
+Files of one kind have one table, to the byte: all merges of a checkpoint, all adapters that one trainer made with one
+setting. What was read from a table, and what was derived from it, is kept for the next file that has it.
+"""
+
+import re
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+from operator import add, itemgetter, sub
+from threading import Lock
+from typing import Any
+
+from modelmgr.readers.contents import Defect, Spec, quoted
+
+DIMENSION_LIMIT = 64
+NUMBER_LIMIT = 2**63
+KIND_COUNT_LIMIT = 20_000
+"""Different types and shapes in one header; a model has some hundred."""
+KIND_LIMIT = 128
+"""Characters of a type with its shape; longer ones are left to the general parser, so that kinds can be cached."""
+KEPT_TENSORS = 16_000
+"""Tensors of all tables that are remembered together; each takes some 600 bytes with what is derived from it."""
+KEPT_TABLE_BYTES = 1024 * 1024
+"""Larger tables are not remembered."""
+
+BITS = {
+    "BOOL": 8,
+    "F4": 4,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+    "U8": 8,
+    "I8": 8,
+    "F8_E5M2": 8,
+    "F8_E4M3": 8,
+    "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "I16": 16,
+    "U16": 16,
+    "F16": 16,
+    "BF16": 16,
+    "I32": 32,
+    "U32": 32,
+    "F32": 32,
+    "F64": 64,
+    "I64": 64,
+    "U64": 64,
+    "C64": 64,
+}
+"""Bits per element (huggingface/safetensors, safetensors/src/tensor.rs, Dtype); others follow from the offsets."""
+
+_FRAME = ((2, ":{"), (3, "dtype"), (4, ":"), (6, ","), (7, "shape"), (9, "data_offsets"))
+_OFFSETS = re.compile(r"(?::\[(?:0|[1-9][0-9]{0,18}+),(?:0|[1-9][0-9]{0,18}+)\]\},)*+")
+
+
+@dataclass(slots=True)
+class Table:
+    """What a table says, whichever file it stands in. Read only: headers share it.
+
+    Attributes:
+        specs: tensor name -> type and shape, in the file's order.
+        kinds: the different specs with their numbers, or None where they were not counted.
+        end: where the last tensor ends, from the beginning of the data.
+        defects: contradictions inside the table.
+        derived: what the identification made of names and shapes alone.
+    """
+
+    specs: dict[str, Spec] = field(default_factory=dict)
+    kinds: list[tuple[Spec, int]] | None = None
+    end: int = 0
+    defects: list[Defect] = field(default_factory=list)
+    derived: dict[Any, Any] = field(default_factory=dict)
+
+
+class _Memory:
+    """The tables that were read last, by their bytes; one for all threads."""
+
+    def __init__(self) -> None:
+        self._tables: OrderedDict[bytes, Table] = OrderedDict()
+        self._tensors = 0
+        self._lock = Lock()
+
+    def get(self, entries: bytes) -> Table | None:
+        with self._lock:
+            table = self._tables.get(entries)
+            if table is not None:
+                self._tables.move_to_end(entries)
+            return table
+
+    def keep(self, entries: bytes, table: Table) -> None:
+        with self._lock:
+            if entries in self._tables:
+                return
+            self._tables[entries] = table
+            self._tensors += len(table.specs)
+            while self._tensors > KEPT_TENSORS:
+                self._tensors -= len(self._tables.popitem(last=False)[1].specs)
+
+    def forget(self) -> None:
+        with self._lock:
+            self._tables.clear()
+            self._tensors = 0
+
+
+_memory = _Memory()
+
+
+def read(entries: bytes) -> Table | None:
+    """Return what all entries of a header say, or None where they are not in the canonical spelling.
+
+    Args:
+        entries: the header's bytes between its outermost braces, without ``__metadata__``.
+    """
+    table = _memory.get(entries)
+    if table is None:
+        table = _parse(entries)
+        if table is not None and len(entries) <= KEPT_TABLE_BYTES:
+            _memory.keep(entries, table)
+    return table
+
+
+def forget() -> None:
+    """Forget all tables: what a benchmark of unseen tables needs."""
+    _memory.forget()
+
+
+def _parse(entries: bytes) -> Table | None:
+    # A raw control character is either white space of another spelling or no JSON at all.
+    if b"\\" in entries or any(code in entries for code in range(32)):
+        return None
+    try:
+        columns = _columns(entries.decode("utf-8"))
+    except UnicodeDecodeError:
+        return None
+    if columns is None:
+        return None
+    names, kinds, begins, ends = columns
+    counts = Counter(kinds)
+    if len(counts) > KIND_COUNT_LIMIT:
+        return None
+    by_kind: dict[str, Spec] = {}
+    for kind in counts:
+        spec = _spec_of(kind) if len(kind) <= KIND_LIMIT else None
+        if spec is None:
+            return None
+        by_kind[kind] = spec
+    specs = dict(zip(names, map(by_kind.__getitem__, kinds), strict=True))
+    if "__metadata__" in specs:
+        return None
+    table = Table(specs, [(by_kind[kind], count) for kind, count in counts.items()])
+    if len(specs) != len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        table.defects.append(duplicate(twice))
+    asked = [by_kind[kind].size_bytes for kind in kinds]
+    end_numbers = list(map(int, ends))
+    if begins[0] == "0" and begins[1:] == ends[:-1] and end_numbers == list(accumulate(asked)):
+        table.end = end_numbers[-1]
+        return table
+    begin_numbers = list(map(int, begins))
+    if list(map(sub, end_numbers, begin_numbers)) != asked:
+        settle_sizes(table, names, begin_numbers, end_numbers)
+    check_extent(table, names, begin_numbers, end_numbers)
+    return table
+
+
+def _columns(entries: str) -> tuple[list[str], list[str], list[str], list[str]] | None:
+    """Return names, types with shapes, begins and ends of all entries, or None for another spelling.
+
+    In the canonical spelling every entry has ten quotes, and what stands between them is known: cut there, seven of
+    ten pieces must be equal in all entries and the eighth and tenth are numbers in brackets.
+    """
+    pieces = (entries + ",").split('"')
+    count, rest = divmod(len(pieces), 10)
+    if rest != 1 or pieces[0]:
+        return None
+    for place, text in _FRAME:
+        if pieces[place::10].count(text) != count:
+            return None
+    offsets = "".join(pieces[10::10])
+    if _OFFSETS.fullmatch(offsets) is None:
+        return None
+    numbers = offsets[2:-3].replace("]},:[", ",").split(",")
+    if len(numbers) != 2 * count:
+        return None
+    kinds = list(map(add, pieces[5::10], pieces[8::10]))
+    return pieces[1::10], kinds, numbers[::2], numbers[1::2]
+
+
+@lru_cache(maxsize=4096)
+def _spec_of(kind: str) -> Spec | None:
+    """Return the spec of ``F16:[320,4],`` with the size that it asks for (-1: unknown), or None for no such text."""
+    dtype, _, rest = kind.partition(":[")
+    if not rest.endswith("],") or not rest.isascii():
+        return None
+    parts = rest[:-2].split(",") if len(rest) > 2 else []
+    if len(parts) > DIMENSION_LIMIT or not all(map(str.isdigit, parts)):
+        return None
+    if any(len(part) > 18 or (part[0] == "0" and part != "0") for part in parts):
+        return None
+    shape = tuple(map(int, parts))
+    return Spec(dtype, shape, expected_bytes(dtype, shape))
+
+
+def expected_bytes(dtype: str, shape: tuple[int, ...]) -> int:
+    """Return how many bytes a tensor of this type and shape takes, or -1 where that can't be told."""
+    bits = BITS.get(dtype)
+    if bits is None:
+        return -1
+    elements = 1
+    for dim in shape:
+        elements *= dim
+    if elements * bits % 8 or elements >= NUMBER_LIMIT:
+        return -1
+    return elements * bits // 8
+
+
+def duplicate(name: str) -> Defect:
+    """Say that a name stands twice."""
+    return Defect("duplicate_keys", f"The header names {quoted(name)} twice; the last one was taken.")
+
+
+def settle_sizes(table: Table, names: list[str], begins: list[int], ends: list[int]) -> None:
+    """Put the stored sizes into the specs and say which of them contradict their shapes."""
+    wrong: list[tuple[str, int, int]] = []
+    shared: dict[tuple[Spec, int], Spec] = {}
+    for name, begin, end in zip(names, begins, ends, strict=True):
+        spec, size_bytes = table.specs[name], end - begin
+        if spec.size_bytes == size_bytes:
+            continue
+        if spec.dtype in BITS:
+            wrong.append((name, size_bytes, spec.size_bytes))
+        key = (spec, size_bytes)
+        if key not in shared:
+            shared[key] = spec._replace(size_bytes=max(size_bytes, 0))
+        table.specs[name] = shared[key]
+    table.kinds = None
+    if wrong:
+        name, size_bytes, asked = wrong[0]
+        asked_text = f"{asked:,}" if asked >= 0 else "another number of"
+        more = f" (and {len(wrong) - 1:,} more)" if len(wrong) > 1 else ""
+        table.defects.append(
+            Defect(
+                "size_mismatch",
+                f"Tensor {quoted(name)} stores {size_bytes:,} bytes, its shape asks for {asked_text} bytes{more}.",
+            )
+        )
+
+
+def check_extent(table: Table, names: list[str], begins: list[int], ends: list[int]) -> None:
+    """Say whether the tensors, sorted by offset, start at 0 and touch without gap or overlap; note their end."""
+    spans = sorted(zip(begins, ends, names, strict=True), key=itemgetter(0, 1))
+    position = 0
+    for begin, end, name in spans:
+        if begin != position or end < begin:
+            table.defects.append(
+                Defect(
+                    "offsets",
+                    f"Tensor {quoted(name)} lies at {begin:,} to {end:,}; expected to begin at {position:,}.",
+                )
+            )
+            break
+        position = end
+    table.end = max(ends, default=0)
