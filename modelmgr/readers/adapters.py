@@ -231,7 +231,7 @@ class Adapter:
                 self.complete_groups += 1
         self.share = counted / max(1, len(specs))
 
-    @property
+    @cached_property
     def algorithm(self) -> str | None:
         """The algorithm of most modules; plain differences and norms count only where there is nothing else."""
         counts = self._algorithms.copy()
@@ -247,7 +247,7 @@ class Adapter:
             return max(main, key=lambda pair: pair[0])[1]
         return counts.most_common(1)[0][0]
 
-    @property
+    @cached_property
     def rank(self) -> int | str | None:
         """One number, or the least and the greatest."""
         ranks = {group.rank for group in self.groups.values()} - {None}
@@ -256,12 +256,12 @@ class Adapter:
         least, greatest = min(r for r in ranks if r is not None), max(r for r in ranks if r is not None)
         return least if least == greatest else f"{least}-{greatest}"
 
-    @property
+    @cached_property
     def broken(self) -> list[str]:
         """The modules of which one half is missing."""
         return [module for module, group in self.groups.items() if group.is_broken]
 
-    @property
+    @cached_property
     def dialect(self) -> str | None:
         """Whose spelling most modules have."""
         counts = Counter(dialect for _, dialect in self._paths)

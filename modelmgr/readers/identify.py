@@ -57,7 +57,7 @@ def identify(contents: Contents, name: str, said: Sequence[Statement] = ()) -> V
         name: the file's name without its folder; the last and weakest witness.
         said: what stands beside the header about its base; it counts before the header's own metadata.
     """
-    tensors = Tensors(contents.specs, contents.metadata)
+    tensors = Tensors(contents.specs, contents.derived)
     view = View(contents.format, tensors, contents.metadata, name, contents.complete)
     answer = rules.match("gates", view) or {"type": "unknown", "evidence": []}
     if "base" in answer and isinstance(answer["base"], str) and answer["base"].startswith("@"):
@@ -67,7 +67,7 @@ def identify(contents: Contents, name: str, said: Sequence[Statement] = ()) -> V
     if not contents.specs:
         answer["evidence"] = ["no tensors"]
     if answer["type"] == "diffusion_model":
-        verdict.components = _components(view)
+        verdict.components = tensors.once(_components, lambda: _components(view))
         if any(part in _outside_parts() for part in verdict.components):
             answer["type"] = "checkpoint"
     if answer["type"] == "llm" and not answer.get("base"):

@@ -24,7 +24,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
@@ -55,22 +55,17 @@ class View:
     metadata: Mapping[str, Any]
     name: str
     complete: bool = True
-    measured: dict[str, int | float | str | None] = field(default_factory=dict)
-    _adapter: Adapter | None = None
 
     @property
     def adapter(self) -> Adapter:
         """The tensors seen as an adapter's; grouped when first asked for."""
-        if self._adapter is None:
-            self._adapter = Adapter(self.tensors)
-        return self._adapter
+        return self.tensors.once(Adapter, lambda: Adapter(self.tensors))
 
     def measure(self, name: str) -> int | float | str | None:
         """Return a measure, computed once under each prefix."""
-        key = self.tensors.prefix + "\n" + name
-        if key not in self.measured:
-            self.measured[key] = _measured(self, name)
-        return self.measured[key]
+        if name in _OF_THE_FILE:
+            return _OF_THE_FILE[name](self)
+        return self.tensors.once(("measure", name, self.tensors.prefix), lambda: _measured(self, name))
 
     def text(self, key: str) -> str | None:
         """Return a metadata value as text; None for what says nothing."""
@@ -81,13 +76,32 @@ class View:
         return None if text.strip() in ("", "None", "null") else text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Condition:
-    """One compiled condition and the text it was made of; `parts` are the choices of an ``any``."""
+    """One compiled condition.
+
+    Attributes:
+        text: what it was made of.
+        test: asks the question.
+        steady: whether names and shapes alone (under a prefix) answer it.
+        parts: the choices of an ``any``.
+    """
 
     text: str
-    holds: Callable[[View], bool]
+    test: Callable[[View], bool]
+    steady: bool
     parts: tuple["Condition", ...] = ()
+
+    def holds(self, view: View) -> bool:
+        """Tell whether it holds; what is steady is asked once for all headers with equal tensors."""
+        if not self.steady:
+            return self.test(view)
+        known = view.tensors.derived
+        key = (self, view.tensors.prefix)
+        found: bool | None = known.get(key)
+        if found is None:
+            found = known[key] = self.test(view)
+        return found
 
     def reason(self, view: View) -> str:
         """Return the text of what held: of several choices the one that did."""
@@ -97,7 +111,7 @@ class Condition:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """One compiled line."""
 
@@ -105,13 +119,13 @@ class Rule:
     answer: Answer
     then: str | None
     needs: bool
-    cases: tuple["Rule", ...]
+    cases: "Table"
     hints: tuple[tuple[re.Pattern[str], Answer], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """One file of rules, and the prefixes that names may have there."""
+    """Rules in their order, and the prefixes that names may have there."""
 
     prefixes: tuple[str, ...] | None
     rules: tuple[Rule, ...]
@@ -126,19 +140,31 @@ def match(table_name: str, view: View) -> Answer | None:
     before = view.tensors.prefix
     try:
         if table.prefixes is not None:
-            view.tensors.prefix = view.tensors.choose_prefix(list(table.prefixes))
-        return _first(table.rules, view)
+            prefixes = list(table.prefixes)
+            view.tensors.prefix = view.tensors.once(table, lambda: view.tensors.choose_prefix(prefixes))
+        return _first(table, view)
     finally:
         view.tensors.prefix = before
 
 
-def _first(rules: tuple[Rule, ...], view: View) -> Answer | None:
-    for rule in rules:
-        if all(condition.holds(view) for condition in rule.when):
+def _first(table: Table, view: View) -> Answer | None:
+    known = view.tensors.derived
+    key = (table, view.tensors.prefix, "left")
+    left: tuple[Rule, ...] = known.get(key, table.rules)
+    out: list[Rule] = []
+    answer: Answer | None = None
+    for rule in left:
+        failed = next((condition for condition in rule.when if not condition.holds(view)), None)
+        if failed is None:
             answer = _answer_of(rule, view)
             if answer is not None:
-                return answer
-    return None
+                break
+        elif failed.steady:
+            out.append(rule)
+    if out:
+        # The next header with these tensors need not ask them again.
+        known[key] = tuple(rule for rule in left if rule not in out)
+    return answer
 
 
 def _answer_of(rule: Rule, view: View) -> Answer | None:
@@ -150,7 +176,8 @@ def _answer_of(rule: Rule, view: View) -> Answer | None:
         if found is None and rule.needs:
             return None
         refinements.append(found or {})
-    refinements.append(_first(rule.cases, view) or {})
+    if rule.cases.rules:
+        refinements.append(_first(rule.cases, view) or {})
     for refinement in refinements:
         evidence = answer["evidence"] + refinement.get("evidence", [])
         if "base" in refinement and "candidates" not in refinement:
@@ -186,33 +213,36 @@ def _compile(source: Any) -> Condition:
     if isinstance(source, dict):
         ((word, members),) = source.items()
         parts = [_compile(member) for member in members]
+        steady = all(part.steady for part in parts)
         text = f" {'or' if word == 'any' else 'and'} ".join(part.text for part in parts)
         if word == "any":
-            return Condition(text, lambda view: any(part.holds(view) for part in parts), tuple(parts))
+            return Condition(text, lambda view: any(part.holds(view) for part in parts), steady, tuple(parts))
         if word == "all":
-            return Condition(text, lambda view: all(part.holds(view) for part in parts))
+            return Condition(text, lambda view: all(part.holds(view) for part in parts), steady)
         raise ValueError(f"unknown condition {word!r}")
     if source.startswith("!"):
         inner = _compile(source[1:])
-        return Condition(source, lambda view: not inner.holds(view))
+        return Condition(source, lambda view: not inner.holds(view), inner.steady)
     parsed = _SIGNS.match(source)
     if parsed is None:
         raise ValueError(f"no condition: {source!r}")
     subject, sign, value = parsed["subject"], parsed["sign"], parsed["value"]
     for kind in _KINDS:
         if subject.startswith(kind):
-            return Condition(source, _module_test(kind, subject[len(kind) :].strip(), sign, value))
+            return Condition(source, _module_test(kind, subject[len(kind) :].strip(), sign, value), True)
     if subject.startswith("@"):
-        return Condition(source, _metadata_test(subject[1:], sign, value))
+        return Condition(source, _metadata_test(subject[1:], sign, value), False)
     if subject.startswith("$"):
         name, test = subject[1:], _test(sign, value)
-        return Condition(source, lambda view: test(view.measure(name)))
+        return Condition(source, lambda view: test(view.measure(name)), name not in _OF_THE_FILE)
     dimension = _DIMENSION.match(subject)
     if dimension is not None:
-        return Condition(source, _shape_test(dimension["pattern"], dimension["dim"], _test(sign, value)))
+        return Condition(
+            source, _shape_test(dimension["pattern"], dimension["dim"], _test(sign, value)), True
+        )
     if sign is not None:
         raise ValueError(f"nothing to compare in {source!r}")
-    return Condition(source, lambda view: view.tensors.find(subject) is not None)
+    return Condition(source, lambda view: view.tensors.find(subject) is not None, True)
 
 
 def _test(sign: str, value: str) -> Callable[[Any], bool]:
@@ -358,15 +388,18 @@ def _compact_scale(view: View) -> int:
     return scale if scale and 3 * scale * scale == last else 1
 
 
-_COMPUTED: dict[str, Callable[[View], int | float | str | None]] = {
-    "tensors": lambda view: len(view.tensors.specs),
+_OF_THE_FILE: dict[str, Callable[[View], int | str | None]] = {
     "format": lambda view: view.format,
     "file_name": lambda view: view.name,
     "complete": lambda view: int(view.complete),
+    "part_number": _part_number,
+}
+"""Measures that names and shapes don't tell."""
+_COMPUTED: dict[str, Callable[[View], int | float | str | None]] = {
+    "tensors": lambda view: len(view.tensors.specs),
     "adapter_groups": lambda view: view.adapter.complete_groups,
     "adapter_share": lambda view: view.adapter.share,
     "depths": _depths,
-    "part_number": _part_number,
     "layers": _layers,
     "embedding_width": _embedding_width,
     "esrgan_scale": _esrgan_scale,
@@ -401,7 +434,7 @@ def rule_of(source: Mapping[str, Any]) -> Rule:
         answer={key: source[key] for key in _ANSWERS if key in source},
         then=source.get("then"),
         needs=source.get("needs", False),
-        cases=tuple(map(rule_of, source.get("cases", ()))),
+        cases=Table(None, tuple(map(rule_of, source.get("cases", ())))),
         hints=tuple(
             (re.compile(hint["text"]), {key: hint[key] for key in _ANSWERS if key in hint})
             for hint in source.get("hints", ())

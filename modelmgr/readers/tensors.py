@@ -2,11 +2,13 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from modelmgr.readers.contents import Spec
+
+T = TypeVar("T")
 
 _PACKED = frozenset(("U8", "I8", "F4", "I32"))
 _LAST = "\U0010ffff"
@@ -18,38 +20,43 @@ class Tensors:
 
     A pattern is a name in which ``*`` stands for an index; one that ends in ``**`` is a beginning, one that begins
     with ``**`` an ending, with both a part of a name. Every question is asked under `prefix` first, then without.
+
+    `derived` keeps answers that depend on names and shapes alone; headers with equal tensors may share it.
     """
 
-    def __init__(self, specs: Mapping[str, Spec], metadata: Mapping[str, Any]) -> None:
+    def __init__(self, specs: Mapping[str, Spec], derived: dict[Any, Any] | None = None) -> None:
         self.specs = specs
         self.prefix = ""
-        self._metadata = metadata
-        self._sorted: list[str] | None = None
-        self._lines: str | None = None
-        self._tails: str | None = None
+        self.derived: dict[Any, Any] = {} if derived is None else derived
 
     @property
     def ordered(self) -> list[str]:
         """All names, sorted."""
-        if self._sorted is None:
-            self._sorted = sorted(self.specs)
-        return self._sorted
+        return self.once("ordered", lambda: sorted(self.specs))
 
     @property
     def lines(self) -> str:
         """All names, each between two line ends: one search over them beats a loop."""
-        if self._lines is None:
-            self._lines = "\n" + "\n".join(self.ordered) + "\n"
-        return self._lines
+        return self.once("lines", lambda: "\n" + "\n".join(self.ordered) + "\n")
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` makes of names and shapes alone, made once for all headers with equal tensors.
+
+        Another thread may make the same at the same time; the results are equal, so one of them is kept.
+        """
+        try:
+            found: T = self.derived[key]
+        except KeyError:
+            found = self.derived[key] = make()
+        return found
 
     def may_end_with(self, ending: str) -> bool:
         """Tell whether some name ends so, in a time that hardly depends on how many there are.
 
         Thousands of names have a few dozen endings; only longer ones than kept may be told falsely to exist.
         """
-        if self._tails is None:
-            self._tails = "\n".join({name[-_TAIL:] for name in self.specs}) + "\n"
-        return ending[-_TAIL:] + "\n" in self._tails
+        tails = self.once("tails", lambda: "\n".join({name[-_TAIL:] for name in self.specs}) + "\n")
+        return ending[-_TAIL:] + "\n" in tails
 
     def count_below(self, beginning: str) -> int:
         """Return how many names begin so."""

@@ -25,7 +25,7 @@ def every_rule(sources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def view_of(specs: dict[str, tuple[int, ...]], metadata: dict[str, Any] | None = None) -> View:
     tensors = {name: Spec("F16", shape, 0) for name, shape in specs.items()}
-    return View("safetensors", Tensors(tensors, metadata or {}), metadata or {}, "x.safetensors")
+    return View("safetensors", Tensors(tensors), metadata or {}, "x.safetensors")
 
 
 @pytest.mark.parametrize("name", TABLES)
