@@ -1,10 +1,10 @@
 """The face of the catalog."""
 
-from modelmgr.catalog.file_store import FileStore
 from modelmgr.catalog.hash_store import HashStore
 from modelmgr.catalog.model_pages import ModelPages
 from modelmgr.catalog.pending_store import PendingStore
+from modelmgr.catalog.scan_store import ScanStore
 
 
-class Catalog(ModelPages, HashStore, FileStore, PendingStore):
+class Catalog(ModelPages, HashStore, ScanStore, PendingStore):
     """What the program remembers. Questions and writes stand in its parts, the connections below them."""

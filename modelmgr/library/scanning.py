@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from modelmgr import discovery, tree
-from modelmgr.catalog.file_store import FoundModel, KnownFile
+from modelmgr.catalog.file_store import KnownFile
+from modelmgr.catalog.scan_store import FoundModel
 from modelmgr.discovery import HashJob
 from modelmgr.errors import NotFound
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.file_store import FoundModel
-from modelmgr.values import FileState, ModelQuery, Origin
+from modelmgr.catalog.scan_store import FoundModel
+from modelmgr.values import FileState, Hashes, ModelQuery, Origin
 
 Found = Callable[..., FoundModel]
 A, B = "a" * 64, "b" * 64
@@ -21,7 +21,7 @@ def only(catalog: Catalog, path: str) -> int:
 def put_hash(catalog: Catalog, path: str, sha256: str) -> int:
     file = catalog.known_file(path)
     assert file is not None
-    outcome = catalog.put_hash(file.id, file.size_bytes, file.mtime_ns, sha256)
+    outcome = catalog.put_hash(file.id, file.size_bytes, file.mtime_ns, Hashes(sha256))
     assert outcome is not None
     return outcome.model_id
 
@@ -70,11 +70,11 @@ def test_a_file_of_equal_size_that_turns_out_different_moves_to_its_own_model(
 ) -> None:
     catalog.put_found([found("/m/a.gguf")])
     old = put_hash(catalog, "/m/a.gguf", A)
-    catalog.touch_file(only(catalog, "/m/a.gguf"), 2 * 10**18, 5, 1)
+    catalog.touch_file(only(catalog, "/m/a.gguf"), 100, 2 * 10**18, 5, 1)
     assert catalog.rows([old])[0].hash_state == "none"
     file = catalog.known_file("/m/a.gguf")
     assert file is not None
-    outcome = catalog.put_hash(file.id, 100, 2 * 10**18, B)
+    outcome = catalog.put_hash(file.id, 100, 2 * 10**18, Hashes(B))
     assert outcome is not None
     assert outcome.created
     assert {row.sha256: row.file_state for row in catalog.page(ModelQuery(), None)} == {
@@ -85,7 +85,7 @@ def test_a_file_of_equal_size_that_turns_out_different_moves_to_its_own_model(
 
 def test_a_hash_of_a_file_that_changed_meanwhile_counts_for_nothing(catalog: Catalog, found: Found) -> None:
     catalog.put_found([found("/m/a.gguf")])
-    assert catalog.put_hash(only(catalog, "/m/a.gguf"), 101, 10**18, A) is None
+    assert catalog.put_hash(only(catalog, "/m/a.gguf"), 101, 10**18, Hashes(A)) is None
     assert catalog.page(ModelQuery(), None)[0].sha256 is None
 
 

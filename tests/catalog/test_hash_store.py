@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from modelmgr.catalog import Catalog, engine, hash_store
-from modelmgr.catalog.file_store import FoundModel
 from modelmgr.catalog.import_store import NewRecord
+from modelmgr.catalog.scan_store import FoundModel
 from modelmgr.errors import Usage
 from modelmgr.progress import Progress
-from modelmgr.values import HashMatch, PendingQuery, PendingState, Record
+from modelmgr.values import Hashes, HashMatch, PendingQuery, PendingState, Record
 
 Found = Callable[..., FoundModel]
 
@@ -23,7 +23,7 @@ BLAKE3 = "5e" * 32
 def hashed(catalog: Catalog, found: Found, path: str = "/m/Ink.safetensors", sha256: str = REAL) -> int:
     """Put a file with a computed hash into the catalog; return its model."""
     (model,) = catalog.put_found([found(path)])
-    outcome = catalog.put_hash(catalog.files_of(model)[0].id, 100, 10**18, sha256)
+    outcome = catalog.put_hash(catalog.files_of(model)[0].id, 100, 10**18, Hashes(sha256))
     assert outcome is not None
     return outcome.model_id
 
@@ -146,7 +146,7 @@ def test_hashes_of_a_file_go_when_it_is_rewritten_and_when_it_goes(catalog: Cata
     assert brief(catalog.by_hash(BLAKE3)) == [("BLAKE3", "computed", REAL, "", "Ink")]
     assert brief(catalog.by_hash(CLAIMED)) == [("SHA256", "claimed", REAL, "", "Ink")]
     assert brief(catalog.by_hash(CLAIMED[:10])) == [("AutoV2", "claimed", REAL, "", "Ink")]
-    catalog.touch_file(file.id, 10**18 + 1, 0, 1)
+    catalog.touch_file(file.id, file.size_bytes, 10**18 + 1, 0, 1)
     assert catalog.by_hash(BLAKE3) == catalog.by_hash(CLAIMED) == []
     # The model keeps its identity while its file is hashed again.
     assert brief(catalog.by_hash(REAL)) == [("SHA256", "computed", REAL, "", "Ink")]

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.file_store import FoundModel
 from modelmgr.catalog.import_store import NewRecord
-from modelmgr.values import SORT_COLUMNS, ModelQuery, PendingQuery, Record
+from modelmgr.catalog.scan_store import FoundModel
+from modelmgr.values import SORT_COLUMNS, Hashes, ModelQuery, PendingQuery, Record
 
 Found = Callable[..., FoundModel]
 
@@ -113,7 +113,7 @@ def test_the_index_follows_every_change(stocked: Catalog) -> None:
 
 def test_no_statement_of_the_view_reads_a_payload_and_details_read_one(stocked: Catalog) -> None:
     first = stocked.page(ModelQuery(), 1)[0]
-    outcome = stocked.put_hash(stocked.files_of(first.id)[0].id, first.size_bytes, 10**18, "a" * 64)
+    outcome = stocked.put_hash(stocked.files_of(first.id)[0].id, first.size_bytes, 10**18, Hashes("a" * 64))
     assert outcome is not None
     batch = stocked.begin_batch(["/m"], None)
     for key in "12":

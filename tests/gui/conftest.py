@@ -8,12 +8,12 @@ import pytest
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.file_store import FoundModel
 from modelmgr.catalog.import_store import NewRecord
+from modelmgr.catalog.scan_store import FoundModel
 from modelmgr.gui import open_window, theme
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
-from modelmgr.values import BatchState, Origin, PendingQuery, Record, Totals
+from modelmgr.values import BatchState, Hashes, Origin, PendingQuery, Record, Totals
 
 TYPES = ("lora", "checkpoint", "vae", "embedding")
 BASES = ("SDXL 1.0", "SD 1.5", "Flux.1 D", None)
@@ -71,7 +71,7 @@ class Fill:
             return ids
         for number, (model_id, model) in enumerate(zip(ids, found, strict=True), first):
             (file,) = self.catalog.files_of(model_id)
-            self.catalog.put_hash(file.id, model.size_bytes, model.mtime_ns, f"{number + 1:064x}")
+            self.catalog.put_hash(file.id, model.size_bytes, model.mtime_ns, Hashes(f"{number + 1:064x}"))
         if records:
             self._attach(ids, first)
         return ids
