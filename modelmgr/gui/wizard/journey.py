@@ -139,6 +139,10 @@ class RecordSteps(Progress):
     def is_cancelled(self) -> bool:
         return self._outer.is_cancelled
 
+    @property
+    def is_paused(self) -> bool:
+        return self._outer.is_paused
+
 
 def look_at(library: Library, paths: Sequence[str], progress: Progress) -> tuple[ImportReport, list[Offer]]:
     """Say what an import of `paths` would do, and which folders are spoken of; writes nothing."""
