@@ -1,7 +1,17 @@
 """Folders -> model files, and files -> hashes. Knows no catalog and writes nothing."""
 
+from modelmgr.discovery.digests import quick_of, tensor_quick_of
 from modelmgr.discovery.groups import Group, components_of, groups_in, pipeline, read_marker
-from modelmgr.discovery.hashing import HashJob, HashResult, hash_files, partial_hashes, sha256_of
+from modelmgr.discovery.hashing import (
+    Hashing,
+    HashJob,
+    HashResult,
+    Kinds,
+    Look,
+    hash_files,
+    partial_hashes,
+    sha256_of,
+)
 from modelmgr.discovery.ignore import HIDDEN, PARTIAL_DOWNLOAD, PATTERN, IgnoreRules
 from modelmgr.discovery.scan import (
     NO_RULES,
@@ -26,7 +36,10 @@ __all__ = [
     "Group",
     "HashJob",
     "HashResult",
+    "Hashing",
     "IgnoreRules",
+    "Kinds",
+    "Look",
     "QuickCheck",
     "changed_folders",
     "components_of",
@@ -37,8 +50,10 @@ __all__ = [
     "looks_like_a_model",
     "partial_hashes",
     "pipeline",
+    "quick_of",
     "read_marker",
     "sha256_of",
+    "tensor_quick_of",
     "walk_folders",
     "walk_models",
 ]

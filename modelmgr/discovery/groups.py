@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from modelmgr import parts, payload
-from modelmgr.discovery.hashing import open_regular
+from modelmgr.discovery.digests import open_regular
 from modelmgr.values import MIB
 
 CONFIG_LIMIT_BYTES = 4 * MIB

@@ -1,67 +1,583 @@
-"""SHA-256 of whole files, by a few worker threads that end before the call returns; the hashes others claim.
+"""Files -> hashes, by a few worker threads that are fed, and give back, while they run.
 
 hashlib lets go of the interpreter lock, so that two threads reach what the processor can do; small files go to the
-workers in batches, for handing them over one by one would cost as much as hashing them.
+workers in batches, for handing them over one by one would cost as much as hashing them. A file is opened once: what
+wants to look into it gets the block that is hashed next.
 """
 
 import hashlib
 import os
 import queue
-import stat
 import threading
+import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
 
 from blake3 import blake3
 
+from modelmgr.discovery.devices import disk_of
+from modelmgr.discovery.digests import (
+    AUTOV1_BYTES,
+    AUTOV1_OFFSET,
+    BLOCK_BYTES,
+    HEADER_LIMIT_BYTES,
+    WHOLE_BYTES,
+    Digests,
+    hashes_of_small,
+    open_regular,
+    open_with_facts,
+    read_into,
+    tensors_at,
+)
 from modelmgr.progress import Cancelled, Progress
-from modelmgr.values import MIB, Problem
+from modelmgr.values import MIB, Hashes, Problem
 
-BLOCK_BYTES = MIB
 BATCH_FILES = 64
 BATCH_BYTES = 64 * MIB
-AUTOV1_OFFSET = 0x100000
-AUTOV1_BYTES = 0x10000
-HEADER_LIMIT_BYTES = 100_000_000
+BATCH_WAIT_S = 0.02
+WAITING_FILES = 4096
+UNTAKEN_BYTES = 8 * MIB
+RESULT_BYTES = 4096
+LOOK_BYTES = 256 * 1024
+READ_LEAST_BYTES = 64 * 1024
+READ_MOST_S = 0.1
+WORKERS_OF_A_DISK = 2
+WORKERS_IN_ALL = 4
+SLOW_DISK = 4.0
+MEASURED_S = 0.25
 POLL_S = 0.1
+LEAVE_S = 2.0
 
-_Read = Callable[[int], None]
+Kinds = Literal["sha256", "auto", "all"]
+Look = Callable[[int, str, memoryview, int], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class HashJob:
-    """A file whose hash is wanted, and the facts under which the catalog knows it."""
+class HashJob(NamedTuple):
+    """A file to hash, or to look into, and the facts under which it is known.
+
+    Attributes:
+        key: how the caller knows it; see `Hashing.prefer`.
+        path: absolute.
+        size_bytes: with `mtime_ns` as it was when it was listed; a file that has others now is not hashed.
+        look: call the `look` of the `Hashing` on it.
+        hash: hash it; False reads no more than `look` wants.
+        device: `st_dev`, if it is known; jobs of different disks run side by side.
+    """
 
     key: int
     path: str
     size_bytes: int
     mtime_ns: int
+    look: bool = False
+    hash: bool = True
+    device: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HashResult:
-    """The hash of a job, or why there is none."""
+    """The hashes of a job, or why there are none.
+
+    Attributes:
+        hashes: None if there is a problem, or none were wanted.
+        problem: ``not_found``, ``unreadable`` or ``changed_while_reading``.
+        looked: what `look` gave back; None if it was not called or could not read.
+    """
 
     job: HashJob
-    sha256: str | None
+    hashes: Hashes | None
     problem: Problem | None = None
+    looked: Any = None
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 of the whole file, 64 digits, or None."""
+        return self.hashes.sha256 if self.hashes is not None else None
 
 
-def open_regular(path: str) -> int:
-    """Open a file for reading without ever blocking on a pipe or a device.
+class _Lane:
+    """The jobs of one disk, small ones first, and how fast it was of late."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.running = 0
+        self.files = 0
+        self.urgent: deque[HashJob] = deque()
+        self.piece = BLOCK_BYTES
+        self.read_s = 0.0
+        self.hash_s = 0.0
+        self._bytes = 0
+        self._since = 0.0
+        self._waiting: dict[int, deque[HashJob]] = {}
+
+    def put(self, job: HashJob) -> None:
+        # By powers of two above 1 MiB: below that the order of the walk is the order of the disk, and is kept.
+        self._waiting.setdefault((job.size_bytes >> 20).bit_length(), deque()).append(job)
+        if not self.files:
+            self._since = time.monotonic()
+        self.files += 1
+        self._bytes += job.size_bytes
+
+    def prefer(self, keys: frozenset[int]) -> None:
+        for size, jobs in self._waiting.items():
+            found = [job for job in jobs if job.key in keys]
+            if found:
+                self._waiting[size] = deque(job for job in jobs if job.key not in keys)
+                self.urgent.extendleft(reversed(found))
+                self.files -= len(found)
+                self._bytes -= sum(job.size_bytes for job in found)
+
+    def is_ripe(self, now: float) -> bool:
+        """Tell whether there is enough to be worth handing over, or something has waited long enough."""
+        return bool(
+            self.urgent
+            or self.files >= BATCH_FILES
+            or self._bytes >= BATCH_BYTES
+            or (self.files and now - self._since >= BATCH_WAIT_S)
+        )
+
+    def take(self) -> list[HashJob]:
+        if self.urgent:
+            return [self.urgent.popleft()]
+        batch: list[HashJob] = []
+        size = 0
+        for kind in sorted(self._waiting):
+            jobs = self._waiting[kind]
+            while jobs and len(batch) < BATCH_FILES and size < BATCH_BYTES:
+                batch.append(jobs.popleft())
+                size += batch[-1].size_bytes
+            if jobs:
+                break
+            del self._waiting[kind]
+        self.files -= len(batch)
+        self._bytes -= size
+        self._since = time.monotonic()
+        return batch
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether its readers mostly wait for it, so that more work on the bytes costs hardly any time."""
+        return self.read_s > SLOW_DISK * self.hash_s
+
+    def forget(self) -> None:
+        """Let former measurements count less, so that the disk is known as it is now."""
+        if self.read_s + self.hash_s > MEASURED_S:
+            self.read_s /= 2
+            self.hash_s /= 2
+
+
+class _Worker:
+    """A thread and what it holds. `done` and `part` are only ever shown."""
+
+    def __init__(self, work: Callable[["_Worker"], None], number: int) -> None:
+        self.view = memoryview(bytearray(BLOCK_BYTES))
+        self.done = 0
+        self.part = 0
+        self.files = 0
+        self.weight = 0
+        self.path = ""
+        self.thread = threading.Thread(target=work, args=(self,), name=f"hashing-{number}", daemon=True)
+
+
+class Hashing:
+    """Hashes files, and looks into them, while more are added.
+
+    One thread adds and takes the results, any may `prefer`:
+
+        with Hashing(progress, look=look) as hashing:
+            for jobs in walked:
+                hashing.add(jobs)
+                for results in hashing.ready():
+                    write(results)
+            for results in hashing.rest():
+                write(results)
+
+    Two workers read a disk, one does where it turns; at most four in all, each with a buffer of 1 MiB. Small files come
+    first, and before them what is preferred: for that a worker leaves a large file for a moment. At most 4,096 jobs
+    wait, and 8 MiB of results (a header counting as much as it has bytes).
+
+    Args:
+        progress: asked for every block that is read; told of bytes and files while `rest` waits.
+        kinds: ``sha256`` (with AutoV1 and the quick hashes, which cost nothing), ``all``, or ``auto``: all where a
+            worker is found to wait for the disk four times as long as SHA-256 takes.
+        workers: how many, for each disk and in all; None as above.
+        read_limit_mb_s: MB that all workers may read in a second, 0 for as many as they can.
+        look: called by a worker with (descriptor, path, first bytes, size) for jobs that say `look`, before they are
+            hashed. It may move the position of the descriptor; the first bytes (up to 1 MiB, 256 KiB of what is not
+            hashed) are a buffer that is used again, so it keeps no view of them. May raise OSError.
+        expected: files and bytes to come in all, where the caller knows; else the total is known once `rest` is asked.
+    """
+
+    def __init__(
+        self,
+        progress: Progress,
+        *,
+        kinds: Kinds = "auto",
+        workers: int | None = None,
+        read_limit_mb_s: float = 0,
+        look: Look | None = None,
+        expected: tuple[int, int] | None = None,
+    ) -> None:
+        self._progress = progress
+        self._kinds = kinds
+        self._workers_wanted = workers
+        self._rate = read_limit_mb_s * 1e6
+        self._free_at = 0.0
+        self._look = look
+        self._expected = expected
+        self._work = threading.Condition()
+        self._lanes: dict[str, _Lane] = {}
+        self._lane_by_device: dict[int, _Lane] = {}
+        self._folder = ("", 0)
+        self._preferred: frozenset[int] = frozenset()
+        self._workers: list[_Worker] = []
+        self._finished: queue.SimpleQueue[tuple[list[HashResult], int]] = queue.SimpleQueue()
+        self._fault: BaseException | None = None
+        self._inside = 0
+        self._added = (0, 0)
+        self._untaken = 0
+        self._all_added = False
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, jobs: Iterable[HashJob]) -> None:
+        """Hand over jobs, of a folder at a time rather than one by one; take what is `ready` afterwards."""
+        files, size = self._added
+        with self._work:
+            for job in jobs:
+                lane = self._lane_of(job)
+                if job.key in self._preferred:
+                    lane.urgent.append(job)
+                else:
+                    lane.put(job)
+                self._inside += 1
+                files += 1
+                size += job.size_bytes if job.hash else 0
+            self._added = files, size
+            self._start_workers()
+
+    def prefer(self, keys: Iterable[int]) -> None:
+        """Have the jobs of these keys done before all others, those that wait and those that will be added."""
+        with self._work:
+            self._preferred = frozenset(keys)
+            for lane in self._lanes.values():
+                lane.prefer(self._preferred)
+            self._start_workers()
+
+    def ready(self) -> Iterator[list[HashResult]]:
+        """Yield what is done by now; waits only while more jobs are inside than may wait.
+
+        Raises:
+            Cancelled: the waiting side asked to stop; what was yielded before counts.
+        """
+        while (results := self._next(wait=self._inside > WAITING_FILES)) is not None:
+            yield results
+
+    def rest(self) -> Iterator[list[HashResult]]:
+        """Yield everything, in the order it gets done, until nothing is left. More may be added meanwhile.
+
+        Raises:
+            Cancelled: the waiting side asked to stop; what was yielded before counts.
+        """
+        with self._work:
+            self._all_added = True
+            self._work.notify_all()
+        while self._inside:
+            self._report()
+            if (results := self._next(wait=True)) is not None:
+                yield results
+
+    def close(self) -> None:
+        """Stop and wait for the workers. One that a dead disk holds is left behind after two seconds."""
+        with self._work:
+            self._stop.set()
+            self._work.notify_all()
+        deadline = time.monotonic() + LEAVE_S
+        for worker in self._workers:
+            worker.thread.join(max(0.0, deadline - time.monotonic()))
+        self._progress.files = None
+
+    # --- in the calling thread --------------------------------------------------------------------------
+
+    def _lane_of(self, job: HashJob) -> _Lane:
+        folder = os.path.dirname(job.path)
+        device = job.device
+        if device is None:
+            if self._folder[0] != folder:
+                try:
+                    self._folder = (folder, os.stat(folder).st_dev)
+                except OSError:
+                    self._folder = (folder, 0)
+            device = self._folder[1]
+        lane = self._lane_by_device.get(device)
+        if lane is None:
+            disk = disk_of(device, folder)
+            limit = self._workers_wanted or (1 if disk.rotational else WORKERS_OF_A_DISK)
+            lane = self._lane_by_device[device] = self._lanes.setdefault(disk.name, _Lane(limit))
+        return lane
+
+    def _start_workers(self) -> None:
+        most = self._workers_wanted or WORKERS_IN_ALL
+        wanted = sum(
+            min(lane.limit, lane.running + lane.files + len(lane.urgent)) for lane in self._lanes.values()
+        )
+        while len(self._workers) < min(most, wanted):
+            worker = _Worker(self._run, len(self._workers))
+            self._workers.append(worker)
+            worker.thread.start()
+        if self._ripe_lane() is not None:
+            self._work.notify_all()
+
+    def _next(self, wait: bool) -> list[HashResult] | None:
+        while True:
+            if self._fault is not None:
+                raise self._fault
+            try:
+                results, weight = self._finished.get(wait, POLL_S)
+            except queue.Empty:
+                if not wait:
+                    return None
+                self._report()
+                continue
+            self._inside -= len(results)
+            with self._work:
+                was_full = self._untaken >= UNTAKEN_BYTES
+                self._untaken -= weight
+                if was_full:
+                    self._work.notify_all()
+            return results
+
+    def _report(self) -> None:
+        files, size = self._expected or self._added
+        is_known = self._expected is not None or self._all_added
+        done = sum(worker.done + worker.part for worker in self._workers)
+        done_files = sum(worker.files for worker in self._workers)
+        name = next((os.path.basename(worker.path) for worker in self._workers if worker.path), "")
+        self._progress.files = done_files, files if is_known else None
+        self._progress.step(done, size if is_known else None, name, "bytes")
+
+    # --- in the workers ---------------------------------------------------------------------------------
+
+    def _run(self, worker: _Worker) -> None:
+        try:
+            while (taken := self._take()) is not None:
+                lane, jobs = taken
+                try:
+                    self._do_batch(worker, lane, jobs)
+                finally:
+                    with self._work:
+                        lane.running -= 1
+                        self._work.notify()
+        except Cancelled:
+            pass
+        except BaseException as error:  # noqa: BLE001 - flies on in the thread that waits for the results
+            self._fault = error
+            self._finished.put(([], 0))
+
+    def _ripe_lane(self) -> _Lane | None:
+        now = time.monotonic()
+        found: _Lane | None = None
+        for lane in self._lanes.values():
+            has_work = lane.is_ripe(now) or (self._all_added and lane.files)
+            if has_work and lane.running < lane.limit and (found is None or lane.running < found.running):
+                found = lane
+        return found
+
+    def _take(self) -> tuple[_Lane, list[HashJob]] | None:
+        with self._work:
+            while not self._stop.is_set():
+                lane = self._ripe_lane() if self._untaken < UNTAKEN_BYTES else None
+                if lane is not None:
+                    lane.running += 1
+                    return lane, lane.take()
+                waits = any(lane.files for lane in self._lanes.values())
+                self._work.wait(BATCH_WAIT_S if waits else POLL_S)
+        return None
+
+    def _do_batch(self, worker: _Worker, lane: _Lane, jobs: list[HashJob]) -> None:
+        results: list[HashResult] = []
+        worker.weight = 0
+        since = time.monotonic()
+        for job in jobs:
+            if lane.urgent:
+                self._do_urgent(worker, lane)
+            results.append(self._do(worker, lane, job))
+            if worker.weight > MIB or time.monotonic() - since > POLL_S:
+                self._hand_over(worker, results)
+                results, since = [], time.monotonic()
+        self._hand_over(worker, results)
+
+    def _do_urgent(self, worker: _Worker, lane: _Lane) -> None:
+        """Do what is wanted at once, at a moment when the buffer is free."""
+        with self._work:
+            jobs = [lane.urgent.popleft()] if lane.urgent else []
+        weight, worker.weight = worker.weight, 0
+        part, worker.part = worker.part, 0
+        worker.done += part
+        for job in jobs:
+            self._hand_over(worker, [self._do(worker, lane, job, is_urgent=True)])
+        worker.done -= part
+        worker.part, worker.weight = part, weight
+
+    def _hand_over(self, worker: _Worker, results: list[HashResult]) -> None:
+        if results:
+            with self._work:
+                self._untaken += worker.weight
+            self._finished.put((results, worker.weight))
+            worker.weight = 0
+
+    def _do(self, worker: _Worker, lane: _Lane, job: HashJob, is_urgent: bool = False) -> HashResult:
+        worker.path = job.path
+        try:
+            return self._read(worker, lane, job, is_urgent)
+        except FileNotFoundError:
+            message = "The file went while it was being hashed."
+            return HashResult(job, None, Problem(job.path, "not_found", message))
+        except OSError as error:
+            message = f"The file can't be read: {error.strerror or error}."
+            return HashResult(job, None, Problem(job.path, "unreadable", message))
+        finally:
+            worker.part = 0
+            worker.done += job.size_bytes if job.hash else 0
+            worker.files += 1
+            worker.weight += RESULT_BYTES
+
+    def _read(self, worker: _Worker, lane: _Lane, job: HashJob, is_urgent: bool) -> HashResult:
+        descriptor, before = open_with_facts(job.path)
+        looked: Any = None
+        try:
+            size_bytes = before.st_size
+            block = worker.view[: min(size_bytes, BLOCK_BYTES if job.hash else LOOK_BYTES)]
+            block = block[: self._fill(lane, descriptor, block)]
+            if job.look and self._look is not None:
+                worker.weight += tensors_at(block, size_bytes) or 0
+                looked = self._look(descriptor, job.path, block.toreadonly(), size_bytes)
+                os.lseek(descriptor, len(block), os.SEEK_SET)
+            if not job.hash:
+                return HashResult(job, None, None, looked)
+            if (size_bytes, before.st_mtime_ns) != (job.size_bytes, job.mtime_ns):
+                return _changed(job, looked)
+            hashes = self._hash(worker, lane, descriptor, block, size_bytes, is_urgent)
+        finally:
+            os.close(descriptor)
+        after = os.stat(job.path)
+        if hashes is None or _identity(before) != _identity(after):
+            return _changed(job, looked)
+        return HashResult(job, hashes, None, looked)
+
+    def _hash(
+        self,
+        worker: _Worker,
+        lane: _Lane,
+        descriptor: int,
+        block: memoryview,
+        size_bytes: int,
+        is_urgent: bool,
+    ) -> Hashes | None:
+        """Hash a file of which the first block was read; None if it ends too early."""
+        start = time.perf_counter()
+        digest = hashlib.sha256(block)
+        lane.hash_s += time.perf_counter() - start
+        every = self._kinds == "all" or (self._kinds == "auto" and lane.is_slow)
+        done = len(block)
+        if size_bytes <= WHOLE_BYTES:
+            lane.forget()
+            return hashes_of_small(block, digest.hexdigest(), every) if done == size_bytes else None
+        rest = Digests(block, size_bytes, every)
+        while block:
+            rest.feed(block)
+            worker.part = done
+            if done == size_bytes:
+                return rest.hashes(digest.hexdigest())
+            lane.forget()
+            if lane.urgent and not is_urgent:
+                self._do_urgent(worker, lane)
+            block = worker.view[: min(BLOCK_BYTES, size_bytes - done)]
+            block = block[: self._fill(lane, descriptor, block)]
+            start = time.perf_counter()
+            digest.update(block)
+            lane.hash_s += time.perf_counter() - start
+            done += len(block)
+        return None
+
+    def _fill(self, lane: _Lane, descriptor: int, view: memoryview) -> int:
+        """Read until the view is full or the file ends, in pieces that a slow disk gives in a tenth of a second."""
+        filled = 0
+        while filled < len(view):
+            start = time.perf_counter()
+            count = read_into(descriptor, view[filled : filled + lane.piece])
+            took = time.perf_counter() - start
+            lane.read_s += took
+            if took > READ_MOST_S:
+                lane.piece = max(lane.piece // 2, READ_LEAST_BYTES)
+            elif took < READ_MOST_S / 8:
+                lane.piece = min(lane.piece * 2, BLOCK_BYTES)
+            self._go_on(count)
+            if not count:
+                break
+            filled += count
+        return filled
+
+    def _go_on(self, count: int) -> None:
+        """Hold as long as the limit of reading or a pause wants it."""
+        if self._rate and count:
+            with self._work:
+                self._free_at = max(self._free_at, time.monotonic() - POLL_S) + count / self._rate
+                free_at = self._free_at
+            while (left := free_at - time.monotonic()) > 0 and not self._progress.is_cancelled:
+                if self._stop.wait(min(left, POLL_S)):
+                    break
+        while self._progress.is_paused and not self._progress.is_cancelled:
+            if self._stop.wait(POLL_S):
+                break
+        if self._stop.is_set() or self._progress.is_cancelled:
+            raise Cancelled
+
+
+def _identity(facts: os.stat_result) -> tuple[int, int, int]:
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+
+
+def _changed(job: HashJob, looked: Any) -> HashResult:
+    message = "The file is being written; it will be hashed by a later scan."
+    return HashResult(job, None, Problem(job.path, "changed_while_reading", message), looked)
+
+
+def hash_files(
+    jobs: Iterable[HashJob],
+    progress: Progress,
+    workers: int | None = None,
+    *,
+    kinds: Kinds = "sha256",
+    read_limit_mb_s: float = 0,
+) -> Iterator[list[HashResult]]:
+    """Hash files in worker threads; yield the results in the calling thread, in the order they get done.
+
+    A file whose size or mtime is no longer that of its job, or that changes while it is read, gives a problem and no
+    hash. Closing the generator stops the workers. See `Hashing` for the arguments, and for more.
 
     Raises:
-        OSError: it can't be opened, or is no regular file.
+        Cancelled: the waiting side asked to stop; what was yielded before counts.
     """
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    )
-    handle = os.open(path, flags)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError("not a regular file")
-    return handle
+    jobs = list(jobs)
+    expected = len(jobs), sum(job.size_bytes for job in jobs)
+    with Hashing(
+        progress, kinds=kinds, workers=workers, read_limit_mb_s=read_limit_mb_s, expected=expected
+    ) as hashing:
+        for first in range(0, len(jobs), WAITING_FILES // 2):
+            hashing.add(jobs[first : first + WAITING_FILES // 2])
+            yield from hashing.ready()
+        yield from hashing.rest()
 
 
 def sha256_of(path: str, progress: Progress) -> str:
@@ -71,139 +587,21 @@ def sha256_of(path: str, progress: Progress) -> str:
         OSError: the file vanished, can't be read, or changed meanwhile.
         Cancelled: the waiting side lost interest.
     """
-    size_bytes = os.stat(path).st_size
-    done = 0
-
-    def read(count: int) -> None:
-        nonlocal done
-        done += count
-        progress.step(done, size_bytes, os.path.basename(path), "bytes")
-
-    return _digest(path, bytearray(BLOCK_BYTES), read)
-
-
-def _digest(path: str, buffer: bytearray, read: _Read) -> str:
     digest = hashlib.sha256()
-    view = memoryview(buffer)
-    with open(open_regular(path), "rb", buffering=0) as file:
-        before = os.fstat(file.fileno())
-        while count := file.readinto(buffer):
+    view = memoryview(bytearray(BLOCK_BYTES))
+    done = 0
+    descriptor, before = open_with_facts(path)
+    try:
+        while count := read_into(descriptor, view):
             digest.update(view[:count])
-            read(count)
-        after = os.fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            done += count
+            progress.step(done, before.st_size, os.path.basename(path), "bytes")
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if _identity(before) != _identity(after):
         raise OSError("the file changed while it was read")
     return digest.hexdigest()
-
-
-def hash_files(jobs: Sequence[HashJob], progress: Progress, workers: int = 2) -> Iterator[list[HashResult]]:
-    """Hash files in worker threads; yield the results in the calling thread, in the order they get done.
-
-    A file whose size or mtime is no longer that of its job, or that changes while it is read, gives a problem and no
-    hash. Closing the generator stops the workers.
-
-    Raises:
-        Cancelled: the waiting side asked to stop; what was yielded before counts.
-    """
-    total = sum(job.size_bytes for job in jobs)
-    waiting: queue.SimpleQueue[list[HashJob]] = queue.SimpleQueue()
-    batches = 0
-    for batch in _batches(jobs):
-        waiting.put(batch)
-        batches += 1
-    finished: queue.SimpleQueue[list[HashResult]] = queue.SimpleQueue()
-    stop = threading.Event()
-    counter = _Counter()
-    threads = [
-        threading.Thread(
-            target=_work,
-            args=(waiting, finished, stop, progress, counter),
-            name=f"hashing-{number}",
-            daemon=True,
-        )
-        for number in range(min(workers, batches))
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        while batches:
-            progress.step(counter.bytes, total, counter.name, "bytes")
-            try:
-                results = finished.get(timeout=POLL_S)
-            except queue.Empty:
-                continue
-            batches -= 1
-            yield results
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
-class _Counter:
-    """Bytes read so far; only ever shown, so a lost update between threads does no harm."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-        self.name = ""
-
-
-def _batches(jobs: Iterable[HashJob]) -> Iterator[list[HashJob]]:
-    batch: list[HashJob] = []
-    size = 0
-    for job in jobs:
-        batch.append(job)
-        size += job.size_bytes
-        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _work(
-    waiting: "queue.SimpleQueue[list[HashJob]]",
-    finished: "queue.SimpleQueue[list[HashResult]]",
-    stop: threading.Event,
-    progress: Progress,
-    counter: _Counter,
-) -> None:
-    buffer = bytearray(BLOCK_BYTES)
-
-    def read(count: int) -> None:
-        counter.bytes += count
-        if stop.is_set() or progress.is_cancelled:
-            raise Cancelled
-
-    while not stop.is_set():
-        try:
-            batch = waiting.get_nowait()
-        except queue.Empty:
-            return
-        results: list[HashResult] = []
-        try:
-            for job in batch:
-                counter.name = os.path.basename(job.path)
-                results.append(_hash_job(job, buffer, read))
-        except Cancelled:
-            return
-        finished.put(results)
-
-
-def _hash_job(job: HashJob, buffer: bytearray, read: _Read) -> HashResult:
-    try:
-        digest = _digest(job.path, buffer, read)
-        facts = os.stat(job.path)
-    except FileNotFoundError:
-        return HashResult(
-            job, None, Problem(job.path, "not_found", "The file went while it was being hashed.")
-        )
-    except OSError as error:
-        return HashResult(job, None, Problem(job.path, "unreadable", f"The file can't be read: {error}."))
-    if (facts.st_size, facts.st_mtime_ns) != (job.size_bytes, job.mtime_ns):
-        message = "The file is being written; it will be hashed by a later scan."
-        return HashResult(job, None, Problem(job.path, "changed_while_reading", message))
-    return HashResult(job, digest)
 
 
 def partial_hashes(path: str, kinds: Iterable[str], progress: Progress) -> dict[str, str]:

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import replace
 
 from modelmgr import discovery, tree
-from modelmgr.discovery.hashing import open_regular
+from modelmgr.discovery.digests import open_regular
 from modelmgr.durable import sync_folder
 from modelmgr.errors import ModelmgrError
 from modelmgr.library.merging import Merging
@@ -156,6 +156,10 @@ class _Unheard(Progress):
     @property
     def is_cancelled(self) -> bool:
         return self._outer.is_cancelled
+
+    @property
+    def is_paused(self) -> bool:
+        return self._outer.is_paused
 
 
 def _named(claims: Claims) -> str | None:
