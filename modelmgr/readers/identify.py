@@ -168,15 +168,18 @@ def _note_conflict(verdict: Verdict, key: str, text: str, proven: str) -> None:
 
 def _statements(view: View) -> Iterator[Statement]:
     """Yield key, base and text of each key's first fitting statement."""
-    spoken: set[str] = set()
-    for key, patterns, base in _known_statements():
+    said: list[tuple[int, str, str, str]] = []
+    for key, statements in _known_statements().items():
         text = view.text(key)
-        if text is None or key in spoken:
+        if text is None:
             continue
         lowered = text.strip().lower()
-        if any(fnmatchcase(lowered, pattern) for pattern in patterns):
-            spoken.add(key)
-            yield key, base, text.strip()
+        for place, patterns, base in statements:
+            if any(fnmatchcase(lowered, pattern) for pattern in patterns):
+                said.append((place, key, base, text.strip()))
+                break
+    for _, key, base, text in sorted(said):
+        yield key, base, text
 
 
 def _name_finely(view: View, answer: Answer) -> None:
@@ -258,12 +261,12 @@ def _describe_storage(contents: Contents, view: View, verdict: Verdict) -> None:
     """State precision and number of parameters."""
     if "quantization" in contents.facts:
         verdict.precision = contents.facts["quantization"]
-    sizes = contents.bytes_by_dtype()
+    sizes = view.tensors.once(Contents.bytes_by_dtype, contents.bytes_by_dtype)
     if contents.format != "safetensors" or not sizes:
         return
     dominant = next(iter(sizes))
     verdict.precision = dominant
-    parameters: int | None = contents.parameter_count()
+    parameters: int | None = view.tensors.once(Contents.parameter_count, contents.parameter_count)
     if not sizes.keys() <= _PLAIN_DTYPES:
         scheme = _scheme(view)
         if scheme == "scaled":
@@ -311,10 +314,12 @@ def _metadata() -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _known_statements() -> tuple[tuple[str, tuple[str, ...], str], ...]:
-    return tuple(
-        (line["key"], tuple(line["is"].split("|")), line["base"]) for line in _metadata()["statements"]
-    )
+def _known_statements() -> dict[str, list[tuple[int, tuple[str, ...], str]]]:
+    """Return metadata key -> its statements: place in the table, patterns, base."""
+    statements: dict[str, list[tuple[int, tuple[str, ...], str]]] = {}
+    for place, line in enumerate(_metadata()["statements"]):
+        statements.setdefault(line["key"], []).append((place, tuple(line["is"].split("|")), line["base"]))
+    return statements
 
 
 @lru_cache(maxsize=1)

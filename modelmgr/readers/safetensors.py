@@ -31,7 +31,8 @@ EMBEDDED_LIMIT_BYTES = 64 * 1024 * 1024
 _ABSENT = object()
 _METADATA_START = b'{"__metadata__":'
 _OFFSETS_KEY = b'"data_offsets"'
-_BACKSLASH = ord("\\")
+_BACKSLASH, _CLOSING = b"\\}"
+_PADDING = re.compile(rb"[ \t\r\n\0]*+\Z")
 _LONG_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BRACE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}]', re.DOTALL)
 _METADATA_OPEN = re.compile(rb'"__metadata__"\s*:\s*\{\s*')
@@ -140,46 +141,61 @@ def _invalid(code: str, message: str) -> Contents:
 def _parse(header: bytes, data_bytes: int, contents: Contents) -> None:
     if not header.startswith(b"{"):
         raise _Malformed('The header does not begin with "{".')
-    body = header.rstrip(b" \t\r\n")
-    if body.endswith(b"\0"):
-        body = body.rstrip(b"\0 ")
-        contents.defects.append(
-            Defect("header_padding", "The header is padded with NUL bytes instead of spaces.")
-        )
-    shortened = len(body) > WHOLE_LIMIT_BYTES
+    body, end = header, _body_end(header, contents)
+    shortened = end > WHOLE_LIMIT_BYTES
     if shortened:
-        body = _shortened(body, contents)
-    if len(body) > TENSOR_LIMIT * len(_OFFSETS_KEY) and body.count(_OFFSETS_KEY) > TENSOR_LIMIT:
+        pieces = _shortened(header, end, contents)
+        if sum(map(len, pieces)) > TEXT_LIMIT_BYTES:
+            contents.defects.append(
+                Defect("too_large", f"The header has {len(header):,} bytes of entries; it was not read.")
+            )
+            return
+        body = b"".join(pieces)
+        end = len(body)
+        if end > WHOLE_LIMIT_BYTES and _token_count(body) > TOKEN_LIMIT:
+            contents.defects.append(
+                Defect("too_large", f"The header has {len(header):,} bytes of entries; it was not read.")
+            )
+            return
+    if end > TENSOR_LIMIT * len(_OFFSETS_KEY) and body.count(_OFFSETS_KEY) > TENSOR_LIMIT:
         contents.defects.append(
             Defect("too_large", f"The header lists more than {TENSOR_LIMIT:,} tensors; it was not read.")
         )
         return
-    if len(body) > TEXT_LIMIT_BYTES or (len(body) > WHOLE_LIMIT_BYTES and _token_count(body) > TOKEN_LIMIT):
-        contents.defects.append(
-            Defect("too_large", f"The header has {len(header):,} bytes of entries; it was not read.")
-        )
-        return
-    if _parse_canonical(body, data_bytes, contents):
+    if _parse_canonical(body, end, data_bytes, contents):
         if shortened:
             contents.embedded = None
         return
     try:
-        text = body.decode("utf-8")
+        text = body[:end].decode("utf-8")
     except UnicodeDecodeError as error:
         raise _Malformed(f"The header is not UTF-8 (byte {8 + error.start:,}).") from None
     _parse_json(text, data_bytes, contents)
 
 
-def _parse_canonical(body: bytes, data_bytes: int, contents: Contents) -> bool:
+def _body_end(header: bytes, contents: Contents) -> int:
+    """Return where the object ends if only padding follows its last brace, else the header's end."""
+    end = header.rfind(b"}") + 1
+    if not end or _PADDING.match(header, end) is None:
+        return len(header)
+    if header.find(b"\0", end) >= 0:
+        contents.defects.append(
+            Defect("header_padding", "The header is padded with NUL bytes instead of spaces.")
+        )
+    return end
+
+
+def _parse_canonical(body: bytes, body_end: int, data_bytes: int, contents: Contents) -> bool:
     """Read a header in the reference library's spelling; return False, touching nothing, for any other."""
-    if not body.endswith(b"}"):
+    last = body_end - 1
+    if body[last] != _CLOSING:
         return False
     metadata: Any = _ABSENT
     duplicates = _Duplicates()
     exact: bytes | None = None
     start = 1
     if body.startswith(_METADATA_START):
-        end = _metadata_end(body)
+        end = _metadata_end(body, last)
         if end is None:
             return False
         exact = body[len(_METADATA_START) : end]
@@ -187,11 +203,8 @@ def _parse_canonical(body: bytes, data_bytes: int, contents: Contents) -> bool:
             metadata = json.loads(exact.decode("utf-8"), object_pairs_hook=duplicates, parse_constant=_refuse)
         except (ValueError, RecursionError):
             return False
-        if not body.startswith(b"," if end < len(body) - 1 else b"}", end):
-            return False
-        start = min(end + 1, len(body) - 1)
-    entries = body[start:-1]
-    table = tensor_table.read(entries) if entries else Table()
+        start = min(end + 1, last)
+    table = tensor_table.read(body[start:last]) if start < last else Table()
     if table is None:
         return False
     contents.specs, contents.kinds, contents.derived = table.specs, table.kinds, table.derived
@@ -204,19 +217,19 @@ def _parse_canonical(body: bytes, data_bytes: int, contents: Contents) -> bool:
     return True
 
 
-def _metadata_end(body: bytes) -> int | None:
+def _metadata_end(body: bytes, last: int) -> int | None:
     """Return where the object that begins the header ends, if it holds nothing but texts."""
     at = len(_METADATA_START)
-    if body.startswith(b"{}", at):
+    if body.startswith((b"{},", b"{}}"), at):
         return at + 2
-    while (at := body.find(b'"},"', at)) >= 0:
+    while (at := body.find(b'"},"', at, last)) >= 0:
         slashes = at
         while body[slashes - 1] == _BACKSLASH:
             slashes -= 1
         if (at - slashes) % 2 == 0:
             return at + 2
         at += 1
-    return len(body) - 1 if body.endswith(b'"}}') else None
+    return last if body.endswith(b'"}}', 0, last + 1) else None
 
 
 def _check_end(end: int, data_bytes: int, contents: Contents) -> None:
@@ -348,31 +361,30 @@ def _take_metadata(found: Any, contents: Contents) -> None:
         )
 
 
-def _shortened(body: bytes, contents: Contents) -> bytes:
-    """Return the header with the long values of its ``__metadata__`` cut, so that the rest can be parsed whole."""
-    found = _METADATA_OPEN.search(body)
-    if found is None:
-        return body
-    pieces: list[bytes] = []
+def _shortened(header: bytes, end: int, contents: Contents) -> list[bytes | memoryview]:
+    """Return the header up to `end` with the long values of its ``__metadata__`` cut, in pieces."""
+    view = memoryview(header)
+    pieces: list[bytes | memoryview] = []
     kept_up_to = 0
-    position = found.end()
-    for _ in range(2 * METADATA_KEY_LIMIT):
-        token = _LONG_STRING.match(body, position)
+    found = _METADATA_OPEN.search(header)
+    position = 0 if found is None else found.end()
+    for _ in range(0 if found is None else 2 * METADATA_KEY_LIMIT):
+        token = _LONG_STRING.match(header, position)
         if token is None:
             break
         if token.end() - position > VALUE_LIMIT:
-            pieces.append(body[kept_up_to:position] + _cut_string(body[position : position + VALUE_LIMIT]))
+            pieces += (view[kept_up_to:position], _cut_string(header[position : position + VALUE_LIMIT]))
             kept_up_to = token.end()
-        separator = _SEPARATOR.match(body, token.end())
+        separator = _SEPARATOR.match(header, token.end())
         if separator is None:
             break
         position = separator.end()
-    if not pieces:
-        return body
-    contents.defects.append(
-        Defect("metadata_cut", "The header's __metadata__ is very long; its long values were cut.")
-    )
-    return b"".join(pieces) + body[kept_up_to:]
+    if pieces:
+        contents.defects.append(
+            Defect("metadata_cut", "The header's __metadata__ is very long; its long values were cut.")
+        )
+    pieces.append(view[kept_up_to:end])
+    return pieces
 
 
 def _cut_string(start: bytes) -> bytes:

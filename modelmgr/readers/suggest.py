@@ -64,13 +64,10 @@ def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:
     for folder, tags in found.items():
         for tag, count in (tags if isinstance(tags, dict) else {folder: tags}).items():
             if type(count) is int and count > 0:
-                counts[tag] = counts.get(tag, 0) + count
+                counts[tag] = counts[tag] + count if tag in counts else count
     most = sorted(counts.items(), key=itemgetter(1), reverse=True)[:_TAG_LIMIT]
-    return [
-        [_line(tag) or "", min(count, _COUNT_LIMIT)]
-        for tag, count in most
-        if len(tag) <= _LINE_LIMIT and _line(tag)
-    ]
+    shown = ((_line(tag) if len(tag) <= _LINE_LIMIT else None, count) for tag, count in most)
+    return [[tag, min(count, _COUNT_LIMIT)] for tag, count in shown if tag]
 
 
 def _put(columns: dict[str, Any], name: str, value: Any) -> None:
@@ -88,8 +85,8 @@ def _text(value: Any) -> str | None:
 
 def _line(value: Any) -> str | None:
     text = _text(value)
-    if text is None:
-        return None
+    if text is None or (len(text) <= _LINE_LIMIT and text.isascii() and text.isprintable()):
+        return text
     return _CONTROL.sub(" ", text)[:_LINE_LIMIT].strip() or None
 
 
