@@ -2,5 +2,6 @@
 
 from modelmgr.readers.header import Header
 from modelmgr.readers.read import read_header, read_open
+from modelmgr.readers.rules import version as rules_version
 
-__all__ = ["Header", "read_header", "read_open"]
+__all__ = ["Header", "read_header", "read_open", "rules_version"]
