@@ -6,6 +6,7 @@ remaining time (`Pace`); the wizard and the pending page speak the same words.
 
 import time
 from collections import deque
+from itertools import count
 
 from PySide6.QtCore import QCoreApplication, QPoint, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, QPaintEvent
@@ -26,16 +27,16 @@ from modelmgr.errors import ModelmgrError
 from modelmgr.gui import theme
 from modelmgr.gui.tasks import Task, Tasks, TaskState
 from modelmgr.gui.text import (
+    about_text,
     count_text,
     counted,
-    duration_text,
     foreign_text,
     plain_tip,
     rate_text,
     size_text,
 )
 from modelmgr.progress import Step
-from modelmgr.values import ImportReport, PromoteReport, ScanReport, UndoReport, VerifyReport
+from modelmgr.values import ImportReport, MoveReport, PromoteReport, ScanReport, UndoReport, VerifyReport
 
 RESULT_MS = 30_000
 BAR_STEPS = 1000
@@ -43,6 +44,11 @@ BAR_STEPS = 1000
 
 _PACE_WINDOW_S = 10.0
 _PACE_MINIMUM_S = 0.75
+_LEFT_MINIMUM_S = 3.0
+_LEFT_EASE_S = 8.0
+"""A guess of the remaining time follows new figures as slowly as this, so that it does not jump about."""
+QUIET_FOR_S = 1.5
+"""Work that nobody asked for is not shown before it has lasted so long."""
 _BAR_WIDTH = 120
 
 
@@ -65,6 +71,8 @@ def result_text(report: object) -> str:
         return _undo_text(report)
     if isinstance(report, VerifyReport):
         return _verify_text(report)
+    if isinstance(report, MoveReport):
+        return _move_text(report)
     if isinstance(report, tuple):
         # A deed of several steps returns what each of them did.
         return "; ".join(words for words in map(result_text, report) if words)
@@ -77,16 +85,27 @@ def sentence(report: object) -> str:
     return words[:1].upper() + words[1:] + "." if words else ""
 
 
+def found_something(report: object) -> bool:
+    """Tell whether a deed that nobody asked for has done something that the user should hear of."""
+    if not isinstance(report, ScanReport):
+        return bool(result_text(report))
+    return any((report.added, report.updated, report.missing, report.moved, report.rewritten))
+
+
 def _were(number: int, noun: str, verb: str) -> str:
     return f"{counted(number, noun)} {'was' if number == 1 else 'were'} {verb}"
 
 
 def _scan_text(report: ScanReport) -> str:
     if not report.seen and not (report.missing or report.offline or report.failed):
-        words = _tr("no model files were found")
+        words = _were(report.hashed, "file", "hashed") if report.hashed else _tr("no model files were found")
         return _tr("The scan was stopped: {}").format(words) if report.cancelled else words
     # Files, not models: two files with the same bytes are one model.
     parts = [_were(report.added, "model file", "added")]
+    if report.moved:
+        parts.append(f"{count_text(report.moved)} of them moved")
+    if report.rewritten:
+        parts.append(f"{counted(report.rewritten, 'header')} rewritten")
     if report.updated:
         parts.append(f"{count_text(report.updated)} updated")
     if report.missing:
@@ -140,6 +159,16 @@ def _verify_text(report: VerifyReport) -> str:
     return _tr("The check was stopped: {}").format(words) if report.cancelled else words
 
 
+def _move_text(report: MoveReport) -> str:
+    parts = [f"{_were(report.found, 'file', 'found')} in the new folder"]
+    if report.changed:
+        parts.append(f"{count_text(report.changed)} {'has' if report.changed == 1 else 'have'} changed")
+    if report.absent:
+        parts.append(f"{count_text(report.absent)} {'is' if report.absent == 1 else 'are'} not there")
+    words = ", ".join(parts)
+    return _tr("The move was stopped: {}").format(words) if report.cancelled else words
+
+
 def error_text(error: object) -> str:
     """Return the sentence of an expected failure, and plain words for one that nobody expected."""
     if isinstance(error, ModelmgrError):
@@ -164,21 +193,48 @@ def show_step(bar: QProgressBar, step: Step | None) -> None:
 class Pace:
     """Turns the steps of one deed into counts, rate and remaining time.
 
-    The rate is that of the last ten seconds: a library is some small files and some huge ones.
+    The rate is that of the last ten seconds: a library is some small files and some huge ones. The remaining time is
+    a guess, so it begins late, follows slowly and is told in round numbers.
     """
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque()
         self._unit = ""
+        self._began = 0.0
+        self._left: tuple[float, float] | None = None
 
     def add(self, step: Step, now: float) -> None:
         """Take in a step that came at `now` (`time.monotonic`). A new phase of the deed starts a new pace."""
         if step.unit != self._unit or (self._points and step.done < self._points[-1][1]):
-            self._points.clear()
+            self.rest()
             self._unit = step.unit
+            self._left = None
+        if not self._points:
+            self._began = now
         self._points.append((now, step.done))
         while len(self._points) > 2 and now - self._points[1][0] > _PACE_WINDOW_S:
             self._points.popleft()
+        self._guess(step, now)
+
+    def rest(self) -> None:
+        """Forget the rate, for the deed holds; what is left stays what was guessed."""
+        self._points.clear()
+        if self._left is not None:
+            self._left = (self._left[0], 0.0)
+
+    def _guess(self, step: Step, now: float) -> None:
+        rate = self.rate
+        if rate is None or not step.total or now - self._began < _LEFT_MINIMUM_S:
+            return
+        fresh = max(0, step.total - step.done) / rate
+        if self._left is None or not self._left[1]:
+            before = fresh if self._left is None else self._left[0]
+            self._left = (before, now)
+            return
+        left, since = self._left
+        passed = now - since
+        share = min(1.0, passed / _LEFT_EASE_S)
+        self._left = (max(0.0, (left - passed) * (1 - share) + fresh * share), now)
 
     @property
     def rate(self) -> float | None:
@@ -190,21 +246,19 @@ class Pace:
             return None
         return (after - before) / (end - start)
 
-    def remaining_s(self, step: Step) -> float | None:
-        """Return the seconds left, or None while nobody knows."""
-        rate = self.rate
-        if rate is None or not step.total:
-            return None
-        return max(0, step.total - step.done) / rate
+    @property
+    def remaining_s(self) -> float | None:
+        """The seconds that may be left, or None while nobody knows."""
+        return None if self._left is None else self._left[0]
 
     def count_words(self, step: Step) -> str:
-        """Return ``214 of 1,020 records`` or ``1.2 GB of 40 GB``."""
-        if step.unit == "bytes":
-            done = size_text(step.done)
-            return f"{done} of {size_text(step.total)}" if step.total else done
-        if step.total:
-            return f"{count_text(step.done)} of {counted(step.total, step.unit.removesuffix('s'))}"
-        return counted(step.done, step.unit.removesuffix("s"))
+        """Return ``214 of 1,020 records``, ``1.2 GB of 40 GB`` or ``214 of 1,020 files · 1.2 GB of 40 GB``."""
+        if step.unit != "bytes":
+            return _so_many(step.done, step.total, step.unit)
+        size = f"{size_text(step.done)} of {size_text(step.total)}" if step.total else size_text(step.done)
+        if step.files_done is None:
+            return size
+        return f"{_so_many(step.files_done, step.files_total, 'files')} · {size}"
 
     def rate_words(self) -> str:
         """Return ``1.9 GB/s`` or ``320 records/s``, empty while that is a guess."""
@@ -215,15 +269,20 @@ class Pace:
             return rate_text(rate)
         return f"{count_text(round(rate))} {self._unit}/s" if rate >= 1 else ""
 
-    def remaining_words(self, step: Step) -> str:
-        """Return ``4 min left``, empty while nobody knows."""
-        left = self.remaining_s(step)
-        return "" if left is None else _tr("{} left").format(duration_text(left))
+    def remaining_words(self) -> str:
+        """Return ``about 4 min left``, empty while nobody knows."""
+        left = self.remaining_s
+        return "" if left is None else _tr("{} left").format(about_text(left))
 
     def words(self, step: Step) -> str:
         """Return all three, with middle dots between."""
-        parts = (self.count_words(step), self.rate_words(), self.remaining_words(step))
+        parts = (self.count_words(step), self.rate_words(), self.remaining_words())
         return " · ".join(part for part in parts if part)
+
+
+def _so_many(done: int, total: int | None, unit: str) -> str:
+    one = unit.removesuffix("s")
+    return f"{count_text(done)} of {counted(total, one)}" if total else counted(done, one)
 
 
 class ElidedLabel(QLabel):
@@ -286,6 +345,30 @@ def _name_cancel(button: QToolButton, title: str) -> None:
     button.setAccessibleName(words)
 
 
+def _pause_button(parent: QWidget) -> QToolButton:
+    button = QToolButton(parent)
+    button.setAutoRaise(True)
+    return button
+
+
+def _show_pause(button: QToolButton, task: Task) -> None:
+    """Let a pause button say what it does to `task`; it is hidden where the deed can't hold."""
+    button.setVisible(task.can_pause and not task.is_cancelling)
+    words = _tr("Go on: {}") if task.is_paused else _tr("Pause: {}")
+    title = words.format(foreign_text(task.title, 200))
+    if title != button.accessibleName():
+        theme.set_icon(button, "play" if task.is_paused else "pause")
+        button.setToolTip(plain_tip(title))
+        button.setAccessibleName(title)
+
+
+def _toggle_pause(task: Task) -> None:
+    if task.is_paused:
+        task.resume()
+    else:
+        task.pause()
+
+
 class _Row(QWidget):
     """One running deed in the popup list: title, counts, bar, and its own button to stop it."""
 
@@ -308,9 +391,14 @@ class _Row(QWidget):
         layout.addWidget(self._title, 0, 0)
         layout.addWidget(self._words, 1, 0)
         layout.addWidget(self._bar, 2, 0)
-        layout.addWidget(self._cancel, 0, 1, 3, 1, Qt.AlignmentFlag.AlignVCenter)
+        self._pause = _pause_button(self)
+        self._pause.setObjectName("taskPauseOne")
+        self._pause.clicked.connect(self._on_pause)
+        layout.addWidget(self._pause, 0, 1, 3, 1, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self._cancel, 0, 2, 3, 1, Qt.AlignmentFlag.AlignVCenter)
         layout.setColumnStretch(0, 1)
         task.progressed.connect(self._on_progressed)
+        task.held.connect(self._on_held)
         self._title.show_text(foreign_text(task.title, 200))
         self._on_progressed(task.step)
 
@@ -318,6 +406,15 @@ class _Row(QWidget):
     def _on_progressed(self, step: Step | None) -> None:
         self._words.show_text(_task_words(self._task, self._pace), _current(step))
         show_step(self._bar, step)
+        _show_pause(self._pause, self._task)
+
+    @Slot(bool)
+    def _on_held(self, _is_paused: bool) -> None:
+        self._on_progressed(self._task.step)
+
+    @Slot()
+    def _on_pause(self) -> None:
+        _toggle_pause(self._task)
 
     @Slot()
     def _on_cancel(self) -> None:
@@ -329,6 +426,9 @@ class _Row(QWidget):
 def _task_words(task: Task, pace: Pace) -> str:
     if task.is_cancelling:
         return _tr("Stopping…")
+    if task.is_paused:
+        count = pace.count_words(task.step) if task.step is not None else ""
+        return " · ".join(words for words in (_tr("Paused"), count) if words)
     if task.step is not None:
         return pace.words(task.step)
     return _tr("Waiting") if task.state == TaskState.WAITING else _tr("Starting")
@@ -380,6 +480,8 @@ class JobsPanel(QWidget):
         self.setAccessibleName(self.tr("Running work"))
         self._tasks = tasks
         self._paces: dict[Task, Pace] = {}
+        self._order: dict[Task, int] = {}
+        self._numbers = count()
         self._result = ""
         self._line = ElidedLabel(self)
         self._line.setObjectName("taskLine")
@@ -391,6 +493,9 @@ class JobsPanel(QWidget):
         self._more = QToolButton(self)
         self._more.setObjectName("taskMore")
         self._more.clicked.connect(self._on_more)
+        self._pause = _pause_button(self)
+        self._pause.setObjectName("taskPause")
+        self._pause.clicked.connect(self._on_pause)
         self._cancel = _cancel_button(self, "")
         self._cancel.setObjectName("taskCancel")
         self._cancel.clicked.connect(self._on_cancel)
@@ -405,6 +510,7 @@ class JobsPanel(QWidget):
         layout.addWidget(self._line, 1)
         layout.addWidget(self._bar)
         layout.addWidget(self._more)
+        layout.addWidget(self._pause)
         layout.addWidget(self._cancel)
         tasks.started.connect(self._on_started)
         tasks.finished.connect(self._on_finished)
@@ -422,7 +528,7 @@ class JobsPanel(QWidget):
         """Show a result or a hint as a line, for half a minute or until the next one."""
         shown = foreign_text(text, 1000)
         self._forget.start()
-        if not self._paces:
+        if self._front is None:
             self._line.show_text(shown)
         self._result = shown
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, shown))
@@ -431,21 +537,32 @@ class JobsPanel(QWidget):
     # --- what runs ---
 
     @property
+    def _seen(self) -> list[Task]:
+        """The deeds to speak of, oldest first: all that were asked for, and quiet ones that take their time."""
+        now = time.monotonic()
+        return [
+            task
+            for task in self._paces
+            if not task.is_quiet or (task.started is not None and now - task.started >= QUIET_FOR_S)
+        ]
+
+    @property
     def _front(self) -> Task | None:
-        """The deed in the status bar: the newest that works, else the newest that waits."""
-        waiting = None
-        for task in reversed(self._paces):
-            if task.state == TaskState.RUNNING:
-                return task
-            waiting = waiting or task
-        return waiting
+        """The deed in the status bar: the newest that works, else the newest that waits; quiet ones last."""
+        return max(
+            self._seen,
+            key=lambda task: (not task.is_quiet, task.state == TaskState.RUNNING, self._order[task]),
+            default=None,
+        )
 
     def _take(self, task: Task) -> None:
         self._paces[task] = Pace()
+        self._order[task] = next(self._numbers)
         # Which of them speaks is asked of Qt: a partial would keep the panel alive beyond its window.
         task.progressed.connect(self._on_progressed)
         task.succeeded.connect(self._on_succeeded)
         task.cancelled.connect(self._on_cancelled)
+        task.held.connect(self._on_held)
 
     @Slot(object)
     def _on_started(self, task: Task) -> None:
@@ -456,6 +573,7 @@ class JobsPanel(QWidget):
     @Slot(object)
     def _on_finished(self, task: Task) -> None:
         self._paces.pop(task, None)
+        self._order.pop(task, None)
         self._show()
         self._refresh_popup()
 
@@ -471,14 +589,25 @@ class JobsPanel(QWidget):
     @Slot(object)
     def _on_succeeded(self, outcome: object) -> None:
         words = sentence(outcome)
+        task = self.sender()
+        if isinstance(task, Task) and task.is_quiet and not found_something(outcome):
+            return
         if words:
             self.show_message(words)
 
     @Slot()
     def _on_cancelled(self) -> None:
         task = self.sender()
-        if isinstance(task, Task):
+        if isinstance(task, Task) and not task.is_quiet:
             self.show_message(self.tr("Stopped: {}.").format(task.title))
+
+    @Slot(bool)
+    def _on_held(self, is_paused: bool) -> None:
+        task = self.sender()
+        pace = self._paces.get(task) if isinstance(task, Task) else None
+        if pace is not None and is_paused:
+            pace.rest()
+        self._show()
 
     @Slot(str, object)
     def _on_question_failed(self, title: str, error: object) -> None:
@@ -492,6 +621,12 @@ class JobsPanel(QWidget):
             self._show()
 
     @Slot()
+    def _on_pause(self) -> None:
+        task = self._front
+        if task is not None:
+            _toggle_pause(task)
+
+    @Slot()
     def _on_forget(self) -> None:
         self._result = ""
         self._show()
@@ -503,8 +638,10 @@ class JobsPanel(QWidget):
         working = task is not None
         self._bar.setVisible(working)
         self._cancel.setVisible(working)
-        self._more.setVisible(len(self._paces) > 1)
+        seen = len(self._seen)
+        self._more.setVisible(seen > 1)
         if task is None:
+            self._pause.hide()
             self._line.show_text(self._result)
             return
         words = f"{foreign_text(task.title, 200)} · {_task_words(task, self._paces[task])}"
@@ -512,14 +649,14 @@ class JobsPanel(QWidget):
         show_step(self._bar, task.step)
         _name_cancel(self._cancel, task.title)
         self._cancel.setEnabled(not task.is_cancelling)
-        if len(self._paces) > 1:
-            others = len(self._paces) - 1
-            self._more.setText(self.tr("{} more").format(others))
+        _show_pause(self._pause, task)
+        if seen > 1:
+            self._more.setText(self.tr("{} more").format(seen - 1))
             self._more.setAccessibleName(self.tr("Show all running work"))
 
     @Slot()
     def _on_more(self) -> None:
-        self._popup.show_tasks(list(self._paces), self._paces)
+        self._popup.show_tasks(self._seen, self._paces)
         corner = self.mapToGlobal(QPoint(self.width(), 0))
         self._popup.move(corner - QPoint(self._popup.width(), self._popup.height() + theme.XS))
         self._popup.show()
@@ -527,7 +664,7 @@ class JobsPanel(QWidget):
     def _refresh_popup(self) -> None:
         if not self._popup.isVisible():
             return
-        if len(self._paces) < 2:
+        if len(self._seen) < 2:
             self._popup.close()
             return
         self._on_more()

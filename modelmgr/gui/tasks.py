@@ -4,9 +4,10 @@ Three verbs, each on a lane of its own, so that a click never waits behind an ho
 
 - `ask`: a short question that only reads. Its answer comes back in the GUI thread.
 - `change`: a short write (a rating, a note); one after another, in the order they were given.
-- `run`: a long deed, with progress and cancel.
+- `run`: a long deed, with progress, pause and cancel. What nobody asked for (`is_quiet`) has a lane of its own.
 
-Pictures are decoded on a fourth lane (`look`), newest question first. Nothing here knows what it runs.
+Pictures are decoded on a lane too (`look`), newest question first, and one thread stands guard (`stand`) as long as
+the window is open. Nothing here knows what it runs.
 """
 
 import logging
@@ -57,12 +58,15 @@ class Task(QObject):
         failed(object): the exception that ended it.
         cancelled(): it was cancelled and returned nothing.
         finished(): it is over, one way or the other.
+        held(bool): it was paused, or goes on.
 
     Attributes:
         title: what it is, in the user's words.
         state: a word of `TaskState`.
         step: the last news, or None.
         started: `time.monotonic` of the moment it began to run, or None while it waits.
+        is_quiet: nobody asked for it; nothing need be said of it unless it found something.
+        can_pause: whether it may be paused: not while it holds what others wait for.
     """
 
     progressed = Signal(object)
@@ -70,14 +74,24 @@ class Task(QObject):
     failed = Signal(object)
     cancelled = Signal()
     finished = Signal()
+    held = Signal(bool)
 
     _stepped = Signal(object)
     _began = Signal()
     _given_up = Signal()
 
-    def __init__(self, title: str, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        parent: QObject | None = None,
+        *,
+        is_quiet: bool = False,
+        can_pause: bool = False,
+    ) -> None:
         super().__init__(parent)
         self.title = title
+        self.is_quiet = is_quiet
+        self.can_pause = can_pause
         self.state = TaskState.WAITING
         self.step: Step | None = None
         self.started: float | None = None
@@ -95,6 +109,23 @@ class Task(QObject):
     def is_cancelling(self) -> bool:
         """Whether `cancel` was called."""
         return self._progress.is_cancelled
+
+    def pause(self) -> None:
+        """Ask the deed to hold at its next step, until `resume` or `cancel`."""
+        if self.can_pause and self.is_running and not self._progress.is_paused:
+            self._progress.pause()
+            self.held.emit(True)
+
+    def resume(self) -> None:
+        """Let a paused deed go on."""
+        if self._progress.is_paused:
+            self._progress.resume()
+            self.held.emit(False)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it was asked to hold."""
+        return self._progress.is_paused
 
     @property
     def is_running(self) -> bool:
@@ -312,6 +343,9 @@ class Tasks(QObject):
         self._changes = _Lane("change", 1, deliver)
         self._deeds = _Lane("run", DEED_THREADS, deliver)
         self._pictures = _Lane("look", 1, deliver, newest_first=True)
+        self._quiet = _Lane("quiet", 1, deliver)
+        self._guard = _Lane("guard", 1, deliver)
+        self._standing: list[Task] = []
         self._came_back.connect(self._on_came_back, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -359,17 +393,38 @@ class Tasks(QObject):
         """Write something short in a worker, after the changes that were given before."""
         self._put(self._changes, _Asker(deed, done, failed))
 
-    def run(self, title: str, deed: Callable[[Progress], T], *, turn: Hashable = None) -> Task:
+    def run(
+        self,
+        title: str,
+        deed: Callable[[Progress], T],
+        *,
+        turn: Hashable = None,
+        is_quiet: bool = False,
+        can_pause: bool = False,
+    ) -> Task:
         """Start a long deed (or queue it behind others) and return its `Task`.
 
-        Deeds with the same `turn` run one after another, in the order in which they were given.
+        Deeds with the same `turn` run one after another, in the order in which they were given; quiet ones all do,
+        beside the others.
         """
         # Parented, so that Qt destroys it here, whoever drops the last reference, and wherever.
-        task = Task(title, self)
+        task = Task(title, self, is_quiet=is_quiet, can_pause=can_pause)
         self._running.append(task)
         task._given_up.connect(self._on_given_up)
-        self._put(self._deeds, _Asker(partial(task.work, deed), key=turn, task=task))
+        lane = self._quiet if is_quiet else self._deeds
+        self._put(lane, _Asker(partial(task.work, deed), key=turn, task=task))
         self.started.emit(task)
+        return task
+
+    def stand(self, title: str, deed: Callable[[Progress], T]) -> Task:
+        """Start what lasts as long as the window and shows nothing; it ends by `cancel` or `shutdown`.
+
+        One such deed stands at a time: another begins when the one before has ended.
+        """
+        task = Task(title, self, is_quiet=True)
+        self._standing.append(task)
+        task._given_up.connect(self._on_given_up)
+        self._put(self._guard, _Asker(partial(task.work, deed), task=task))
         return task
 
     def shutdown(self) -> bool:
@@ -378,9 +433,9 @@ class Tasks(QObject):
         Answers that are still on their way are dropped.
         """
         self._closed = True
-        for task in self._running:
+        for task in (*self._running, *self._standing):
             task.cancel()
-        lanes = (self._questions, self._deeds, self._pictures, self._changes)
+        lanes = (self._questions, self._deeds, self._quiet, self._guard, self._pictures, self._changes)
         for lane in lanes:
             lane.stop(finish=lane is self._changes)
         deadline = time.monotonic() + QUIT_TIMEOUT_S
@@ -388,6 +443,7 @@ class Tasks(QObject):
         if alive:
             log.warning("Work did not stop within %s s of closing the window", QUIT_TIMEOUT_S)
         self._running.clear()
+        self._standing.clear()
         self._askers.clear()
         return not alive
 
@@ -403,8 +459,10 @@ class Tasks(QObject):
     def _on_given_up(self) -> None:
         task = self.sender()
         for number, asker in self._askers.items():
-            if asker.task is task and self._deeds.take_back(number):
-                self._came_back.emit(number, None, Cancelled())
+            if asker.task is task:
+                lanes = (self._deeds, self._quiet, self._guard)
+                if any(lane.take_back(number) for lane in lanes):
+                    self._came_back.emit(number, None, Cancelled())
                 return
 
     @Slot(object, object, object)
@@ -413,11 +471,14 @@ class Tasks(QObject):
         if self._closed or asker is None:
             return
         if asker.task is not None:
-            if asker.task in self._running:
-                self._running.remove(asker.task)
-            if asker.task.end(outcome, error) and error is not None:
-                self._tell(asker.task.title, error)
-            self.finished.emit(asker.task)
+            task = asker.task
+            if task in self._standing:
+                self._standing.remove(task)
+            if task in self._running:
+                self._running.remove(task)
+            if task.end(outcome, error) and error is not None:
+                self._tell(task.title, error)
+            self.finished.emit(task)
             return
         if error is None:
             if asker.answer is not None and not _is_gone(asker.answer):

@@ -128,13 +128,15 @@ def rate_text(bytes_per_s: float) -> str:
     return f"{size_text(round(bytes_per_s))}/s"
 
 
-def duration_text(seconds: float) -> str:
-    """Return ``40 s``, ``4 min``, ``2 h``: for what is left of running work, so rounded up."""
-    if seconds < _MINUTE:
-        return f"{max(1, round(seconds))} s"
-    if seconds < _HOUR:
-        return f"{-int(-seconds // _MINUTE)} min"
-    return f"{-int(-seconds // _HOUR)} h"
+def about_text(seconds: float) -> str:
+    """Return ``a few seconds``, ``about 40 s``, ``about 4 min``, ``about 2 h``: no finer than a guess deserves."""
+    if seconds < 8:
+        return "a few seconds"
+    if seconds <= 50:
+        return f"about {-int(-seconds // 10) * 10} s"
+    if seconds < 90 * _MINUTE:
+        return f"about {max(1, round(seconds / _MINUTE))} min"
+    return f"about {round(seconds / _HOUR)} h"
 
 
 def age_text(seconds: float | None, now: float | None = None) -> str:

@@ -2,15 +2,18 @@
 
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QToolButton
 
 from modelmgr.errors import DiskFull
+from modelmgr.gui import jobs_panel
 from modelmgr.gui.jobs_panel import JobsPanel, Pace, bar_value, error_text, result_text, sentence
+from modelmgr.gui.tasks import TaskState
 from modelmgr.progress import Cancelled, Progress, Step
-from modelmgr.values import ImportReport, PromoteReport, ScanReport, VerifyReport
+from modelmgr.values import ImportReport, MoveReport, PromoteReport, ScanReport, VerifyReport
 
 WAIT_MS = 5_000
 
@@ -35,10 +38,12 @@ class Held:
 
     def __call__(self, progress: Progress) -> object:
         for step in self.steps:
+            progress.files = None if step.files_done is None else (step.files_done, step.files_total)
             progress.step(step.done, step.total, step.text, step.unit)
         self.stepped.set()
         while not self.let_go.wait(0.01):
             progress.check()
+        progress.check()
         return self.outcome
 
 
@@ -149,6 +154,74 @@ def test_every_part_that_can_be_clicked_has_a_name_for_those_who_hear_it(qtbot, 
     qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
 
 
+def test_work_that_can_hold_is_paused_and_goes_on(qtbot, tasks, panel):
+    deed = Held(Step(3 * 10**9, 4 * 10**9, "", "bytes", 3, 4))
+    task = tasks.run("Hashing", deed, can_pause=True)
+    qtbot.waitUntil(lambda: "3 of 4 files" in panel.text, timeout=WAIT_MS)
+    button = child(panel, QToolButton, "taskPause")
+    assert button.accessibleName() == "Pause: Hashing"
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert task.is_paused
+    assert panel.text == "Hashing · Paused · 3 of 4 files · 3.0 GB of 4.0 GB"
+    assert button.accessibleName() == "Go on: Hashing"
+    deed.let_go.set()
+    with qtbot.assertNotEmitted(task.finished, wait=50):
+        pass
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
+    assert task.state == TaskState.SUCCEEDED
+
+
+def test_what_is_paused_can_be_stopped(qtbot, tasks, panel):
+    task = tasks.run("Hashing", Held(), can_pause=True)
+    task.pause()
+    with qtbot.waitSignal(task.cancelled, timeout=WAIT_MS):
+        task.cancel()
+
+
+def test_work_that_holds_others_up_has_no_pause(qtbot, tasks, panel):
+    deed = Held(Step(1, 2))
+    task = tasks.run("Importing", deed)
+    qtbot.waitUntil(lambda: "1 of 2" in panel.text, timeout=WAIT_MS)
+    assert child(panel, QToolButton, "taskPause").isHidden()
+    task.pause()
+    assert not task.is_paused
+    deed.let_go.set()
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
+
+
+class Stepping(Held):
+    """A deed that steps until it is let go."""
+
+    def __call__(self, progress: Progress) -> object:
+        while not self.let_go.wait(0.01):
+            progress.step(1, 2)
+        return self.outcome
+
+
+def test_quiet_work_is_shown_when_it_takes_its_time(qtbot, tasks, panel, monkeypatch):
+    monkeypatch.setattr(jobs_panel, "QUIET_FOR_S", 0.2)
+    deed = Stepping(outcome=ScanReport(seen=5, unchanged=5))
+    tasks.run("Looking for news", deed, is_quiet=True)
+    assert panel.text == ""
+    qtbot.waitUntil(lambda: panel.text.startswith("Looking for news · 1 of 2 files"), timeout=WAIT_MS)
+    asked = Held(Step(1, 9, "", "records"))
+    tasks.run("Importing", asked)
+    qtbot.waitUntil(lambda: "1 of 9 records" in panel.text, timeout=WAIT_MS)
+    for held in (asked, deed):
+        held.let_go.set()
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
+    assert panel.text == ""
+
+
+def test_quiet_work_tells_what_it_found(qtbot, tasks, panel):
+    deed = Held(outcome=ScanReport(seen=5, unchanged=4, added=1))
+    deed.let_go.set()
+    with qtbot.waitSignal(panel.said, timeout=WAIT_MS) as said:
+        tasks.run("Looking for news", deed, is_quiet=True)
+    assert said.args == ["1 model file was added."]
+
+
 # --- pace -------------------------------------------------------------------------------------------------
 
 
@@ -169,12 +242,63 @@ def test_a_rate_is_not_guessed_from_the_first_moment():
     assert pace.words(step) == "5 of 10 files"
 
 
-def test_bytes_are_shown_as_sizes_with_the_time_that_is_left():
+def paced(*steps: tuple[float, Step]) -> Pace:
     pace = Pace()
-    pace.add(Step(0, 40_000_000_000, "", "bytes"), 0.0)
-    step = Step(4_000_000_000, 40_000_000_000, "", "bytes")
-    pace.add(step, 2.0)
-    assert pace.words(step) == "4.0 GB of 40 GB · 2.0 GB/s · 18 s left"
+    for now, step in steps:
+        pace.add(step, now)
+    return pace
+
+
+def read(gigabytes: float, total: int | None = 40, files: tuple[int, int | None] | None = None) -> Step:
+    whole = None if total is None else total * 10**9
+    return Step(int(gigabytes * 10**9), whole, "", "bytes", *(files or ()))
+
+
+def test_bytes_are_shown_as_sizes_with_the_time_that_is_left():
+    pace = paced((0, read(0)), (2, read(4)), (4, read(8)))
+    assert pace.words(read(8)) == "8.0 GB of 40 GB · 2.0 GB/s · about 20 s left"
+
+
+def test_files_and_bytes_are_both_counted():
+    step = read(8, files=(214, 1020))
+    pace = paced((0, read(0, files=(0, 1020))), (4, step))
+    assert pace.words(step) == "214 of 1,020 files · 8.0 GB of 40 GB · 2.0 GB/s · about 20 s left"
+    step = read(8, total=None, files=(1, None))
+    assert paced((0, read(0, None)), (4, step)).words(step) == "1 file · 8.0 GB · 2.0 GB/s"
+
+
+def test_no_time_is_told_before_it_is_known():
+    pace = paced((0, read(0)), (1, read(2)), (2, read(4)))
+    assert pace.rate is not None
+    assert pace.remaining_s is None
+    assert "left" not in pace.words(read(4))
+
+
+def test_the_time_that_is_left_does_not_jump_about():
+    pace = Pace()
+    told = []
+    done = 0.0
+    for tenth in range(300):
+        # Small files and large ones: between 1 and 3 GB/s, turn by turn.
+        done += 0.1 * (1 if tenth // 20 % 2 else 3)
+        pace.add(read(done, 100), tenth / 10)
+        if pace.remaining_s is not None:
+            told.append(pace.remaining_s)
+    assert told
+    assert max(abs(after - before) for before, after in pairwise(told)) < 2
+    assert told[-1] == pytest.approx(20, abs=6)
+
+
+def test_a_pause_counts_as_no_time():
+    pace = paced((0, read(0)), (4, read(8)))
+    before = pace.remaining_s
+    pace.rest()
+    assert pace.rate is None
+    assert pace.remaining_s == before
+    for second in range(5):
+        pace.add(read(8 + 2 * second), 1000.0 + second)
+    assert pace.remaining_s == pytest.approx(before - 1, abs=8)
+    assert pace.rate == pytest.approx(2e9)
 
 
 def test_a_new_phase_begins_a_new_pace():
@@ -218,6 +342,12 @@ def test_a_bar_holds_any_number_of_bytes(step, value):
         (
             VerifyReport(checked=4, ok=2, changed=1, missing=1),
             "4 files were checked, 1 has changed, 1 is missing",
+        ),
+        (ScanReport(hashed=1), "1 file was hashed"),
+        (ScanReport(seen=9, added=3, moved=2), "3 model files were added, 2 of them moved"),
+        (
+            MoveReport(found=40, changed=1, absent=2),
+            "40 files were found in the new folder, 1 has changed, 2 are not there",
         ),
         ((1, 2), ""),
         ((ScanReport(seen=1, added=1), None), "1 model file was added"),

@@ -264,3 +264,34 @@ def test_cancelled_is_never_shown(qtbot, tasks):
         tasks.ask(question, asker.take)
         tasks.ask(lambda: "done", asker.take, key="b")
         qtbot.waitUntil(lambda: asker.answers == ["done"])
+
+
+def test_who_stands_guard_holds_nobody_up_and_goes_with_the_window(qtbot, tasks):
+    def guard(progress: Progress) -> None:
+        began.set()
+        while True:
+            progress.check()
+            ended.wait(0.01)
+
+    began, ended = threading.Event(), threading.Event()
+    watch = tasks.stand("Watching", guard)
+    assert began.wait(10)
+    assert tasks.running == []
+    for number in range(4):
+        with qtbot.waitSignal(tasks.run(str(number), lambda progress: None).finished):
+            pass
+    with qtbot.waitSignal(watch.finished):
+        watch.cancel()
+    tasks.stand("Watching again", guard)  # ended by the shutdown after this test
+
+
+def test_quiet_work_runs_beside_what_was_asked_for(qtbot, tasks):
+    go = threading.Event()
+    for _ in range(2):  # every thread of the lane of deeds
+        tasks.run("Busy", lambda progress: go.wait(10))
+    quiet = tasks.run("Quiet", lambda progress: "done", is_quiet=True)
+    with qtbot.waitSignal(quiet.succeeded) as said:
+        pass
+    assert said.args == ["done"]
+    go.set()
+    qtbot.waitUntil(lambda: not tasks.running)

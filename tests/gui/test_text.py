@@ -5,12 +5,12 @@ import pytest
 from modelmgr.gui import text
 from modelmgr.gui.reasons import origin_text, source_label
 from modelmgr.gui.text import (
+    about_text,
     age_text,
     column_order,
     column_text,
     counted,
     date_text,
-    duration_text,
     exact_size_text,
     foreign_text,
     is_web_address,
@@ -57,7 +57,15 @@ def test_times_beyond_any_calendar_are_shown_as_numbers():
 
 
 def test_what_is_left_is_rounded_up():
-    assert (duration_text(0.2), duration_text(61), duration_text(3700)) == ("1 s", "2 min", "2 h")
+    guesses = [about_text(seconds) for seconds in (0.2, 31, 61, 250, 5_300, 7_800)]
+    assert guesses == [
+        "a few seconds",
+        "about 40 s",
+        "about 1 min",
+        "about 4 min",
+        "about 88 min",
+        "about 2 h",
+    ]
 
 
 def test_one_is_singular():

@@ -13,6 +13,7 @@ from modelmgr.gui.text import count_text, foreign_text, plain_tip
 
 SAID_BY = "According to: {}"
 FACT_LENGTH = 140
+LABEL_WIDTH = 80
 _ORIGIN_WIDTH = 84
 
 
@@ -77,7 +78,7 @@ class FactsGrid(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(theme.M)
         self._grid.setVerticalSpacing(theme.XS)
-        self._grid.setColumnMinimumWidth(0, 72)
+        self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         self._grid.setColumnStretch(1, 1)
         self._shown: list[Fact] | None = None
 
@@ -134,6 +135,8 @@ def plain_value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return count_text(value)
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, Mapping):
         if "message" in value:
             return foreign_text(str(value["message"]), 400)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.details.facts import LABEL_WIDTH
 from modelmgr.gui.jobs_panel import ElidedLabel
 from modelmgr.gui.text import foreign_text, plain_tip
 from modelmgr.values import FileState, ModelRow
@@ -65,7 +66,7 @@ class HashesView(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(theme.S)
         self._grid.setVerticalSpacing(0)
-        self._grid.setColumnMinimumWidth(0, 72)
+        self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         self._grid.setColumnStretch(1, 1)
         layout.addLayout(self._grid)
         self._compute = QPushButton(self.tr("Compute the others"), self)
@@ -111,6 +112,7 @@ class HashesView(QWidget):
             copy.setObjectName("copyHashButton")
             theme.set_icon(copy, "copy")
             copy.setAutoRaise(True)
+            copy.setIconSize(QSize(14, 14))
             words = self.tr("Copy {}").format(title)
             copy.setToolTip(plain_tip(words))
             copy.setAccessibleName(words)
