@@ -204,7 +204,7 @@ def _parse_canonical(body: bytes, body_end: int, data_bytes: int, contents: Cont
         except (ValueError, RecursionError):
             return False
         start = min(end + 1, last)
-    table = tensor_table.read(body[start:last]) if start < last else Table()
+    table = tensor_table.read(body, start, last) if start < last else Table()
     if table is None:
         return False
     contents.specs, contents.kinds, contents.derived = table.specs, table.kinds, table.derived

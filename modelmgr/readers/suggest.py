@@ -62,12 +62,16 @@ def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:
         return []
     counts: dict[str, int] = {}
     for folder, tags in found.items():
-        for tag, count in (tags if isinstance(tags, dict) else {folder: tags}).items():
+        told = tags if isinstance(tags, dict) else {folder: tags}
+        if not counts and set(map(type, told.values())) == {int}:
+            counts.update(told)
+            continue
+        for tag, count in told.items():
             if type(count) is int and count > 0:
-                counts[tag] = counts[tag] + count if tag in counts else count
+                counts[tag] = counts.get(tag, 0) + count
     most = sorted(counts.items(), key=itemgetter(1), reverse=True)[:_TAG_LIMIT]
     shown = ((_line(tag) if len(tag) <= _LINE_LIMIT else None, count) for tag, count in most)
-    return [[tag, min(count, _COUNT_LIMIT)] for tag, count in shown if tag]
+    return [[tag, min(count, _COUNT_LIMIT)] for tag, count in shown if tag and count > 0]
 
 
 def _put(columns: dict[str, Any], name: str, value: Any) -> None:

@@ -29,6 +29,7 @@ KEPT_TENSORS = 16_000
 """Tensors of all tables that are remembered together; each takes some 600 bytes with what is derived from it."""
 KEPT_TABLE_BYTES = 1024 * 1024
 """Larger tables are not remembered."""
+_KEY_BYTES = 128
 
 BITS = {
     "BOOL": 8,
@@ -83,43 +84,54 @@ class _Memory:
     """The tables that were read last, by their bytes; one for all threads."""
 
     def __init__(self) -> None:
-        self._tables: OrderedDict[bytes, Table] = OrderedDict()
-        self._tensors = 0
+        self._tables: OrderedDict[tuple[int, bytes], tuple[bytes, Table]] = OrderedDict()
+        self._weight = 0
         self._lock = Lock()
 
-    def get(self, entries: bytes) -> Table | None:
+    def get(self, header: bytes, start: int, end: int) -> Table | None:
+        # The last offsets tell most tables apart; the whole is compared in place, neither copied nor hashed.
+        key = (end - start, header[max(start, end - _KEY_BYTES) : end])
         with self._lock:
-            table = self._tables.get(entries)
-            if table is not None:
-                self._tables.move_to_end(entries)
-            return table
+            known = self._tables.get(key)
+            if known is None or not header.startswith(known[0], start):
+                return None
+            self._tables.move_to_end(key)
+            return known[1]
 
     def keep(self, entries: bytes, table: Table) -> None:
+        key = (len(entries), entries[-_KEY_BYTES:])
         with self._lock:
-            if entries in self._tables:
-                return
-            self._tables[entries] = table
-            self._tensors += len(table.specs)
-            while self._tensors > KEPT_TENSORS:
-                self._tensors -= len(self._tables.popitem(last=False)[1].specs)
+            before = self._tables.pop(key, None)
+            self._tables[key] = (entries, table)
+            self._weight += _weight(table) - (_weight(before[1]) if before is not None else 0)
+            while self._weight > KEPT_TENSORS:
+                self._weight -= _weight(self._tables.popitem(last=False)[1][1])
 
     def forget(self) -> None:
         with self._lock:
             self._tables.clear()
-            self._tensors = 0
+            self._weight = 0
+
+
+def _weight(table: Table) -> int:
+    """Return what a table costs in memory, in tensors: what is derived from it has a least size."""
+    return len(table.specs) + 200
 
 
 _memory = _Memory()
 
 
-def read(entries: bytes) -> Table | None:
+def read(header: bytes, start: int, end: int) -> Table | None:
     """Return what all entries of a header say, or None where they are not in the canonical spelling.
 
     Args:
-        entries: the header's bytes between its outermost braces, without ``__metadata__``.
+        header: the JSON text.
+        start: where the first tensor's name begins, behind the ``__metadata__``.
+        end: where the outermost brace closes.
     """
-    table = _memory.get(entries)
+    table = _memory.get(header, start, end)
     if table is None:
+        entries = header[start:end]
         table = _parse(entries)
         if table is not None and len(entries) <= KEPT_TABLE_BYTES:
             _memory.keep(entries, table)
