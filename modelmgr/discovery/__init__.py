@@ -1,7 +1,15 @@
 """Folders -> model files, and files -> hashes. Knows no catalog and writes nothing."""
 
 from modelmgr.discovery.digests import quick_of, tensor_quick_of
-from modelmgr.discovery.groups import Group, components_of, groups_in, pipeline, read_marker
+from modelmgr.discovery.groups import (
+    PIPELINE_MARKER,
+    Group,
+    Listing,
+    components_of,
+    groups_in,
+    pipeline,
+    read_marker,
+)
 from modelmgr.discovery.hashing import (
     Hashing,
     HashJob,
@@ -31,6 +39,7 @@ __all__ = [
     "NO_RULES",
     "PARTIAL_DOWNLOAD",
     "PATTERN",
+    "PIPELINE_MARKER",
     "FileRow",
     "Folder",
     "Group",
@@ -39,6 +48,7 @@ __all__ = [
     "Hashing",
     "IgnoreRules",
     "Kinds",
+    "Listing",
     "Look",
     "QuickCheck",
     "changed_folders",
