@@ -679,3 +679,559 @@ def autoencoders() -> Iterable[tuple[str, str, Mapping[str, Any]]]:
         ),
     )
     yield "oobleck", "F16", made(d.AutoencoderOobleck)
+
+
+def text_and_vision() -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    """Text encoders, language models and vision encoders (config.json of the published repositories)."""
+    import open_clip
+    import transformers as t
+
+    large = t.CLIPTextConfig(
+        hidden_size=768, intermediate_size=3072, num_attention_heads=12, projection_dim=768
+    )
+    huge = t.CLIPTextConfig(
+        hidden_size=1024, intermediate_size=4096, num_hidden_layers=23, num_attention_heads=16
+    )
+    big = t.CLIPTextConfig(
+        hidden_size=1280,
+        intermediate_size=5120,
+        num_hidden_layers=32,
+        num_attention_heads=20,
+        projection_dim=1280,
+    )
+    yield "clip-l", "F16", old_clip(made(t.CLIPTextModel, large))
+    yield "clip-h", "F16", old_clip(made(t.CLIPTextModel, huge))
+    yield "clip-g", "F16", old_clip(made(t.CLIPTextModelWithProjection, big))
+    yield "clip-l-bare", "F16", made(t.CLIPTextModel, large)
+    for name in ("ViT-L-14", "ViT-H-14", "ViT-bigG-14"):
+        yield f"open-clip-{name}", "F16", made(open_clip.CLIP, **openclip_config(open_clip, name))
+    t5 = t.T5Config(
+        vocab_size=32128,
+        d_model=4096,
+        d_kv=64,
+        d_ff=10240,
+        num_layers=24,
+        num_heads=64,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+    )
+    yield "t5-xxl", "F16", without(made(t.T5EncoderModel, t5), "encoder.embed_tokens.weight")
+    yield (
+        "t5-base",
+        "F16",
+        without(
+            made(
+                t.T5EncoderModel,
+                t.T5Config(vocab_size=32128, d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12),
+            ),
+            "encoder.embed_tokens.weight",
+        ),
+    )
+    yield (
+        "umt5-xxl",
+        "BF16",
+        without(
+            made(
+                t.UMT5EncoderModel,
+                t.UMT5Config(
+                    vocab_size=256384, d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64
+                ),
+            ),
+            "encoder.embed_tokens.weight",
+        ),
+    )
+    yield (
+        "pile-t5-xl",
+        "F16",
+        without(
+            made(
+                t.UMT5EncoderModel,
+                t.UMT5Config(vocab_size=32128, d_model=2048, d_kv=64, d_ff=5120, num_layers=24, num_heads=32),
+            ),
+            "encoder.embed_tokens.weight",
+        ),
+    )
+    yield (
+        "t5-11b",
+        "F16",
+        without(
+            made(
+                t.T5EncoderModel,
+                t.T5Config(
+                    vocab_size=32128, d_model=1024, d_kv=128, d_ff=65536, num_layers=24, num_heads=128
+                ),
+            ),
+            "encoder.embed_tokens.weight",
+        ),
+    )
+    yield (
+        "byt5-small",
+        "BF16",
+        without(
+            made(
+                t.T5EncoderModel,
+                t.T5Config(
+                    vocab_size=1510,
+                    d_model=1472,
+                    d_kv=64,
+                    d_ff=3584,
+                    num_layers=12,
+                    num_heads=6,
+                    feed_forward_proj="gated-gelu",
+                ),
+            ),
+            "encoder.embed_tokens.weight",
+        ),
+    )
+    yield (
+        "llama-3-8b",
+        "BF16",
+        made(
+            t.LlamaForCausalLM,
+            t.LlamaConfig(
+                vocab_size=128256,
+                hidden_size=4096,
+                intermediate_size=14336,
+                num_hidden_layers=32,
+                num_attention_heads=32,
+                num_key_value_heads=8,
+            ),
+        ),
+    )
+    yield "llama-2-7b", "F16", made(t.LlamaForCausalLM, t.LlamaConfig())
+    yield (
+        "mistral-7b-v03",
+        "BF16",
+        made(
+            t.MistralForCausalLM,
+            t.MistralConfig(
+                vocab_size=32768, hidden_size=4096, intermediate_size=14336, num_key_value_heads=8
+            ),
+        ),
+    )
+    yield (
+        "mistral-small-24b",
+        "BF16",
+        made(
+            t.MistralForCausalLM,
+            t.MistralConfig(
+                vocab_size=131072,
+                hidden_size=5120,
+                intermediate_size=32768,
+                num_hidden_layers=40,
+                num_attention_heads=32,
+                num_key_value_heads=8,
+                head_dim=128,
+            ),
+        ),
+    )
+    yield "gemma-2-2b", "BF16", without(made(t.Gemma2ForCausalLM, t.Gemma2Config()), "lm_head.weight")
+    yield (
+        "gemma-3-1b",
+        "BF16",
+        without(
+            made(
+                t.Gemma3ForCausalLM,
+                t.Gemma3TextConfig(
+                    hidden_size=1152,
+                    intermediate_size=6912,
+                    num_hidden_layers=26,
+                    num_attention_heads=4,
+                    num_key_value_heads=1,
+                    head_dim=256,
+                    vocab_size=262144,
+                ),
+            ),
+            "lm_head.weight",
+        ),
+    )
+    qwen2 = {
+        "vocab_size": 151936,
+        "hidden_size": 2048,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+    }
+    yield "qwen25-3b", "BF16", without(made(t.Qwen2ForCausalLM, t.Qwen2Config(**qwen2)), "lm_head.weight")
+    yield (
+        "qwen25-7b",
+        "BF16",
+        made(
+            t.Qwen2ForCausalLM,
+            t.Qwen2Config(
+                vocab_size=152064,
+                hidden_size=3584,
+                intermediate_size=18944,
+                num_hidden_layers=28,
+                num_attention_heads=28,
+                num_key_value_heads=4,
+            ),
+        ),
+    )
+    for name, width, inner, depth, heads in (
+        ("06b", 1024, 3072, 28, 16),
+        ("17b", 2048, 6144, 28, 16),
+        ("4b", 2560, 9728, 36, 32),
+        ("8b", 4096, 12288, 36, 32),
+    ):
+        yield (
+            f"qwen3-{name}",
+            "BF16",
+            without(
+                made(
+                    t.Qwen3ForCausalLM,
+                    t.Qwen3Config(
+                        vocab_size=151936,
+                        hidden_size=width,
+                        intermediate_size=inner,
+                        num_hidden_layers=depth,
+                        num_attention_heads=heads,
+                        num_key_value_heads=8,
+                        head_dim=128,
+                    ),
+                ),
+                "lm_head.weight" if name != "8b" else "",
+            ),
+        )
+    yield (
+        "qwen25-vl-7b",
+        "BF16",
+        vl_as_stored(
+            made(
+                t.Qwen2_5_VLForConditionalGeneration,
+                t.Qwen2_5_VLConfig(
+                    text_config={
+                        "vocab_size": 152064,
+                        "hidden_size": 3584,
+                        "intermediate_size": 18944,
+                        "num_hidden_layers": 28,
+                        "num_attention_heads": 28,
+                        "num_key_value_heads": 4,
+                    },
+                    vision_config={
+                        "depth": 32,
+                        "hidden_size": 1280,
+                        "intermediate_size": 3420,
+                        "out_hidden_size": 3584,
+                    },
+                ),
+            )
+        ),
+    )
+    yield (
+        "qwen3-vl-4b",
+        "BF16",
+        made(
+            t.Qwen3VLForConditionalGeneration,
+            t.Qwen3VLConfig(
+                text_config={
+                    "vocab_size": 151936,
+                    "hidden_size": 2560,
+                    "intermediate_size": 9728,
+                    "num_hidden_layers": 36,
+                    "num_attention_heads": 32,
+                    "num_key_value_heads": 8,
+                },
+                vision_config={
+                    "depth": 24,
+                    "hidden_size": 1024,
+                    "intermediate_size": 4096,
+                    "out_hidden_size": 2560,
+                },
+            ),
+        ),
+    )
+    yield "gpt-oss-20b", "BF16", made(t.GptOssForCausalLM, t.GptOssConfig(num_hidden_layers=24))
+    yield "phi-3-mini", "BF16", made(t.Phi3ForCausalLM, t.Phi3Config())
+    yield "gpt2", "F32", made(t.GPT2Model, t.GPT2Config())
+    yield "bert-base", "F32", made(t.BertModel, t.BertConfig())
+    yield (
+        "minilm-l6",
+        "F32",
+        made(
+            t.BertModel,
+            t.BertConfig(
+                hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536
+            ),
+        ),
+    )
+    vision = {
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "patch_size": 14,
+        "projection_dim": 768,
+    }
+    yield (
+        "clip-vision-l",
+        "F16",
+        old_clip(made(t.CLIPVisionModelWithProjection, t.CLIPVisionConfig(**vision))),
+    )
+    yield (
+        "clip-vision-l-336",
+        "F16",
+        old_clip(made(t.CLIPVisionModelWithProjection, t.CLIPVisionConfig(**vision, image_size=336))),
+    )
+    yield (
+        "clip-vision-h",
+        "F16",
+        old_clip(
+            made(
+                t.CLIPVisionModelWithProjection,
+                t.CLIPVisionConfig(
+                    **vision
+                    | {
+                        "hidden_size": 1280,
+                        "intermediate_size": 5120,
+                        "num_hidden_layers": 32,
+                        "projection_dim": 1024,
+                    }
+                ),
+            )
+        ),
+    )
+    yield (
+        "clip-vision-bigg",
+        "F16",
+        old_clip(
+            made(
+                t.CLIPVisionModelWithProjection,
+                t.CLIPVisionConfig(
+                    **vision
+                    | {
+                        "hidden_size": 1664,
+                        "intermediate_size": 8192,
+                        "num_hidden_layers": 48,
+                        "projection_dim": 1280,
+                    }
+                ),
+            )
+        ),
+    )
+    siglip = {
+        "hidden_size": 1152,
+        "intermediate_size": 4304,
+        "num_hidden_layers": 27,
+        "num_attention_heads": 16,
+        "patch_size": 14,
+    }
+    yield (
+        "siglip-384",
+        "F16",
+        old_clip(made(t.SiglipVisionModel, t.SiglipVisionConfig(**siglip, image_size=384))),
+    )
+    yield (
+        "dinov2-l",
+        "F32",
+        made(
+            t.Dinov2Model,
+            t.Dinov2Config(
+                hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, image_size=518, patch_size=14
+            ),
+        ),
+    )
+    yield (
+        "dinov2-g",
+        "F32",
+        made(
+            t.Dinov2Model,
+            t.Dinov2Config(
+                hidden_size=1536,
+                num_hidden_layers=40,
+                num_attention_heads=24,
+                image_size=518,
+                patch_size=14,
+                use_swiglu_ffn=True,
+            ),
+        ),
+    )
+
+
+def old_clip(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names under which CLIP's published files store the tensors, whatever the class calls them."""
+    prefix = "vision_model." if any("patch_embedding" in name for name in state) else "text_model."
+    return {
+        name if name.startswith((prefix, "text_projection", "visual_projection")) else prefix + name: value
+        for name, value in state.items()
+    }
+
+
+def vl_as_stored(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names of the published Qwen2.5-VL files: no ``language_model``, the vision tower in front."""
+    renamed = {}
+    for name, value in state.items():
+        name = name.replace("model.language_model.", "model.").replace("model.visual.", "visual.")
+        renamed[name] = value
+    return renamed
+
+
+def without(state: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return what is stored of tied weights: one of the two."""
+    return {name: value for name, value in state.items() if name not in names}
+
+
+def openclip_config(open_clip: Any, name: str) -> dict[str, Any]:
+    """Return the arguments of OpenCLIP's class for a published model."""
+    config = open_clip.get_model_config(name)
+    return {
+        "embed_dim": config["embed_dim"],
+        "vision_cfg": config["vision_cfg"],
+        "text_cfg": config["text_cfg"],
+    }
+
+
+def upscalers() -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    """Image-to-image networks (the classes of spandrel with the settings of well-known models)."""
+    import spandrel.architectures as a
+
+    yield "esrgan-4x", "F32", made(a.ESRGAN.ESRGAN, scale=4)
+    yield "esrgan-2x", "F32", made(a.ESRGAN.ESRGAN, scale=2)
+    yield "esrgan-1x", "F32", made(a.ESRGAN.ESRGAN, scale=1)
+    yield "real-esrgan-4x", "F32", rrdb_net()
+    yield "real-esrgan-2x", "F32", rrdb_net(inputs=12)
+    yield "real-esrgan-4x-anime-6b", "F32", rrdb_net(blocks=6)
+    yield (
+        "bsrgan-4x",
+        "F32",
+        rrdb_net(names=("RRDB_trunk.{}.RDB{}.conv{}", "trunk_conv", "upconv{}", "HRconv")),
+    )
+    yield "compact-4x", "F32", made(a.Compact.Compact, num_conv=32, upscale=4)
+    yield "compact-2x", "F32", made(a.Compact.Compact, num_conv=16, upscale=2)
+    swin = {"img_size": 64, "window_size": 8, "embed_dim": 180, "depths": [6] * 6, "num_heads": [6] * 6}
+    with torch.device("cpu"):
+        yield (
+            "swinir-m-4x",
+            "F32",
+            a.SwinIR.SwinIR(
+                **swin,
+                upscale=4,
+                mlp_ratio=2,
+                img_range=1.0,
+                upsampler="nearest+conv",
+                resi_connection="1conv",
+            ).state_dict(),
+        )
+        yield (
+            "swinir-classical-2x",
+            "F32",
+            a.SwinIR.SwinIR(
+                **swin,
+                upscale=2,
+                mlp_ratio=2,
+                img_range=1.0,
+                upsampler="pixelshuffle",
+                resi_connection="1conv",
+            ).state_dict(),
+        )
+        yield (
+            "swin2sr-4x",
+            "F32",
+            a.Swin2SR.Swin2SR(
+                **swin,
+                upscale=4,
+                mlp_ratio=2,
+                img_range=1.0,
+                upsampler="nearest+conv",
+                resi_connection="1conv",
+            ).state_dict(),
+        )
+        yield "rcan-4x", "F32", a.RCAN.RCAN(scale=4).state_dict()
+    yield (
+        "hat-4x",
+        "F32",
+        made(
+            a.HAT.HAT,
+            upscale=4,
+            img_size=64,
+            window_size=16,
+            embed_dim=180,
+            depths=(6,) * 6,
+            num_heads=(6,) * 6,
+            mlp_ratio=2,
+            upsampler="pixelshuffle",
+            resi_connection="1conv",
+        ),
+    )
+    for name, make, config in (
+        ("dat", a.DAT.DAT, {}),
+        ("rgt", a.RGT.RGT, {}),
+        ("atd", a.ATD.ATD, {}),
+        ("drct", a.DRCT.DRCT, {}),
+        ("omnisr", a.OmniSR.OmniSR, {}),
+        ("span-4x", a.SPAN.SPAN, {"num_in_ch": 3, "num_out_ch": 3}),
+        ("plksr", a.PLKSR.PLKSR, {}),
+        ("realplksr", a.PLKSR.RealPLKSR, {}),
+        ("realcugan-2x", a.RealCUGAN.UpCunet2x, {}),
+        ("realcugan-4x", a.RealCUGAN.UpCunet4x, {}),
+        ("scunet", a.SCUNet.SCUNet, {}),
+        ("drunet", a.DRUNet.DRUNet, {}),
+        ("fbcnn", a.FBCNN.FBCNN, {}),
+        ("dncnn", a.DnCNN.DnCNN, {}),
+        ("craft", a.CRAFT.CRAFT, {}),
+        ("grl", a.GRL.GRL, {}),
+        ("fdat", a.FDAT.FDAT, {}),
+        ("mosr", a.MoSR.MoSR, {}),
+        ("moesr", a.MoESR.MoESR, {}),
+        ("ditn", a.DITN.DITN, {}),
+        ("seemore", a.SeemoRe.SeemoRe, {}),
+        ("safmn", a.SAFMN.SAFMN, {"dim": 36}),
+        ("swift-srgan", a.SwiftSRGAN.SwiftSRGAN, {}),
+        (
+            "nafnet",
+            a.NAFNet.NAFNet,
+            {"width": 64, "middle_blk_num": 12, "enc_blk_nums": [2, 2, 4, 8], "dec_blk_nums": [2, 2, 2, 2]},
+        ),
+        ("kbnet-s", a.KBNet.KBNet_s, {}),
+        ("uformer", a.Uformer.Uformer, {}),
+        ("fftformer", a.FFTformer.FFTformer, {}),
+        ("retinexformer", a.RetinexFormer.RetinexFormer, {}),
+        ("mixdehazenet", a.MixDehazeNet.MixDehazeNet, {}),
+        ("gfpgan", a.GFPGAN.GFPGAN, {}),
+        ("restoreformer", a.RestoreFormer.RestoreFormer, {}),
+        ("lama", a.LaMa.LaMa, {}),
+    ):
+        yield name, "F32", made(make, **config)
+
+
+def rrdb_net(
+    inputs: int = 3,
+    blocks: int = 23,
+    names: tuple[str, str, str, str] = ("body.{}.rdb{}.conv{}", "conv_body", "conv_up{}", "conv_hr"),
+) -> dict[str, Any]:
+    """Return Real-ESRGAN's network: dense blocks whose convolutions take all that came before them."""
+    block, trunk, up, last = names
+    widths: dict[str, tuple[int, int]] = {"conv_first": (64, inputs)}
+    for index in range(blocks):
+        for dense in (1, 2, 3):
+            for step in range(5):
+                out = 64 if step == 4 else 32
+                widths[block.format(index, dense, step + 1)] = (out, 64 + 32 * step)
+    widths |= {
+        trunk: (64, 64),
+        up.format(1): (64, 64),
+        up.format(2): (64, 64),
+        last: (64, 64),
+        "conv_last": (3, 64),
+    }
+    state: dict[str, Any] = {}
+    for name, (out, into) in widths.items():
+        state[f"{name}.weight"] = torch.empty(out, into, 3, 3, device="meta")
+        state[f"{name}.bias"] = torch.empty(out, device="meta")
+    return state
+
+
+GROUPS = {
+    "unets_diffusers": unets,
+    "transformers_of_images_diffusers": transformers_of_images,
+    "transformers_of_video_diffusers": transformers_of_video,
+    "autoencoders_diffusers": autoencoders,
+    "text_and_vision": text_and_vision,
+    "upscalers": upscalers,
+}
+
+if __name__ == "__main__":
+    for group in sys.argv[1:] or GROUPS:
+        write(group, str(GROUPS[group].__doc__).strip(), GROUPS[group]())
