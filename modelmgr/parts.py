@@ -5,14 +5,15 @@ For whoever groups files and whoever reads them. Opens nothing.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-INDEX_ENDING = ".index.json"
 INDEX_LIMIT_BYTES = 32 * 1024 * 1024
 """The index of a model of a trillion parameters in 384 experts has some 15 MB."""
 FILE_LIMIT = 10_000
 
+# diffusers and transformers put a variant into the name: model.safetensors.index.fp16.json.
+_INDEX = re.compile(r"(?P<stem>.+)\.index(?:\.[A-Za-z0-9_]{1,16})?\.json\Z", re.DOTALL)
 # transformers writes five digits each; some publishers give the count six, diffusers puts the variant behind.
 _PART = re.compile(
     r"(?P<prefix>.+)-(?P<number>\d{5,6})-of-(?P<count>\d{5,6})(?P<suffix>(?:\.[A-Za-z0-9_]{1,16}){1,2})\Z",
@@ -41,6 +42,12 @@ class Part(NamedTuple):
         """Return the name of another part of the same model."""
         return f"{self.prefix}-{number:0{self.digits}}-of-{self.of:0{self.of_digits}}{self.suffix}"
 
+    def all_names(self, numbers: Sequence[int]) -> list[str]:
+        """Return the names of all parts of a model of which some have these numbers, at most `FILE_LIMIT`."""
+        first = min(1, *numbers)  # a few writers count from 0
+        last = max(self.of + first - 1, *numbers)
+        return [self.name(number) for number in range(first, min(last, first + FILE_LIMIT - 1) + 1)]
+
 
 def part_of(name: str) -> Part | None:
     """Return what ``NAME-00002-of-00005.safetensors`` says; None for a file that is not one of several."""
@@ -51,6 +58,12 @@ def part_of(name: str) -> Part | None:
     if of < 2 or number > of:
         return None
     return Part(found["prefix"], number, of, found["suffix"], len(found["number"]), len(found["count"]))
+
+
+def index_stem(name: str) -> str | None:
+    """Return what stands before ``.index.json``, with the suffix of the weights; None for another file's name."""
+    found = _INDEX.match(name) if name.endswith(".json") else None
+    return None if found is None else found["stem"]
 
 
 def tensor_places(index: bytes) -> Iterator[tuple[str, str]]:

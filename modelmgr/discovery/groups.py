@@ -137,7 +137,11 @@ def pipeline(folder: str, listings: Mapping[str, Listing], read_small: ReadSmall
 
 def read_marker(path: str) -> bytes | None:
     """Return the bytes of a marker file; None if it can't be read, or is larger than any true one."""
-    limit = parts.INDEX_LIMIT_BYTES if path.endswith(parts.INDEX_ENDING) else CONFIG_LIMIT_BYTES
+    limit = (
+        parts.INDEX_LIMIT_BYTES
+        if parts.index_stem(os.path.basename(path)) is not None
+        else CONFIG_LIMIT_BYTES
+    )
     try:
         with open(open_regular(path), "rb") as file:
             content = file.read(limit + 1)
@@ -161,7 +165,7 @@ def _whole_folder(
     if CONFIG_MARKER not in others:
         return None
     counts = {pattern: sum(map(bool, map(pattern.match, names))) for pattern in (_TRANSFORMERS, _DIFFUSERS)}
-    indexed = any(name.endswith(parts.INDEX_ENDING) for name in others)
+    indexed = any(parts.index_stem(name) is not None for name in others)
     if not indexed and max(counts.values()) < 2:
         return None
     marker = os.path.join(folder, CONFIG_MARKER)
@@ -213,18 +217,16 @@ def _sets(
         if part is not None:
             split.setdefault(part._replace(number=0), []).append(part.number)
     told: set[str] = set()
-    for index in sorted(name for name in others if name.endswith(parts.INDEX_ENDING)):
+    for index in sorted(name for name in others if parts.index_stem(name) is not None):
         files = parts.files_named(read_small(os.path.join(folder, index)) or b"")
         expected = sorted({name for name in files if parts.is_plain(name)})
         if len(expected) >= 2 and not told.intersection(expected):
             told.update(expected)
             yield expected, index
     for part in sorted(split):
-        first = min(1, *split[part])  # a few writers count from 0
-        last = max(part.of + first - 1, *split[part])
-        expected = [part.name(number) for number in range(first, last + 1)]
+        expected = part.all_names(split[part])
         if not told.intersection(expected):
-            yield expected[: parts.FILE_LIMIT], None
+            yield expected, None
 
 
 def _shards_name(folder: str, first: str, marker: str | None) -> str:
@@ -232,7 +234,7 @@ def _shards_name(folder: str, first: str, marker: str | None) -> str:
     if part is not None:
         stem = part.prefix
     elif marker is not None:
-        stem = os.path.splitext(marker[: -len(parts.INDEX_ENDING)])[0]
+        stem = os.path.splitext(parts.index_stem(marker) or first)[0]
     else:
         stem = os.path.splitext(first)[0]
     return folder_name(folder) if stem.partition(".")[0] in _GENERIC else stem

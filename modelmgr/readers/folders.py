@@ -1,0 +1,396 @@
+"""A model of several files as one answer: shards, and the folders that diffusers and transformers write.
+
+The tensors tell the family; the classes that ``model_index.json`` and ``config.json`` name refine it, and stand in
+for tensors that are away or can't be read. What these files say is only compared, never imported or fetched.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modelmgr import parts, payload
+from modelmgr.readers import rules, shards
+from modelmgr.readers.contents import Contents, Defect, clean, quoted
+from modelmgr.readers.header import Header
+from modelmgr.readers.identify import Statement, Verdict, word_of
+from modelmgr.readers.read import contents_of, header_of, verdict_of
+from modelmgr.readers.tensors import Tensors
+from modelmgr.values import Problem
+
+CONFIG_LIMIT_BYTES = 4 * 1024 * 1024
+NESTING_LIMIT = 64
+INDEX_COUNT_LIMIT = 4
+COMPONENT_LIMIT = 64
+VALUE_LIMIT = 1000
+_DEFECT_LIMIT = 32
+_SHOWN_FORMS = 16
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_MAIN = ("transformer", "unet", "prior", "decoder", "transformer_2", "dit", "model")
+_WITHOUT_WEIGHTS = (
+    "Scheduler",
+    "Tokenizer",
+    "TokenizerFast",
+    "Processor",
+    "Extractor",
+    "Guider",
+    "Transform",
+)
+_TEXT_TYPES = frozenset(("llm", "text_encoder", "text_embedding_model", "clip_vision"))
+_SUFFIXES = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx")
+# config.json of transformers -> the names that GGUF's facts have
+_FACTS = {
+    "context_length": ("max_position_embeddings", "n_positions"),
+    "embedding_length": ("hidden_size", "d_model", "n_embd"),
+    "block_count": ("num_hidden_layers", "num_layers", "n_layer"),
+    "feed_forward_length": ("intermediate_size", "d_ff"),
+    "head_count": ("num_attention_heads", "num_heads", "n_head"),
+    "head_count_kv": ("num_key_value_heads",),
+    "expert_count": ("num_experts", "num_local_experts", "n_routed_experts"),
+    "expert_used_count": ("num_experts_per_tok",),
+    "vocab_size": ("vocab_size",),
+}
+
+
+@dataclass(slots=True)
+class _Weights:
+    """The weights of one folder or component, in the form that was chosen for reading."""
+
+    contents: Contents
+    defects: list[Defect]
+    other_forms: list[str]
+
+
+def read_group(kind: str, path: str, members: Mapping[str, str], marker: str | None) -> Header:
+    """Read the headers of a model's files and tell what they are together.
+
+    Whatever is in the files there is an answer; what is wrong, also a file that can't be read, stands in its problems.
+
+    Args:
+        kind: ``shards``, ``diffusers-folder`` or ``transformers-folder``.
+        path: the folder; of shards the path of the first by their pattern.
+        members: relative path (with ``/``) -> absolute path of the weight files that are there.
+        marker: path of the ``model_index.json``, ``config.json`` or index that makes them one, or None.
+    """
+    if kind == "shards":
+        return _read_shards(path, members, marker)
+    content = None if marker is None else _small_file(marker, CONFIG_LIMIT_BYTES)
+    config = _parsed(content)
+    name = os.path.basename(marker or "")
+    if kind == "diffusers-folder" and name == "model_index.json":
+        header = _read_pipeline(path, members, config or {})
+    elif kind == "diffusers-folder":
+        header = _read_component(path, members, config or {})
+    else:
+        header = _read_transformers(path, members, config or {})
+    if config is None and marker is not None:
+        message = f"{clean(name)} can't be read; the tensors alone were asked."
+        problem = Problem(path, "unparsed_payload", message, kept=True)
+        header = replace(header, problems=(problem, *header.problems))
+    return replace(header, format=kind)
+
+
+# --- the kinds --------------------------------------------------------------------------------------------
+
+
+def _read_shards(path: str, members: Mapping[str, str], marker: str | None) -> Header:
+    told: dict[str, bytes] = {}
+    content = None if marker is None else _small_file(marker, parts.INDEX_LIMIT_BYTES)
+    if marker is not None and content is not None:
+        told[os.path.basename(marker)] = content
+    union = shards.unite(members, contents_of)
+    contents = union.contents
+    contents.defects = shards.defects_of(union, told)[:_DEFECT_LIMIT]
+    name = os.path.basename(path)
+    part = parts.part_of(name)
+    header = header_of(contents, path, verdict_of(contents, part.prefix + part.suffix if part else name))
+    return replace(header, format="sharded-safetensors") if header.format == "safetensors" else header
+
+
+def _read_transformers(path: str, members: Mapping[str, str], config: Mapping[str, Any]) -> Header:
+    weights = _weights(members)
+    contents = weights.contents
+    contents.defects = weights.defects
+    classes = config.get("architectures")
+    architecture = str(classes[0]) if isinstance(classes, list) and classes else ""
+    told = _plain_values(config)
+    told["architecture"] = architecture
+    if any(
+        os.path.exists(os.path.join(path, name))
+        for name in ("modules.json", "config_sentence_transformers.json")
+    ):
+        told["sentence_transformers"] = True
+    name = os.path.basename(path)
+    answer = _answer("transformers-folder", told, name)
+    said = _said(answer, "architectures", architecture)
+    verdict = verdict_of(contents, name, said)
+    if verdict.type == "unknown" or (verdict.type in _TEXT_TYPES and answer.get("type")):
+        _refine(verdict, answer, f"architectures: {architecture}")
+    model_type = config.get("model_type")
+    if verdict.type == "llm" and isinstance(model_type, str) and model_type:
+        verdict.base_model = verdict.base_model or answer.get("word") or clean(model_type[:100])
+        verdict.architecture = verdict.architecture or clean(model_type[:100])
+    contents.facts |= _transformers_facts(config) | ({"class": clean(architecture)} if architecture else {})
+    return _with_forms(header_of(contents, path, verdict), weights)
+
+
+def _read_component(path: str, members: Mapping[str, str], config: Mapping[str, Any]) -> Header:
+    weights = _weights(members)
+    contents = weights.contents
+    contents.defects = weights.defects
+    told = _plain_values(config)
+    told["component"] = told.pop("_class_name", "")
+    name = os.path.basename(path)
+    answer = _answer("diffusers-folder", told, name)
+    said = _said(answer, "_class_name", str(told["component"]))
+    verdict = verdict_of(contents, name, said)
+    if verdict.type == "unknown":
+        _refine(verdict, answer, f"_class_name: {told['component']}")
+    verdict.variant = verdict.variant or answer.get("variant")
+    if told["component"]:
+        contents.facts["class"] = told["component"]
+    return _with_forms(header_of(contents, path, verdict), weights)
+
+
+def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, Any]) -> Header:
+    classes = {
+        name: entry[1]
+        for name, entry in list(index.items())[:VALUE_LIMIT]
+        if parts.is_plain(name) and isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)
+    }
+    files: dict[str, dict[str, str]] = {}
+    for name, place in members.items():
+        files.setdefault(name.partition("/")[0], {})[name] = place
+    told = _plain_values(index)
+    told["pipeline"] = told.pop("_class_name", "")
+    for component in list(dict.fromkeys((*classes, *files)))[:COMPONENT_LIMIT]:
+        told |= _plain_values(_component_config(path, component), f"{component}.")
+    name = os.path.basename(path)
+    answer = _answer("diffusers-folder", told, name)
+    main = next((component for component in _MAIN if component in files), None)
+    verdict, contents = Verdict(), Contents("diffusers-folder")
+    defects = _absent_components(classes, files)
+    tensor_count, parameter_count = 0, 0
+    labels: list[str] = []
+    other_forms: list[str] = []
+    for component in dict.fromkeys((*classes, *files)):
+        if component not in files:
+            continue
+        weights = _weights(files[component])
+        defects += weights.defects
+        other_forms += weights.other_forms
+        tensor_count += len(weights.contents.specs)
+        weights.contents.defects = []
+        if component == main:
+            contents = weights.contents
+            verdict = verdict_of(contents, name, _said(answer, "_class_name", str(told["pipeline"])))
+            parameter_count += verdict.parameter_count or 0
+            defects += verdict.defects
+            verdict.defects = []
+        else:
+            found = verdict_of(weights.contents, component)
+            parameter_count += found.parameter_count or 0
+            labels.append(_label(component, found))
+    if main is None or verdict.type == "unknown":
+        _refine(verdict, answer, f"_class_name: {told['pipeline']}")
+    elif labels and answer.get("type"):
+        verdict.type = answer["type"]
+    verdict.variant = verdict.variant or answer.get("variant")
+    verdict.components = tuple(labels)
+    contents.defects = defects[:_DEFECT_LIMIT]
+    contents.facts["pipeline"] = told["pipeline"]
+    contents.facts["classes"] = {component: clean(classes[component][:200]) for component in classes}
+    header = header_of(contents, path, verdict)
+    header = _with_forms(header, _Weights(contents, [], other_forms))
+    return replace(
+        header,
+        tensor_count=tensor_count,
+        parameter_count=parameter_count if 0 < parameter_count < 2**63 else None,
+    )
+
+
+# --- weights ----------------------------------------------------------------------------------------------
+
+
+def _weights(members: Mapping[str, str]) -> _Weights:
+    """Read the weights of one folder: the best form for the answer, the others only for what is wrong with them."""
+    told = _indexes(members)
+    forms = _forms(members, told)
+    union = shards.unite({name: members[name] for name in forms[0]}, contents_of)
+    defects = shards.defects_of(union, told)
+    for form in forms[1:]:
+        other = shards.unite({name: members[name] for name in form}, contents_of)
+        defects += [defect for defect in shards.defects_of(other, told) if defect not in defects]
+    union.contents.defects = []
+    return _Weights(union.contents, defects, [form[0] for form in forms[1:]])
+
+
+def _indexes(members: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the indexes that lie beside the members: relative path -> bytes, together at most one index's size."""
+    first = next(iter(members))
+    folder, beginning = os.path.dirname(members[first]), first[: first.rfind("/") + 1]
+    try:
+        with os.scandir(folder) as found:
+            names = sorted(item.name for item in found if parts.index_stem(item.name) is not None)
+    except OSError:
+        return {}
+    indexes: dict[str, bytes] = {}
+    room = parts.INDEX_LIMIT_BYTES
+    for name in names[:INDEX_COUNT_LIMIT]:
+        content = _small_file(os.path.join(folder, name), room)
+        if content is not None:
+            indexes[beginning + name] = content
+            room -= len(content)
+    return indexes
+
+
+def _forms(names: Iterable[str], told: Mapping[str, bytes]) -> list[list[str]]:
+    """Return the files that hold the same weights in different forms (``fp16``, ``.bin``), the best form first."""
+    sets: dict[object, list[str]] = {}
+    owner: dict[str, str] = {}
+    for index, content in told.items():
+        folder = index[: index.rfind("/") + 1]
+        for name in parts.files_named(content):
+            owner.setdefault(folder + name, index)
+    for name in sorted(names):
+        part = parts.part_of(name)
+        key: object = part._replace(number=0) if part is not None else name
+        sets.setdefault(owner.get(name, key), []).append(name)
+    return sorted(sets.values(), key=_form_rank)
+
+
+def _form_rank(form: Sequence[str]) -> tuple[bool, int, int, str]:
+    stem, suffix = os.path.splitext(form[0].rpartition("/")[2])
+    part = parts.part_of(form[0])
+    incomplete = part is not None and len(form) < part.of
+    rank = _SUFFIXES.index(suffix.lower()) if suffix.lower() in _SUFFIXES else len(_SUFFIXES)
+    return incomplete, rank, stem.count("."), form[0]
+
+
+def _with_forms(header: Header, weights: _Weights) -> Header:
+    if not weights.other_forms:
+        return header
+    return replace(header, facts=dict(header.facts) | {"other_forms": weights.other_forms[:_SHOWN_FORMS]})
+
+
+def _absent_components(classes: Mapping[str, str], files: Mapping[str, Any]) -> list[Defect]:
+    away = [
+        component
+        for component, name in classes.items()
+        if component not in files and not name.endswith(_WITHOUT_WEIGHTS)
+    ]
+    if not away:
+        return []
+    names = ", ".join(quoted(component) for component in away[:8])
+    verb = "has" if len(away) == 1 else "have"
+    return [Defect("parts_missing", f"Of the pipeline's parts {names} {verb} no weights here.")]
+
+
+def _label(component: str, verdict: Verdict) -> str:
+    if verdict.type in ("vae", "vae_approx"):
+        return "VAE"
+    if verdict.type == "text_encoder" and verdict.variant:
+        return verdict.variant
+    return clean(component.replace("_", " "))
+
+
+# --- what the small files say -----------------------------------------------------------------------------
+
+
+def _answer(format_name: str, told: Mapping[str, Any], name: str) -> rules.Answer:
+    return rules.match("folders", rules.View(format_name, Tensors({}), told, name)) or {"evidence": []}
+
+
+def _said(answer: rules.Answer, key: str, text: str) -> list[Statement]:
+    base = answer.get("base")
+    return [] if base is None or base == "any" else [(key, base, clean(text[:200]))]
+
+
+def _refine(verdict: Verdict, answer: rules.Answer, evidence: str) -> None:
+    """Let the class decide what the tensors leave open."""
+    kind = answer.get("type")
+    if kind is None:
+        return
+    if kind != verdict.type or verdict.confidence == "ambiguous":
+        verdict.confidence = answer.get("confidence", "metadata")
+        verdict.evidence = (*verdict.evidence, clean(evidence[:200]))
+    verdict.type = kind
+    base = answer.get("base")
+    if verdict.base_model is None and not verdict.candidates:
+        verdict.base_model = word_of(base)
+        verdict.architecture = verdict.architecture or (None if base == "any" else base)
+        verdict.candidates = tuple(answer.get("candidates", ()))
+    verdict.variant = verdict.variant or answer.get("variant")
+
+
+def _component_config(path: str, component: str) -> Mapping[str, Any]:
+    for name in ("config.json", "scheduler_config.json"):
+        content = _small_file(os.path.join(path, component, name), CONFIG_LIMIT_BYTES)
+        if content is not None:
+            return _parsed(content) or {}
+    return {}
+
+
+def _plain_values(config: Mapping[str, Any], beginning: str = "") -> dict[str, Any]:
+    """Return what a rule can ask for: texts, numbers and booleans of the first level."""
+    return {
+        beginning + key: value[:200] if isinstance(value, str) else value
+        for key, value in list(config.items())[:VALUE_LIMIT]
+        if isinstance(value, (str, int, float)) and len(key) <= 200
+    }
+
+
+def _transformers_facts(config: Mapping[str, Any]) -> dict[str, Any]:
+    inner = config.get("text_config")
+    places = [config, inner] if isinstance(inner, dict) else [config]
+    facts: dict[str, Any] = {}
+    for fact, keys in _FACTS.items():
+        found = [place[key] for place in places for key in keys if type(place.get(key)) is int]
+        if found:
+            facts[fact] = found[0]
+    quantization = config.get("quantization_config")
+    if isinstance(quantization, dict) and isinstance(quantization.get("quant_method"), str):
+        facts["quantization_method"] = clean(quantization["quant_method"][:100])
+    return facts
+
+
+def _small_file(path: str, limit: int) -> bytes | None:
+    """Return the bytes of a regular file of at most `limit` bytes; None for any other, or if it can't be read."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except (OSError, ValueError):
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+            return None
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return file.read(limit)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(content: bytes | None) -> dict[str, Any] | None:
+    """Return the JSON object of a config, or None if it is none or nested beyond reason."""
+    if not content:
+        return None
+    value = payload.parse(content).value
+    return value if isinstance(value, dict) and not _is_deep(value) else None
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(NESTING_LIMIT):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return True

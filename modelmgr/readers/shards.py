@@ -1,0 +1,223 @@
+"""The parts of a split model read as one: the union of their headers, and what the parts say against each other."""
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from modelmgr import parts
+from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, quoted
+
+_SHOWN_NAMES = 3
+_Read = Callable[[str], Contents]
+
+
+@dataclass(slots=True)
+class Union:
+    """What the parts hold together.
+
+    Attributes:
+        contents: names and shapes of all parts; metadata of the one that carries the model's.
+        read: relative path -> number of tensors that were read there.
+        formats: relative path -> format of the part.
+        defects: relative path -> what is wrong with the part itself.
+    """
+
+    contents: Contents
+    read: dict[str, int] = field(default_factory=dict)
+    formats: dict[str, str] = field(default_factory=dict)
+    defects: dict[str, list[Defect]] = field(default_factory=dict)
+
+
+def unite(members: Mapping[str, str], read: _Read) -> Union:
+    """Read the parts of one model, in order of their names, and lay their headers together.
+
+    Only the union is kept, so that memory is bounded whatever the parts claim. A part that can't be read is a
+    defect of that part.
+
+    Args:
+        members: relative path -> absolute path.
+        read: returns the contents of one file.
+    """
+    union = Union(Contents("unknown"))
+    whole = union.contents
+    chief: Contents | None = None
+    parameters = 0
+    twice: str | None = None
+    for name in sorted(members):
+        contents = _read(members[name], read)
+        union.read[name] = len(contents.specs)
+        union.formats[name] = contents.format
+        if contents.defects:
+            union.defects[name] = contents.defects
+        whole.complete = whole.complete and contents.complete
+        parameters += contents.facts.get("parameter_count") or 0
+        if twice is None:
+            twice = next(iter(whole.specs.keys() & contents.specs.keys()), None)
+        room = TENSOR_LIMIT - len(whole.specs)
+        if len(contents.specs) <= room:
+            whole.specs.update(contents.specs)
+        elif whole.complete:
+            whole.complete = False
+            whole.defects.append(
+                Defect(
+                    "too_large", f"The parts list more than {TENSOR_LIMIT:,} tensors; the rest was not read."
+                )
+            )
+        if chief is None or _rank(contents) > _rank(chief):
+            chief = contents
+            chief.specs, chief.derived = {}, {}
+    if chief is not None:
+        whole.format = chief.format
+        whole.metadata = chief.metadata
+        whole.embedded = chief.embedded
+        whole.facts = dict(chief.facts)
+    if twice is not None:
+        whole.defects.append(
+            Defect("duplicate_keys", f"Tensor {quoted(twice)} stands in more than one part.")
+        )
+    if whole.format == "gguf":
+        _state_gguf(whole, parameters)
+    return union
+
+
+def defects_of(union: Union, told: Mapping[str, bytes] = {}) -> list[Defect]:
+    """Return what is wrong with the parts and between them, each kind once.
+
+    Args:
+        union: the parts that are there.
+        told: relative path of an index -> its bytes; an index counts if it names one of the parts.
+    """
+    found = list(union.contents.defects)
+    missing = _missing(union, told)
+    found += missing
+    found += _of_parts(union.defects)
+    if union.contents.format == "gguf":
+        found += _gguf_defects(union, missing=bool(missing))
+    return found
+
+
+def expected(names: Iterable[str]) -> dict[str, None]:
+    """Return the names of all parts that the numbers in these names promise, in order, themselves included."""
+    numbers: dict[parts.Part, list[int]] = {}
+    wanted: dict[str, None] = {}
+    for name in names:
+        part = parts.part_of(name)
+        if part is None:
+            wanted[name] = None
+        else:
+            numbers.setdefault(part._replace(number=0), []).append(part.number)
+    for part in sorted(numbers):
+        wanted.update(dict.fromkeys(part.all_names(numbers[part])))
+    return wanted
+
+
+def _read(path: str, read: _Read) -> Contents:
+    try:
+        return read(path)
+    except FileNotFoundError:
+        return Contents("unknown", defects=[Defect("not_found", "The file is not there.")], complete=False)
+    except OSError as error:
+        message = f"The file can't be read: {error.strerror or os.strerror(error.errno or errno.EIO)}."
+        return Contents("unknown", defects=[Defect("unreadable", message)], complete=False)
+
+
+def _rank(contents: Contents) -> tuple[bool, bool, bool, bool]:
+    """Order parts by how well they speak for the model: the one with the GGUF pairs, or the first with tensors."""
+    metadata = contents.metadata
+    return (
+        contents.format in ("gguf", "safetensors"),
+        contents.format != "gguf" or metadata.get("split.no", 0) == 0,
+        contents.format != "gguf" or "general.architecture" in metadata,
+        bool(metadata.keys() - {"format"}),
+    )
+
+
+def _state_gguf(whole: Contents, parameters: int) -> None:
+    """Restate what a reader derived from the tensors of one part."""
+    for fact in ("parameter_count", "bits_per_weight", "split_no"):
+        whole.facts.pop(fact, None)
+    sizes = whole.bytes_by_dtype()
+    if parameters:
+        whole.facts["parameter_count"] = parameters
+        whole.facts["bits_per_weight"] = round(8 * sum(sizes.values()) / parameters, 2)
+    if str(whole.facts.get("quantization", "(by tensors)")).endswith("(by tensors)") and sizes:
+        whole.facts["quantization"] = f"{next(iter(sizes))} (by tensors)"
+
+
+def _missing(union: Union, told: Mapping[str, bytes]) -> list[Defect]:
+    wanted = expected(union.read)
+    outside: str | None = None
+    lost: list[str] = []
+    lost_count = 0
+    specs, countable = union.contents.specs, union.contents.complete
+    for index, content in told.items():
+        folder = index[: index.rfind("/") + 1]
+        names = parts.files_named(content)
+        if not any(folder + name in union.read for name in names):
+            continue
+        outside = outside or next((name for name in names if not parts.is_plain(name)), None)
+        wanted.update(dict.fromkeys(folder + name for name in names if parts.is_plain(name)))
+        for tensor, name in parts.tensor_places(content) if countable else ():
+            if tensor not in specs and union.read.get(folder + name):
+                lost_count += 1
+                if len(lost) < _SHOWN_NAMES:
+                    lost.append(tensor)
+    defects: list[Defect] = []
+    away = [name for name in wanted if name not in union.read]
+    if away:
+        defects.append(
+            Defect("parts_missing", f"{len(away):,} of {len(wanted):,} parts are missing: {_some(away)}.")
+        )
+    if lost:
+        count = "A tensor" if lost_count == 1 else f"{lost_count:,} tensors"
+        verb = "stands" if lost_count == 1 else "stand"
+        message = f"{count} of the index {verb} in no part: {_some(lost, lost_count)}."
+        defects.append(Defect("parts_missing", message))
+    if outside is not None:
+        defects.append(Defect("outside", f"The index names a part outside of its folder: {quoted(outside)}."))
+    return defects
+
+
+def _of_parts(defects: Mapping[str, list[Defect]]) -> list[Defect]:
+    """Return the defects of the parts, those of one kind as one."""
+    kinds: dict[str, list[tuple[str, Defect]]] = {}
+    for name, found in defects.items():
+        for code in dict.fromkeys(defect.code for defect in found):
+            defect = next(defect for defect in found if defect.code == code)
+            kinds.setdefault(code, []).append((name, defect))
+    answers = []
+    for code, places in kinds.items():
+        name, defect = places[0]
+        others = len(places) - 1
+        more = f" ({others:,} more {'part' if others == 1 else 'parts'} likewise)" if others else ""
+        answers.append(Defect(code, f"{quoted(name)}: {defect.message}{more}"))
+    return answers
+
+
+def _gguf_defects(union: Union, *, missing: bool) -> list[Defect]:
+    metadata = union.contents.metadata
+    defects: list[Defect] = []
+    if "general.architecture" not in metadata and not missing:
+        defects.append(
+            Defect(
+                "metadata_invalid", "No part has the model's key-value pairs: its architecture isn't told."
+            )
+        )
+    claimed = metadata.get("split.count")
+    if type(claimed) is int and claimed != len(expected(union.read)):
+        named = len(expected(union.read))
+        defects.append(
+            Defect("header_invalid", f"The header tells of {claimed:,} parts, the names of {named:,}.")
+        )
+    tensors = metadata.get("split.tensors.count")
+    have = sum(union.read.values())
+    if type(tensors) is int and tensors != have and not missing:
+        defects.append(Defect("header_invalid", f"The parts hold {have:,} of {tensors:,} tensors."))
+    return defects
+
+
+def _some(names: list[str], count: int | None = None) -> str:
+    shown = ", ".join(quoted(name) for name in names[:_SHOWN_NAMES])
+    more = (count or len(names)) - min(len(names), _SHOWN_NAMES)
+    return f"{shown} and {more:,} more" if more else shown
