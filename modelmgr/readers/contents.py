@@ -6,8 +6,11 @@ Nothing here knows what a model is.
 import os
 import re
 from collections import Counter
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 TENSOR_LIMIT = 200_000
 """More tensors than any model has; a header that claims more is read no further."""
@@ -63,24 +66,37 @@ class Contents:
     def bytes_by_dtype(self) -> dict[str, int]:
         """Return how many bytes each type of tensor stores, most first."""
         sizes: Counter[str] = Counter()
-        for spec, count in self._kinds():
+        for spec, count in self.counted():
             sizes[spec.dtype] += spec.size_bytes * count
         return dict(sizes.most_common())
 
     def parameter_count(self) -> int:
         """Return the number of elements in all tensors, by their shapes as stored."""
         total = 0
-        for spec, count in self._kinds():
+        for spec, count in self.counted():
             elements = 1
             for dim in spec.shape:
                 elements *= dim
             total += elements * count
         return total
 
-    def _kinds(self) -> list[tuple[Spec, int]]:
+    def counted(self) -> list[tuple[Spec, int]]:
+        """Return the different specs with their numbers."""
         if self.kinds is None:
             self.kinds = list(Counter(self.specs.values()).items())
         return self.kinds
+
+
+def once(derived: dict[Any, Any], key: Hashable, make: Callable[[], T]) -> T:
+    """Return what `make` makes of names and shapes alone, made once for all headers that share `derived`.
+
+    Another thread may make the same at the same time; the results are equal, so either may stay.
+    """
+    try:
+        found: T = derived[key]
+    except KeyError:
+        found = derived[key] = make()
+    return found
 
 
 class FileBytes:

@@ -7,9 +7,13 @@ vocabulary of a quarter million strings is walked, not stored.
 
 import math
 import struct
+from collections import Counter
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, clean, quoted
+from modelmgr.readers import tensor_table
+from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, clean, once, quoted
+from modelmgr.readers.tensor_table import Table
 
 MAGIC = b"GGUF"
 NEWEST_VERSION = 3
@@ -18,7 +22,9 @@ CLAIMED_TENSOR_LIMIT = 1_000_000
 HEADER_LIMIT_BYTES = 64 * 1024 * 1024
 KEY_LIMIT_BYTES = 65_535
 STRING_LIMIT_BYTES = 16 * 1024 * 1024
-KEPT_STRING_BYTES = 1024 * 1024
+KEPT_BYTES = 16 * 1024 * 1024
+"""Strings of one header that are kept whole, together; of further ones their first `KEPT_STRING_BYTES`."""
+KEPT_STRING_BYTES = 1024
 ARRAY_LIMIT = 2**30
 KEPT_ELEMENTS = 64
 DEPTH_LIMIT = 4
@@ -27,7 +33,9 @@ ITEM_LIMIT = 2_000_000
 NAME_LIMIT_BYTES = 1024
 DIMENSION_LIMIT = 5
 """GGUF allows 4, but converters put the 5-D patch embeddings of video models back in (city96/ComfyUI-GGUF)."""
-FIRST_BLOCK_BYTES = 256 * 1024
+FIRST_BLOCK_BYTES = 64 * 1024
+_KEY_BYTES = 128
+_ORIGINAL_SHAPE = "comfy.gguf.orig_shape."
 
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -141,6 +149,7 @@ class _Cursor:
         self.buffer = bytearray(file.at(0, FIRST_BLOCK_BYTES))
         self.position = 0
         self.items = 0
+        self.kept_bytes = 0
         self.set_layout("<", wide=True)
 
     def set_layout(self, order: str, *, wide: bool) -> None:
@@ -163,13 +172,15 @@ class _Cursor:
         """Read one scalar."""
         return form.unpack_from(self.buffer, self.need(form.size))[0]
 
-    def text(self, limit: int, kept: int = KEPT_STRING_BYTES) -> str:
-        """Read one string of at most `limit` bytes; keep the first `kept` of them."""
+    def text(self, limit: int) -> str:
+        """Read one string of at most `limit` bytes."""
         count = self.number(self.length)
         if count > limit:
             self._refuse_length(count, limit)
         start = self.need(count)
-        return clean(self.buffer[start : start + min(count, kept)].decode("utf-8", "replace"))
+        kept = count if self.kept_bytes + count <= KEPT_BYTES else min(count, KEPT_STRING_BYTES)
+        self.kept_bytes += kept
+        return clean(self.buffer[start : start + kept].decode("utf-8", "replace"))
 
     def skip_texts(self, count: int) -> None:
         """Step over `count` strings; only their lengths are looked at."""
@@ -320,13 +331,58 @@ def _read_array(cursor: _Cursor, key: str, depth: int) -> Any:
 def _read_infos(cursor: _Cursor, tensor_count: int, contents: Contents) -> int:
     """Read the tensor infos; return the bytes that the tensors take in the data area."""
     alignment = _alignment(contents)
-    metadata = contents.metadata
+    table = _known_table(cursor, tensor_count, alignment, contents)
+    contents.specs, contents.kinds, contents.derived = table.specs, table.kinds, table.derived
+    contents.defects += table.defects
+    data_offset = -(-cursor.position // alignment) * alignment
+    contents.data_offset = data_offset
+    if tensor_count > TENSOR_LIMIT:
+        contents.defects.append(
+            Defect(
+                "too_large", f"The header lists {tensor_count:,} tensors; only {TENSOR_LIMIT:,} were read."
+            )
+        )
+    elif table.end and data_offset + table.end > cursor.file.size_bytes:
+        contents.defects.insert(
+            0,
+            Defect(
+                "truncated",
+                f"The file is cut off: {cursor.file.size_bytes:,} of {data_offset + table.end:,} bytes.",
+            ),
+        )
+    return sum(spec.size_bytes * count for spec, count in table.kinds or ())
+
+
+def _known_table(cursor: _Cursor, tensor_count: int, alignment: int, contents: Contents) -> Table:
+    """Return the infos from here on: as they were read from another file, where they are the same to the byte."""
+    start = cursor.position
+    key: Hashable = None
+    if not any(name.startswith(_ORIGINAL_SHAPE) for name in contents.metadata):
+        beginning = bytes(cursor.buffer[start : start + _KEY_BYTES])
+        key = (cursor.order, cursor.length.size, tensor_count, alignment, beginning)
+        found = tensor_table.known(key)
+        if found is not None and start + len(found[0]) <= cursor.file.size_bytes:
+            cursor.need(len(found[0]))
+            if cursor.buffer.startswith(found[0], start):
+                return found[1]
+            cursor.position = start
+    table = Table()
+    # Kept as it grows: what was read before a fault still tells something.
+    contents.specs = table.specs
+    _read_table(cursor, min(tensor_count, TENSOR_LIMIT), alignment, contents.metadata, table)
+    if key is not None and tensor_count <= TENSOR_LIMIT:
+        tensor_table.keep(key, bytes(cursor.buffer[start : cursor.position]), table)
+    return table
+
+
+def _read_table(
+    cursor: _Cursor, tensor_count: int, alignment: int, metadata: Mapping[str, Any], table: Table
+) -> None:
     uint32, quad = cursor.uint32, cursor.length
     kinds: dict[tuple[int, tuple[int, ...]], Spec] = {}
-    extent = 0
     unaligned: str | None = None
     duplicate: str | None = None
-    for _ in range(min(tensor_count, TENSOR_LIMIT)):
+    for _ in range(tensor_count):
         name = cursor.text(NAME_LIMIT_BYTES)
         dimensions = cursor.number(uint32)
         if dimensions > DIMENSION_LIMIT:
@@ -341,40 +397,24 @@ def _read_infos(cursor: _Cursor, tensor_count: int, contents: Contents) -> int:
         spec = kinds.get(key)
         if spec is None:
             spec = kinds[key] = _spec_of(kind, shape)
-        original = metadata.get("comfy.gguf.orig_shape." + name)
+        original = metadata.get(_ORIGINAL_SHAPE + name)
         if isinstance(original, list) and all(type(dim) is int for dim in original):
             spec = spec._replace(shape=tuple(original))
-        if name in contents.specs:
+        if name in table.specs:
             duplicate = name if duplicate is None else duplicate
-        contents.specs[name] = spec
+        table.specs[name] = spec
         if offset % alignment and unaligned is None:
             unaligned = name
-        extent = max(extent, offset + spec.size_bytes)
-    data_offset = -(-cursor.position // alignment) * alignment
-    contents.data_offset = data_offset
+        table.end = max(table.end, offset + spec.size_bytes)
+    table.kinds = list(Counter(table.specs.values()).items())
     if duplicate is not None:
-        contents.defects.append(
+        table.defects.append(
             Defect("duplicate_keys", f"Tensor {quoted(duplicate)} stands twice in the header.")
         )
     if unaligned is not None:
-        contents.defects.append(
+        table.defects.append(
             Defect("offsets", f"The offset of tensor {quoted(unaligned)} is no multiple of {alignment}.")
         )
-    if tensor_count > TENSOR_LIMIT:
-        contents.defects.append(
-            Defect(
-                "too_large", f"The header lists {tensor_count:,} tensors; only {TENSOR_LIMIT:,} were read."
-            )
-        )
-    elif extent and data_offset + extent > cursor.file.size_bytes:
-        contents.defects.insert(
-            0,
-            Defect(
-                "truncated",
-                f"The file is cut off: {cursor.file.size_bytes:,} of {data_offset + extent:,} bytes.",
-            ),
-        )
-    return sum(spec.size_bytes for spec in contents.specs.values())
 
 
 def _alignment(contents: Contents) -> int:
@@ -403,11 +443,7 @@ def _state_facts(contents: Contents, data_bytes: int) -> None:
     quantization = _quantization(contents)
     if quantization:
         facts["quantization"] = quantization
-    parameters = sum(
-        math.prod(spec.shape)
-        for name, spec in contents.specs.items()
-        if not name.endswith(("rope_freqs.weight", ".lora_a", ".lora_b"))
-    )
+    parameters = once(contents.derived, _parameters, lambda: _parameters(contents))
     if parameters:
         facts["parameter_count"] = parameters
         if data_bytes:
@@ -427,14 +463,22 @@ def _state_facts(contents: Contents, data_bytes: int) -> None:
         facts["imatrix"] = True
 
 
+def _parameters(contents: Contents) -> int:
+    return sum(
+        math.prod(spec.shape)
+        for name, spec in contents.specs.items()
+        if not name.endswith(("rope_freqs.weight", ".lora_a", ".lora_b"))
+    )
+
+
 def _quantization(contents: Contents) -> str | None:
     file_type = contents.metadata.get("general.file_type")
     if type(file_type) is int and file_type & ~_GUESSED in FILE_TYPES:
         return FILE_TYPES[file_type & ~_GUESSED] + (" (guessed)" if file_type & _GUESSED else "")
     sizes: dict[str, int] = {}
-    for spec in contents.specs.values():
+    for spec, count in contents.counted():
         if len(spec.shape) >= 2:
-            sizes[spec.dtype] = sizes.get(spec.dtype, 0) + spec.size_bytes
+            sizes[spec.dtype] = sizes.get(spec.dtype, 0) + spec.size_bytes * count
     if not sizes:
         return None
     return max(sizes, key=lambda name: sizes[name]) + " (by tensors)"

@@ -1,4 +1,4 @@
-"""The table of tensors in a safetensors header: names, types, shapes, offsets; fast, and remembered.
+"""The table of tensors in a header: names, types, shapes, offsets; fast for safetensors, and remembered for all.
 
 Nearly every file was written by the same few libraries, in one canonical spelling. That spelling is cut at its quotes,
 faster than a JSON parser reads it and without three objects a tensor; every piece must be accounted for, or the
@@ -10,6 +10,7 @@ setting. What was read from a table, and what was derived from it, is kept for t
 
 import re
 from collections import Counter, OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -84,22 +85,18 @@ class _Memory:
     """The tables that were read last, by their bytes; one for all threads."""
 
     def __init__(self) -> None:
-        self._tables: OrderedDict[tuple[int, bytes], tuple[bytes, Table]] = OrderedDict()
+        self._tables: OrderedDict[Hashable, tuple[bytes, Table]] = OrderedDict()
         self._weight = 0
         self._lock = Lock()
 
-    def get(self, header: bytes, start: int, end: int) -> Table | None:
-        # The last offsets tell most tables apart; the whole is compared in place, neither copied nor hashed.
-        key = (end - start, header[max(start, end - _KEY_BYTES) : end])
+    def get(self, key: Hashable) -> tuple[bytes, Table] | None:
         with self._lock:
             known = self._tables.get(key)
-            if known is None or not header.startswith(known[0], start):
-                return None
-            self._tables.move_to_end(key)
-            return known[1]
+            if known is not None:
+                self._tables.move_to_end(key)
+            return known
 
-    def keep(self, entries: bytes, table: Table) -> None:
-        key = (len(entries), entries[-_KEY_BYTES:])
+    def keep(self, key: Hashable, entries: bytes, table: Table) -> None:
         with self._lock:
             before = self._tables.pop(key, None)
             self._tables[key] = (entries, table)
@@ -121,6 +118,17 @@ def _weight(table: Table) -> int:
 _memory = _Memory()
 
 
+def known(key: Hashable) -> tuple[bytes, Table] | None:
+    """Return the bytes and the table that were kept last under a key; whether they fit is for the caller to see."""
+    return _memory.get(key)
+
+
+def keep(key: Hashable, entries: bytes, table: Table) -> None:
+    """Keep a table for the next file that has it, unless it is a very large one."""
+    if len(entries) <= KEPT_TABLE_BYTES:
+        _memory.keep(key, entries, table)
+
+
 def read(header: bytes, start: int, end: int) -> Table | None:
     """Return what all entries of a header say, or None where they are not in the canonical spelling.
 
@@ -129,12 +137,15 @@ def read(header: bytes, start: int, end: int) -> Table | None:
         start: where the first tensor's name begins, behind the ``__metadata__``.
         end: where the outermost brace closes.
     """
-    table = _memory.get(header, start, end)
-    if table is None:
-        entries = header[start:end]
-        table = _parse(entries)
-        if table is not None and len(entries) <= KEPT_TABLE_BYTES:
-            _memory.keep(entries, table)
+    # The last offsets tell most tables apart; the whole is compared in place, neither copied nor hashed.
+    key = (end - start, header[max(start, end - _KEY_BYTES) : end])
+    found = known(key)
+    if found is not None and header.startswith(found[0], start):
+        return found[1]
+    entries = header[start:end]
+    table = _parse(entries)
+    if table is not None:
+        keep(key, entries, table)
     return table
 
 

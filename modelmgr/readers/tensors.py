@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from modelmgr.readers.contents import Spec
+from modelmgr.readers.contents import Spec, once
 
 T = TypeVar("T")
 
@@ -40,15 +40,8 @@ class Tensors:
         return self.once("lines", lambda: "\n" + "\n".join(self.ordered) + "\n")
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what `make` makes of names and shapes alone, made once for all headers with equal tensors.
-
-        Another thread may make the same at the same time; the results are equal, so one of them is kept.
-        """
-        try:
-            found: T = self.derived[key]
-        except KeyError:
-            found = self.derived[key] = make()
-        return found
+        """Return what `make` makes of names and shapes alone, made once for all headers with equal tensors."""
+        return once(self.derived, key, make)
 
     def may_end_with(self, ending: str) -> bool:
         """Tell whether some name ends so, in a time that hardly depends on how many there are.
