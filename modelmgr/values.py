@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 MODEL_SUFFIXES = frozenset(
     [
@@ -552,7 +552,7 @@ class ScanOptions:
         read_limit_mb_s: megabytes a second that may be read for hashes, 0 for no limit.
     """
 
-    kinds: str = "auto"
+    kinds: Literal["sha256", "auto", "all"] = "auto"
     workers: int = 0
     read_limit_mb_s: int = 0
 

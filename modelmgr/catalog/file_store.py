@@ -12,6 +12,7 @@ from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.known_hashes import FORMER
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT, below_condition
 from modelmgr.catalog.schema import path_in, path_out
+from modelmgr.errors import NotFound
 from modelmgr.values import Changes, FileState, LibraryFolder, Origin
 
 SEARCH_NOTES_CHARACTERS = 2_000
@@ -97,6 +98,36 @@ class FileStore(Connections):
             writer.execute_sql(
                 "UPDATE library_folders SET state = ?, device = coalesce(?, device) WHERE path = ?",
                 (state, device, path_in(path)),
+            )
+
+    def folder_rules(self, path: str) -> dict[str, Any]:
+        """Return what a scan leaves out of a library folder, as `set_folder_rules` got it.
+
+        Raises:
+            NotFound: it is no library folder.
+        """
+        with engine.translated(self.path):
+            row = (
+                self._question()
+                .execute_sql("SELECT rules FROM library_folders WHERE path = ?", (path_in(path),))
+                .fetchone()
+            )
+        if row is None:
+            raise NotFound(f"{path} is no library folder.", path=path)
+        rules: dict[str, Any] = json.loads(row[0]) if row[0] else {}
+        return rules
+
+    def set_folder_rules(self, path: str, rules: Mapping[str, Any]) -> None:
+        """Remember what a scan shall leave out of a library folder, a JSON object.
+
+        Raises:
+            NotFound: it is no library folder.
+        """
+        self.folder_rules(path)
+        with self.transaction(Changes(folders=True, ids=frozenset())) as writer:
+            writer.execute_sql(
+                "UPDATE library_folders SET rules = ? WHERE path = ?",
+                (json.dumps(dict(rules)), path_in(path)),
             )
 
     def remove_folder(self, path: str) -> tuple[int, int]:

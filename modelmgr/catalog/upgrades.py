@@ -46,7 +46,8 @@ def _known_folders(conn: engine.Connection) -> None:
     rows = conn.execute("SELECT id, path FROM files WHERE scanned_folder IS NULL").fetchall()
     places = [(_folder_of(schema.path_out(path), folders), row_id) for row_id, path in rows]
     conn.executemany(
-        "INSERT INTO scanned_folders(id, path, mtime_ns) VALUES (?, ?, 0)",
+        # A digest that no version of the rules has written: every header is read anew.
+        "INSERT INTO scanned_folders(id, path, mtime_ns, digest) VALUES (?, ?, 0, '')",
         [(number, schema.path_in(folder)) for folder, number in folders.items()],
     )
     conn.executemany("UPDATE files SET scanned_folder = ? WHERE id = ?", places)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.file_store import MERGED_COLUMNS
+from modelmgr.catalog.file_store import EMBEDDED, MERGED_COLUMNS
 from modelmgr.errors import Usage
 from modelmgr.migration import mapping, promotion
 from modelmgr.migration.previews import preview_for
@@ -130,7 +130,8 @@ class Merging:
                 if found.copy_path is not None
             },
         )
-        case.witnesses = [self._witness(record, case) for record in case.records]
+        # What the file itself says is heard as its header.
+        case.witnesses = [self._witness(record, case) for record in case.records if record.source != EMBEDDED]
         return case
 
     def _witness(self, record: StoredRecord, case: "ModelCase") -> mapping.Witness:

@@ -21,6 +21,7 @@ from modelmgr.values import (
     Changes,
     Claims,
     FileState,
+    Hashes,
     PendingModel,
     PendingQuery,
     PendingState,
@@ -45,6 +46,7 @@ class _Case:
     binding: Binding
     entry: tree.Entry | None = None
     known: KnownFile | None = None
+    hashes: Hashes | None = None
     computed: dict[str, str] = field(default_factory=dict)
 
 
@@ -228,8 +230,9 @@ class Promoting(Attaching, Importing, Scanning):
         for results in discovery.hash_files(jobs, progress):
             for result in results:
                 for case in waiting[result.job.path]:
-                    if result.sha256 is not None:
-                        case.computed["sha256"] = result.sha256
+                    if result.hashes is not None:
+                        case.hashes = result.hashes
+                        case.computed["sha256"] = result.hashes.sha256
                     else:
                         case.binding, case.entry = Binding(), None
 
@@ -318,7 +321,7 @@ class Promoting(Attaching, Importing, Scanning):
         with self.catalog.transaction(Changes(models=True, pending=True)):
             if case.entry is not None:
                 sha256 = case.computed["sha256"]
-                model_id = self._put_verified(case.entry, case.known, sha256)
+                model_id = self._put_verified(case.entry, case.known, case.hashes or Hashes(sha256))
             else:
                 assert case.claims.sha256 is not None
                 sha256 = case.claims.sha256
@@ -343,9 +346,9 @@ class Promoting(Attaching, Importing, Scanning):
         report.promotion = run
         return True
 
-    def _put_verified(self, entry: tree.Entry, known: KnownFile | None, sha256: str) -> int | None:
+    def _put_verified(self, entry: tree.Entry, known: KnownFile | None, hashes: Hashes) -> int | None:
         """Make sure that a file with its computed hash is in the library; return its model."""
-        if known is not None and known.sha256 == sha256 and _fits(known, entry):
+        if known is not None and known.sha256 == hashes.sha256 and _fits(known, entry):
             return known.model_id
         if known is None or not _fits(known, entry):
             found = self._identify(entry, known, self.names_in(os.path.dirname(entry.path)), True, None)
@@ -355,7 +358,7 @@ class Promoting(Attaching, Importing, Scanning):
         file = self.catalog.known_file(entry.path)
         if file is None:
             return None
-        return self._put_hash(file.id, file.path, file.size_bytes, file.mtime_ns, sha256)
+        return self._put_hash(file.id, file.path, file.size_bytes, file.mtime_ns, hashes)
 
     def _is_offline(self, path: str) -> bool:
         facts = self.catalog.folder_facts().items()

@@ -1,51 +1,43 @@
-"""Scan -> hash -> catalog: library folders are held against what is remembered; then the new bytes are hashed."""
+"""Library folders, scans, hashes: what lies on disk is held against what is known; then new bytes are hashed."""
 
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from modelmgr import discovery, tree
+from modelmgr import discovery, readers, tree
 from modelmgr.catalog.file_store import KnownFile
-from modelmgr.catalog.scan_store import FoundModel
-from modelmgr.discovery import HashJob
+from modelmgr.catalog.scan_store import Embedded, FoundModel, Member
+from modelmgr.discovery import Group, Hashing, HashJob, HashResult, IgnoreRules
 from modelmgr.errors import NotFound
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts
+from modelmgr.library.root_scan import Met, RootScan
 from modelmgr.progress import Cancelled, Progress
-from modelmgr.readers import Header, read_header
+from modelmgr.readers import Header, read_header, read_open, rules_version
 from modelmgr.values import (
     Changes,
     FileState,
+    Hashes,
     HashState,
+    IgnoredFile,
     LibraryFolder,
     Problem,
+    ScanOptions,
     ScanReport,
     VerifyReport,
     is_below,
     is_below_any,
 )
 
-CHUNK_FILES = 500
-CHUNK_S = 0.25
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """What one transaction will write."""
-
-    found: list[FoundModel] = field(default_factory=list)
-    states: dict[int, str] = field(default_factory=dict)
-    touched: list[tuple[KnownFile, tree.Entry]] = field(default_factory=list)
-    since: float = field(default_factory=time.monotonic)
-
-    def is_full(self) -> bool:
-        """Tell whether it is time to write: a transaction stays below a quarter second."""
-        size = len(self.found) + len(self.states) + len(self.touched)
-        return size >= CHUNK_FILES or (size > 0 and time.monotonic() - self.since > CHUNK_S)
+RELIGHT_AT_ONCE = 100
+JOBS_AT_ONCE = 1_000
+FILES_AT_ONCE = 500
+OPTIONS = ScanOptions()
 
 
 class Scanning(Merging):
     """Library folders, scans, hashes and their verification."""
+
+    _running: Hashing | None = None
 
     def add_folder(self, path: str) -> LibraryFolder:
         """Remember a library folder. Nothing in it is read yet.
@@ -74,12 +66,48 @@ class Scanning(Merging):
         removed, kept = self.catalog.remove_folder(path)
         return {"removed_models": removed, "kept_models": kept}
 
-    def scan(self, paths: Sequence[str] = (), *, hash_files: bool = True, progress: Progress) -> ScanReport:
+    def folder_rules(self, path: str) -> IgnoreRules:
+        """Return what a scan leaves out of a library folder.
+
+        Raises:
+            NotFound: it is no library folder.
+        """
+        return IgnoreRules.from_json(self.catalog.folder_rules(os.path.abspath(path)))
+
+    def set_folder_rules(self, path: str, rules: IgnoreRules) -> None:
+        """Say what the next scans shall leave out of a library folder.
+
+        Raises:
+            NotFound: it is no library folder.
+        """
+        self.catalog.set_folder_rules(os.path.abspath(path), rules.as_json())
+
+    def ignored_files(self, path: str, progress: Progress) -> list[IgnoredFile]:
+        """Return the files of a library folder that a scan leaves out, with the reason.
+
+        Raises:
+            NotFound: it is no library folder.
+        """
+        path = os.path.abspath(path)
+        found = discovery.ignored_files(path, progress, lambda _: None, self.folder_rules(path))
+        return [IgnoredFile(ignored, reason) for ignored, reason in found]
+
+    # --- scans ------------------------------------------------------------------------------------------
+
+    def scan(
+        self,
+        paths: Sequence[str] = (),
+        *,
+        hash_files: bool = True,
+        options: ScanOptions = OPTIONS,
+        progress: Progress,
+    ) -> ScanReport:
         """Look through folders for models, and hash what is new.
 
         Args:
             paths: folders, which become library folders, and single files; none means all library folders.
             hash_files: False leaves the hashes for a later scan.
+            options: how files are hashed.
             progress: files while looking, bytes while hashing.
         """
         report = ScanReport()
@@ -87,12 +115,81 @@ class Scanning(Merging):
         try:
             for root in self._roots(paths, report):
                 if os.path.isdir(root) or not os.path.exists(root):
-                    self._scan_folder(root, hash_files, report, progress)
+                    self._scan_folder(root, hash_files, options, report, progress)
                 else:
                     self._scan_file(root, hash_files, report)
                 if hash_files:
-                    self._hash(root, report, progress)
+                    self._hash(root, options, report, progress)
             self.read_hashes(progress)
+        except Cancelled:
+            report.cancelled = True
+        report.elapsed_s = time.monotonic() - start
+        return report
+
+    def quick_check(self, progress: Progress, *, options: ScanOptions = OPTIONS) -> ScanReport:
+        """Look for folders that got or lost names since the last scan, by their times alone, and scan only these.
+
+        A file that was written in place is not noticed; a scan does.
+        """
+        report = ScanReport()
+        start = time.monotonic()
+        try:
+            for root in _outermost(self.catalog.folder_facts()):
+                self._scan_changed(root, None, options, report, progress)
+        except Cancelled:
+            report.cancelled = True
+        report.elapsed_s = time.monotonic() - start
+        return report
+
+    def look_at_changed(
+        self, folders: Iterable[str], progress: Progress, *, options: ScanOptions = OPTIONS
+    ) -> ScanReport:
+        """Scan these folders below library folders, and what is new below them, as a watcher tells."""
+        report = ScanReport()
+        start = time.monotonic()
+        told = list(folders)
+        try:
+            for root in _outermost(self.catalog.folder_facts()):
+                some = [folder for folder in told if is_below(folder, root)]
+                if some:
+                    self._scan_changed(root, some, options, report, progress)
+        except Cancelled:
+            report.cancelled = True
+        report.elapsed_s = time.monotonic() - start
+        return report
+
+    def _scan_changed(
+        self,
+        root: str,
+        told: Sequence[str] | None,
+        options: ScanOptions,
+        report: ScanReport,
+        progress: Progress,
+    ) -> None:
+        device = _device(root)
+        remembered = self.catalog.scanned_folders(root)
+        if device is None or not remembered:
+            return  # away, or never scanned: both are for a scan to tell
+        known = {path: folder.mtime_ns for path, folder in remembered.items()}
+        if told is not None:
+            known = dict.fromkeys(told, 0)
+        changed, gone = discovery.changed_folders(known, progress)
+        if not (changed or gone):
+            return
+        with self._hashing(options, progress) as hashing:
+            walk = self._root_scan(root, True, hashing, report, progress)
+            try:
+                walk.run_some(device, changed, gone)
+            finally:
+                self._follow(walk, report)
+        self._hash(root, options, report, progress)
+
+    def hash_waiting(self, progress: Progress, *, options: ScanOptions = OPTIONS) -> ScanReport:
+        """Hash what an earlier run has left without a hash."""
+        report = ScanReport()
+        start = time.monotonic()
+        try:
+            self._hash(None, options, report, progress)
         except Cancelled:
             report.cancelled = True
         report.elapsed_s = time.monotonic() - start
@@ -108,90 +205,144 @@ class Scanning(Merging):
                 if not is_below_any(path, known):
                     self.add_folder(path)
             elif path not in known and not os.path.lexists(path):
-                _fail(report, Problem(path, "not_found", "There is no such file or folder."))
+                report.seen += 1
+                report.failed += 1
+                report.problems.append(Problem(path, "not_found", "There is no such file or folder."))
                 continue
             roots.append(path)
         return _outermost(roots)
 
-    def _scan_folder(self, root: str, hash_files: bool, report: ScanReport, progress: Progress) -> None:
-        known = self.catalog.known_files(root)
+    def _scan_folder(
+        self, root: str, hash_files: bool, options: ScanOptions, report: ScanReport, progress: Progress
+    ) -> None:
         device = _device(root)
         if device is None:
-            self._set_offline(root, known, report)
+            self._set_offline(root, report)
             return
-        progress.step(0, None, root)
-        unread: list[str] = []
-        met: set[str] = set()
-        devices = {device}
-        chunk = _Chunk()
+        with self._hashing(options, progress) as hashing:
+            walk = self._root_scan(root, hash_files, hashing, report, progress)
+            try:
+                is_away = walk.run(device)
+            finally:
+                self._follow(walk, report)
+        if is_away:
+            self._set_offline(root, report)
+        else:
+            self.catalog.set_folder_state(root, FileState.PRESENT, device)
 
-        def problem(found: Problem) -> None:
-            if found.path in known or discovery.looks_like_a_model(os.path.basename(found.path)):
-                met.add(found.path)
-                if (file := known.get(found.path)) is not None and found.code != "not_found":
-                    chunk.states[file.id] = FileState.UNREADABLE
-                elif file is not None:
-                    met.discard(found.path)
-            else:
-                unread.append(found.path)
-            _fail(report, found)
+    @staticmethod
+    def _hashing(
+        options: ScanOptions, progress: Progress, expected: tuple[int, int] | None = None
+    ) -> Hashing:
+        return Hashing(
+            progress,
+            kinds=options.kinds,
+            workers=options.workers or None,
+            read_limit_mb_s=options.read_limit_mb_s,
+            look=_look,
+            expected=expected,
+        )
 
+    def _root_scan(
+        self, root: str, hash_files: bool, hashing: Hashing, report: ScanReport, progress: Progress
+    ) -> RootScan:
+        folders = self.catalog.folder_facts()
+        library = next((folder for folder in _outermost(folders) if is_below(root, folder)), root)
+        rules = self.folder_rules(library) if library in folders else discovery.NO_RULES
+
+        def identify(result: HashResult, met: Met) -> FoundModel | None:
+            return self._found(result, met, hash_files, report)
+
+        def identify_group(group: Group, members: Sequence[Member]) -> FoundModel:
+            return self._found_group(group, members, hash_files, report)
+
+        return RootScan(
+            self.catalog,
+            root,
+            library,
+            rules,
+            hash_files=hash_files,
+            hashing=hashing,
+            identify=identify,
+            identify_group=identify_group,
+            report=report,
+            progress=progress,
+            rules_version=rules_version(),
+        )
+
+    def _follow(self, walk: RootScan, report: ScanReport) -> None:
+        """Derive anew what is shown of the models that a walk has changed."""
+        report.rewritten += len(walk.rewritten_models)
+        models = list(dict.fromkeys([*walk.rewritten_models, *walk.changed_models]))
+        for start in range(0, len(models), RELIGHT_AT_ONCE):
+            with self.catalog.transaction(Changes(models=True)):
+                for model_id in models[start : start + RELIGHT_AT_ONCE]:
+                    self.relight(model_id)
+
+    def _set_offline(self, root: str, report: ScanReport) -> None:
+        known = self.catalog.known_files(root)
+        report.offline += len(known)
+        report.problems.append(
+            Problem(
+                root, "offline", "The folder can't be reached; its models stay in the library.", kept=True
+            )
+        )
+        away = [file.id for file in known.values() if file.state != FileState.OFFLINE]
+        for start in range(0, len(away), FILES_AT_ONCE):
+            self.catalog.mark_files(dict.fromkeys(away[start : start + FILES_AT_ONCE], FileState.OFFLINE))
+        self.catalog.set_folder_state(root, FileState.OFFLINE)
+
+    def _scan_file(self, path: str, hash_files: bool, report: ScanReport) -> None:
+        report.seen += 1
+        file = self.catalog.known_file(path)
         try:
-            for entries in discovery.walk_models(root, progress, problem):
-                siblings: FolderNames | None = None
-                for entry in entries:
-                    met.add(entry.path)
-                    devices.add(entry.device)
-                    progress.step(report.seen + 1, None, entry.name)
-                    report.seen += 1
-                    file = known.get(entry.path)
-                    if file is not None and _is_unchanged(file, entry):
-                        if file.state == FileState.PRESENT:
-                            report.unchanged += 1
-                        else:
-                            report.updated += 1
-                            chunk.states[file.id] = FileState.PRESENT
-                    elif (
-                        file is not None
-                        and file.size_bytes == entry.size_bytes
-                        and file.state != FileState.UNREADABLE
-                    ):
-                        report.updated += 1
-                        chunk.touched.append((file, entry))
-                    else:
-                        if siblings is None:
-                            siblings = self.names_in(os.path.dirname(entry.path))
-                        self._take(entry, file, siblings, hash_files, chunk, report)
-                    if chunk.is_full():
-                        self._write(chunk, hash_files)
-                        chunk = _Chunk()
-        except Cancelled:
-            self._write(chunk, hash_files)  # what was counted is kept
-            raise
-        self._write(chunk, hash_files)
-        self._settle(root, device, known, met, devices, unread, report)
-
-    def _take(
-        self,
-        entry: tree.Entry,
-        file: KnownFile | None,
-        siblings: FolderNames,
-        hash_files: bool,
-        chunk: _Chunk,
-        report: ScanReport,
-    ) -> None:
-        """Read the header of a new or replaced file and put it on the chunk."""
-        found = self._identify(entry, file, siblings, hash_files, report)
+            entry = tree.entry_of(path)
+        except OSError as error:
+            report.failed += 1
+            report.problems.append(Problem(path, "unreadable", f"The file can't be read: {error}."))
+            return
+        is_known = file is not None and (file.size_bytes, file.mtime_ns, file.inode) == (
+            entry.size_bytes,
+            entry.mtime_ns,
+            entry.inode,
+        )
+        if file is not None and is_known and file.state == FileState.PRESENT:
+            report.unchanged += 1
+            return
+        if file is not None and is_known:
+            report.updated += 1
+            self.catalog.mark_files({file.id: FileState.PRESENT})
+            return
+        found = self._identify(entry, file, self.names_in(os.path.dirname(path)), hash_files, report)
         if found is None:
             report.ignored += 1
             return
-        chunk.found.append(found)
+        self.catalog.put_found([found])
         if found.state == FileState.UNREADABLE:
             report.failed += 1
         elif file is None:
             report.added += 1
         else:
             report.updated += 1
+
+    # --- what a file is ---------------------------------------------------------------------------------
+
+    def _found(self, result: HashResult, met: Met, hash_files: bool, report: ScanReport) -> FoundModel | None:
+        name, size_bytes, mtime_ns, inode, device, is_link = met.row
+        entry = tree.Entry(met.path, name, size_bytes, mtime_ns, inode, device, is_link)
+        header = result.looked if isinstance(result.looked, Header) else None
+        if header is None and result.problem is not None:
+            report.problems.append(result.problem)
+        return self._found_model(
+            entry,
+            met.known,
+            self.names_in(met.folder.path),
+            header,
+            hash_files,
+            report,
+            met.link_target,
+            result,
+        )
 
     def _identify(
         self,
@@ -201,20 +352,40 @@ class Scanning(Merging):
         hash_files: bool,
         report: ScanReport | None,
     ) -> FoundModel | None:
-        state, hash_state = FileState.PRESENT, HashState.HASHING if hash_files else HashState.NONE
+        """Read the header of a single file and make of it what is written; None for one that is ignored."""
         try:
             header = read_header(entry.path)
         except OSError as error:
-            header = Header(format="unknown", type="unknown")
-            state, hash_state = FileState.UNREADABLE, HashState.NONE
+            header = None
             if report is not None:
                 message = f"The file can't be read: {error.strerror or error}."
                 report.problems.append(Problem(entry.path, "unreadable", message))
-        else:
-            if discovery.is_blob(entry.path) and header.format in NO_MODEL_FORMATS:
-                return None
-            if report is not None:
-                report.problems += header.problems
+        link_target = os.path.realpath(entry.path) if entry.is_link else None
+        return self._found_model(entry, file, siblings, header, hash_files, report, link_target)
+
+    def _found_model(
+        self,
+        entry: tree.Entry,
+        file: KnownFile | None,
+        siblings: FolderNames,
+        header: Header | None,
+        hash_files: bool,
+        report: ScanReport | None,
+        link_target: str | None,
+        result: HashResult | None = None,
+    ) -> FoundModel | None:
+        state, hash_state = FileState.PRESENT, HashState.HASHING if hash_files else HashState.NONE
+        if header is None:
+            header = Header(format="unknown", type="unknown")
+            state, hash_state = FileState.UNREADABLE, HashState.NONE
+        elif discovery.is_blob(entry.path) and header.format in NO_MODEL_FORMATS:
+            return None
+        elif report is not None:
+            report.problems += header.problems
+        hashes = result.hashes if result is not None and state == FileState.PRESENT else None
+        if hashes is not None and report is not None:
+            report.hashed += 1
+            report.bytes_hashed += entry.size_bytes
         fields, origins = self.light_of_file(entry.path, header, siblings)
         return FoundModel(
             entry.path,
@@ -230,122 +401,144 @@ class Scanning(Merging):
             state,
             hash_state,
             file.id if file is not None else None,
+            link_target,
+            hashes,
+            embedded_of(header),
+            danger_of(header),
         )
 
-    def _write(self, chunk: _Chunk, hash_files: bool) -> None:
-        if not (chunk.found or chunk.states or chunk.touched):
-            return
-        with self.catalog.transaction(Changes(models=True)):
-            self.catalog.put_found(chunk.found)
-            for file, entry in chunk.touched:
-                self.catalog.touch_file(file.id, entry.mtime_ns, entry.inode, entry.device)
-            if chunk.touched and hash_files:
-                self.catalog.set_hash_state([file.model_id for file, _ in chunk.touched], HashState.HASHING)
-            if chunk.states:
-                self.catalog.mark_files(chunk.states)
-
-    def _settle(
-        self,
-        root: str,
-        device: int,
-        known: dict[str, KnownFile],
-        met: set[str],
-        devices: set[int],
-        unread: Sequence[str],
-        report: ScanReport,
-    ) -> None:
-        """Say what became of the known files that were not met: missing, offline or not readable now."""
-        gone = [file for path, file in known.items() if path not in met]
-        _, former_device = self.catalog.folder_facts().get(root, ("", None))
-        if gone and len(gone) == len(known) and (not os.listdir(root) or former_device not in (None, device)):
-            # An empty mount point, or another disk in its place: the library is away, not deleted.
-            self._set_offline(root, known, report)
-            return
-        states: dict[int, str] = {}
-        for file in gone:
-            if is_below_any(file.path, unread):
-                state = FileState.UNREADABLE
-            elif file.device not in devices:
-                state = FileState.OFFLINE  # it lay on a disk below the folder of which nothing was met
-                report.offline += 1
-            else:
-                state = FileState.MISSING
-                report.missing += 1
-            if file.state != state:
-                states[file.id] = state
-        self._mark(states)
-        self.catalog.set_folder_state(root, FileState.PRESENT, device)
-
-    def _set_offline(self, root: str, known: dict[str, KnownFile], report: ScanReport) -> None:
-        report.offline += len(known)
-        report.problems.append(
-            Problem(
-                root, "offline", "The folder can't be reached; its models stay in the library.", kept=True
-            )
-        )
-        self._mark({file.id: FileState.OFFLINE for file in known.values() if file.state != FileState.OFFLINE})
-        self.catalog.set_folder_state(root, FileState.OFFLINE)
-
-    def _mark(self, states: dict[int, str]) -> None:
-        items = list(states.items())
-        for start in range(0, len(items), CHUNK_FILES):
-            self.catalog.mark_files(dict(items[start : start + CHUNK_FILES]))
-
-    def _scan_file(self, path: str, hash_files: bool, report: ScanReport) -> None:
-        report.seen += 1
-        file = self.catalog.known_file(path)
+    def _found_group(
+        self, group: Group, members: Sequence[Member], hash_files: bool, report: ScanReport
+    ) -> FoundModel:
         try:
-            entry = tree.entry_of(path)
+            header = readers.read_group(group.kind, group.path, group.members, group.marker, group.missing)
         except OSError as error:
-            report.failed += 1
-            report.problems.append(Problem(path, "unreadable", f"The file can't be read: {error}."))
-            return
-        if file is not None and _is_unchanged(file, entry) and file.state == FileState.PRESENT:
-            report.unchanged += 1
-            return
-        chunk = _Chunk()
-        self._take(entry, file, self.names_in(os.path.dirname(path)), hash_files, chunk, report)
-        self._write(chunk, hash_files)
+            header = Header(format="unknown", type="unknown")
+            report.problems.append(
+                Problem(
+                    group.path, "unreadable", f"A part can't be read: {error.strerror or error}.", kept=True
+                )
+            )
+        report.problems += header.problems
+        fields, origins = self.light_of_file(group.path, header, self.names_in(os.path.dirname(group.path)))
+        return FoundModel(
+            group.path,
+            sum(member.size_bytes for member in members),
+            max(member.mtime_ns for member in members),
+            0,
+            members[0].device,
+            fields,
+            origins,
+            header.format,
+            header.as_json(),
+            header_facts(header),
+            hash_state=HashState.HASHING if hash_files else HashState.NONE,
+            embedded=embedded_of(header),
+            danger=danger_of(header),
+        )
 
     # --- hashing ----------------------------------------------------------------------------------------
 
-    def _hash(self, root: str, report: ScanReport, progress: Progress) -> None:
-        """Hash what below `root` has no hash yet; each file joins the model of its content at once."""
-        folder = root if os.path.isdir(root) else None
+    def prefer(self, model_ids: Iterable[int]) -> None:
+        """Have the files of these models hashed before the others; from any thread, while a run is hashing or not."""
+        running = self._running
+        if running is not None:
+            running.prefer([file.id for model_id in model_ids for file in self.catalog.files_of(model_id)])
+
+    def compute_hashes(self, model_ids: Iterable[int], progress: Progress) -> ScanReport:
+        """Compute all kinds of hashes of the present files of these models."""
+        report = ScanReport()
+        files = {
+            file.id: file
+            for model_id in model_ids
+            for file in self.catalog.files_of(model_id)
+            if file.state == FileState.PRESENT
+        }
+        try:
+            self._hash_these(files, ScanOptions("all"), report, progress)
+        except Cancelled:
+            report.cancelled = True
+        return report
+
+    def _hash(self, root: str | None, options: ScanOptions, report: ScanReport, progress: Progress) -> None:
+        """Hash what below `root` (anywhere, if None) has no hash yet."""
+        folder = root if root is not None and os.path.isdir(root) else None
         files = {file.id: file for file in self.catalog.files_without_hash(folder)}
-        if folder is None:
+        if root is not None and folder is None:
             files = {file_id: file for file_id, file in files.items() if file.path == root}
+        self._hash_these(files, options, report, progress)
+
+    def _hash_these(
+        self, files: dict[int, KnownFile], options: ScanOptions, report: ScanReport, progress: Progress
+    ) -> None:
+        """Hash files, small ones first; each joins the model of its content at once."""
         bodies: dict[tuple[int, int, int], int] = {}
         jobs: list[HashJob] = []
         for file in files.values():
             body = (file.device, file.inode, file.mtime_ns)
             if not file.inode or bodies.setdefault(body, file.id) == file.id:
-                jobs.append(HashJob(file.id, file.path, file.size_bytes, file.mtime_ns))
-        for results in discovery.hash_files(jobs, progress):
-            with self.catalog.transaction():
-                for result in results:
-                    file = files[result.job.key]
-                    if result.sha256 is None:
-                        assert result.problem is not None
-                        report.problems.append(result.problem)
-                        self.catalog.set_hash_state([file.model_id], HashState.FAILED)
-                        continue
-                    report.hashed += 1
-                    report.bytes_hashed += file.size_bytes
-                    self._put_hash(file.id, file.path, file.size_bytes, file.mtime_ns, result.sha256)
+                jobs.append(HashJob(file.id, file.path, file.size_bytes, file.mtime_ns, device=file.device))
+        if not jobs:
+            return
+        expected = len(jobs), sum(job.size_bytes for job in jobs)
+        with self._hashing(options, progress, expected) as hashing:
+            self._running = hashing
+            try:
+                for first in range(0, len(jobs), JOBS_AT_ONCE):
+                    hashing.add(jobs[first : first + JOBS_AT_ONCE])
+                    for results in hashing.ready():
+                        self._take_hashes(results, files, report)
+                for results in hashing.rest():
+                    self._take_hashes(results, files, report)
+            finally:
+                self._running = None
 
-    def _put_hash(self, file_id: int, path: str, size_bytes: int, mtime_ns: int, sha256: str) -> int | None:
-        """Write a computed hash; merge the light columns anew where the file came to another model."""
-        outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, sha256)
+    def _take_hashes(
+        self, results: Iterable[HashResult], files: dict[int, KnownFile], report: ScanReport
+    ) -> None:
+        with self.catalog.transaction():
+            for result in results:
+                file = files[result.job.key]
+                if result.hashes is None:
+                    assert result.problem is not None
+                    report.problems.append(result.problem)
+                    waits = result.problem.code == "changed_while_reading"
+                    self.catalog.set_hash_state(
+                        [file.model_id], HashState.NONE if waits else HashState.FAILED
+                    )
+                    continue
+                report.hashed += 1
+                report.bytes_hashed += file.size_bytes
+                self._put_hash(file.id, file.path, file.size_bytes, file.mtime_ns, result.hashes, report)
+
+    def _put_hash(
+        self,
+        file_id: int,
+        path: str,
+        size_bytes: int,
+        mtime_ns: int,
+        hashes: Hashes,
+        report: ScanReport | None = None,
+    ) -> int | None:
+        """Write computed hashes; merge the light columns anew where the file came to another model."""
+        outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, hashes)
         if outcome is None:
             return None
-        if outcome.created:
+        if outcome.created or outcome.rewritten:
             try:
                 header = read_header(path)
             except OSError:
                 header = Header(format="unknown", type="unknown")
-            self.catalog.put_header(outcome.model_id, header.format, header.as_json(), header_facts(header))
-        if outcome.created or outcome.gone is not None:
+            self.catalog.put_header(
+                outcome.model_id, header.format, header.as_json(), header_facts(header), danger_of(header)
+            )
+            self.catalog.put_embedded(outcome.model_id, path, mtime_ns, embedded_of(header))
+        if report is not None:
+            report.rewritten += outcome.rewritten
+            if outcome.moved:
+                report.moved += 1
+                report.missing = max(0, report.missing - 1)
+        if outcome.created or outcome.rewritten or outcome.moved or outcome.gone is not None:
             self.relight(outcome.model_id)
         return outcome.model_id
 
@@ -401,15 +594,19 @@ def _changed(file: KnownFile, job: HashJob) -> Problem:
     return Problem(file.path, "changed", message)
 
 
-def _is_unchanged(file: KnownFile, entry: tree.Entry) -> bool:
-    # The device's number may change from one start of the computer to the next; the inode stays.
-    return (file.size_bytes, file.mtime_ns, file.inode) == (entry.size_bytes, entry.mtime_ns, entry.inode)
+def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header:
+    return read_open(descriptor, path, size_bytes, head)
 
 
-def _fail(report: ScanReport, problem: Problem) -> None:
-    report.seen += 1
-    report.failed += 1
-    report.problems.append(problem)
+def embedded_of(header: Header) -> Embedded | None:
+    """Return a file's own metadata as a record, None if it has none worth keeping."""
+    return None if header.embedded is None else Embedded(header.embedded, header.embedded_made)
+
+
+def danger_of(header: Header) -> str | None:
+    """Return what the library's table shows of a file that other programs run when they load it; see `ModelRow`."""
+    verdict = (header.facts.get("pickle_scan") or {}).get("verdict")
+    return verdict if verdict in ("dangerous", "unscanned") else None
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:

@@ -41,7 +41,7 @@ def lora(models: Path) -> Callable[..., Path]:
             f"{prefix}.lora_up.weight": ("F16", (640, 4)),
             f"{prefix}.alpha": ("F16", ()),
         }
-        demo.write_safetensors(path, tensors, {"ss_output_name": path.stem}, fill)
+        demo.write_safetensors(path, tensors, {"format": path.stem}, fill)  # nothing that makes a record
         return path
 
     return write

@@ -11,6 +11,7 @@ from modelmgr.migration.sources.comfyui_assets import ComfyuiAssets
 from modelmgr.migration.sources.comfyui_paths import ComfyuiPaths
 from modelmgr.migration.sources.diffusers import DiffusersFolder
 from modelmgr.migration.sources.diffusion_toolkit import DiffusionToolkitDatabase, DiffusionToolkitModels
+from modelmgr.migration.sources.embedded import Embedded
 from modelmgr.migration.sources.generic_sqlite import GenericSqlite
 from modelmgr.migration.sources.generic_text import GenericCsv, GenericJson, GenericJsonl
 from modelmgr.migration.sources.hf_model_card import HfModelCard
@@ -87,6 +88,6 @@ ALL: tuple[LegacySource, ...] = (
 """The first whose name pattern and probe both fit takes the container."""
 
 BY_RECORD_ID: dict[str, LegacySource] = {
-    record_id: source for source in (*ALL, Inline()) for record_id in source.record_ids
+    record_id: source for source in (*ALL, Inline(), Embedded()) for record_id in source.record_ids
 }
-"""`Record.source` -> the source that reads its claims; what was handed over the HTTP API is in no container."""
+"""`Record.source` -> the source that reads its claims; the last two are in no container."""

@@ -1,0 +1,545 @@
+"""One walk below a library folder, held against what is remembered of it."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from modelmgr import discovery, tree
+from modelmgr.catalog import Catalog
+from modelmgr.catalog.file_store import KnownFile
+from modelmgr.catalog.scan_store import FoundModel, FoundUnit, Member, ScannedFolder
+from modelmgr.discovery import FileRow, Folder, Group, Hashing, HashJob, HashResult, IgnoreRules
+from modelmgr.progress import Cancelled, Progress
+from modelmgr.values import Changes, FileState, HashState, Problem, ScanReport, is_below_any
+
+CHUNK_FILES = 500
+CHUNK_S = 0.25
+SMALL_BYTES = 8 * 1024 * 1024
+"""Files up to here are hashed as soon as they are met; larger ones after the walk."""
+
+Identify = Callable[[HashResult, "Met"], FoundModel | None]
+IdentifyGroup = Callable[[Group, Sequence[Member]], FoundModel]
+
+
+@dataclass(slots=True)
+class FolderDraft:
+    """A folder whose digest may be remembered as soon as all its new files are written.
+
+    Attributes:
+        waiting: how many of them are not.
+    """
+
+    path: str
+    mtime_ns: int
+    digest: str | None
+    names: Sequence[str]
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A new or changed file on its way through the hashing threads."""
+
+    path: str
+    row: FileRow
+    known: KnownFile | None
+    folder: FolderDraft
+    link_target: str | None
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """What one transaction will write."""
+
+    found: list[FoundModel] = field(default_factory=list)
+    states: dict[int, str] = field(default_factory=dict)
+    looked: list[tuple[int, FoundModel]] = field(default_factory=list)
+    touched: list[tuple[KnownFile, FileRow]] = field(default_factory=list)
+    folders: list[FolderDraft] = field(default_factory=list)
+    released: list[int] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
+
+    def is_full(self) -> bool:
+        """Tell whether it is time to write: a transaction stays below a quarter second."""
+        size = sum(map(len, (self.found, self.looked, self.states, self.touched, self.folders)))
+        return size >= CHUNK_FILES or (size > 0 and time.monotonic() - self.since > CHUNK_S)
+
+
+@dataclass(slots=True)
+class _Pipeline:
+    """A diffusers folder whose components the walk meets one by one."""
+
+    components: frozenset[str]
+    is_changed: bool
+    listings: dict[str, discovery.Listing] = field(default_factory=dict)
+    rows: dict[str, FileRow] = field(default_factory=dict)
+
+
+class RootScan:
+    """A walk through one root, or through some folders below it.
+
+    Attributes:
+        changed_models: those whose light columns may follow from something else now.
+        rewritten_models: those of which only the header was written anew.
+
+    Args:
+        catalog: see the class.
+        root: absolute path of a folder that can be reached.
+        library: the library folder whose rules hold.
+        rules: what is left out.
+        hash_files: whether new files shall be hashed.
+        hashing: running threads that look into files, and hash small ones.
+        identify: makes of what a thread saw what is written; None for a file that is ignored.
+        identify_group: the same of a model of several files.
+        report: where everything is counted.
+        progress: files.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        root: str,
+        library: str,
+        rules: IgnoreRules,
+        *,
+        hash_files: bool,
+        hashing: Hashing,
+        identify: Identify,
+        identify_group: IdentifyGroup,
+        report: ScanReport,
+        progress: Progress,
+        rules_version: str,
+    ) -> None:
+        self.changed_models: list[int] = []
+        self.rewritten_models: list[int] = []
+        self._catalog = catalog
+        self._root = root
+        self._library = library
+        self._rules = rules
+        self._hash_files = hash_files
+        self._hashing = hashing
+        self._identify = identify
+        self._identify_group = identify_group
+        self._report = report
+        self._progress = progress
+        self._rules_version = rules_version
+        self._chunk = _Chunk()
+        self._met: dict[int, Met] = {}
+        self._next_key = -1
+        self._bodies: set[tuple[int, int]] = set()
+        self._devices: set[int] = set()
+        self._unread: list[str] = []
+        self._troubled: set[str] = set()
+        self._ignored_below: list[str] = []
+        self._gone: list[KnownFile] = []
+        self._has_met_known = False
+        self._pipelines: dict[str, _Pipeline] = {}
+        self._component_of: dict[str, str] = {}
+        self._groups: list[tuple[Group, dict[str, FileRow]]] = []
+        self._units: dict[int, str] | None = None
+        self._since = catalog.last_file_id()
+
+    # --- the walk ---------------------------------------------------------------------------------------
+
+    def run(self, device: int) -> bool:
+        """Walk through everything; return whether the root seems to be another disk's empty place."""
+        self._devices.add(device)
+        remembered = self._catalog.scanned_folders(self._root)
+        self._progress.step(0, None, self._root)
+        self._walk([(self._root, ())], remembered)
+        for path, folder in remembered.items():
+            self._leave(path, self._catalog.files_in(folder.id).values())
+        return self._settle(device, whole=True)
+
+    def run_some(self, device: int, changed: Sequence[str], gone: Sequence[str]) -> None:
+        """Walk through some folders only; what is new below them is entered."""
+        self._devices.add(device)
+        remembered = self._catalog.scanned_folders(self._root)
+        units = self._catalog.units_below(self._root)
+        starts: dict[str, bool] = {}
+        for path in changed:
+            above = next((unit for unit in units if is_below_any(path, [unit]) and os.path.isdir(unit)), None)
+            starts[above or path] = above is not None
+        inodes = (
+            []
+            if not starts
+            else [
+                (tree.signed64(facts.st_dev), tree.signed64(facts.st_ino))
+                for folder in remembered
+                if folder not in starts and (facts := _facts(folder)) is not None
+            ]
+        )
+        met = {path: remembered[path] for path in remembered if path in starts}
+        for start, is_unit in starts.items():
+            some = dict(met)
+            if is_unit:
+                some |= {path: known for path, known in remembered.items() if is_below_any(path, [start])}
+            self._walk([(start, () if is_unit else inodes)], some)
+        for path, folder in remembered.items():
+            if path not in starts and is_below_any(path, gone):
+                self._leave(path, self._catalog.files_in(folder.id).values())
+        self._settle(device, whole=False)
+
+    def _walk(
+        self, starts: Sequence[tuple[str, Iterable[tuple[int, int]]]], remembered: dict[str, ScannedFolder]
+    ) -> None:
+        try:
+            for start, known in starts:
+                for folder in discovery.walk_folders(
+                    start, self._progress, self._trouble, self._rules, library=self._library, known=known
+                ):
+                    self._visit(folder, remembered.pop(folder.path, None))
+                    self._take(self._hashing.ready())
+            self._take(self._hashing.rest())
+        except Cancelled:
+            self._take(self._hashing.ready())  # what was read and counted is kept
+            self._forget_unread()
+            self._write()
+            raise
+        self._write()
+        self._put_units()
+
+    def _forget_unread(self) -> None:
+        """Take back the count of files that no thread has looked into."""
+        self._report.seen -= len(self._met)
+        self._met.clear()
+
+    def _visit(self, folder: Folder, remembered: ScannedFolder | None) -> None:
+        report = self._report
+        report.seen += len(folder.files)
+        for path, _ in folder.ignored:
+            if path.endswith(os.sep):
+                self._ignored_below.append(path[:-1])
+            else:
+                report.seen += 1
+                report.ignored += 1
+        self._progress.step(report.seen, None, folder.path)
+        self._devices.add(folder.device)
+        digest = f"{self._rules_version}:{folder.digest}"
+        is_same = remembered is not None and remembered.digest == digest
+        self._note_pipeline(folder, is_same)
+        pipeline = self._pipelines.get(self._component_of.get(folder.path, ""))
+        if pipeline is not None:
+            component = os.path.relpath(folder.path, self._component_of[folder.path])
+            pipeline.listings[component] = ([row[0] for row in folder.files], folder.names)
+            pipeline.rows.update({f"{component}/{row[0]}": row for row in folder.files})
+        draft = FolderDraft(folder.path, folder.mtime_ns, digest, folder.names)
+        if is_same and not (pipeline is not None and pipeline.is_changed):
+            assert remembered is not None
+            report.unchanged += len(folder.files)
+            self._has_met_known |= bool(folder.files)
+            if remembered.mtime_ns != folder.mtime_ns:
+                self._chunk.folders.append(draft)
+            return
+        self._compare(folder, remembered, draft, pipeline)
+        if not draft.waiting:
+            self._chunk.folders.append(draft)
+        self._write_if_full()
+
+    def _note_pipeline(self, folder: Folder, is_same: bool) -> None:
+        """Remember the components of a diffusers folder, before the walk meets them."""
+        if discovery.PIPELINE_MARKER not in folder.names:
+            return
+        content = discovery.read_marker(os.path.join(folder.path, discovery.PIPELINE_MARKER))
+        components = discovery.components_of(content) if content is not None else None
+        if not components:
+            return
+        self._pipelines[folder.path] = _Pipeline(frozenset(components), not is_same)
+        for component in components:
+            self._component_of[os.path.join(folder.path, component)] = folder.path
+
+    def _compare(
+        self, folder: Folder, remembered: ScannedFolder | None, draft: FolderDraft, pipeline: _Pipeline | None
+    ) -> None:
+        known = self._catalog.files_in(remembered.id) if remembered is not None else {}
+        look_again = (
+            remembered is not None
+            and not (remembered.digest or "").startswith(self._rules_version + ":")
+            and remembered.digest is not None
+        )
+        rows = {row[0]: row for row in folder.files}
+        members = self._members(folder, rows, pipeline)
+        for row in folder.files:
+            file = known.pop(row[0], None)
+            self._devices.add(row[4])
+            self._has_met_known |= file is not None
+            if row[0] in members:
+                self._meet_member(file, row)
+            elif file is not None and file.unit is None and _is_unchanged(file, row):
+                self._meet_unchanged(file, row, folder, draft, look_again)
+            elif file is not None and _is_unchanged(file, row) and not self._is_unit_here(file, folder):
+                self._report.unchanged += 1  # another path to a member of a model elsewhere
+            else:
+                if file is not None and file.unit is not None:
+                    self._chunk.released.append(file.id)
+                self._meet_new(file, row, folder, draft)
+        ignored = {path for path, _ in folder.ignored}
+        self._leave(folder.path, [file for file in known.values() if file.path not in ignored])
+
+    def _members(
+        self, folder: Folder, rows: Mapping[str, FileRow], pipeline: _Pipeline | None
+    ) -> frozenset[str]:
+        """Return the names that belong to a model of several files."""
+        if pipeline is not None:
+            root = self._component_of[folder.path]
+            component = os.path.relpath(folder.path, root)
+            group = discovery.pipeline(root, {component: pipeline.listings[component]}, discovery.read_marker)
+            pipeline.is_changed = True
+            return frozenset(os.path.basename(name) for name in group.members) if group else frozenset()
+        groups = (
+            discovery.groups_in(folder.path, list(rows), folder.names, discovery.read_marker)
+            if len(rows) > 1
+            else []
+        )
+        self._groups += [(group, {name: rows[name] for name in group.members}) for group in groups]
+        return frozenset(name for group in groups for name in group.members)
+
+    def _is_unit_here(self, file: KnownFile, folder: Folder) -> bool:
+        """Tell whether the model of several files to which a file belonged lies in this folder."""
+        path = self._unit_paths().get(file.unit or 0, folder.path)
+        return is_below_any(folder.path, (path, os.path.dirname(path)))
+
+    def _unit_paths(self) -> dict[int, str]:
+        if self._units is None:
+            self._units = {row_id: path for path, row_id in self._catalog.units_below(self._root).items()}
+        return self._units
+
+    def _meet_member(self, file: KnownFile | None, row: FileRow) -> None:
+        if file is None:
+            self._report.added += 1
+        elif _is_unchanged(file, row) and file.unit is not None and file.state == FileState.PRESENT:
+            self._report.unchanged += 1
+        else:
+            self._report.updated += 1
+
+    def _meet_unchanged(
+        self, file: KnownFile, row: FileRow, folder: Folder, draft: FolderDraft, look_again: bool
+    ) -> None:
+        if file.state == FileState.PRESENT:
+            self._report.unchanged += 1
+        else:
+            self._report.updated += 1
+            self._chunk.states[file.id] = FileState.PRESENT
+        if look_again and file.state == FileState.PRESENT:
+            self._enqueue(file, row, folder, draft, hash_it=False)
+
+    def _meet_new(self, file: KnownFile | None, row: FileRow, folder: Folder, draft: FolderDraft) -> None:
+        at_once = self._hash_files and row[1] <= SMALL_BYTES
+        if file is not None and not at_once and self._goes_on(file, row, folder):
+            self._report.updated += 1
+            self._chunk.touched.append((file, row))
+            return
+        body = (row[3], row[4])
+        is_twin = bool(row[3]) and body in self._bodies
+        self._bodies.add(body)
+        self._enqueue(file, row, folder, draft, hash_it=at_once and not is_twin)
+
+    def _goes_on(self, file: KnownFile, row: FileRow, folder: Folder) -> bool:
+        """Tell whether a file that changed may stay with its model until its hash says what it is.
+
+        So it is with one of equal size, and with one whose tensors seem to be the same.
+        """
+        if file.unit is not None or file.state == FileState.UNREADABLE:
+            return False
+        if file.size_bytes == row[1]:
+            return True
+        if not self._hash_files or file.tensor_quick is None:
+            return False
+        try:
+            return discovery.tensor_quick_of(os.path.join(folder.path, row[0])) == file.tensor_quick
+        except OSError:
+            return False
+
+    def _enqueue(
+        self, file: KnownFile | None, row: FileRow, folder: Folder, draft: FolderDraft, *, hash_it: bool
+    ) -> None:
+        path = os.path.join(folder.path, row[0])
+        is_link = row[5] or folder.link_target is not None
+        key = self._next_key
+        self._next_key -= 1
+        draft.waiting += 1
+        self._met[key] = Met(path, row, file, draft, os.path.realpath(path) if is_link else None)
+        self._hashing.add([HashJob(key, path, row[1], row[2], look=True, hash=hash_it, device=row[4])])
+
+    def _trouble(self, found: Problem) -> None:
+        """Hear of something that can't be looked at."""
+        self._troubled.add(os.path.dirname(found.path))
+        file = self._catalog.known_file(found.path)
+        if file is not None or discovery.looks_like_a_model(os.path.basename(found.path)):
+            if file is not None and found.code != "not_found":
+                self._chunk.states[file.id] = FileState.UNREADABLE
+                self._unread.append(found.path)
+        else:
+            self._unread.append(found.path)
+        self._report.seen += 1
+        self._report.failed += 1
+        self._report.problems.append(found)
+
+    # --- what the threads give back ---------------------------------------------------------------------
+
+    def _take(self, batches: Iterable[list[HashResult]]) -> None:
+        for results in batches:
+            for result in results:
+                met = self._met.pop(result.job.key, None)
+                if met is not None:
+                    self._take_one(result, met)
+            self._write_if_full()
+
+    def _take_one(self, result: HashResult, met: Met) -> None:
+        met.folder.waiting -= 1
+        report = self._report
+        is_known = met.known is not None and met.known.unit is None and _is_unchanged(met.known, met.row)
+        if result.problem is not None and result.problem.code == "not_found":
+            self._troubled.add(met.folder.path)
+            if not is_known:
+                report.failed += 1
+                report.problems.append(result.problem)
+        elif (found := self._identify(result, met)) is None:
+            report.ignored += not is_known
+        elif met.known is not None and is_known:
+            self._chunk.looked.append((met.known.model_id, found))
+        else:
+            self._chunk.found.append(found)
+            if found.state == FileState.UNREADABLE:
+                self._troubled.add(met.folder.path)
+                report.failed += 1
+            elif met.known is None:
+                report.added += 1
+            else:
+                report.updated += 1
+        if not met.folder.waiting:
+            self._chunk.folders.append(met.folder)
+
+    def _write_if_full(self) -> None:
+        if self._chunk.is_full():
+            self._write()
+
+    def _write(self) -> None:
+        chunk, self._chunk = self._chunk, _Chunk()
+        is_news = bool(chunk.found or chunk.looked or chunk.states or chunk.touched)
+        if not (is_news or chunk.folders or chunk.released):
+            return
+        catalog = self._catalog
+        with catalog.transaction(Changes(models=True) if is_news else None):
+            if chunk.released:
+                catalog.release_members(chunk.released)
+            catalog.put_found(chunk.found, self.rewritten_models)
+            for model_id, found in chunk.looked:
+                catalog.put_header(model_id, found.format, found.header, found.facts, found.danger)
+                catalog.put_embedded(model_id, found.path, found.mtime_ns, found.embedded)
+                self.changed_models.append(model_id)
+            for file, (_, size_bytes, mtime_ns, inode, device, _) in chunk.touched:
+                catalog.touch_file(file.id, size_bytes, mtime_ns, inode, device)
+            if chunk.touched and self._hash_files:
+                catalog.set_hash_state([file.model_id for file, _ in chunk.touched], HashState.HASHING)
+            if chunk.states:
+                catalog.mark_files(chunk.states)
+            # The files first: writing them makes digests void.
+            catalog.put_folders(
+                (draft.path, draft.mtime_ns, None if draft.path in self._troubled else draft.digest)
+                for draft in chunk.folders
+            )
+
+    # --- models of several files ------------------------------------------------------------------------
+
+    def _put_units(self) -> None:
+        groups, self._groups = self._groups, []
+        for root, pipeline in self._pipelines.items():
+            if pipeline.is_changed:
+                group = discovery.pipeline(root, pipeline.listings, discovery.read_marker)
+                if group is not None:
+                    groups.append((group, {name: pipeline.rows[name] for name in group.members}))
+        self._pipelines.clear()
+        self._component_of.clear()
+        for group, rows in groups:
+            self._progress.step(self._report.seen, None, group.name)
+            members = tuple(
+                Member(name, path, *rows[name][1:5], os.path.realpath(path) if os.path.islink(path) else None)
+                for name, path in group.members.items()
+            )
+            found = self._identify_group(group, members)
+            folders = {os.path.dirname(member.path) for member in members}
+            with self._catalog.transaction(Changes(models=True)):
+                digests = {
+                    path: folder
+                    for folder_path in folders
+                    for path, folder in self._catalog.scanned_folders(folder_path).items()
+                    if path in folders
+                }
+                model_id, _ = self._catalog.put_unit(
+                    FoundUnit(group.path, found.format or group.kind, members, found)
+                )
+                self.changed_models.append(model_id)
+                self._catalog.put_folders(
+                    (path, folder.mtime_ns, folder.digest) for path, folder in digests.items()
+                )
+
+    # --- what was not met -------------------------------------------------------------------------------
+
+    def _leave(self, folder: str, files: Iterable[KnownFile]) -> None:
+        """Note known files of a folder that the walk did not meet."""
+        if not is_below_any(folder, self._ignored_below):
+            self._gone += [file for file in files if not is_below_any(file.path, self._ignored_below)]
+
+    def _settle(self, device: int, *, whole: bool) -> bool:
+        """Say what became of the known files that were not met: moved, missing, offline or not readable now."""
+        gone, report = self._gone, self._report
+        if whole and gone and not self._has_met_known:
+            _, former_device = self._catalog.folder_facts().get(self._root, ("", None))
+            if not os.listdir(self._root) or former_device not in (None, device):
+                return True  # an empty mount point, or another disk in its place: the library is away, not deleted
+        states: dict[int, str] = {}
+        missing: list[KnownFile] = []
+        for file in gone:
+            if is_below_any(file.path, self._unread):
+                state = FileState.UNREADABLE
+            elif file.device not in self._devices:
+                state = FileState.OFFLINE  # it lay on a disk below the folder of which nothing was met
+                report.offline += 1
+            else:
+                state = FileState.MISSING
+                report.missing += 1
+                missing.append(file)
+            if file.state != state:
+                states[file.id] = state
+        items = list(states.items())
+        for start in range(0, len(items), CHUNK_FILES):
+            self._catalog.mark_files(dict(items[start : start + CHUNK_FILES]))
+        for start in range(0, len(missing), CHUNK_FILES):
+            moved = self._catalog.forget_moved(missing[start : start + CHUNK_FILES], self._since)
+            report.moved += len(moved)
+            report.missing -= len(moved)
+            self.changed_models += moved
+        if self._hash_files:
+            self._adopt()
+        return False
+
+    def _adopt(self) -> None:
+        """Let large files that were not hashed yet stand for missing ones of equal size and equal windows of bytes."""
+        sizes = self._catalog.sizes_missing()
+        for file in self._catalog.new_without_hash(self._since, sizes) if sizes else ():
+            self._progress.check()
+            try:
+                quick = discovery.quick_of(file.path)
+            except OSError:
+                continue
+            former = next(
+                (known for known in self._catalog.missing_of_size(file.size_bytes) if known.quick == quick),
+                None,
+            )
+            if former is not None:
+                self._catalog.adopt(file.id, former.model_id)
+                self.changed_models.append(former.model_id)
+
+
+def _facts(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
+def _is_unchanged(file: KnownFile, row: FileRow) -> bool:
+    # The device's number may change from one start of the computer to the next; the inode stays.
+    return (file.size_bytes, file.mtime_ns, file.inode) == (row[1], row[2], row[3])
