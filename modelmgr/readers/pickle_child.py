@@ -1,0 +1,163 @@
+"""The process that walks pickles: pickled bytes come in, plain facts go out.
+
+It is started by `modelmgr.readers.pickle_process` with nothing but the standard library, limits itself before it
+looks at a byte, opens no file and knows no path. Whatever a file does to it, it ends without the program noticing.
+"""
+
+import faulthandler
+import json
+import os
+import sys
+import zlib
+from typing import Any, BinaryIO
+
+from modelmgr.readers import pickle_walk
+from modelmgr.readers.torch_state import State, state_of
+
+INPUT_LIMIT_BYTES = 64 * 1024 * 1024
+MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
+TIME_LIMIT_S = 10
+INFLATION_LIMIT = 100
+"""How many times its stored size a compressed pickle may be; PyTorch stores its own uncompressed."""
+LENGTH_BYTES = 8
+
+
+def main() -> None:
+    """Answer requests until the other end of the pipe is closed."""
+    limit()
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    with open(os.devnull, "wb") as nowhere:
+        while (head := requests.read(LENGTH_BYTES)) and len(head) == LENGTH_BYTES:
+            faulthandler.dump_traceback_later(TIME_LIMIT_S, exit=True, file=nowhere)
+            request = json.loads(requests.read(int.from_bytes(head, "little")))
+            parts = [requests.read(part["size"]) for part in request["parts"]]
+            # Danger is told first: no state, however wild, can take that answer away again.
+            found, values = scanned(request["parts"], parts)
+            _send(answers, found)
+            _send(answers, _described(values))
+            del values, parts, found
+            faulthandler.cancel_dump_traceback_later()
+
+
+def limit() -> None:
+    """Bound what this process may take; on Windows only its time is."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind, bound in (
+        (resource.RLIMIT_AS, MEMORY_LIMIT_BYTES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        try:
+            resource.setrlimit(kind, (bound, bound))
+        except (ValueError, OSError):
+            # macOS knows the limit of memory but does not take it.
+            continue
+
+
+def scanned(descriptions: list[dict[str, Any]], parts: list[bytes]) -> tuple[dict[str, Any], list[object]]:
+    """Walk the pickles of one file.
+
+    Args:
+        descriptions: one for each of the parts: ``deflated`` (its full size, or None), ``whole`` (False: the file
+            goes on behind it), ``main`` (False: it only looks like a pickle, damage in it proves nothing).
+        parts: the bytes.
+
+    Returns:
+        The facts about their imports, and what each of the main ones would build.
+    """
+    finds = pickle_walk.Finds()
+    values: list[object] = []
+    problems: list[str] = []
+    kind, more = "pickle", False
+    for description, part in zip(descriptions, parts, strict=True):
+        try:
+            content = part if description["deflated"] is None else inflated(part, description["deflated"])
+        except (pickle_walk.Broken, MemoryError) as error:
+            problems.append(str(error) or "it takes too much memory")
+            continue
+        if not description["main"]:
+            _scan_other(content, finds)
+            continue
+        value, kind, problem = pickle_walk.walk_file(content, finds)
+        values.append(value)
+        if problem is not None:
+            problems.append(str(problem))
+            more = more or (isinstance(problem, pickle_walk.CutOff) and not description["whole"])
+    return {
+        "imports": list(finds.imports),
+        "extensions": sorted(finds.extensions)[:100],
+        "computed": finds.computed,
+        "unread": finds.unread,
+        "problem": problems[0] if problems else None,
+        "format": kind,
+        "more": more,
+    }, values
+
+
+def inflated(part: bytes, size: int) -> bytes:
+    """Return the bytes that a zip's deflated member holds.
+
+    Raises:
+        Broken: it is damaged, or blows up.
+    """
+    bound = min(INPUT_LIMIT_BYTES, max(len(part), 1024) * INFLATION_LIMIT)
+    if size > bound:
+        raise pickle_walk.Broken("its pickle is compressed beyond measure")
+    machine = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        content = machine.decompress(part, bound + 1)
+    except zlib.error:
+        raise pickle_walk.Broken("its pickle can't be unpacked") from None
+    if len(content) > bound:
+        raise pickle_walk.Broken("its pickle is compressed beyond measure")
+    return content
+
+
+def _scan_other(content: bytes, finds: pickle_walk.Finds) -> None:
+    """Walk what may be a pickle or mere numbers: it counts if it makes sense to its end, or imports by true names."""
+    inner = pickle_walk.Finds()
+    inner.operations_left = finds.operations_left
+    _, _, problem = pickle_walk.walk_file(content, inner)
+    finds.operations_left = inner.operations_left
+    for module, name in inner.imports:
+        if problem is None or (
+            module.replace(".", "").isidentifier() and name.replace(".", "").isidentifier()
+        ):
+            finds.imports[module, name] = None
+    if problem is None:
+        finds.computed = finds.computed or inner.computed
+        finds.unread = finds.unread or inner.unread
+
+
+def _described(values: list[object]) -> dict[str, Any]:
+    """Return tensors and facts of the first value that holds tensors."""
+    best: State | None = None
+    complete = True
+    try:
+        for value in values:
+            state = state_of(value)
+            complete = complete and state.complete
+            if best is None or (state.tensors and not best.tensors):
+                best = state
+    except (MemoryError, RecursionError):
+        complete = False
+    if best is None:
+        return {"tensors": [], "facts": {}, "storages": {}, "complete": complete}
+    return {
+        "tensors": [[name, *tensor] for name, tensor in best.tensors.items()],
+        "facts": best.facts,
+        "storages": best.storages,
+        "complete": complete,
+    }
+
+
+def _send(answers: BinaryIO, answer: dict[str, Any]) -> None:
+    content = json.dumps(answer).encode()
+    answers.write(len(content).to_bytes(LENGTH_BYTES, "little"))
+    answers.write(content)
+    answers.flush()

@@ -1,0 +1,153 @@
+"""The one warm process that walks pickles for this program, as `modelmgr.readers.pickle_child` does it.
+
+It is started when the first pickle is met, used by one thread at a time, started again after a file was its end, and
+ends when its standard input closes: with this program, however that ends.
+"""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+LENGTH_BYTES = 8
+ANSWER_LIMIT_BYTES = 128 * 1024 * 1024
+EXIT_LIMIT_S = 2.0
+# The package of the readers is not run there: the child needs two modules of it and the standard library.
+_START = """
+import sys, types
+for name in ("modelmgr", "modelmgr.readers"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["modelmgr.readers"].__path__ = [sys.argv[1]]
+from modelmgr.readers.pickle_child import main
+main()
+"""
+
+
+class Part(NamedTuple):
+    """Bytes in which pickles are.
+
+    Attributes:
+        deflated: the full size of what these bytes unpack to, or None: they are as they are.
+        whole: False if the file goes on behind them.
+        main: False if they only look like a pickle.
+    """
+
+    content: bytes
+    deflated: int | None = None
+    whole: bool = True
+    main: bool = True
+
+
+class Walked(NamedTuple):
+    """The two answers of the child; None where it had none to give.
+
+    `found` tells of imports, `state` of tensors, see `modelmgr.readers.pickle_child`.
+    """
+
+    found: dict[str, Any] | None
+    state: dict[str, Any] | None
+
+
+class _Process:
+    """The child and the lock of who speaks with it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def ask(self, parts: Sequence[Part]) -> Walked:
+        with self._lock:
+            child = self._living()
+            if child is None or child.stdin is None or child.stdout is None:
+                return Walked(None, None)
+            request = [
+                {"size": len(part.content), "deflated": part.deflated, "whole": part.whole, "main": part.main}
+                for part in parts
+            ]
+            head = json.dumps({"parts": request}).encode()
+            found: dict[str, Any] | None = None
+            state: dict[str, Any] | None = None
+            try:
+                child.stdin.write(len(head).to_bytes(LENGTH_BYTES, "little") + head)
+                for part in parts:
+                    child.stdin.write(part.content)
+                child.stdin.flush()
+                found = _answer(child)
+                state = _answer(child)
+            except (OSError, ValueError):
+                # It died of this file, or was killed: what it said before counts.
+                self._end()
+            return Walked(found, state)
+
+    def close(self) -> None:
+        with self._lock:
+            self._end()
+
+    def _living(self) -> "subprocess.Popen[bytes] | None":
+        if self._child is not None and self._child.poll() is None:
+            return self._child
+        self._end()
+        try:
+            self._child = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _START, os.path.dirname(__file__)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except (OSError, ValueError):
+            return None
+        return self._child
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        for pipe in (child.stdin, child.stdout):
+            try:
+                if pipe is not None:
+                    pipe.close()
+            except OSError:
+                # What it was still to be told is lost with it.
+                continue
+        try:
+            child.wait(EXIT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            return
+
+
+def _answer(child: "subprocess.Popen[bytes]") -> dict[str, Any]:
+    """Return the child's next answer.
+
+    Raises:
+        OSError: it has died.
+        ValueError: what it says makes no sense.
+    """
+    assert child.stdout is not None
+    length = int.from_bytes(_exactly(child, LENGTH_BYTES), "little")
+    if length > ANSWER_LIMIT_BYTES:
+        raise ValueError("too long an answer")
+    answer: dict[str, Any] = json.loads(_exactly(child, length))
+    return answer
+
+
+def _exactly(child: "subprocess.Popen[bytes]", count: int) -> bytes:
+    assert child.stdout is not None
+    content = child.stdout.read(count)
+    if len(content) < count:
+        raise OSError("the walking process has died")
+    return content
+
+
+_process = _Process()
+atexit.register(_process.close)
+
+
+def walked(parts: Sequence[Part]) -> Walked:
+    """Let the child walk the pickles of one file; at most 64 MiB in all. Never raises."""
+    return _process.ask(parts)
