@@ -1,12 +1,12 @@
 """The format of a file by its first bytes; its name counts only as what the user may expect.
 
-Pickles are recognised, never walked and never run.
+Pickles are looked into without being run, see `modelmgr.readers.torch_pickle`.
 """
 
 import os
 import re
 
-from modelmgr.readers import gguf, onnx, safetensors, torch_zip
+from modelmgr.readers import gguf, onnx, safetensors, torch_pickle
 from modelmgr.readers.contents import Contents, Defect, FileBytes, clean
 
 HEAD_BYTES = 512
@@ -68,7 +68,7 @@ def _read(file: FileBytes, path: str) -> Contents:
     if magic in _OLD_GGML:
         return _unsupported(f"An old GGML file ({_OLD_GGML[magic]}); today's programs can't load it.")
     if magic == b"PK\x03\x04":
-        contents = torch_zip.read(file)
+        contents = torch_pickle.read_zip(file)
         if contents.format == "zip" and not contents.defects:
             contents.defects.append(
                 Defect("not_a_model", "The file is a zip archive that holds no PyTorch model.")
@@ -77,9 +77,9 @@ def _read(file: FileBytes, path: str) -> Contents:
     if _looks_like_safetensors(head):
         return safetensors.read(file)
     if head.startswith(_LEGACY_TORCH):
-        return Contents("torch-legacy")
+        return torch_pickle.read_stream(file, "torch-legacy")
     if len(head) > 2 and head[0] == 0x80 and head[1] <= 5:
-        return Contents("pickle")
+        return torch_pickle.read_stream(file)
     if head.startswith(_LFS_POINTER):
         return _lfs_pointer(file)
     if _DOWNLOAD_ERROR.match(head):
@@ -96,7 +96,9 @@ def _read(file: FileBytes, path: str) -> Contents:
     if head[257:262] == b"ustar":
         if b"pickle" in head[:100] or b"storages" in head[:100] or b"tensors" in head[:100]:
             return Contents(
-                "torch-legacy", defects=[Defect("unsupported", "A PyTorch tar file of 2016; it is not read.")]
+                "torch-legacy",
+                defects=[Defect("unsupported", "A PyTorch tar file of 2016; it is not read.")],
+                facts={"pickle_scan": torch_pickle.unscanned(torch_pickle.TAR)},
             )
         return Contents("unknown", defects=[Defect("not_a_model", "The file is a tar archive.")])
     return _nothing_known(head, file, path)
@@ -112,6 +114,8 @@ def _looks_like_safetensors(head: bytes) -> bool:
 
 
 def _nothing_known(head: bytes, file: FileBytes, path: str) -> Contents:
+    if "pickle" in _EXPECTED.get(_suffix(path), ()) and (found := torch_pickle.read_text(file)) is not None:
+        return found
     if len(head) >= 8 and _is_text(head):
         return Contents("text", defects=[Defect("not_a_model", "The file is plain text.")])
     if _suffix(path) in (".safetensors", ".sft"):

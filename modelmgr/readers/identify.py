@@ -50,7 +50,7 @@ class Verdict:
 
 
 def identify(contents: Contents, name: str, said: Sequence[Statement] = ()) -> Verdict:
-    """Tell what a safetensors or GGUF header belongs to.
+    """Tell what the tensors and metadata of a header belong to.
 
     Args:
         contents: the header as read.
@@ -262,7 +262,7 @@ def _describe_storage(contents: Contents, view: View, verdict: Verdict) -> None:
     if "quantization" in contents.facts:
         verdict.precision = contents.facts["quantization"]
     sizes = view.tensors.once(Contents.bytes_by_dtype, contents.bytes_by_dtype)
-    if contents.format != "safetensors" or not sizes:
+    if contents.format == "gguf" or not sizes:
         return
     dominant = next(iter(sizes))
     verdict.precision = dominant

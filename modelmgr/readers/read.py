@@ -66,7 +66,10 @@ def contents_of(path: str) -> Contents:
 
 def verdict_of(contents: Contents, name: str, said: Sequence[Statement] = ()) -> Verdict:
     """Tell what a header belongs to, by the means that there are for its format."""
-    return identify(contents, name, said) if contents.format in ("safetensors", "gguf") else _unread(contents)
+    named = contents.format in ("safetensors", "gguf") or (
+        contents.specs and contents.format in detect.TORCH_FORMATS
+    )
+    return identify(contents, name, said) if named else _unread(contents)
 
 
 def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
@@ -122,5 +125,5 @@ def _unread(contents: Contents) -> Verdict:
     if contents.format == "onnx" and onnx.is_upscaler(contents):
         return Verdict("upscaler", evidence=("one image in, one image out",))
     if contents.format in detect.TORCH_FORMATS:
-        return Verdict(confidence="ambiguous", evidence=("a pickle: neither run nor read",))
+        return Verdict(confidence="ambiguous", evidence=("a pickle without tensors that can be told",))
     return Verdict()

@@ -1,60 +1,133 @@
 """The directory of a zip archive: is it a PyTorch file, a TorchScript module, NumPy arrays, or something else.
 
-Only the central directory is read (PKWARE APPNOTE, 4.3.12 to 4.3.16); no member is opened, unpacked or unpickled.
+Only the central directory is read (PKWARE APPNOTE, 4.3.12 to 4.3.16), and where the members it names begin; nothing
+is unpacked or unpickled.
 """
 
 import struct
+from typing import NamedTuple
 
-from modelmgr.readers.contents import Contents, Defect, FileBytes
+from modelmgr.readers.contents import Contents, Defect, FileBytes, quoted
 
 ENTRY_LIMIT = 100_000
 DIRECTORY_LIMIT_BYTES = 32 * 1024 * 1024
+STORED, DEFLATED = 0, 8
 _TAIL_BYTES = 22 + 65_535
 _END = b"PK\x05\x06"
 _END64_LOCATOR = b"PK\x06\x07"
 _END64 = b"PK\x06\x06"
+_LOCAL = b"PK\x03\x04"
+_LOCAL_BYTES = 30
 _ENTRY = struct.Struct("<4s6H3I5H2I")
 _ENCRYPTED = 1
 _UTF8 = 0x800
+_ZIP64_EXTRA = 1
+_UNKNOWN = 0xFFFFFFFF
 
 
-def read(file: FileBytes) -> Contents:
-    """Read the entries' names and tell the format: torch-zip, torchscript, numpy or zip."""
+class Entry(NamedTuple):
+    """One member as the directory describes it: what the local header repeats is not believed.
+
+    `stored_bytes` is its size in the archive, `size_bytes` its size unpacked, `offset` that of its local header.
+    """
+
+    name: str
+    method: int
+    encrypted: bool
+    stored_bytes: int
+    size_bytes: int
+    offset: int
+
+
+class Archive(NamedTuple):
+    """The members, and the pickle that PyTorch would read.
+
+    Attributes:
+        root: the folder in which all lies (``archive/`` or empty), or None if there is no ``data.pkl``.
+        listed: False if the directory is missing or damaged: members may be unknown.
+    """
+
+    entries: list[Entry]
+    root: str | None
+    listed: bool
+
+
+def read(file: FileBytes) -> tuple[Contents, Archive]:
+    """Read the directory and tell the format: torch-zip, torchscript, numpy or zip."""
     contents = Contents("zip")
     directory = _directory(file, contents)
     if directory is None:
-        if _first_name(file).endswith("data.pkl"):
-            contents.format = "torch-zip"
-        return contents
-    names, encrypted, complete = _names(directory)
+        first = _first_entry(file)
+        if first is None or not _is_main(first.name):
+            return contents, Archive([], None, listed=False)
+        contents.format = "torch-zip"
+        return contents, Archive([first], first.name[: -len("data.pkl")], listed=False)
+    entries, complete = _entries(directory)
     if not complete:
         contents.defects.append(Defect("header_invalid", "The archive's directory is damaged."))
-    if encrypted:
+    if any(entry.encrypted for entry in entries):
         contents.defects.append(Defect("encrypted", "The archive is encrypted."))
-    pickles = [name for name in names if name == "data.pkl" or name.endswith("/data.pkl")]
-    contents.facts["entries"] = len(names)
-    if pickles:
-        root = pickles[0][: -len("data.pkl")]
-        scripted = any(name == root + "constants.pkl" or name.startswith(root + "code/") for name in names)
+    contents.facts["entries"] = len(entries)
+    root = _root(entries)
+    _tell_doubles(entries, contents)
+    if root is not None:
+        names = {entry.name for entry in entries}
+        scripted = root + "constants.pkl" in names or any(name.startswith(root + "code/") for name in names)
         contents.format = "torchscript" if scripted else "torch-zip"
-        if len(pickles) > 1:
-            contents.defects.append(
-                Defect(
-                    "duplicate_keys",
-                    "The archive holds more than one data.pkl; programs may disagree on which counts.",
-                )
-            )
-    elif names and all(name.endswith(".npy") for name in names):
+    elif entries and all(entry.name.endswith(".npy") for entry in entries):
         contents.format = "numpy"
-    return contents
+    return contents, Archive(entries, root, listed=complete)
 
 
-def _first_name(file: FileBytes) -> str:
-    """Return the name in the first local header: all that is left to go by when the directory is gone."""
-    start = file.at(0, 30)
-    if len(start) < 30:
-        return ""
-    return file.at(30, min(int.from_bytes(start[26:28], "little"), 1024)).decode("utf-8", "replace")
+def data_offset(file: FileBytes, entry: Entry) -> int | None:
+    """Return where a member's bytes begin, or None if its local header is not where the directory says."""
+    local = file.at(entry.offset, _LOCAL_BYTES)
+    if len(local) < _LOCAL_BYTES or not local.startswith(_LOCAL):
+        return None
+    name_length, extra_length = struct.unpack_from("<HH", local, 26)
+    start: int = entry.offset + _LOCAL_BYTES + name_length + extra_length
+    return start if start + entry.stored_bytes <= file.size_bytes else None
+
+
+def _is_main(name: str) -> bool:
+    return name == "data.pkl" or name.endswith("/data.pkl")
+
+
+def _root(entries: list[Entry]) -> str | None:
+    """Return the folder that counts: PyTorch takes that of the first member (caffe2/serialize/inline_container.cc)."""
+    roots = dict.fromkeys(entry.name[: -len("data.pkl")] for entry in entries if _is_main(entry.name))
+    if not roots:
+        return None
+    first = entries[0].name.partition("/")[0] + "/"
+    return first if first in roots else next(iter(roots))
+
+
+def _tell_doubles(entries: list[Entry], contents: Contents) -> None:
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.name in seen:
+            message = f"The archive holds {quoted(entry.name)} twice; programs may disagree on which counts."
+            contents.defects.append(Defect("duplicate_keys", message))
+            return
+        seen.add(entry.name)
+    if sum(map(_is_main, seen)) > 1:
+        message = "The archive holds more than one data.pkl; programs may disagree on which counts."
+        contents.defects.append(Defect("duplicate_keys", message))
+
+
+def _first_entry(file: FileBytes) -> Entry | None:
+    """Return what the first local header says: all that is left to go by when the directory is gone.
+
+    The size is that of the rest of the file: a pickle ends where it ends.
+    """
+    start = file.at(0, _LOCAL_BYTES)
+    if len(start) < _LOCAL_BYTES or not start.startswith(_LOCAL):
+        return None
+    flags, method = struct.unpack_from("<HH", start, 6)
+    name_length, extra_length = struct.unpack_from("<HH", start, 26)
+    name = file.at(_LOCAL_BYTES, min(name_length, 1024)).decode("utf-8", "replace")
+    rest = max(0, file.size_bytes - _LOCAL_BYTES - name_length - extra_length)
+    return Entry(name, method, bool(flags & _ENCRYPTED), rest, rest, 0)
 
 
 def _directory(file: FileBytes, contents: Contents) -> bytes | None:
@@ -71,7 +144,7 @@ def _directory(file: FileBytes, contents: Contents) -> bytes | None:
         )
         return None
     count, size, offset = struct.unpack_from("<HII", tail, end + 10)
-    if 0xFFFF in (count,) or 0xFFFFFFFF in (size, offset):
+    if 0xFFFF in (count,) or _UNKNOWN in (size, offset):
         locator = tail.rfind(_END64_LOCATOR, 0, end)
         record_offset = (
             struct.unpack_from("<Q", tail, locator + 8)[0] if 0 <= locator <= len(tail) - 20 else -1
@@ -90,21 +163,36 @@ def _directory(file: FileBytes, contents: Contents) -> bytes | None:
     return file.at(offset, size)
 
 
-def _names(directory: bytes) -> tuple[list[str], bool, bool]:
-    """Return the entries' names, whether one is encrypted, and whether the directory made sense to its end."""
-    names: list[str] = []
-    encrypted = False
+def _entries(directory: bytes) -> tuple[list[Entry], bool]:
+    """Return the members, and whether the directory made sense to its end."""
+    entries: list[Entry] = []
     position = 0
     while position < len(directory):
         if position + _ENTRY.size > len(directory):
-            return names, encrypted, False
+            return entries, False
         fields = _ENTRY.unpack_from(directory, position)
-        if fields[0] != b"PK\x01\x02" or len(names) >= ENTRY_LIMIT:
-            return names, encrypted, False
-        flags, name_length, extra_length, comment_length = fields[3], fields[10], fields[11], fields[12]
+        if fields[0] != b"PK\x01\x02" or len(entries) >= ENTRY_LIMIT:
+            return entries, False
+        flags, method, stored, size, offset = fields[3], fields[4], fields[8], fields[9], fields[16]
+        name_length, extra_length, comment_length = fields[10], fields[11], fields[12]
         start = position + _ENTRY.size
-        name = directory[start : start + name_length]
-        names.append(name.decode("utf-8" if flags & _UTF8 else "cp437", "replace"))
-        encrypted = encrypted or bool(flags & _ENCRYPTED)
+        name = directory[start : start + name_length].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
+        if _UNKNOWN in (stored, size, offset):
+            extra = directory[start + name_length : start + name_length + extra_length]
+            size, stored, offset = _zip64(extra, size, stored, offset)
+        entries.append(Entry(name, method, bool(flags & _ENCRYPTED), stored, size, offset))
         position = start + name_length + extra_length + comment_length
-    return names, encrypted, True
+    return entries, True
+
+
+def _zip64(extra: bytes, *sizes: int) -> list[int]:
+    """Return size, stored size and offset: those that did not fit stand in this order in an extra field."""
+    position = 0
+    while position + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, position)
+        if kind == _ZIP64_EXTRA:
+            content = extra[position + 4 : position + 4 + length]
+            wide = struct.iter_unpack("<Q", content[: len(content) // 8 * 8])
+            return [next(wide, (size,))[0] if size == _UNKNOWN else size for size in sizes]
+        position += 4 + length
+    return list(sizes)
