@@ -248,6 +248,25 @@ def _indexes(members: Mapping[str, str]) -> dict[str, bytes]:
 
 def _forms(names: Iterable[str], told: Mapping[str, bytes]) -> list[list[str]]:
     """Return the files that hold the same weights in different forms (``fp16``, ``.bin``), the best form first."""
+<<<<<<< HEAD
+    owners: dict[object, object] = {}
+    for index, content in told.items():
+        folder = index[: index.rfind("/") + 1]
+        for name in parts.files_named(content):
+            owners.setdefault(_set_of(folder + name), index)
+    sets: dict[object, list[str]] = {}
+    for name in sorted(names):
+        own = _set_of(name)
+        sets.setdefault(owners.get(own, own), []).append(name)
+    return sorted(sets.values(), key=_form_rank)
+
+
+def _set_of(name: str) -> object:
+    part = parts.part_of(name)
+    return name if part is None else part._replace(number=0)
+
+
+=======
     sets: dict[object, list[str]] = {}
     owner: dict[str, str] = {}
     for index, content in told.items():
@@ -261,6 +280,7 @@ def _forms(names: Iterable[str], told: Mapping[str, bytes]) -> list[list[str]]:
     return sorted(sets.values(), key=_form_rank)
 
 
+>>>>>>> d43f856e60e4a59119aea5e1f8e30d0b53626ff4
 def _form_rank(form: Sequence[str]) -> tuple[bool, int, int, str]:
     stem, suffix = os.path.splitext(form[0].rpartition("/")[2])
     part = parts.part_of(form[0])
