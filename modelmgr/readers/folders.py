@@ -248,7 +248,6 @@ def _indexes(members: Mapping[str, str]) -> dict[str, bytes]:
 
 def _forms(names: Iterable[str], told: Mapping[str, bytes]) -> list[list[str]]:
     """Return the files that hold the same weights in different forms (``fp16``, ``.bin``), the best form first."""
-<<<<<<< HEAD
     owners: dict[object, object] = {}
     for index, content in told.items():
         folder = index[: index.rfind("/") + 1]
@@ -266,21 +265,6 @@ def _set_of(name: str) -> object:
     return name if part is None else part._replace(number=0)
 
 
-=======
-    sets: dict[object, list[str]] = {}
-    owner: dict[str, str] = {}
-    for index, content in told.items():
-        folder = index[: index.rfind("/") + 1]
-        for name in parts.files_named(content):
-            owner.setdefault(folder + name, index)
-    for name in sorted(names):
-        part = parts.part_of(name)
-        key: object = part._replace(number=0) if part is not None else name
-        sets.setdefault(owner.get(name, key), []).append(name)
-    return sorted(sets.values(), key=_form_rank)
-
-
->>>>>>> d43f856e60e4a59119aea5e1f8e30d0b53626ff4
 def _form_rank(form: Sequence[str]) -> tuple[bool, int, int, str]:
     stem, suffix = os.path.splitext(form[0].rpartition("/")[2])
     part = parts.part_of(form[0])
