@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelmgr.readers.contents import clean
+from modelmgr.readers.shown import shown
+from modelmgr.readers.suggest import training_tags
 from modelmgr.values import Problem
 
 TEXT_LIMIT = 2000
@@ -78,7 +80,11 @@ class Header:
     embedded_made: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything as JSON-safe values, at most some 256 KiB of them."""
+        """Return everything as JSON-safe values, at most some 256 KiB of them.
+
+        Beside the attributes there are ``shown``, what the metadata say for a person to read, and ``training_tags``,
+        the commonest caption tags with their counts, where there are any.
+        """
         answer: dict[str, Any] = {
             "format": self.format,
             "type": self.type,
@@ -104,6 +110,11 @@ class Header:
         }
         for key, value in self.facts.items():
             answer.setdefault(key, _safe(value, 0))
+        if self.metadata:
+            answer["shown"] = shown(self.metadata)
+            tags = training_tags(self.metadata)
+            if tags:
+                answer["training_tags"] = tags
         answer = {key: _safe(value, 0) if isinstance(value, str) else value for key, value in answer.items()}
         metadata: dict[str, Any] = {}
         room = METADATA_LIMIT_BYTES

@@ -2,16 +2,18 @@
 
 import errno
 import json
+import math
 import os
 import stat
 from collections.abc import Sequence
+from typing import Any
 
 from modelmgr.readers import detect, onnx
 from modelmgr.readers.contents import Contents, FileBytes
 from modelmgr.readers.header import Header
 from modelmgr.readers.identify import Statement, Verdict, identify
 from modelmgr.readers.rules import version
-from modelmgr.readers.suggest import suggestions, training_tags
+from modelmgr.readers.suggest import suggestions
 from modelmgr.values import Problem
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -75,9 +77,6 @@ def verdict_of(contents: Contents, name: str, said: Sequence[Statement] = ()) ->
 def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
     """Put what was read and what it was taken for into one answer."""
     columns, personal = suggestions(contents.metadata)
-    tags = training_tags(contents.metadata)
-    if tags:
-        contents.facts["training_tags"] = tags
     defects = contents.defects + verdict.defects
     embedded, made = _embedded(contents)
     parameters = contents.facts.get("parameter_count", verdict.parameter_count)
@@ -112,12 +111,25 @@ def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
 
 def _embedded(contents: Contents) -> tuple[bytes | None, bool]:
     """Return what the file says of itself as a record's payload, and whether it was written by us."""
-    if contents.format == "safetensors":
-        told = contents.metadata.keys() - {"format"}
-        return (contents.embedded, False) if told else (None, False)
-    if contents.format not in _TELLING or not contents.metadata:
+    if not contents.metadata.keys() - {"format"}:
         return None, False
-    return json.dumps(contents.metadata, ensure_ascii=False).encode("utf-8", "replace"), True
+    if contents.embedded is not None:
+        return contents.embedded, False
+    if contents.format not in _TELLING:
+        return None, False
+    text = json.dumps(_finite(contents.metadata), ensure_ascii=False)
+    return text.encode("utf-8", "replace"), True
+
+
+def _finite(value: Any) -> Any:
+    """Return a value without the numbers that JSON has no words for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_finite(member) for member in value]
+    return value
 
 
 def _unread(contents: Contents) -> Verdict:
