@@ -324,8 +324,8 @@ class FileStore(Connections):
                 if not files:
                     conn.execute(
                         "UPDATE models SET file_state = 'missing', file_count = 0, path = NULL, folder = NULL, "
-                        "file_name = NULL, hash_state = CASE WHEN hash_state = 'hashing' THEN 'none' "
-                        "ELSE hash_state END WHERE id = ?",
+                        "file_name = NULL, hash_state = CASE hash_state WHEN 'failed' THEN hash_state ELSE 'none' END "
+                        "WHERE id = ?",
                         (model_id,),
                     )
                     continue

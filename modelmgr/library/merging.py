@@ -123,15 +123,15 @@ class Merging:
             former=self.catalog.former_hashes(model_id),
             facts=self.catalog.header_facts(model_id),
             user=self.catalog.user_values(model_id),
-            records=self.catalog.records_of(model_id),
+            # What the file itself says is heard as its header.
+            records=[record for record in self.catalog.records_of(model_id) if record.source != EMBEDDED],
             copies={
                 found.path: found.copy_path
                 for found in self.catalog.attachments_of(model_id)
                 if found.copy_path is not None
             },
         )
-        # What the file itself says is heard as its header.
-        case.witnesses = [self._witness(record, case) for record in case.records if record.source != EMBEDDED]
+        case.witnesses = [self._witness(record, case) for record in case.records]
         return case
 
     def _witness(self, record: StoredRecord, case: "ModelCase") -> mapping.Witness:

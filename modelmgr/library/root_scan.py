@@ -193,20 +193,16 @@ class RootScan:
                     self._take(self._hashing.ready())
             self._take(self._hashing.rest())
         except Cancelled:
-            self._take(self._hashing.ready())  # what was read and counted is kept
-            self._forget_unread()
+            # What was written down is kept; what no thread has looked into was not seen.
+            self._report.seen -= len(self._met)
             self._write()
             raise
         self._write()
         self._put_units()
 
-    def _forget_unread(self) -> None:
-        """Take back the count of files that no thread has looked into."""
-        self._report.seen -= len(self._met)
-        self._met.clear()
-
     def _visit(self, folder: Folder, remembered: ScannedFolder | None) -> None:
         report = self._report
+        self._progress.step(report.seen, None, folder.path)
         report.seen += len(folder.files)
         for path, _ in folder.ignored:
             if path.endswith(os.sep):
@@ -214,7 +210,6 @@ class RootScan:
             else:
                 report.seen += 1
                 report.ignored += 1
-        self._progress.step(report.seen, None, folder.path)
         self._devices.add(folder.device)
         digest = f"{self._rules_version}:{folder.digest}"
         is_same = remembered is not None and remembered.digest == digest
