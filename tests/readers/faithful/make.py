@@ -326,7 +326,11 @@ def transformers_of_images() -> Iterable[tuple[str, str, Mapping[str, Any]]]:
         ),
     )
     yield "cogview3-plus", "BF16", made(d.CogView3PlusTransformer2DModel)
-    yield "cogview4", "BF16", made(d.CogView4Transformer2DModel)
+    yield (
+        "cogview4",
+        "BF16",
+        made(d.CogView4Transformer2DModel, attention_head_dim=128, num_attention_heads=32, num_layers=28),
+    )
     sana: dict[str, Any] = {"in_channels": 32, "out_channels": 32}
     yield "sana-1600m", "BF16", made(d.SanaTransformer2DModel, **sana)
     yield (
@@ -358,7 +362,11 @@ def transformers_of_images() -> Iterable[tuple[str, str, Mapping[str, Any]]]:
     yield "longcat-image", "BF16", made(d.LongCatImageTransformer2DModel, num_layers=10, num_single_layers=20)
     yield "ovis-image", "BF16", made(d.OvisImageTransformer2DModel)
     yield "bria-32", "BF16", made(d.BriaTransformer2DModel, num_layers=8, num_single_layers=28)
-    yield "glm-image", "BF16", made(d.GlmImageTransformer2DModel)
+    yield (
+        "glm-image",
+        "BF16",
+        made(d.GlmImageTransformer2DModel, attention_head_dim=128, num_attention_heads=32),
+    )
     yield "prx", "BF16", made(d.PRXTransformer2DModel)
     yield "flux3", "BF16", made(d.Flux3Transformer2DModel)
     control = d.FluxControlNetModel
@@ -642,6 +650,25 @@ def autoencoders() -> Iterable[tuple[str, str, Mapping[str, Any]]]:
             decoder_spatio_temporal_scaling=(True, True, True),
             decoder_inject_noise=(True, True, True, False),
             upsample_residual=(True, True, True),
+            upsample_factor=(2, 2, 2),
+            timestep_conditioning=True,
+        ),
+    )
+    yield (
+        "ltx-095",
+        "BF16",
+        made(
+            d.AutoencoderKLLTXVideo,
+            block_out_channels=(128, 256, 512, 1024, 2048),
+            down_block_types=("LTXVideo095DownBlock3D",) * 4,
+            decoder_block_out_channels=(256, 512, 1024),
+            layers_per_block=(4, 6, 6, 2, 2),
+            decoder_layers_per_block=(5, 5, 5, 5),
+            spatio_temporal_scaling=(True,) * 4,
+            decoder_spatio_temporal_scaling=(True,) * 3,
+            decoder_inject_noise=(False,) * 4,
+            downsample_type=("spatial", "temporal", "spatiotemporal", "spatiotemporal"),
+            upsample_residual=(True,) * 3,
             upsample_factor=(2, 2, 2),
             timestep_conditioning=True,
         ),
