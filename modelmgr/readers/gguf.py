@@ -150,6 +150,7 @@ class _Cursor:
         self.position = 0
         self.items = 0
         self.kept_bytes = 0
+        self.cut = False
         self.set_layout("<", wide=True)
 
     def set_layout(self, order: str, *, wide: bool) -> None:
@@ -178,7 +179,10 @@ class _Cursor:
         if count > limit:
             self._refuse_length(count, limit)
         start = self.need(count)
-        kept = count if self.kept_bytes + count <= KEPT_BYTES else min(count, KEPT_STRING_BYTES)
+        kept = count
+        if self.kept_bytes + count > KEPT_BYTES and count > KEPT_STRING_BYTES:
+            kept = KEPT_STRING_BYTES
+            self.cut = True
         self.kept_bytes += kept
         return clean(self.buffer[start : start + kept].decode("utf-8", "replace"))
 
@@ -237,6 +241,8 @@ def read(file: FileBytes) -> Contents:
         contents.defects.insert(0, stop.defect)
         contents.complete = False
         data_bytes = 0
+    if cursor.cut:
+        contents.defects.append(Defect("metadata_cut", "The header's texts are very long; some were cut."))
     _state_facts(contents, data_bytes)
     return contents
 

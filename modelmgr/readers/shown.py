@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from modelmgr.readers.contents import clean
 from modelmgr.readers.rules import load
+from modelmgr.readers.suggest import tag_counts
 
 LIMIT_BYTES = 32 * 1024
 """What all facts may take together, as JSON; further ones are left out."""
@@ -322,13 +323,8 @@ def _buckets(value: Any) -> str | None:
 
 def _tags(value: Any) -> str | None:
     """Count the different tags of a training."""
-    told = _json_of(value)
-    if not isinstance(told, Mapping):
-        return None
-    tags: set[str] = set()
-    for key, member in told.items():
-        tags.update(member if isinstance(member, Mapping) else (key,))
-    return f"{len(tags):,}" if tags else None
+    counts = tag_counts(value) if isinstance(value, str) else {}
+    return f"{len(counts):,}" if counts else None
 
 
 def _models(value: Any) -> str | None:

@@ -8,6 +8,7 @@ is Stability-AI/ModelSpec 1.0.1; ``general.*`` is ggml-org/ggml docs/gguf.md. Wh
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -46,32 +47,34 @@ def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[
 
 
 def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:
-    """Return the most frequent caption tags of a training, each with its count.
+    """Return the most frequent caption tags of a training, each with its count."""
+    text = metadata.get("ss_tag_frequency")
+    counts = tag_counts(text) if isinstance(text, str) else {}
+    most = sorted(counts.items(), key=itemgetter(1), reverse=True)[:_TAG_LIMIT]
+    shown = ((_line(tag) if len(tag) <= _LINE_LIMIT else None, count) for tag, count in most)
+    return [[tag, min(count, _COUNT_LIMIT)] for tag, count in shown if tag]
 
-    ``ss_tag_frequency`` (kohya-ss/sd-scripts, library/train_util.py) maps folder -> tag -> count; some trainers write
-    tag -> count, some encode the whole twice.
+
+@lru_cache(maxsize=1)
+def tag_counts(frequency: str) -> Mapping[str, int]:
+    """Return all caption tags of ``ss_tag_frequency`` with their counts; empty where it can't be read.
+
+    It maps folder -> tag -> count (kohya-ss/sd-scripts, library/train_util.py); some trainers write tag -> count, some
+    encode the whole twice. The last answer is remembered, for it is asked for twice.
     """
-    found: Any = metadata.get("ss_tag_frequency")
+    found: Any = frequency
     for _ in range(2):
         if isinstance(found, str) and len(found) <= _FREQUENCY_LIMIT:
             try:
                 found = json.loads(found)
             except (ValueError, RecursionError):
-                return []
-    if not isinstance(found, dict):
-        return []
+                return {}
     counts: dict[str, int] = {}
-    for folder, tags in found.items():
-        told = tags if isinstance(tags, dict) else {folder: tags}
-        if not counts and set(map(type, told.values())) == {int}:
-            counts.update(told)
-            continue
-        for tag, count in told.items():
+    for folder, tags in found.items() if isinstance(found, dict) else ():
+        for tag, count in (tags if isinstance(tags, dict) else {folder: tags}).items():
             if type(count) is int and count > 0:
-                counts[tag] = counts.get(tag, 0) + count
-    most = sorted(counts.items(), key=itemgetter(1), reverse=True)[:_TAG_LIMIT]
-    shown = ((_line(tag) if len(tag) <= _LINE_LIMIT else None, count) for tag, count in most)
-    return [[tag, min(count, _COUNT_LIMIT)] for tag, count in shown if tag and count > 0]
+                counts[tag] = counts[tag] + count if tag in counts else count
+    return counts
 
 
 def _put(columns: dict[str, Any], name: str, value: Any) -> None:

@@ -86,7 +86,7 @@ class _Memory:
 
     def __init__(self) -> None:
         self._tables: OrderedDict[Hashable, tuple[bytes, Table]] = OrderedDict()
-        self._weight = 0
+        self.weight = 0
         self._lock = Lock()
 
     def get(self, key: Hashable) -> tuple[bytes, Table] | None:
@@ -100,14 +100,14 @@ class _Memory:
         with self._lock:
             before = self._tables.pop(key, None)
             self._tables[key] = (entries, table)
-            self._weight += _weight(table) - (_weight(before[1]) if before is not None else 0)
-            while self._weight > KEPT_TENSORS:
-                self._weight -= _weight(self._tables.popitem(last=False)[1][1])
+            self.weight += _weight(table) - (_weight(before[1]) if before is not None else 0)
+            while self.weight > KEPT_TENSORS:
+                self.weight -= _weight(self._tables.popitem(last=False)[1][1])
 
     def forget(self) -> None:
         with self._lock:
             self._tables.clear()
-            self._weight = 0
+            self.weight = 0
 
 
 def _weight(table: Table) -> int:
@@ -147,6 +147,11 @@ def read(header: bytes, start: int, end: int) -> Table | None:
     if table is not None:
         keep(key, entries, table)
     return table
+
+
+def kept_tensors() -> int:
+    """Return what the remembered tables weigh, in tensors."""
+    return _memory.weight
 
 
 def forget() -> None:
