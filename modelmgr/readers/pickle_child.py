@@ -5,11 +5,12 @@ looks at a byte, opens no file and knows no path. Whatever a file does to it, it
 """
 
 import faulthandler
+import gc
 import json
 import os
 import sys
 import zlib
-from typing import Any, BinaryIO
+from typing import Any
 
 from modelmgr.readers import pickle_walk
 from modelmgr.readers.torch_state import State, state_of
@@ -20,11 +21,14 @@ TIME_LIMIT_S = 10
 INFLATION_LIMIT = 100
 """How many times its stored size a compressed pickle may be; PyTorch stores its own uncompressed."""
 LENGTH_BYTES = 8
+GARBAGE_THRESHOLD = 100_000
 
 
 def main() -> None:
     """Answer requests until the other end of the pipe is closed."""
     limit()
+    # Nearly all that is built lives to the end of its file: looking for garbage meanwhile costs a third of the time.
+    gc.set_threshold(GARBAGE_THRESHOLD)
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     with open(os.devnull, "wb") as nowhere:
         while (head := requests.read(LENGTH_BYTES)) and len(head) == LENGTH_BYTES:
@@ -33,8 +37,10 @@ def main() -> None:
             parts = [requests.read(part["size"]) for part in request["parts"]]
             # Danger is told first: no state, however wild, can take that answer away again.
             found, values = scanned(request["parts"], parts)
-            _send(answers, found)
-            _send(answers, _described(values))
+            answers.write(packed(found))
+            answers.flush()
+            answers.write(described(values))
+            answers.flush()
             del values, parts, found
             faulthandler.cancel_dump_traceback_later()
 
@@ -81,7 +87,7 @@ def scanned(descriptions: list[dict[str, Any]], parts: list[bytes]) -> tuple[dic
             problems.append(str(error) or "it takes too much memory")
             continue
         if not description["main"]:
-            _scan_other(content, finds)
+            pickle_walk.walk_doubtful(content, 0, finds)
             continue
         value, kind, problem = pickle_walk.walk_file(content, finds)
         values.append(value)
@@ -118,24 +124,8 @@ def inflated(part: bytes, size: int) -> bytes:
     return content
 
 
-def _scan_other(content: bytes, finds: pickle_walk.Finds) -> None:
-    """Walk what may be a pickle or mere numbers: it counts if it makes sense to its end, or imports by true names."""
-    inner = pickle_walk.Finds()
-    inner.operations_left = finds.operations_left
-    _, _, problem = pickle_walk.walk_file(content, inner)
-    finds.operations_left = inner.operations_left
-    for module, name in inner.imports:
-        if problem is None or (
-            module.replace(".", "").isidentifier() and name.replace(".", "").isidentifier()
-        ):
-            finds.imports[module, name] = None
-    if problem is None:
-        finds.computed = finds.computed or inner.computed
-        finds.unread = finds.unread or inner.unread
-
-
-def _described(values: list[object]) -> dict[str, Any]:
-    """Return tensors and facts of the first value that holds tensors."""
+def described(values: list[object]) -> bytes:
+    """Return the answer about tensors and facts: those of the first value that holds tensors."""
     best: State | None = None
     complete = True
     try:
@@ -144,20 +134,21 @@ def _described(values: list[object]) -> dict[str, Any]:
             complete = complete and state.complete
             if best is None or (state.tensors and not best.tensors):
                 best = state
+        if best is not None:
+            tensors = [[name, *tensor] for name, tensor in best.tensors.items()]
+            answer = {
+                "tensors": tensors,
+                "facts": best.facts,
+                "storages": best.storages,
+                "complete": complete,
+            }
+            return packed(answer)
     except (MemoryError, RecursionError):
         complete = False
-    if best is None:
-        return {"tensors": [], "facts": {}, "storages": {}, "complete": complete}
-    return {
-        "tensors": [[name, *tensor] for name, tensor in best.tensors.items()],
-        "facts": best.facts,
-        "storages": best.storages,
-        "complete": complete,
-    }
+    return packed({"tensors": [], "facts": {}, "storages": {}, "complete": complete})
 
 
-def _send(answers: BinaryIO, answer: dict[str, Any]) -> None:
+def packed(answer: dict[str, Any]) -> bytes:
+    """Return an answer as its length and JSON."""
     content = json.dumps(answer).encode()
-    answers.write(len(content).to_bytes(LENGTH_BYTES, "little"))
-    answers.write(content)
-    answers.flush()
+    return len(content).to_bytes(LENGTH_BYTES, "little") + content

@@ -55,10 +55,7 @@ def pickle_scan(
     for module, name in imports:
         kind = class_of(module, name)
         if kind != EXPECTED:
-            shown = f"{module}.{name}"
-            (dangerous if kind == DANGEROUS else unusual).append(
-                shown if len(shown) <= _NAME_LIMIT else shown[: _NAME_LIMIT - 3] + "..."
-            )
+            (dangerous if kind == DANGEROUS else unusual).append(_shown_name(module, name))
     if dangerous:
         verdict, message = DANGEROUS, _found(dangerous)
     elif problem is not None:
@@ -71,6 +68,13 @@ def pickle_scan(
         "dangerous": dangerous[:NAMES_LIMIT],
         "unusual": unusual[:NAMES_LIMIT],
     }
+
+
+def _shown_name(module: str, name: str) -> str:
+    """Return the name of an import short and printable; it is a stranger's text."""
+    shown = f"{module}.{name}"
+    shown = shown if len(shown) <= _NAME_LIMIT else shown[: _NAME_LIMIT - 3] + "..."
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
 
 
 def _found(dangerous: list[str]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 LENGTH_BYTES = 8
-ANSWER_LIMIT_BYTES = 128 * 1024 * 1024
+ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 EXIT_LIMIT_S = 2.0
 # The package of the readers is not run there: the child needs two modules of it and the standard library.
 _START = """
@@ -84,6 +84,10 @@ class _Process:
             return Walked(found, state)
 
     def close(self) -> None:
+        child = self._child
+        if child is not None:
+            # Whoever waits for it stops waiting.
+            child.kill()
         with self._lock:
             self._end()
 

@@ -16,6 +16,7 @@ GLOBALS_LIMIT = 20_000
 TEXT_LIMIT_BYTES = 64 * 1024
 """A longer text or byte string is not built; a `Blob` says where it lies."""
 INTEGER_LIMIT_BYTES = 64
+IMPORT_LIMIT_CHARS = 400
 NESTING_LIMIT = 3
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _CHECK_EVERY = 1024
@@ -107,12 +108,16 @@ class Finds:
         self.unread = False
         self.operations_left = OPERATIONS_LIMIT
 
-    def add(self, module: str, name: str) -> Global:
-        """Note an import.
+    def add(self, module: str, name: str) -> object:
+        """Note an import, and return its record.
 
         Raises:
             Broken: there are more than `GLOBALS_LIMIT`.
         """
+        if len(module) + len(name) > IMPORT_LIMIT_CHARS:
+            # No honest name is so long, and what can't be shown can't be judged.
+            self.computed = True
+            return UNREAD
         self.imports[module, name] = None
         if len(self.imports) > GLOBALS_LIMIT:
             raise Broken("it names too many imports")
@@ -169,7 +174,31 @@ def walk_file(content: bytes, finds: Finds, nesting: int = 0) -> tuple[object, s
         return value, "torch-legacy", problem
     while problem is None and looks_like_pickle(content[end : end + 2]):
         _, end, problem = walk(content, end, finds, nesting)
+    if problem is None and end < len(content):
+        walk_doubtful(content, end, finds)
     return value, "pickle", problem
+
+
+def walk_doubtful(content: bytes, start: int, finds: Finds) -> None:
+    """Walk what may be a pickle or anything else.
+
+    It counts if it makes sense to its end; if not, those of its imports do whose names could be true ones: an
+    unpickler runs as it reads. That it makes no sense is no finding.
+    """
+    inner = Finds()
+    inner.operations_left = finds.operations_left
+    _, _, problem = walk(content, start, inner, NESTING_LIMIT)
+    finds.operations_left = inner.operations_left
+    for module, name in inner.imports:
+        if problem is None or (_may_be_name(module) and _may_be_name(name)):
+            finds.add(module, name)
+    if problem is None:
+        finds.computed = finds.computed or inner.computed
+        finds.unread = finds.unread or inner.unread
+
+
+def _may_be_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def looks_like_pickle(head: bytes) -> bool:
@@ -514,8 +543,6 @@ def _binpersid(machine: _Machine) -> None:
 def _global(machine: _Machine) -> None:
     module = machine.content[slice(*machine.line())]
     name = machine.content[slice(*machine.line())]
-    if len(module) > TEXT_LIMIT_BYTES or len(name) > TEXT_LIMIT_BYTES:
-        raise Broken("the pickle is damaged")
     machine.stack.append(machine.finds.add(module.decode("utf-8"), name.decode("utf-8")))
 
 

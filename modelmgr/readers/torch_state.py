@@ -10,11 +10,13 @@ from typing import NamedTuple
 from modelmgr.readers.pickle_walk import Call, Global, Persistent
 
 TENSOR_LIMIT = 200_000
-NAMES_LIMIT_CHARS = 16 * 1024 * 1024
-STEPS_LIMIT = 2_000_000
+ANSWER_LIMIT_CHARS = 16 * 1024 * 1024
+"""Roughly what names and shapes may take as JSON."""
+STEPS_LIMIT = 1_000_000
 DEPTH_LIMIT = 64
 NAME_LIMIT_CHARS = 16_384
-DIMENSIONS_LIMIT = 64
+DIMENSIONS_LIMIT = 16
+STORAGE_KEY_CHARS = 40
 NESTED_CALLS_LIMIT = 8
 SIZE_LIMIT = 2**62
 FACTS_LIMIT = 256
@@ -176,7 +178,7 @@ def _storage(value: object) -> tuple[str, tuple[str, int] | None, int] | None:
     if not isinstance(kind, Global) or not isinstance(key, (str, int)):
         return None
     return (
-        str(key)[:NAME_LIMIT_CHARS],
+        str(key)[:STORAGE_KEY_CHARS].encode("ascii", "replace").decode(),
         DTYPES.get(kind.name.removesuffix("Storage")),
         (count if isinstance(count, int) else 0),
     )
@@ -252,7 +254,7 @@ class _Search:
             self._steps += 1
             if (
                 self._steps > STEPS_LIMIT
-                or self._chars > NAMES_LIMIT_CHARS
+                or self._chars > ANSWER_LIMIT_CHARS
                 or len(self.tensors) >= TENSOR_LIMIT
             ):
                 self.complete = False
@@ -274,7 +276,7 @@ class _Search:
         tensor = tensor_of(value)
         if tensor is None:
             return False
-        self._chars += len(name)
+        self._chars += len(name) * (1 if name.isascii() else 6) + 40 * len(tensor.shape) + 100
         self.tensors.setdefault(name or "tensor", tensor)
         self._note_storage(value)
         return True
