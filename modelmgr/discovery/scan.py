@@ -12,7 +12,8 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from contextlib import contextmanager
+from itertools import islice, product
 from typing import NamedTuple
 
 from modelmgr import tree
@@ -33,8 +34,17 @@ MARKERS = frozenset(("model_index.json", "config.json", "adapter_config.json"))
 
 # Ollama names its blobs sha256-<hex> (older: sha256:<hex>), the Hugging Face cache by the bare SHA-256 or git blob id.
 _BLOB = re.compile(r"(sha256[-:])?([0-9a-f]{64}|[0-9a-f]{40})\Z")
-_OTHER, _MODEL, _JSON, _PARTIAL = range(4)
-_KINDS_LIMIT = 10_000
+_ENDINGS = tuple(sorted(MODEL_SUFFIXES, key=[".gguf", ".safetensors"].count, reverse=True))  # the usual first
+_TOLD = frozenset(
+    "".join(letters)
+    for ending in (*_ENDINGS, *PARTIAL_SUFFIXES)
+    for letters in product(*((one.lower(), one.upper()) for one in ending[-3:]))
+)
+"""The last three letters, in any case, of all endings that say something: most other names are told by one look."""
+
+_BY_DESCRIPTOR = os.scandir in os.supports_fd
+"""Files are stat'ed below an open folder, where that is possible: a long path is not resolved anew for each."""
+
 _LISTED_AT_ONCE = 4096  # names between two looks whether the walk was cancelled
 _COARSE_NS, _FINE_NS = 2_000_000_000, 20_000_000
 _TYPE_MASK = 0o170000
@@ -82,8 +92,7 @@ class QuickCheck(NamedTuple):
 
 def looks_like_a_model(name: str) -> bool:
     """Tell whether a file of this name is worth a look: a model suffix, or the name of a blob."""
-    suffix = os.path.splitext(name)[1].lower()
-    return suffix in MODEL_SUFFIXES or (not suffix and _BLOB.match(name) is not None)
+    return name.lower().endswith(_ENDINGS) or _BLOB.match(name) is not None
 
 
 def is_blob(path: str) -> bool:
@@ -155,22 +164,6 @@ def changed_folders(known: Mapping[str, int], progress: Progress) -> QuickCheck:
     return QuickCheck(changed, gone)
 
 
-class _Kinds(dict[str, int]):
-    """What the ending of a name says, by the ending without its dot, in any case."""
-
-    def __missing__(self, suffix: str) -> int:
-        lower = suffix.lower()
-        if f".{lower}" in MODEL_SUFFIXES:
-            kind = _MODEL
-        elif lower in PARTIAL_SUFFIXES:
-            kind = _PARTIAL
-        else:
-            kind = _JSON if lower == "json" else _OTHER
-        if len(self) < _KINDS_LIMIT:
-            self[suffix] = kind
-        return kind
-
-
 class _Lister:
     """Lists one folder after another for `walk_folders`."""
 
@@ -183,7 +176,6 @@ class _Lister:
         self._has_rules = rules != NO_RULES
         self._progress = progress
         self._report = report
-        self._kinds = _Kinds()
 
     def look(self, place: tree.Place) -> tuple[Folder, tree.Subfolders]:
         """List a folder.
@@ -191,34 +183,37 @@ class _Lister:
         Raises:
             OSError: it can't be listed.
         """
-        path, here, kinds, has_rules = place.path, place.facts.st_dev, self._kinds, self._has_rules
+        path, here, has_rules = place.path, place.facts.st_dev, self._has_rules
         device = tree.signed64(here)
+        before = os.path.join(path, "")
         in_blobs = os.path.basename(path) == "blobs"
         files: list[FileRow] = []
         markers: list[tuple[str, int, int]] = []
         names: list[str] = []
-        folders: list[os.DirEntry[str]] = []
+        folders: list[str] = []
+        subfolders: tree.Subfolders = []
         ignored: list[tuple[str, str]] = []
-        downloading: list[str] = []
-        with os.scandir(path) as found:
+        with _scanned(path) as found:
             while items := list(islice(found, _LISTED_AT_ONCE)):
                 self._progress.check()
                 for item in items:
                     name = item.name
-                    stem, _, suffix = name.rpartition(".")
-                    kind = kinds[suffix] if stem else _MODEL if in_blobs and _BLOB.match(name) else _OTHER
+                    is_model = name.endswith(_ENDINGS)
+                    is_told = not is_model and (name[-3:] in _TOLD or name[0] == "." or in_blobs)
+                    if is_told and _is_model(name, in_blobs):
+                        is_model = True
                     try:
-                        if kind == _MODEL:
+                        if is_model:
                             facts = item.stat()
                             mode = facts[0] & _TYPE_MASK
                             if mode == stat.S_IFREG:
-                                if has_rules and (reason := self._reason(item)):
-                                    ignored.append((item.path, reason))
+                                if has_rules and (reason := self._reason(item, before + name)):
+                                    ignored.append((before + name, reason))
                                     continue
                                 inode, home, is_link = facts[1], facts[2], item.is_symlink()
                                 if home == here:
                                     home = device
-                                elif is_link and _is_forbidden(item.path):
+                                elif is_link and _is_forbidden(before + name):
                                     continue
                                 else:
                                     home = tree.signed64(home) or device  # Windows tells none here
@@ -227,36 +222,38 @@ class _Lister:
                                 files.append((name, facts[6], facts.st_mtime_ns, inode, home, is_link))
                                 continue
                             if mode != stat.S_IFDIR:
-                                self._fail(item, "This is no regular file; it was not opened.")
+                                self._fail(before + name, "This is no regular file; it was not opened.")
                                 continue
                         elif not item.is_dir():
-                            if kind == _JSON and (name in MARKERS or name.endswith(".index.json")):
-                                facts = item.stat()
-                                markers.append((name, facts[6], facts.st_mtime_ns))
-                            elif (kind == _PARTIAL or name[0] == "." or in_blobs) and _is_partial(
-                                name, in_blobs
-                            ):
-                                ignored.append((item.path, PARTIAL_DOWNLOAD))
-                                if suffix.lower() == "aria2":
-                                    downloading.append(stem)
+                            if is_told and _is_partial(name, in_blobs):
+                                ignored.append((before + name, PARTIAL_DOWNLOAD))
                                 continue
                             names.append(name)
+                            if name.endswith(".json") and (name in MARKERS or name.endswith(".index.json")):
+                                facts = item.stat()
+                                markers.append((name, facts[6], facts.st_mtime_ns))
                             continue
-                        folders.append(item)
+                        folders.append(name)
+                        if name in tree.SKIPPED_FOLDERS:
+                            continue
+                        if is_told and _is_partial(name, in_blobs=False):
+                            ignored.append((os.path.join(path, name, ""), PARTIAL_DOWNLOAD))
+                        elif has_rules and (reason := self._reason(item, os.path.join(path, name, ""))):
+                            ignored.append((os.path.join(path, name, ""), reason))
+                        else:
+                            subfolders.append((name, tree.is_folder_link(item)))
                     except FileNotFoundError:
                         if item.is_symlink():  # else it went away just now
-                            self._report(Problem(item.path, "not_found", "The link leads nowhere."))
+                            self._report(Problem(before + name, "not_found", "The link leads nowhere."))
                     except OSError as error:
-                        self._fail(item, f"The file can't be looked at: {error.strerror or error}.")
+                        self._fail(before + name, f"The file can't be looked at: {error.strerror or error}.")
         files.sort()
         markers.sort()
-        folders.sort(key=lambda item: item.name)
-        if downloading:
-            ignored += [
-                (os.path.join(path, row[0]), PARTIAL_DOWNLOAD) for row in files if row[0] in downloading
-            ]
-            files = [row for row in files if row[0] not in downloading]
-        subfolders = self._to_enter(folders, ignored)
+        folders.sort()
+        # Hugging Face keeps blobs/ beside snapshots/: the named links first, the bare blobs last.
+        subfolders.sort(key=lambda item: (item[0] == "blobs", item[0]))
+        if ignored:
+            files = _without_running(path, files, ignored)
         folder = Folder(
             path,
             _settled(place.facts.st_mtime_ns),
@@ -265,47 +262,63 @@ class _Lister:
             place.real_path,
             files,
             names,
-            [item.name for item in folders],
+            folders,
             ignored,
-            hashlib.blake2b(marshal.dumps((files, markers), 2), digest_size=16).hexdigest()
-            if files or markers
-            else "",
+            _digest(files, markers),
         )
         return folder, subfolders
 
-    def _to_enter(self, folders: list[os.DirEntry[str]], ignored: list[tuple[str, str]]) -> tree.Subfolders:
-        subfolders: tree.Subfolders = []
-        for item in folders:
-            if item.name in tree.SKIPPED_FOLDERS:
-                continue
-            reason = PARTIAL_DOWNLOAD if _is_partial(item.name, False) else self._reason(item, os.sep)
-            if reason:
-                ignored.append((item.path + os.sep, reason))
-            else:
-                subfolders.append((item.name, tree.is_folder_link(item)))
-        # Hugging Face keeps blobs/ beside snapshots/: the named links first, the bare blobs last.
-        subfolders.sort(key=lambda item: item[0] == "blobs")
-        return subfolders
-
-    def _reason(self, item: os.DirEntry[str], end: str = "") -> str | None:
-        """Say why the user's rules leave something out; None if they don't."""
+    def _reason(self, item: os.DirEntry[str], path: str) -> str | None:
+        """Say why the user's rules leave something out; None if they don't. A folder's path ends with a separator."""
         if self._skip_hidden and _is_hidden(item):
             return HIDDEN
-        if self._matches is not None and self._matches(item.path[self._relative_from :] + end):
+        if self._matches is not None and self._matches(path[self._relative_from :]):
             return PATTERN
         return None
 
-    def _fail(self, item: os.DirEntry[str], message: str) -> None:
-        self._report(Problem(item.path, "unreadable", message))
+    def _fail(self, path: str, message: str) -> None:
+        self._report(Problem(path, "unreadable", message))
+
+
+@contextmanager
+def _scanned(path: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    if not _BY_DESCRIPTOR:
+        with os.scandir(path) as found:
+            yield found
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK)
+    try:
+        with os.scandir(descriptor) as found:
+            yield found
+    finally:
+        os.close(descriptor)
+
+
+def _is_model(name: str, in_blobs: bool) -> bool:
+    return name.lower().endswith(_ENDINGS) or (in_blobs and _BLOB.match(name) is not None)
 
 
 def _is_partial(name: str, in_blobs: bool) -> bool:
-    """Tell whether this is a model on its way: not the name of a model, but of one in the end."""
+    """Tell whether this is a model on its way: not the name of a model now, but of one in the end."""
     finished = finished_name(name)
-    return finished is not None and (
-        os.path.splitext(finished)[1].lower() in MODEL_SUFFIXES
-        or (in_blobs and _BLOB.match(finished) is not None)
-    )
+    return finished is not None and _is_model(finished, in_blobs)
+
+
+def _without_running(path: str, files: list[FileRow], ignored: list[tuple[str, str]]) -> list[FileRow]:
+    """Move to `ignored` what aria2 is still writing: it has the final name, and a control file beside it."""
+    controls = {name for name, _ in ignored if name.endswith(".aria2")}
+    if not controls:
+        return files
+    running = [row for row in files if os.path.join(path, row[0] + ".aria2") in controls]
+    ignored += [(os.path.join(path, row[0]), PARTIAL_DOWNLOAD) for row in running]
+    return [row for row in files if row not in running]
+
+
+def _digest(files: list[FileRow], markers: list[tuple[str, int, int]]) -> str:
+    if not files and not markers:
+        return ""
+    # Version 2 of the format: later ones depend on how often an object is in use.
+    return hashlib.blake2b(marshal.dumps((files, markers), 2), digest_size=16).hexdigest()
 
 
 def _is_hidden(item: os.DirEntry[str]) -> bool:
