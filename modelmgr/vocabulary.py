@@ -17,6 +17,9 @@ from modelmgr.resources import resource_path
 TYPES: tuple[str, ...]
 """All canonical types, in the order in which they are best listed; read from the data when first asked."""
 
+BASES: tuple[str, ...]
+"""All base models that have a spelling here, families before their finer ones; read when first asked, as `TYPES`."""
+
 UNKNOWN = "unknown"
 
 # No word of any tool is near this long; longer text is somebody's prose and not worth a place in a cache.
@@ -317,4 +320,6 @@ def _keyed(data: Mapping[str, str], key: Callable[[str], str]) -> dict[str, str]
 def __getattr__(name: str) -> Any:
     if name == "TYPES":
         return _types().canonical
+    if name == "BASES":
+        return tuple(_bases().families)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
