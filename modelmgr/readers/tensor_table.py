@@ -26,8 +26,8 @@ KIND_COUNT_LIMIT = 20_000
 """Different types and shapes in one header; a model has some hundred."""
 KIND_LIMIT = 128
 """Characters of a type with its shape; longer ones are left to the general parser, so that kinds can be cached."""
-KEPT_TENSORS = 16_000
-"""Tensors of all tables that are remembered together; each takes some 600 bytes with what is derived from it."""
+KEPT_TENSORS = 24_000
+"""Tensors of all tables that are remembered together; each takes at most some 500 bytes with all that is derived."""
 KEPT_TABLE_BYTES = 1024 * 1024
 """Larger tables are not remembered."""
 _KEY_BYTES = 128
