@@ -8,10 +8,10 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import platformdirs
 
@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 
 FILE_LIMIT_BYTES = 1024 * 1024
 API_PORTS = range(1024, 65536)
+HashKinds = Literal["auto", "all", "sha256"]
+HASH_KINDS: tuple[HashKinds, ...] = get_args(HashKinds)
+HASH_WORKERS = (0, 1, 2, 4)
+READ_LIMITS_MB_S = range(10_001)
 
 
 @dataclass(slots=True)
@@ -28,6 +32,12 @@ class Settings:
     Attributes:
         hash_while_scanning: False leaves the hashes of new files for later; then nothing can be promoted by
             its hash, and duplicates stay unknown.
+        hash_kinds: one of `HASH_KINDS`: those that other tools use too where that costs next to nothing, always, or
+            SHA-256 alone.
+        hash_workers: one of `HASH_WORKERS`; 0 is as many as the disk bears.
+        read_limit_mb_s: megabytes a second that hashing may read, one of `READ_LIMITS_MB_S`; 0 is no limit.
+        check_at_start: look for new and gone files when the window opens, and finish hashing that was interrupted.
+        watch_folders: notice new and gone files while the window is open.
         comfortable_rows: rows of 44 instead of 28 pixels, with larger pictures.
         show_previews: small pictures in the table; without them the type's icon stands there.
         restore_filters: bring back search and filters of the last session.
@@ -36,6 +46,11 @@ class Settings:
     """
 
     hash_while_scanning: bool = True
+    hash_kinds: HashKinds = "auto"
+    hash_workers: int = 0
+    read_limit_mb_s: int = 0
+    check_at_start: bool = True
+    watch_folders: bool = True
     comfortable_rows: bool = False
     show_previews: bool = True
     restore_filters: bool = True
@@ -51,8 +66,9 @@ class Settings:
             for field in fields(cls)
             if type(found.get(field.name)) is type(field.default)
         }
-        if known.get("api_port") not in API_PORTS:
-            known.pop("api_port", None)
+        for name, sensible in _SENSIBLE.items():
+            if known.get(name) not in sensible:
+                known.pop(name, None)
         return cls(**known)
 
     def save(self, path: Path) -> None:
@@ -62,6 +78,14 @@ class Settings:
             OSError: the file can't be written; the old one stays as it was.
         """
         write_json(path, asdict(self))
+
+
+_SENSIBLE: Mapping[str, Container[object]] = {
+    "api_port": API_PORTS,
+    "hash_kinds": HASH_KINDS,
+    "hash_workers": HASH_WORKERS,
+    "read_limit_mb_s": READ_LIMITS_MB_S,
+}
 
 
 def default_catalog_path() -> str:

@@ -238,7 +238,7 @@ def show_settings(studio: Studio) -> None:
 
     with studio.window("full.sqlite") as window:
 
-        def opened(tab: int) -> QDialog:
+        def opened(tab: str) -> QDialog:
             window.findChild(QAction, "actionSettings").trigger()
             dialog = window.findChildren(QDialog, "settingsDialog")[-1]
             dialog.show_tab(tab)
@@ -249,9 +249,12 @@ def show_settings(studio: Studio) -> None:
             dialog.findChild(QPushButton, "settingsSave").click()
             studio.settle(window)
 
-        dialog = opened(0)
+        dialog = opened("library")
         studio.take("settings", dialog)
-        dialog.show_tab(1)
+        for tab in ("reading", "window"):
+            dialog.show_tab(tab)
+            studio.take(f"settings-{tab}", dialog)
+        dialog.show_tab("api")
         studio.take("settings-api-off", dialog)
         dialog.findChild(QCheckBox, "settingApi").setChecked(True)
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -259,11 +262,11 @@ def show_settings(studio: Studio) -> None:
             dialog.findChild(QSpinBox, "settingApiPort").setValue(port)
             save(dialog)
             studio.take("api-port-in-use", window)
-            dialog = opened(1)
+            dialog = opened("api")
             studio.take("settings-api-failed", dialog)
         save(dialog)
         studio.take("api-open", window)
-        dialog = opened(1)
+        dialog = opened("api")
         dialog.findChild(QPushButton, "apiCopyExample").click()
         studio.take("settings-api", dialog)
         dialog.findChild(QPushButton, "apiRenewToken").click()
@@ -326,6 +329,8 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
     show_first_start: ["first-start"],
     show_settings: [
         "settings",
+        "settings-reading",
+        "settings-window",
         "settings-api",
         "settings-api-off",
         "settings-api-failed",

@@ -37,6 +37,31 @@ def test_an_odd_port_is_the_usual_one_and_the_rest_holds(tmp_path, port):
     assert Settings.load(path) == Settings(api_enabled=True, api_port=8765, comfortable_rows=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hash_kinds", "md5"),
+        ("hash_kinds", 1),
+        ("hash_workers", 3),
+        ("hash_workers", True),
+        ("hash_workers", 10**40),
+        ("read_limit_mb_s", -1),
+        ("read_limit_mb_s", 1.5),
+        ("watch_folders", "yes"),
+    ],
+)
+def test_an_odd_way_to_hash_is_the_usual_one(tmp_path, name, value):
+    path = tmp_path / "settings.json"
+    write_json(path, {name: value, "comfortable_rows": True})
+    assert Settings.load(path) == Settings(comfortable_rows=True)
+
+
+def test_a_sensible_way_to_hash_comes_back(tmp_path):
+    chosen = Settings(hash_kinds="all", hash_workers=4, read_limit_mb_s=200, watch_folders=False)
+    chosen.save(tmp_path / "settings.json")
+    assert Settings.load(tmp_path / "settings.json") == chosen
+
+
 def test_each_catalog_has_its_own(tmp_path):
     mine = settings_path(default_catalog_path())
     other = settings_path(tmp_path / "c.sqlite")

@@ -1,209 +1,31 @@
-"""The small dialogs: settings, problems of a run, everything by name, about. All are opened, none blocks."""
+"""The small dialogs: problems of a run, everything by name, about. All are opened, none blocks."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Slot
 from PySide6.QtGui import QAction, QGuiApplication, QIcon, QKeyEvent, QKeySequence, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
     QDialog,
     QDialogButtonBox,
-    QHBoxLayout,
     QHeaderView,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
     QMessageBox,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 import modelmgr
 from modelmgr.gui import theme
-from modelmgr.gui.api_door import ApiDoor
-from modelmgr.gui.api_section import ApiSection
 from modelmgr.gui.reasons import problem_label
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
-from modelmgr.settings import Settings
-from modelmgr.values import FileState, LibraryFolder, Problem
+from modelmgr.values import Problem
 
 PROBLEM_ROWS = 5000
-
-
-class SettingsDialog(QDialog):
-    """What the user can choose, and the folders of the library.
-
-    Signals:
-        chosen(Settings): the user accepted; taken at once.
-        folder_removed(str): the user takes a folder out of the library.
-    """
-
-    chosen = Signal(object)
-    folder_removed = Signal(str)
-
-    def __init__(
-        self,
-        settings: Settings,
-        folders: Sequence[LibraryFolder],
-        catalog_path: str,
-        door: ApiDoor,
-        parent: QWidget,
-    ) -> None:
-        super().__init__(parent)
-        self.setObjectName("settingsDialog")
-        self.setWindowTitle(self.tr("Settings"))
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._settings = settings
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(theme.L, theme.M, theme.L, theme.L)
-        whole.setSpacing(theme.M)
-        self._tabs = QTabWidget(self)
-        self._tabs.setObjectName("settingsTabs")
-        self._tabs.setDocumentMode(True)
-        self._tabs.tabBar().setDrawBase(False)
-        whole.addWidget(self._tabs)
-        general = QWidget(self)
-        layout = QVBoxLayout(general)
-        layout.setContentsMargins(0, theme.L, 0, 0)
-        layout.setSpacing(theme.S)
-        self._tabs.addTab(general, self.tr("&Library"))
-        self._api = ApiSection(settings, door, self)
-        self._tabs.addTab(self._api, self.tr("Local &API"))
-
-        def choice(name: str, title: str, text: str, is_on: bool) -> QCheckBox:
-            box = QCheckBox(title, self)
-            box.setObjectName(name)
-            box.setChecked(is_on)
-            box.setAccessibleDescription(text)
-            layout.addWidget(box)
-            note = theme.plain_label(text, "secondary", self)
-            note.setWordWrap(True)
-            note.setContentsMargins(theme.XL, 0, 0, theme.S)
-            layout.addWidget(note)
-            return box
-
-        self._hash = choice(
-            "settingHash",
-            self.tr("Compute hashes while scanning"),
-            self.tr(
-                "Identifies models and finds duplicates. Reads every new file once, which takes its time."
-            ),
-            settings.hash_while_scanning,
-        )
-        self._previews = choice(
-            "settingPreviews",
-            self.tr("Show previews in the table"),
-            self.tr("Small pictures beside the names, where a model has one."),
-            settings.show_previews,
-        )
-        self._comfortable = choice(
-            "settingComfortable",
-            self.tr("Comfortable rows"),
-            self.tr("Taller rows with a larger picture and the file's name."),
-            settings.comfortable_rows,
-        )
-        self._restore = choice(
-            "settingRestore",
-            self.tr("Begin with the filters of the last time"),
-            self.tr("Otherwise the window opens with all models."),
-            settings.restore_filters,
-        )
-        layout.addWidget(theme.plain_label(self.tr("Library folders"), "group", self))
-        self._folders = QListWidget(self)
-        self._folders.setObjectName("settingFolders")
-        self._folders.setAccessibleName(self.tr("Library folders"))
-        self._folders.setProperty("framed", True)
-        self._folders.setFixedHeight(120)
-        self._folders.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        for folder in folders:
-            words = counted(folder.file_count, "file")
-            if folder.state != FileState.PRESENT:
-                words = f"{words}, {folder.state}"
-            item = QListWidgetItem(f"{foreign_text(folder.path, 1000)}  ({words})")
-            item.setToolTip(plain_tip(folder.path))
-            item.setData(Qt.ItemDataRole.UserRole, folder.path)
-            self._folders.addItem(item)
-        self._folders.itemSelectionChanged.connect(self._on_folder_selected)
-        layout.addWidget(self._folders)
-        row = QHBoxLayout()
-        self._remove = QPushButton(self.tr("Take out of the library…"), self)
-        self._remove.setObjectName("settingRemoveFolder")
-        self._remove.setEnabled(False)
-        self._remove.clicked.connect(self._on_remove)
-        row.addWidget(self._remove)
-        row.addStretch(1)
-        layout.addLayout(row)
-        place = theme.plain_label(
-            self.tr("Catalog: {}").format(foreign_text(catalog_path, 1000)), "secondary", self
-        )
-        place.setWordWrap(True)
-        place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        layout.addWidget(place)
-        buttons = QDialogButtonBox(self)
-        save = buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
-        save.setObjectName("settingsSave")
-        theme.set_primary(save)
-        buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        whole.addWidget(buttons)
-        self.resize(520, self.sizeHint().height())
-
-    def show_tab(self, number: int) -> None:
-        """Show the tab about the library (0) or the local API (1)."""
-        self._tabs.setCurrentIndex(number)
-
-    @Slot()
-    def _on_folder_selected(self) -> None:
-        self._remove.setEnabled(bool(self._folders.selectedItems()))
-
-    @Slot()
-    def _on_remove(self) -> None:
-        if not self._folders.selectedItems():
-            return
-        path = self._folders.selectedItems()[0].data(Qt.ItemDataRole.UserRole)
-        question = QMessageBox(self)
-        question.setObjectName("removeFolderQuestion")
-        question.setIcon(QMessageBox.Icon.Question)
-        question.setTextFormat(Qt.TextFormat.PlainText)
-        question.setText(self.tr("Take this folder out of the library?\n{}").format(foreign_text(path, 1000)))
-        question.setInformativeText(
-            self.tr(
-                "The files stay where they are. Models that something is known about stay in the library."
-            )
-        )
-        yes = question.addButton(self.tr("Take out"), QMessageBox.ButtonRole.AcceptRole)
-        yes.setObjectName("removeFolderYes")
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        question.accepted.connect(self._on_remove_accepted)
-        question.open()
-
-    @Slot()
-    def _on_remove_accepted(self) -> None:
-        item = self._folders.takeItem(self._folders.currentRow())
-        if item is not None:
-            self.folder_removed.emit(item.data(Qt.ItemDataRole.UserRole))
-
-    def accept(self) -> None:
-        self.chosen.emit(
-            replace(
-                self._settings,
-                hash_while_scanning=self._hash.isChecked(),
-                show_previews=self._previews.isChecked(),
-                comfortable_rows=self._comfortable.isChecked(),
-                restore_filters=self._restore.isChecked(),
-                api_enabled=self._api.is_on,
-                api_port=self._api.port,
-            )
-        )
-        super().accept()
 
 
 class ProblemsDialog(QDialog):

@@ -347,6 +347,7 @@ def _name_cancel(button: QToolButton, title: str) -> None:
 
 def _pause_button(parent: QWidget) -> QToolButton:
     button = QToolButton(parent)
+    theme.set_icon(button, "pause")
     button.setAutoRaise(True)
     return button
 
@@ -393,6 +394,10 @@ class _Row(QWidget):
         layout.addWidget(self._bar, 2, 0)
         self._pause = _pause_button(self)
         self._pause.setObjectName("taskPauseOne")
+        # So that all bars end in one line.
+        policy = self._pause.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._pause.setSizePolicy(policy)
         self._pause.clicked.connect(self._on_pause)
         layout.addWidget(self._pause, 0, 1, 3, 1, Qt.AlignmentFlag.AlignVCenter)
         layout.addWidget(self._cancel, 0, 2, 3, 1, Qt.AlignmentFlag.AlignVCenter)
@@ -458,7 +463,7 @@ class _Popup(QFrame):
                 row.deleteLater()
         for task in reversed(tasks):
             self._layout.addWidget(_Row(task, paces[task], self))
-        self.setFixedWidth(self.fontMetrics().averageCharWidth() * 56)
+        self.setFixedWidth(self.fontMetrics().averageCharWidth() * 68)
         self.adjustSize()
 
 

@@ -47,15 +47,19 @@ from modelmgr.gui import theme
 from modelmgr.gui.api_door import ApiDoor, DoorState
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.details import DetailsPane
+from modelmgr.gui.details.identity import CORRECTED
 from modelmgr.gui.jobs_panel import JobsPanel, error_text, sentence
+from modelmgr.gui.mending import Mending
 from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.states import DropHint, FirstStart, MessageBar, NothingMatches, Pages
+from modelmgr.gui.table.columns import is_absent
 from modelmgr.gui.table.filters import FilterChips, FilterPanel, Filters, Overview, SearchEdit
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.view import LibraryView
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, plain_tip, size_text
+from modelmgr.gui.upkeep import Upkeep, options_of
 from modelmgr.progress import Progress
 from modelmgr.settings import Settings, read_json, settings_path, window_state_path, write_json
 from modelmgr.values import (
@@ -65,9 +69,11 @@ from modelmgr.values import (
     LibraryFolder,
     ModelQuery,
     ModelRow,
+    MoveReport,
     PendingQuery,
     PendingState,
     Problem,
+    ScanOptions,
     ScanReport,
     VerifyReport,
 )
@@ -84,9 +90,11 @@ _START_SIZE = QSize(1360, 860)
 _LOOK_AFTER_MS = 400
 
 
-def scan(library: "Library", paths: Sequence[str], hash_files: bool, progress: Progress) -> ScanReport:
+def scan(
+    library: "Library", paths: Sequence[str], hash_files: bool, options: ScanOptions, progress: Progress
+) -> ScanReport:
     """Scan, in the form that `Tasks.run` takes."""
-    return library.scan(paths, hash_files=hash_files, progress=progress)
+    return library.scan(paths, hash_files=hash_files, options=options, progress=progress)
 
 
 def _add_folder(library: "Library", path: str) -> LibraryFolder:
@@ -168,6 +176,8 @@ class MainWindow(QMainWindow):
         self._look_soon.setInterval(_LOOK_AFTER_MS)
         self._look_soon.timeout.connect(self._look_after_crash)
         self._look_soon.timeout.connect(self._bring_api)
+        self._upkeep = Upkeep(library, tasks, self.settings, self)
+        self._mending = Mending(library, tasks, self)
         self._sheet = ""
         self._overview: Overview | None = None
         self._selected_count = 0
@@ -365,6 +375,20 @@ class MainWindow(QMainWindow):
             "actionReveal", self.tr("Show in its f&older"), self._on_reveal, "Ctrl+Shift+O", "folder"
         )
         self._verify = make("actionVerify", self.tr("&Verify the hash"), self._on_verify, icon="circle-check")
+        self._hashes = make("actionComputeHashes", self.tr("Compute a&ll hashes"), self._on_compute_hashes)
+        self._correct = make(
+            "actionCorrect", self.tr("Correct type and &base model…"), self._on_correct, "Ctrl+E", "wrench",
+            tip=self.tr("Say yourself what the selected models are"),
+        )  # fmt: skip
+        self._reset = make(
+            "actionResetIdentity", self.tr("Type and base model as &found"), self._on_reset_identity,
+            tip=self.tr("Forget what you said of type and base model of the selected models"),
+        )  # fmt: skip
+        self._locate = make("actionLocate", self.tr("L&ocate the file…"), self._on_locate, icon="search")
+        self._move_folder = make(
+            "actionMoveFolder", self.tr("A folder is else&where now…"), self._on_move_folder,
+            tip=self.tr("Say where a library folder is now, and keep all that is known of its models"),
+        )  # fmt: skip
         table_actions = (
             self._rename,
             self._favorite,
@@ -374,8 +398,13 @@ class MainWindow(QMainWindow):
             self._copy_words,
             self._copy_hash,
             None,
+            self._correct,
+            self._reset,
+            None,
             self._reveal,
+            self._locate,
             self._verify,
+            self._hashes,
         )
         for action in table_actions:
             if action is None:
@@ -387,7 +416,10 @@ class MainWindow(QMainWindow):
         for action in (self._copy, self._rename):
             self.removeAction(action)
             action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        self._needs_selection = [action for action in table_actions if action is not None]
+        self._needs_selection = [
+            action for action in table_actions if action is not None and action is not self._locate
+        ]
+        self._locate.setEnabled(False)
 
     def _build_toolbar(self) -> None:
         bar = QToolBar(self.tr("Main"), self)
@@ -449,6 +481,7 @@ class MainWindow(QMainWindow):
             self._import,
             None,
             self._scan,
+            self._move_folder,
             None,
             self._open_settings,
             None,
@@ -466,8 +499,13 @@ class MainWindow(QMainWindow):
             self._copy_words,
             self._copy_hash,
             None,
+            self._correct,
+            self._reset,
+            None,
             self._reveal,
+            self._locate,
             self._verify,
+            self._hashes,
         )
         menu(
             self.tr("&View"),
@@ -507,6 +545,15 @@ class MainWindow(QMainWindow):
         self._details.row_changed.connect(self._model.put_row)
         self._details.import_wanted.connect(self.open_wizard)
         self._details.message.connect(self.show_error_or_text)
+        self._details.correction_wanted.connect(self._on_correct)
+        self._details.locate_wanted.connect(self._mending.ask_place)
+        self._details.move_wanted.connect(self._mending.ask_move_of)
+        self._details.hashes_wanted.connect(self._on_hashes_wanted)
+        self._table.model_selected.connect(self._upkeep.prefer)
+        self._table.model_selected.connect(self._on_model_selected)
+        self._mending.message.connect(self.show_error_or_text)
+        self._mending.scan_wanted.connect(self._on_scan_wanted)
+        self._mending.reported.connect(self._on_reported)
         self._first.add_wanted.connect(self.choose_folder)
         self._first.import_wanted.connect(self.open_wizard)
         self._first.demo_wanted.connect(self._on_demo)
@@ -570,6 +617,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_folders(self, folders: list[LibraryFolder]) -> None:
         self._folders = folders
+        self._mending.folders = folders
         roots = (*(folder.path for folder in folders), self._catalog.attachments_folder)
         if roots != self._previews.roots:
             self._previews.roots = roots
@@ -623,6 +671,10 @@ class MainWindow(QMainWindow):
         for action in self._needs_selection:
             action.setEnabled(bool(count))
         self._show_count()
+
+    @Slot(object)
+    def _on_model_selected(self, row: ModelRow | None) -> None:
+        self._locate.setEnabled(row is not None and is_absent(row))
 
     @Slot(object)
     def _on_overview(self, overview: Overview) -> None:
@@ -790,12 +842,25 @@ class MainWindow(QMainWindow):
 
     def _run_scan(self, paths: Sequence[str]) -> None:
         self._message.hide()  # what it said is overtaken
-        deed = partial(scan, self._library, list(paths), self.settings.hash_while_scanning)
-        task = self._tasks.run(self.tr("Scanning"), deed)
-        task.succeeded.connect(self._on_scanned)
+        self._upkeep.give_way()
+        deed = partial(
+            scan, self._library, list(paths), self.settings.hash_while_scanning, options_of(self.settings)
+        )
+        task = self._tasks.run(self.tr("Scanning"), deed, turn="scan", can_pause=True)
+        task.succeeded.connect(self._on_reported)
+        task.finished.connect(self._on_scan_ended)
+
+    @Slot(str)
+    def _on_scan_wanted(self, path: str) -> None:
+        self._run_scan([path])
+
+    @Slot()
+    def _on_scan_ended(self) -> None:
+        task = self.sender()
+        self._upkeep.scan_ended(was_stopped=isinstance(task, Task) and task.is_cancelling)
 
     @Slot(object)
-    def _on_scanned(self, report: ScanReport) -> None:
+    def _on_reported(self, report: ScanReport | MoveReport) -> None:
         failed = [problem for problem in report.problems if not problem.kept]
         if failed:
             self._problems = list(report.problems)
@@ -901,7 +966,7 @@ class MainWindow(QMainWindow):
         if not hashes:
             self._jobs.show_message(self.tr("The hash of these models is not computed yet"))
             return
-        task = self._tasks.run(self.tr("Verifying"), partial(_verify, self._library, hashes))
+        task = self._tasks.run(self.tr("Verifying"), partial(_verify, self._library, hashes), can_pause=True)
         task.succeeded.connect(self._on_verified)
 
     @Slot(object)
@@ -912,30 +977,61 @@ class MainWindow(QMainWindow):
                 sentence(report), is_problem=True, button=self.tr("Show problems…"), then=self._show_problems
             )
 
+    @Slot()
+    def _on_compute_hashes(self) -> None:
+        self._mending.compute_hashes(self._table.selected_ids().tolist())
+
+    @Slot(int)
+    def _on_hashes_wanted(self, model_id: int) -> None:
+        self._mending.compute_hashes([model_id])
+
+    @Slot()
+    def _on_correct(self) -> None:
+        self._mending.ask_correction(self._table.selected_ids().tolist(), self._table.selected_model())
+
+    @Slot()
+    def _on_reset_identity(self) -> None:
+        ids = self._table.selected_ids().tolist()
+        if ids:
+            self._mending.correct(ids, dict.fromkeys(CORRECTED))
+
+    @Slot()
+    def _on_locate(self) -> None:
+        row = self._table.selected_model()
+        if row is not None:
+            self._mending.ask_place(row)
+
+    @Slot()
+    def _on_move_folder(self) -> None:
+        self._mending.ask_move()
+
     # --- settings and help ------------------------------------------------------------------------------
 
     @Slot()
     def open_settings(self) -> None:
         """Open the settings."""
-        self._open_settings_at(0)
+        self._open_settings_at("library")
 
     @Slot()
     def open_api_settings(self) -> None:
         """Open the settings where they are about the local API."""
-        self._open_settings_at(1)
+        self._open_settings_at("api")
 
-    def _open_settings_at(self, tab: int) -> None:
-        from modelmgr.gui.dialogs import SettingsDialog
+    def _open_settings_at(self, tab: str) -> None:
+        from modelmgr.gui.settings_dialog import SettingsDialog
 
         dialog = SettingsDialog(self.settings, self._folders, str(self._catalog.path), self._door, self)
         dialog.chosen.connect(self._on_settings_chosen)
         dialog.folder_removed.connect(self._on_folder_removed)
+        dialog.rules_wanted.connect(self._mending.ask_rules)
+        dialog.move_wanted.connect(self._mending.ask_move)
         dialog.show_tab(tab)
         dialog.open()
 
     @Slot(object)
     def _on_settings_chosen(self, settings: Settings) -> None:
         self._keep_settings(settings)
+        self._upkeep.follow(settings)
         self._bring_api()
 
     @Slot()

@@ -123,7 +123,7 @@ def line(window) -> str:
 def settings_dialog(qtbot, window) -> QDialog:
     find(window, "actionSettings", QAction).trigger()
     dialog = window.findChildren(QDialog, "settingsDialog")[-1]
-    dialog.show_tab(1)
+    dialog.show_tab("api")
     return dialog
 
 

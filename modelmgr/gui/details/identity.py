@@ -12,6 +12,7 @@ from modelmgr.gui.details.facts import Fact, FactsGrid, long_fact, plain_value
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.details.records import RawView
 from modelmgr.gui.reasons import source_label
+from modelmgr.gui.table.columns import danger_text
 from modelmgr.gui.table.filters import FlowLayout
 from modelmgr.gui.text import foreign_text, plain_tip, type_label
 from modelmgr.values import ModelRow, Origin
@@ -45,11 +46,6 @@ _VERDICTS = {
     "unscanned": ("triangle-alert", "busy"),
     "none_found": ("info", "secondary"),
 }
-_AT_ONCE = {
-    "dangerous": "Dangerous instructions found.",
-    "unscanned": "Its instructions could not be scanned.",
-}
-"""Said by the light columns, before the header is there."""
 
 
 def sure_words(row: ModelRow, header: Mapping[str, Any] | None, origins: Mapping[str, Origin]) -> str:
@@ -129,7 +125,7 @@ class DangerBadge(NoteLine):
         scan = (header or {}).get("pickle_scan")
         if not isinstance(scan, Mapping):
             icon, color = _VERDICTS.get(danger or "", _VERDICTS["unscanned"])
-            self.say(_AT_ONCE.get(danger or "", ""), icon=icon, color=color)
+            self.say(danger_text(danger), icon=icon, color=color)
             return
         icon, color = _VERDICTS.get(str(scan.get("verdict")), _VERDICTS["unscanned"])
         names = [str(name) for key in ("dangerous", "unusual") for name in scan.get(key) or []]

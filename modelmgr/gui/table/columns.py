@@ -90,6 +90,17 @@ def _state_tip(row: ModelRow) -> str:
     return plain_tip(words.get(state_of(row), path))
 
 
+_DANGERS = {
+    "dangerous": "Dangerous instructions found.",
+    "unscanned": "Its instructions could not be scanned.",
+}
+
+
+def danger_text(danger: str | None) -> str:
+    """Return what the light columns say of a file that runs code when other programs load it."""
+    return _DANGERS.get(danger or "", "")
+
+
 def is_absent(row: ModelRow) -> bool:
     """Tell whether the row is greyed, because its file cannot be used now."""
     return row.file_state in (FileState.MISSING, FileState.OFFLINE)
@@ -110,7 +121,7 @@ COLUMNS: tuple[Column, ...] = (
         320,
         lambda row: foreign_text(row.name),
         Look.NAME,
-        tip=lambda row: plain_tip(f"{row.name}\n{row.path}" if row.path else row.name),
+        tip=lambda row: plain_tip("\n".join(filter(None, (row.name, row.path, danger_text(row.danger))))),
         sort="name",
         copied=lambda row: row.name,
     ),

@@ -52,6 +52,7 @@ _ICON_PX = 16
 _THUMB_PX = 20
 _COMFORTABLE_THUMB_PX = 36
 _DOT_PX = 9
+_BADGE_PX = 14
 
 KEPT_TEXTS = 2000
 
@@ -100,13 +101,18 @@ class RowDelegate(QStyledItemDelegate):
         self._mono_metrics = QFontMetrics(self._mono)
 
     def _picture(self, name: str, selected: bool) -> QPixmap:
-        """Return the icon of a type (``lora``), the mark of a state (``state:missing``) or a star."""
+        """Return the icon of a type (``lora``), the mark of a state (``state:missing``) or of danger, or a star."""
         found = self._pictures.get((name, selected))
         if found is None:
             colors = self._colors
             if name.startswith("state:"):
                 color = colors.accent_text if selected else None
                 found = theme.state_pixmap(name[6:], _DOT_PX, color, self._ratio)
+            elif name.startswith("danger:"):
+                color = self._colors.problem if name == "danger:dangerous" else self._colors.busy
+                found = theme.pixmap(
+                    "triangle-alert", _BADGE_PX, self._colors.accent_text if selected else color, self._ratio
+                )
             elif name == "star":
                 found = theme.pixmap(
                     "star-filled", _ICON_PX, colors.accent_text if selected else colors.busy, self._ratio
@@ -149,6 +155,13 @@ class RowDelegate(QStyledItemDelegate):
             painter.drawPixmap(place, y + (height - _ICON_PX) // 2, self._picture(row.type, selected))
         width -= side + 2 * theme.S + theme.XS
         x = x - theme.XS if self._mirrored else x + side + theme.S
+        if row.danger:
+            width -= _BADGE_PX + theme.XS
+            badge = x if self._mirrored else x + width + theme.XS
+            x += _BADGE_PX + theme.XS if self._mirrored else 0
+            painter.drawPixmap(
+                badge, y + (height - _BADGE_PX) // 2, self._picture(f"danger:{row.danger}", selected)
+            )
         if not self.comfortable or not row.file_name:
             painter.drawText(x, y, width, height, _LEFT, self._text(row, NAME_COLUMN, width, self._metrics))
             return

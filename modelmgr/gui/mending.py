@@ -1,0 +1,160 @@
+"""What the user does about models and folders that the program got wrong or lost: correct, locate, move, leave out."""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import counted, foreign_text, type_label
+from modelmgr.progress import Progress
+from modelmgr.values import FileState, LibraryFolder, ModelRow, ScanReport, is_below
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
+
+
+def _compute(library: "Library", ids: Sequence[int], progress: Progress) -> ScanReport:
+    return library.compute_hashes(ids, progress)
+
+
+def _locate(library: "Library", model_id: int, path: str, progress: Progress) -> ScanReport:
+    return library.locate_model(model_id, path, progress)
+
+
+class Mending(QObject):
+    """Opens the dialogs and runs the deeds; the window shows what they say.
+
+    Args:
+        window: the parent of the dialogs.
+
+    Signals:
+        message(str, object): something to tell the user, with the exception or None.
+        scan_wanted(str): a folder should be scanned anew.
+        reported(object): the report of a deed that met problems.
+    """
+
+    message = Signal(str, object)
+    scan_wanted = Signal(str)
+    reported = Signal(object)
+
+    def __init__(self, library: "Library", tasks: Tasks, window: QWidget) -> None:
+        super().__init__(window)
+        self._library = library
+        self._tasks = tasks
+        self._window = window
+        self.folders: Sequence[LibraryFolder] = ()
+
+    # --- type and base model ----------------------------------------------------------------------------
+
+    def ask_correction(self, ids: Sequence[int], row: ModelRow | None) -> None:
+        """Ask for type and base model of these models; `row` is the only one, if there is but one."""
+        from modelmgr.gui.correct import CorrectDialog
+
+        if not ids:
+            return
+        one = row if len(ids) == 1 else None
+        dialog = CorrectDialog(
+            self._library.catalog,
+            self._tasks,
+            len(ids),
+            one.type if one is not None else None,
+            one.base_model if one is not None else None,
+            self._window,
+        )
+        dialog.chosen.connect(partial(self.correct, list(ids)))
+        dialog.open()
+
+    def correct(self, ids: Sequence[int], values: Mapping[str, str | None]) -> None:
+        """Set type and base model of these models; None goes back to what was found."""
+        from modelmgr.gui.correct import correct
+
+        words = [
+            type_label(value) if column == "type" else foreign_text(value, 100)
+            for column, value in values.items()
+            if value is not None
+        ]
+        said = " · ".join(words) or self.tr("what was found")
+        task = self._tasks.run(
+            self.tr("Correcting"), partial(correct, self._library, list(ids), dict(values)), turn="correct"
+        )
+        task.succeeded.connect(partial(self._on_corrected, said))
+
+    def _on_corrected(self, said: str, count: int) -> None:
+        verb = self.tr("is now") if count == 1 else self.tr("are now")
+        self.message.emit(f"{counted(count, 'model')} {verb} {said}", None)
+
+    # --- hashes -----------------------------------------------------------------------------------------
+
+    def compute_hashes(self, ids: Sequence[int]) -> None:
+        """Compute all kinds of hashes of these models."""
+        if ids:
+            deed = partial(_compute, self._library, list(ids))
+            task = self._tasks.run(self.tr("Hashing"), deed, can_pause=True)
+            task.succeeded.connect(self.reported)
+
+    # --- lost files and folders ---------------------------------------------------------------------------
+
+    @Slot(object)
+    def ask_place(self, row: ModelRow) -> None:
+        """Ask where the file of a model is now."""
+        dialog = QFileDialog(
+            self._window, self.tr("Where is {}?").format(foreign_text(row.file_name or row.name, 100))
+        )
+        dialog.setObjectName("locateModelDialog")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        if row.folder and os.path.isdir(row.folder):
+            dialog.setDirectory(row.folder)
+        dialog.fileSelected.connect(partial(self.locate, row.id))
+        dialog.open()
+
+    def locate(self, model_id: int, path: str) -> None:
+        """Take a file as that of a model, if its bytes are the model's."""
+        deed = partial(_locate, self._library, model_id, path)
+        task = self._tasks.run(self.tr("Looking at the file"), deed, can_pause=True)
+        task.succeeded.connect(self.reported)
+        task.failed.connect(partial(self.message.emit, self.tr("The file was not taken")))
+
+    @Slot(object)
+    def ask_move_of(self, row: ModelRow) -> None:
+        """Ask where the library folder of a model is now."""
+        found = [folder.path for folder in self.folders if row.path and is_below(row.path, folder.path)]
+        self.ask_move(max(found, key=len, default=""))
+
+    @Slot(str)
+    def ask_move(self, path: str = "") -> None:
+        """Ask where a library folder is now; without one, for the first that can't be reached."""
+        from modelmgr.gui.folder_move import FolderMoveDialog
+
+        if not self.folders:
+            self.message.emit(self.tr("There is no library folder yet"), None)
+            return
+        away = [folder.path for folder in self.folders if folder.state != FileState.PRESENT]
+        old = path or next(iter(away), "")
+        dialog = FolderMoveDialog(self._library, self._tasks, self.folders, old, self._window)
+        dialog.wanted.connect(self.move)
+        dialog.open()
+
+    @Slot(str, str)
+    def move(self, old: str, new: str) -> None:
+        """Let a library folder be another from now on."""
+        from modelmgr.gui.folder_move import move_folder
+
+        task = self._tasks.run(self.tr("Moving"), partial(move_folder, self._library, old, new, False))
+        task.succeeded.connect(self.reported)
+        task.failed.connect(partial(self.message.emit, self.tr("The folder was not moved")))
+
+    # --- what a scan leaves out ----------------------------------------------------------------------------
+
+    @Slot(str)
+    def ask_rules(self, path: str) -> None:
+        """Ask what a scan shall leave out of a library folder."""
+        from modelmgr.gui.folder_rules import FolderRulesDialog
+
+        dialog = FolderRulesDialog(self._library, self._tasks, path, self._window)
+        dialog.saved.connect(self.scan_wanted)
+        dialog.open()

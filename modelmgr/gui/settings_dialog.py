@@ -1,0 +1,356 @@
+"""The settings: library folders, how files are read, the window's looks, the local API. Opened, it blocks nothing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QPushButton,
+    QSpinBox,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from modelmgr.gui import theme
+from modelmgr.gui.api_door import ApiDoor
+from modelmgr.gui.api_section import ApiSection
+from modelmgr.gui.cells import QuietDelegate
+from modelmgr.gui.table.filters import FlowLayout
+from modelmgr.gui.text import counted, foreign_text, plain_tip
+from modelmgr.settings import HASH_WORKERS, READ_LIMITS_MB_S, Settings
+from modelmgr.values import FileState, LibraryFolder
+
+TABS = ("library", "reading", "window", "api")
+_PATH = Qt.ItemDataRole.UserRole
+
+
+class _Tab(QWidget):
+    """One tab: check boxes with a line of explanation each, one below the other."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(0, theme.L, 0, 0)
+        self.rows.setSpacing(theme.S)
+
+    def choice(self, name: str, title: str, text: str, is_on: bool) -> QCheckBox:
+        """Add a check box."""
+        box = QCheckBox(title, self)
+        box.setObjectName(name)
+        box.setChecked(is_on)
+        box.setAccessibleDescription(text)
+        self.rows.addWidget(box)
+        note = theme.plain_label(text, "secondary", self)
+        note.setWordWrap(True)
+        note.setContentsMargins(theme.XL, 0, 0, theme.S)
+        self.rows.addWidget(note)
+        return box
+
+
+class LibrarySection(_Tab):
+    """The library folders and what is done with them, and how the window keeps up with them.
+
+    Signals:
+        folder_removed(str): the user takes a folder out of the library.
+        rules_wanted(str): the user wants to say what a scan leaves out of a folder.
+        move_wanted(str): the user says that a folder is elsewhere now.
+    """
+
+    folder_removed = Signal(str)
+    rules_wanted = Signal(str)
+    move_wanted = Signal(str)
+
+    def __init__(
+        self, settings: Settings, folders: Sequence[LibraryFolder], catalog_path: str, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        title = theme.plain_label(self.tr("&Folders"), None, self)
+        self._folders = QListWidget(self)
+        self._folders.setObjectName("settingFolders")
+        self._folders.setAccessibleName(self.tr("Library folders"))
+        self._folders.setProperty("framed", True)
+        self._folders.setFixedHeight(132)
+        self._folders.setUniformItemSizes(True)
+        self._folders.setItemDelegate(QuietDelegate(self._folders))
+        title.setBuddy(self._folders)
+        for folder in folders:
+            words = counted(folder.file_count, "file")
+            if folder.state != FileState.PRESENT:
+                words = f"{words}, {folder.state}"
+            item = QListWidgetItem(f"{foreign_text(folder.path, 1000)}  ({words})")
+            item.setToolTip(plain_tip(folder.path))
+            item.setData(_PATH, folder.path)
+            self._folders.addItem(item)
+        self._folders.itemSelectionChanged.connect(self._on_folder_selected)
+        self.rows.addWidget(title)
+        self.rows.addWidget(self._folders)
+        ways = FlowLayout(spacing=theme.S)
+        self._buttons = []
+        for name, text, slot in (
+            ("settingFolderRules", self.tr("What to leave out…"), self._on_rules),
+            ("settingMoveFolder", self.tr("It is elsewhere now…"), self._on_move),
+            ("settingRemoveFolder", self.tr("Take out of the library…"), self._on_remove),
+        ):
+            button = QPushButton(text, self)
+            button.setObjectName(name)
+            button.setAutoDefault(False)
+            button.setEnabled(False)
+            button.clicked.connect(slot)
+            ways.addWidget(button)
+            self._buttons.append(button)
+        self.rows.addLayout(ways)
+        self.rows.addSpacing(theme.S)
+        self.watch = self.choice(
+            "settingWatch",
+            self.tr("Notice new and gone files at once"),
+            self.tr("Watches the folders while the window is open."),
+            settings.watch_folders,
+        )
+        self.check = self.choice(
+            "settingCheckAtStart",
+            self.tr("Look for news at the start"),
+            self.tr("A quick look at the folders, and hashing goes on where it was interrupted."),
+            settings.check_at_start,
+        )
+        self.rows.addStretch(1)
+        place = theme.plain_label(
+            self.tr("Catalog: {}").format(foreign_text(catalog_path, 1000)), "secondary", self
+        )
+        place.setWordWrap(True)
+        place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.rows.addWidget(place)
+
+    def _chosen(self) -> str | None:
+        items = self._folders.selectedItems()
+        return items[0].data(_PATH) if items else None
+
+    @Slot()
+    def _on_folder_selected(self) -> None:
+        for button in self._buttons:
+            button.setEnabled(self._chosen() is not None)
+
+    @Slot()
+    def _on_rules(self) -> None:
+        if (path := self._chosen()) is not None:
+            self.rules_wanted.emit(path)
+
+    @Slot()
+    def _on_move(self) -> None:
+        if (path := self._chosen()) is not None:
+            self.move_wanted.emit(path)
+
+    @Slot()
+    def _on_remove(self) -> None:
+        path = self._chosen()
+        if path is None:
+            return
+        question = QMessageBox(self)
+        question.setObjectName("removeFolderQuestion")
+        question.setIcon(QMessageBox.Icon.Question)
+        question.setTextFormat(Qt.TextFormat.PlainText)
+        question.setText(self.tr("Take this folder out of the library?\n{}").format(foreign_text(path, 1000)))
+        question.setInformativeText(
+            self.tr(
+                "The files stay where they are. Models that something is known about stay in the library."
+            )
+        )
+        yes = question.addButton(self.tr("Take out"), QMessageBox.ButtonRole.AcceptRole)
+        yes.setObjectName("removeFolderYes")
+        question.addButton(QMessageBox.StandardButton.Cancel)
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        question.accepted.connect(self._on_remove_accepted)
+        question.open()
+
+    @Slot()
+    def _on_remove_accepted(self) -> None:
+        item = self._folders.takeItem(self._folders.currentRow())
+        if item is not None:
+            self.folder_removed.emit(item.data(_PATH))
+
+
+class ReadingSection(_Tab):
+    """Which hashes are computed, and how hard the disk may be worked."""
+
+    def __init__(self, settings: Settings, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.hash = self.choice(
+            "settingHash",
+            self.tr("Compute hashes while scanning"),
+            self.tr(
+                "Identifies models and finds duplicates. Reads every new file once, which takes its time."
+            ),
+            settings.hash_while_scanning,
+        )
+        self.kinds = self._combo(
+            "settingHashKinds",
+            [
+                (self.tr("SHA-256, and the others where they cost next to nothing"), "auto"),
+                (self.tr("All: SHA-256, AutoV3, CRC32, BLAKE3"), "all"),
+                (self.tr("SHA-256 alone"), "sha256"),
+            ],
+            settings.hash_kinds,
+        )
+        workers = [(self.tr("As many as the disk bears"), 0)]
+        workers += [(str(number), number) for number in HASH_WORKERS if number]
+        self.workers = self._combo("settingHashWorkers", workers, settings.hash_workers)
+        self.limit = QSpinBox(self)
+        self.limit.setObjectName("settingReadLimit")
+        self.limit.setRange(READ_LIMITS_MB_S.start, READ_LIMITS_MB_S.stop - 1)
+        self.limit.setSingleStep(50)
+        self.limit.setSuffix(self.tr(" MB/s"))
+        self.limit.setSpecialValueText(self.tr("No limit"))
+        self.limit.setValue(settings.read_limit_mb_s)
+        self.limit.lineEdit().setTextMargins(theme.S - 2, 0, theme.S - 2, 0)
+        self.limit.setMinimumWidth(self.fontMetrics().averageCharWidth() * 18)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.L)
+        grid.setVerticalSpacing(theme.M)
+        grid.setColumnStretch(1, 1)
+        for row, (title, widget) in enumerate(
+            (
+                (self.tr("&Which"), self.kinds),
+                (self.tr("Files &at once"), self.workers),
+                (self.tr("Read at &most"), self.limit),
+            )
+        ):
+            label = theme.plain_label(title, "secondary", self)
+            label.setBuddy(widget)
+            widget.setAccessibleName(title.replace("&", ""))
+            grid.addWidget(label, row, 0)
+            alignment = Qt.AlignmentFlag.AlignLeft if widget is self.limit else Qt.AlignmentFlag(0)
+            grid.addWidget(widget, row, 1, alignment)
+        grid.setContentsMargins(theme.XL, 0, 0, 0)
+        self.rows.addLayout(grid)
+        note = theme.plain_label(
+            self.tr("Files that have their hash keep it; this counts for what is hashed from now on."),
+            "secondary",
+            self,
+        )
+        note.setWordWrap(True)
+        note.setContentsMargins(theme.XL, 0, 0, 0)
+        self.rows.addWidget(note)
+        self.rows.addStretch(1)
+
+    def _combo(self, name: str, entries: Sequence[tuple[str, object]], chosen: object) -> QComboBox:
+        box = QComboBox(self)
+        box.setObjectName(name)
+        for text, value in entries:
+            box.addItem(text, value)
+        box.setCurrentIndex(max(0, box.findData(chosen)))
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(24)
+        return box
+
+
+class WindowSection(_Tab):
+    """How the window looks and what it begins with."""
+
+    def __init__(self, settings: Settings, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.previews = self.choice(
+            "settingPreviews",
+            self.tr("Show previews in the table"),
+            self.tr("Small pictures beside the names, where a model has one."),
+            settings.show_previews,
+        )
+        self.comfortable = self.choice(
+            "settingComfortable",
+            self.tr("Comfortable rows"),
+            self.tr("Taller rows with a larger picture and the file's name."),
+            settings.comfortable_rows,
+        )
+        self.restore = self.choice(
+            "settingRestore",
+            self.tr("Begin with the filters of the last time"),
+            self.tr("Otherwise the window opens with all models."),
+            settings.restore_filters,
+        )
+        self.rows.addStretch(1)
+
+
+class SettingsDialog(QDialog):
+    """What the user can choose, and the folders of the library.
+
+    Signals:
+        chosen(Settings): the user accepted; taken at once.
+        folder_removed(str), rules_wanted(str), move_wanted(str): as of `LibrarySection`.
+    """
+
+    chosen = Signal(object)
+    folder_removed = Signal(str)
+    rules_wanted = Signal(str)
+    move_wanted = Signal(str)
+
+    def __init__(
+        self,
+        settings: Settings,
+        folders: Sequence[LibraryFolder],
+        catalog_path: str,
+        door: ApiDoor,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("settingsDialog")
+        self.setWindowTitle(self.tr("Settings"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._settings = settings
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(theme.L, theme.M, theme.L, theme.L)
+        whole.setSpacing(theme.M)
+        self._tabs = QTabWidget(self)
+        self._tabs.setObjectName("settingsTabs")
+        self._tabs.setDocumentMode(True)
+        self._tabs.tabBar().setDrawBase(False)
+        whole.addWidget(self._tabs)
+        self._library = LibrarySection(settings, folders, catalog_path, self)
+        self._reading = ReadingSection(settings, self)
+        self._window = WindowSection(settings, self)
+        self._api = ApiSection(settings, door, self)
+        self._tabs.addTab(self._library, self.tr("&Library"))
+        self._tabs.addTab(self._reading, self.tr("&Reading"))
+        self._tabs.addTab(self._window, self.tr("&Window"))
+        self._tabs.addTab(self._api, self.tr("Local A&PI"))
+        self._library.folder_removed.connect(self.folder_removed)
+        self._library.rules_wanted.connect(self.rules_wanted)
+        self._library.move_wanted.connect(self.move_wanted)
+        buttons = QDialogButtonBox(self)
+        save = buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
+        save.setObjectName("settingsSave")
+        theme.set_primary(save)
+        buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        whole.addWidget(buttons)
+        self.resize(540, self.sizeHint().height())
+
+    def show_tab(self, name: str) -> None:
+        """Show one of the `TABS`."""
+        self._tabs.setCurrentIndex(TABS.index(name))
+
+    def accept(self) -> None:
+        self.chosen.emit(
+            replace(
+                self._settings,
+                hash_while_scanning=self._reading.hash.isChecked(),
+                hash_kinds=self._reading.kinds.currentData(),
+                hash_workers=self._reading.workers.currentData(),
+                read_limit_mb_s=self._reading.limit.value(),
+                watch_folders=self._library.watch.isChecked(),
+                check_at_start=self._library.check.isChecked(),
+                show_previews=self._window.previews.isChecked(),
+                comfortable_rows=self._window.comfortable.isChecked(),
+                restore_filters=self._window.restore.isChecked(),
+                api_enabled=self._api.is_on,
+                api_port=self._api.port,
+            )
+        )
+        super().accept()
