@@ -27,6 +27,7 @@ from modelmgr.discovery.digests import (
     HEADER_LIMIT_BYTES,
     WHOLE_BYTES,
     Digests,
+    expect,
     hashes_of_small,
     open_regular,
     open_with_facts,
@@ -47,8 +48,9 @@ READ_LEAST_BYTES = 64 * 1024
 READ_MOST_S = 0.1
 WORKERS_OF_A_DISK = 2
 WORKERS_IN_ALL = 4
-SLOW_DISK = 4.0
+SLOW_DISK = 8.0
 MEASURED_S = 0.25
+KNOWN_S = 0.01
 POLL_S = 0.1
 LEAVE_S = 2.0
 
@@ -101,14 +103,16 @@ class HashResult:
 class _Lane:
     """The jobs of one disk, small ones first, and how fast it was of late."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, most: int, turns: bool) -> None:
+        self.most = most
+        self._turns = turns
         self.running = 0
         self.files = 0
         self.urgent: deque[HashJob] = deque()
         self.piece = BLOCK_BYTES
         self.read_s = 0.0
         self.hash_s = 0.0
+        self.work_s = 0.0
         self._bytes = 0
         self._since = 0.0
         self._waiting: dict[int, deque[HashJob]] = {}
@@ -158,15 +162,30 @@ class _Lane:
         return batch
 
     @property
-    def is_slow(self) -> bool:
-        """Whether its readers mostly wait for it, so that more work on the bytes costs hardly any time."""
-        return self.read_s > SLOW_DISK * self.hash_s
+    def limit(self) -> int:
+        """How many may read from it at a time."""
+        # Virtual disks and some USB bridges say that they turn. What reads faster than SHA-256 has no head to move.
+        if self._turns and not (self.hash_s > KNOWN_S and self.read_s < self.hash_s):
+            return 1
+        return self.most
 
-    def forget(self) -> None:
-        """Let former measurements count less, so that the disk is known as it is now."""
-        if self.read_s + self.hash_s > MEASURED_S:
+    @property
+    def is_slow(self) -> bool:
+        """Whether it takes so much longer than SHA-256 that more work on the bytes fits in while it is waited for."""
+        return self.read_s + self.work_s > SLOW_DISK * self.hash_s
+
+    @property
+    def waits(self) -> bool:
+        """Whether its readers wait for it more than they hash."""
+        return self.read_s > self.hash_s
+
+    def measured(self, work_s: float) -> None:
+        """Count the time of a block for which it was not read; former ones count less, for disks change."""
+        self.work_s += work_s
+        if self.read_s + self.work_s > MEASURED_S:
             self.read_s /= 2
             self.hash_s /= 2
+            self.work_s /= 2
 
 
 class _Worker:
@@ -195,14 +214,14 @@ class Hashing:
             for results in hashing.rest():
                 write(results)
 
-    Two workers read a disk, one does where it turns; at most four in all, each with a buffer of 1 MiB. Small files come
-    first, and before them what is preferred: for that a worker leaves a large file for a moment. At most 4,096 jobs
-    wait, and 8 MiB of results (a header counting as much as it has bytes).
+    Two workers read a disk, one does where it turns and is no faster than the processor; at most four in all, each with
+    a buffer of 1 MiB. Small files come first, and before them what is preferred: for that a worker leaves a large file
+    for a moment. At most 4,096 jobs wait, and 8 MiB of results (a header counting as much as it has bytes).
 
     Args:
         progress: asked for every block that is read; told of bytes and files while `rest` waits.
         kinds: ``sha256`` (with AutoV1 and the quick hashes, which cost nothing), ``all``, or ``auto``: all where a
-            worker is found to wait for the disk four times as long as SHA-256 takes.
+            disk is found to take eight times as long as SHA-256, for then they are done while it is waited for.
         workers: how many, for each disk and in all; None as above.
         read_limit_mb_s: MB that all workers may read in a second, 0 for as many as they can.
         look: called by a worker with (descriptor, path, first bytes, size) for jobs that say `look`, before they are
@@ -322,14 +341,15 @@ class Hashing:
         lane = self._lane_by_device.get(device)
         if lane is None:
             disk = disk_of(device, folder)
-            limit = self._workers_wanted or (1 if disk.rotational else WORKERS_OF_A_DISK)
-            lane = self._lane_by_device[device] = self._lanes.setdefault(disk.name, _Lane(limit))
+            most = self._workers_wanted or WORKERS_OF_A_DISK
+            turns = disk.rotational is True and self._workers_wanted is None
+            lane = self._lane_by_device[device] = self._lanes.setdefault(disk.name, _Lane(most, turns))
         return lane
 
     def _start_workers(self) -> None:
         most = self._workers_wanted or WORKERS_IN_ALL
         wanted = sum(
-            min(lane.limit, lane.running + lane.files + len(lane.urgent)) for lane in self._lanes.values()
+            min(lane.most, lane.running + lane.files + len(lane.urgent)) for lane in self._lanes.values()
         )
         while len(self._workers) < min(most, wanted):
             worker = _Worker(self._run, len(self._workers))
@@ -422,12 +442,12 @@ class Hashing:
         with self._work:
             jobs = [lane.urgent.popleft()] if lane.urgent else []
         weight, worker.weight = worker.weight, 0
-        part, worker.part = worker.part, 0
+        part, worker.part, path = worker.part, 0, worker.path
         worker.done += part
         for job in jobs:
             self._hand_over(worker, [self._do(worker, lane, job, is_urgent=True)])
         worker.done -= part
-        worker.part, worker.weight = part, weight
+        worker.part, worker.weight, worker.path = part, weight, path
 
     def _hand_over(self, worker: _Worker, results: list[HashResult]) -> None:
         if results:
@@ -485,28 +505,31 @@ class Hashing:
         is_urgent: bool,
     ) -> Hashes | None:
         """Hash a file of which the first block was read; None if it ends too early."""
-        start = time.perf_counter()
-        digest = hashlib.sha256(block)
-        lane.hash_s += time.perf_counter() - start
-        every = self._kinds == "all" or (self._kinds == "auto" and lane.is_slow)
+        digest = hashlib.sha256()
+        rest: Digests | None = None
         done = len(block)
-        if size_bytes <= WHOLE_BYTES:
-            lane.forget()
-            return hashes_of_small(block, digest.hexdigest(), every) if done == size_bytes else None
-        rest = Digests(block, size_bytes, every)
-        while block:
+        while block or not size_bytes:
+            if done < size_bytes and lane.waits:
+                expect(descriptor, done, BLOCK_BYTES)
+            start = time.perf_counter()
+            digest.update(block)
+            lane.hash_s += time.perf_counter() - start
+            if rest is None:
+                every = self._kinds == "all" or (self._kinds == "auto" and lane.is_slow)
+                if done == size_bytes <= WHOLE_BYTES:
+                    hashes = hashes_of_small(block, digest.hexdigest(), every)
+                    lane.measured(time.perf_counter() - start)
+                    return hashes
+                rest = Digests(block, size_bytes, every)
             rest.feed(block)
+            lane.measured(time.perf_counter() - start)
             worker.part = done
             if done == size_bytes:
                 return rest.hashes(digest.hexdigest())
-            lane.forget()
             if lane.urgent and not is_urgent:
                 self._do_urgent(worker, lane)
             block = worker.view[: min(BLOCK_BYTES, size_bytes - done)]
             block = block[: self._fill(lane, descriptor, block)]
-            start = time.perf_counter()
-            digest.update(block)
-            lane.hash_s += time.perf_counter() - start
             done += len(block)
         return None
 
