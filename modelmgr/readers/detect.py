@@ -6,7 +6,7 @@ Pickles are looked into without being run, see `modelmgr.readers.torch_pickle`.
 import os
 import re
 
-from modelmgr.readers import gguf, onnx, safetensors, torch_pickle
+from modelmgr.readers import gguf, ncnn, numpy_array, onnx, safetensors, torch_pickle
 from modelmgr.readers.contents import Contents, Defect, FileBytes, clean
 
 HEAD_BYTES = 512
@@ -18,7 +18,6 @@ _OLD_GGML = {
     b"ggjt": "ggjt", b"tjgg": "ggjt", b"ggla": "ggla", b"algg": "ggla",
 }  # fmt: skip
 _DOWNLOAD_ERROR = re.compile(rb"\s*(<!doctype|<html|<\?xml|\{\s*\"error)", re.IGNORECASE)
-_NCNN_PARAM = b"7767517"
 
 TORCH_FORMATS = frozenset(("torch-zip", "torch-legacy", "torchscript", "pickle"))
 
@@ -87,11 +86,11 @@ def _read(file: FileBytes, path: str) -> Contents:
             "text",
             defects=[Defect("not_a_model", "The file is a web page or an error message: a failed download.")],
         )
-    if head.startswith(b"\x93NUMPY"):
-        return Contents("numpy")
-    if path.lower().endswith(".bin") and _is_ncnn(path):
-        return Contents("ncnn")
-    if head[0] == 0x08 and (model := onnx.read(file) or onnx.cut_off(file)) is not None:
+    if head.startswith(numpy_array.MAGIC):
+        return numpy_array.read(file)
+    if path.lower().endswith(".bin") and (weights := ncnn.read(path)) is not None:
+        return weights
+    if head[0] == 0x08 and (model := onnx.read(file, path) or onnx.cut_off(file)) is not None:
         return model
     if head[257:262] == b"ustar":
         if b"pickle" in head[:100] or b"storages" in head[:100] or b"tensors" in head[:100]:
@@ -150,20 +149,6 @@ def _lfs_pointer(file: FileBytes) -> Contents:
         Defect("lfs_pointer", f"The file is a Git LFS pointer; the model itself{whole} was not downloaded.")
     )
     return contents
-
-
-def _is_ncnn(path: str) -> bool:
-    """Tell whether the .param file beside begins as ncnn's do; the weights have no magic of their own."""
-    try:
-        descriptor = os.open(path[: -len(".bin")] + ".param", os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except (OSError, ValueError):
-        return False
-    try:
-        return os.read(descriptor, len(_NCNN_PARAM)) == _NCNN_PARAM
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
 
 
 def _is_text(head: bytes) -> bool:

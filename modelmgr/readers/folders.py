@@ -61,6 +61,7 @@ class _Weights:
     contents: Contents
     defects: list[Defect]
     other_forms: list[str]
+    scans: dict[str, Any]
 
 
 def read_group(kind: str, path: str, members: Mapping[str, str], marker: str | None) -> Header:
@@ -103,6 +104,7 @@ def _read_shards(path: str, members: Mapping[str, str], marker: str | None) -> H
     union = shards.unite(members, contents_of)
     contents = union.contents
     contents.defects = shards.defects_of(union, told)[:_DEFECT_LIMIT]
+    shards.state_worst(contents, union.scans)
     name = os.path.basename(path)
     part = parts.part_of(name)
     header = header_of(contents, path, verdict_of(contents, part.prefix + part.suffix if part else name))
@@ -133,7 +135,7 @@ def _read_transformers(path: str, members: Mapping[str, str], config: Mapping[st
         verdict.base_model = verdict.base_model or answer.get("word") or clean(model_type[:100])
         verdict.architecture = verdict.architecture or clean(model_type[:100])
     contents.facts |= _transformers_facts(config) | ({"class": clean(architecture)} if architecture else {})
-    return _with_forms(header_of(contents, path, verdict), weights)
+    return _with_forms(header_of(contents, path, verdict), weights.other_forms)
 
 
 def _read_component(path: str, members: Mapping[str, str], config: Mapping[str, Any]) -> Header:
@@ -151,7 +153,7 @@ def _read_component(path: str, members: Mapping[str, str], config: Mapping[str, 
     verdict.variant = verdict.variant or answer.get("variant")
     if told["component"]:
         contents.facts["class"] = told["component"]
-    return _with_forms(header_of(contents, path, verdict), weights)
+    return _with_forms(header_of(contents, path, verdict), weights.other_forms)
 
 
 def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, Any]) -> Header:
@@ -175,12 +177,14 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
     tensor_count, parameter_count = 0, 0
     labels: list[str] = []
     other_forms: list[str] = []
+    scans: dict[str, Any] = {}
     for component in dict.fromkeys((*classes, *files)):
         if component not in files:
             continue
         weights = _weights(files[component])
         defects += weights.defects
         other_forms += weights.other_forms
+        scans |= weights.scans
         tensor_count += len(weights.contents.specs)
         weights.contents.defects = []
         if component == main:
@@ -202,10 +206,9 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
     contents.defects = defects[:_DEFECT_LIMIT]
     contents.facts["pipeline"] = told["pipeline"]
     contents.facts["classes"] = {component: clean(classes[component][:200]) for component in classes}
-    header = header_of(contents, path, verdict)
-    header = _with_forms(header, _Weights(contents, [], other_forms))
+    shards.state_worst(contents, scans)
     return replace(
-        header,
+        _with_forms(header_of(contents, path, verdict), other_forms),
         tensor_count=tensor_count,
         parameter_count=parameter_count if 0 < parameter_count < 2**63 else None,
     )
@@ -220,11 +223,14 @@ def _weights(members: Mapping[str, str]) -> _Weights:
     forms = _forms(members, told)
     union = shards.unite({name: members[name] for name in forms[0]}, contents_of)
     defects = shards.defects_of(union, told)
+    scans = union.scans
     for form in forms[1:]:
         other = shards.unite({name: members[name] for name in form}, contents_of)
+        scans |= other.scans
         defects += [defect for defect in shards.defects_of(other, told) if defect not in defects]
     union.contents.defects = []
-    return _Weights(union.contents, defects, [form[0] for form in forms[1:]])
+    shards.state_worst(union.contents, scans)
+    return _Weights(union.contents, defects, [form[0] for form in forms[1:]], scans)
 
 
 def _indexes(members: Mapping[str, str]) -> dict[str, bytes]:
@@ -273,10 +279,10 @@ def _form_rank(form: Sequence[str]) -> tuple[bool, int, int, str]:
     return incomplete, rank, stem.count("."), form[0]
 
 
-def _with_forms(header: Header, weights: _Weights) -> Header:
-    if not weights.other_forms:
+def _with_forms(header: Header, others: list[str]) -> Header:
+    if not others:
         return header
-    return replace(header, facts=dict(header.facts) | {"other_forms": weights.other_forms[:_SHOWN_FORMS]})
+    return replace(header, facts=dict(header.facts) | {"other_forms": others[:_SHOWN_FORMS]})
 
 
 def _absent_components(classes: Mapping[str, str], files: Mapping[str, Any]) -> list[Defect]:

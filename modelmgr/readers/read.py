@@ -8,7 +8,7 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from modelmgr.readers import detect, onnx
+from modelmgr.readers import detect, ncnn, onnx
 from modelmgr.readers.contents import Contents, FileBytes
 from modelmgr.readers.header import Header
 from modelmgr.readers.identify import Statement, Verdict, identify
@@ -71,7 +71,7 @@ def verdict_of(contents: Contents, name: str, said: Sequence[Statement] = ()) ->
     named = contents.format in ("safetensors", "gguf") or (
         contents.specs and contents.format in detect.TORCH_FORMATS
     )
-    return identify(contents, name, said) if named else _unread(contents)
+    return identify(contents, name, said) if named else _unread(contents, name)
 
 
 def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
@@ -132,10 +132,12 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _unread(contents: Contents) -> Verdict:
+def _unread(contents: Contents, name: str) -> Verdict:
     """Answer for the formats whose tensors are not looked at."""
-    if contents.format == "onnx" and onnx.is_upscaler(contents):
-        return Verdict("upscaler", evidence=("one image in, one image out",))
+    if contents.format == "onnx":
+        return onnx.identify(contents, name)
+    if contents.format == "ncnn" and ncnn.is_upscaler(contents):
+        return Verdict("upscaler", confidence="metadata", evidence=("one image in, a larger one out",))
     if contents.format in detect.TORCH_FORMATS:
         return Verdict(confidence="ambiguous", evidence=("a pickle without tensors that can be told",))
     return Verdict()

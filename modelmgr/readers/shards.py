@@ -4,11 +4,13 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from modelmgr import parts
 from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, quoted
 
 _SHOWN_NAMES = 3
+_SCAN_RANKS = {"dangerous": 2, "unscanned": 1}
 _Read = Callable[[str], Contents]
 
 
@@ -21,12 +23,14 @@ class Union:
         read: relative path -> number of tensors that were read there.
         formats: relative path -> format of the part.
         defects: relative path -> what is wrong with the part itself.
+        scans: relative path -> what was found in the part's pickles.
     """
 
     contents: Contents
     read: dict[str, int] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
     defects: dict[str, list[Defect]] = field(default_factory=dict)
+    scans: dict[str, Any] = field(default_factory=dict)
 
 
 def unite(members: Mapping[str, str], read: _Read) -> Union:
@@ -42,6 +46,7 @@ def unite(members: Mapping[str, str], read: _Read) -> Union:
     union = Union(Contents("unknown"))
     whole = union.contents
     chief: Contents | None = None
+    best: tuple[bool, ...] = ()
     parameters = 0
     twice: str | None = None
     for name in sorted(members):
@@ -64,8 +69,10 @@ def unite(members: Mapping[str, str], read: _Read) -> Union:
                     "too_large", f"The parts list more than {TENSOR_LIMIT:,} tensors; the rest was not read."
                 )
             )
-        if chief is None or _rank(contents) > _rank(chief):
-            chief = contents
+        if "pickle_scan" in contents.facts:
+            union.scans[name] = contents.facts["pickle_scan"]
+        if _rank(contents) > best:
+            chief, best = contents, _rank(contents)
             chief.specs, chief.derived = {}, {}
     if chief is not None:
         whole.format = chief.format
@@ -97,6 +104,15 @@ def defects_of(union: Union, told: Mapping[str, bytes] = {}) -> list[Defect]:
     return found
 
 
+def state_worst(contents: Contents, scans: Mapping[str, Any]) -> None:
+    """Put the worst of what was found in the pickles of several files into the facts, with the name of its file."""
+    if scans:
+        name, worst = max(scans.items(), key=lambda item: _SCAN_RANKS.get(item[1]["verdict"], 0))
+        if worst["verdict"] in _SCAN_RANKS:
+            worst = worst | {"message": f"{quoted(name)}: {worst['message']}"}
+        contents.facts["pickle_scan"] = worst
+
+
 def expected(names: Iterable[str]) -> dict[str, None]:
     """Return the names of all parts that the numbers in these names promise, in order, themselves included."""
     numbers: dict[parts.Part, list[int]] = {}
@@ -126,7 +142,7 @@ def _rank(contents: Contents) -> tuple[bool, bool, bool, bool]:
     """Order parts by how well they speak for the model: the one with the GGUF pairs, or the first with tensors."""
     metadata = contents.metadata
     return (
-        contents.format in ("gguf", "safetensors"),
+        bool(contents.specs or "general.architecture" in metadata),
         contents.format != "gguf" or metadata.get("split.no", 0) == 0,
         contents.format != "gguf" or "general.architecture" in metadata,
         bool(metadata.keys() - {"format"}),

@@ -82,6 +82,7 @@ def onnx(
     )
 
 
+NUMPY = b"\x93NUMPY\x01\x00\x42\x00{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }".ljust(75) + b"\n"
 ONNX = onnx([["N", 3, "H", "W"]], [["N", 3, "H4", "W4"]])
 
 
@@ -97,7 +98,7 @@ ONNX = onnx([["N", 3, "H", "W"]], [["N", 3, "H4", "W4"]])
         (TORCHSCRIPT, "x.pt", "torchscript"),
         (LEGACY, "x.ckpt", "torch-legacy"),
         (PICKLE, "x.pt", "pickle"),
-        (b"\x93NUMPY\x01\x00", "x.npy", "numpy"),
+        (NUMPY, "x.npy", "numpy"),
         (zipped("a.npy", "b.npy"), "x.npz", "numpy"),
         (ONNX, "x.onnx", "onnx"),
     ],
@@ -197,7 +198,7 @@ def test_ncnn_weights_are_known_by_the_file_beside(tmp_path: Path) -> None:
     weights = tmp_path / "net.bin"
     weights.write_bytes(b"\x47\x6b\x30\x01" + bytes(range(1, 100)))
     assert read_header(str(weights)).format == "unknown"
-    (tmp_path / "net.param").write_bytes(b"7767517\n75 83\n")
+    (tmp_path / "net.param").write_bytes(b"7767517\n0 0\n")
     header = read_header(str(weights))
     assert (header.format, header.problems) == ("ncnn", ())
     (tmp_path / "net.param").unlink()
