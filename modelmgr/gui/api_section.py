@@ -3,7 +3,6 @@
 from PySide6.QtCore import QMimeData, Qt, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
 from PySide6.QtWidgets import (
-    QCheckBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.gui import theme
 from modelmgr.gui.api_door import ApiDoor, DoorState, example_line
+from modelmgr.gui.cells import CheckBox
 from modelmgr.gui.jobs_panel import error_text
 from modelmgr.gui.text import foreign_text
 from modelmgr.settings import API_PORTS, Settings
@@ -47,7 +47,7 @@ class ApiSection(QWidget):
             "Programs on this computer that know the token can search your library, import and promote. "
             "Nothing is reachable from the network."
         )
-        self._on = QCheckBox(self.tr("Let other programs use this library while the window is open"), self)
+        self._on = CheckBox(self.tr("Let other programs use this library while the window is open"), self)
         self._on.setObjectName("settingApi")
         self._on.setChecked(settings.api_enabled)
         self._on.setAccessibleDescription(text)

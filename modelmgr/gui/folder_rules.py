@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QCheckBox,
     QDialog,
     QDialogButtonBox,
     QHeaderView,
@@ -21,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.cells import CheckBox, QuietDelegate, scaled
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.jobs_panel import error_text
 from modelmgr.gui.tasks import Task, Tasks
@@ -106,7 +105,7 @@ class FolderRulesDialog(QDialog):
         self._patterns.setFixedHeight(self.fontMetrics().lineSpacing() * 6 + theme.L)
         self._patterns.setEnabled(False)
         title.setBuddy(self._patterns)
-        self._hidden = QCheckBox(self.tr("Leave out hidden files and folders"), self)
+        self._hidden = CheckBox(self.tr("Leave out hidden files and folders"), self)
         self._hidden.setObjectName("rulesSkipHidden")
         self._hidden.setEnabled(False)
         note = theme.plain_label(

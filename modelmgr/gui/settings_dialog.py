@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -23,7 +22,7 @@ from PySide6.QtWidgets import (
 from modelmgr.gui import theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.api_section import ApiSection
-from modelmgr.gui.cells import QuietDelegate
+from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.table.filters import FlowLayout
 from modelmgr.gui.text import counted, foreign_text, plain_tip
 from modelmgr.settings import HASH_WORKERS, READ_LIMITS_MB_S, Settings
@@ -42,9 +41,9 @@ class _Tab(QWidget):
         self.rows.setContentsMargins(0, theme.L, 0, 0)
         self.rows.setSpacing(theme.S)
 
-    def choice(self, name: str, title: str, text: str, is_on: bool) -> QCheckBox:
+    def choice(self, name: str, title: str, text: str, is_on: bool) -> CheckBox:
         """Add a check box."""
-        box = QCheckBox(title, self)
+        box = CheckBox(title, self)
         box.setObjectName(name)
         box.setChecked(is_on)
         box.setAccessibleDescription(text)
