@@ -70,15 +70,15 @@ class Persistent:
 
 
 class Blob:
-    """Bytes, or a text that is too long to be built: where they lie."""
+    """Bytes, or a text that is too long to be built: where they lie, and how a text is written there."""
 
-    __slots__ = ("content", "end", "start", "text")
+    __slots__ = ("content", "encoding", "end", "start")
 
-    def __init__(self, content: bytes, start: int, end: int, *, text: bool) -> None:
+    def __init__(self, content: bytes, start: int, end: int, encoding: str | None = None) -> None:
         self.content = content
         self.start = start
         self.end = end
-        self.text = text
+        self.encoding = encoding
 
 
 class Unread:
@@ -360,19 +360,21 @@ def _bytes_of(value: object) -> bytes | None:
     if not isinstance(value, Blob):
         return None
     content = value.content[value.start : value.end]
-    return content.decode("utf-8", "replace").encode("latin-1", "replace") if value.text else content
+    if value.encoding is None:
+        return content
+    return content.decode(value.encoding, "replace").encode("latin-1", "replace")
 
 
 def _text(machine: _Machine, start: int, end: int) -> object:
     if end - start > TEXT_LIMIT_BYTES:
-        return Blob(machine.content, start, end, text=True)
+        return Blob(machine.content, start, end, "utf-8")
     return machine.content[start:end].decode("utf-8", "surrogatepass")
 
 
 def _old_text(machine: _Machine, start: int, end: int) -> object:
     """Return a byte string of Python 2, which Python 3 reads as text."""
     if end - start > TEXT_LIMIT_BYTES:
-        return Blob(machine.content, start, end, text=False)
+        return Blob(machine.content, start, end)
     return machine.content[start:end].decode("latin-1")
 
 
@@ -388,7 +390,7 @@ def _quoted(machine: _Machine, start: int, end: int) -> object:
 
 def _escaped(machine: _Machine, start: int, end: int) -> object:
     if end - start > TEXT_LIMIT_BYTES:
-        return UNREAD
+        return Blob(machine.content, start, end, "raw-unicode-escape")
     return machine.content[start:end].decode("raw-unicode-escape")
 
 
@@ -450,10 +452,10 @@ _pushes("V", lambda machine: _escaped(machine, *machine.line()))
 _pushes("S", lambda machine: _quoted(machine, *machine.line()))
 _pushes("T", lambda machine: _old_text(machine, *machine.span(4)))
 _pushes("U", lambda machine: _old_text(machine, *machine.span(1)))
-_pushes("B", lambda machine: Blob(machine.content, *machine.span(4), text=False))
-_pushes("C", lambda machine: Blob(machine.content, *machine.span(1), text=False))
-_pushes("\x8e", lambda machine: Blob(machine.content, *machine.span(8), text=False))
-_pushes("\x96", lambda machine: Blob(machine.content, *machine.span(8), text=False))
+_pushes("B", lambda machine: Blob(machine.content, *machine.span(4)))
+_pushes("C", lambda machine: Blob(machine.content, *machine.span(1)))
+_pushes("\x8e", lambda machine: Blob(machine.content, *machine.span(8)))
+_pushes("\x96", lambda machine: Blob(machine.content, *machine.span(8)))
 _pushes("\x97", lambda machine: UNREAD)
 _pushes("l", lambda machine: machine.marked())
 _pushes("\x91", lambda machine: machine.marked())

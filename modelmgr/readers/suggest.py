@@ -37,13 +37,19 @@ def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[
     _put(typed, "source_url", _url(metadata.get("ssmd_source")))
     _put(typed, "rating", _rating(metadata.get("ssmd_rating")))
 
-    _put(stated, "name", _line(metadata.get("modelspec.title")) or _line(metadata.get("general.name")))
+    name = _line(metadata.get("modelspec.title")) or _line(metadata.get("general.name"))
+    _put(stated, "name", name or _trained_name(metadata))
     phrase = _text(metadata.get("modelspec.trigger_phrase"))
     _put(stated, "trigger_words", [phrase] if phrase else None)
     _put(stated, "tags", _list(metadata.get("modelspec.tags")) or _list(metadata.get("general.tags")))
     _put(stated, "license", _line(metadata.get("modelspec.license")) or _gguf_license(metadata))
     _put(stated, "source_url", _gguf_url(metadata))
     return {**stated, **typed}, frozenset(typed)
+
+
+def _trained_name(metadata: Mapping[str, Any]) -> str | None:
+    """Return the name of an embedding or hypernetwork as AUTOMATIC1111/stable-diffusion-webui keeps it in the file."""
+    return _line(metadata.get("name")) if {"step", "sd_checkpoint"} <= metadata.keys() else None
 
 
 def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:

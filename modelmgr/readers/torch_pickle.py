@@ -54,7 +54,10 @@ def read_zip(file: FileBytes) -> Contents:
     others = _others(file, archive, mains, reading)
     if others:
         reading.take(others)
-    if contents.format in ("torch-zip", "torchscript") or others:
+    exported = any(defect.code == "unsupported" for defect in contents.defects)
+    if exported:
+        reading.fail("what a program of torch.export holds is not read")
+    if contents.format in ("torch-zip", "torchscript") or others or exported:
         reading.judge()
     return contents
 

@@ -23,6 +23,7 @@ _ENCRYPTED = 1
 _UTF8 = 0x800
 _ZIP64_EXTRA = 1
 _UNKNOWN = 0xFFFFFFFF
+_EXPORTED = frozenset(("archive_format", "serialized_exported_program.json"))
 
 
 class Entry(NamedTuple):
@@ -76,6 +77,9 @@ def read(file: FileBytes) -> tuple[Contents, Archive]:
         contents.format = "torchscript" if scripted else "torch-zip"
     elif entries and all(entry.name.endswith(".npy") for entry in entries):
         contents.format = "numpy"
+    elif any(entry.name.rpartition("/")[2] in _EXPORTED for entry in entries):
+        message = "The file is a program of torch.export; its tensors are not read."
+        contents.defects.append(Defect("unsupported", message))
     return contents, Archive(entries, root, listed=complete)
 
 
