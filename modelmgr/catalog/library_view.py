@@ -10,6 +10,7 @@ from typing import Any
 
 from modelmgr.catalog import engine, query
 from modelmgr.catalog.attachment_store import AttachmentStore
+from modelmgr.catalog.known_hashes import FORMER
 from modelmgr.catalog.schema import key_out, path_out
 from modelmgr.values import (
     LIGHT_KEYS,
@@ -198,6 +199,7 @@ class LibraryView(AttachmentStore):
                 header=json.loads(header[0]) if header else None,
                 provenance=_origins(reader, row.id),
                 attachments=attachments,
+                hashes=tuple(_hashes(reader, row)),
             )
 
     def records_of(self, model_id: int) -> list[StoredRecord]:
@@ -323,11 +325,18 @@ class LibraryView(AttachmentStore):
                 files = tuple(
                     file
                     for file in _files(reader, model_id)
-                    if file.state == "present" and file.sha256 == sha256
+                    if file.state == "present"
+                    and (file.sha256 == sha256 or (file.member is not None and file.sha256 is not None))
                 )
-                bodies = {(file.device, file.inode) if file.inode else file.path for file in files}
-                if len(files) > 1:
-                    groups.append(DuplicateGroup(sha256, size_bytes, files, size_bytes * (len(bodies) - 1)))
+                bodies: dict[str | None, dict[Any, int]] = {}
+                for file in files:
+                    body = (file.device, file.inode) if file.inode else file.path
+                    bodies.setdefault(file.member, {})[body] = file.size_bytes
+                if len(files) > len(bodies):
+                    reclaimable = sum(
+                        sum(some.values()) - next(iter(some.values())) for some in bodies.values()
+                    )
+                    groups.append(DuplicateGroup(sha256, size_bytes, files, reclaimable))
         groups.sort(key=lambda group: (-group.reclaimable_bytes, group.sha256))
         return groups
 
@@ -474,6 +483,35 @@ def _files(reader: engine.Database, model_id: int) -> Iterator[ModelFile]:
             None if link_target is None else path_out(link_target),
             member,
         )
+
+
+def _hashes(reader: engine.Database, row: ModelRow) -> Iterator[tuple[str, str, str]]:
+    """Yield kind, digits and trust of every hash that is known of a model, the computed ones first, each once."""
+    seen: set[tuple[str, str]] = set()
+    found: list[tuple[str, str, str]] = []
+    if row.sha256:
+        trust = "computed" if row.hash_state == "done" else "claimed"
+        found += [("SHA256", row.sha256, trust), ("AutoV2", row.sha256[:10], trust)]
+    for text, tensors in reader.execute_sql(
+        "SELECT partial_hashes, tensor_sha256 FROM files WHERE model_id = ? ORDER BY state <> 'present', id",
+        (row.id,),
+    ).fetchall():
+        short = json.loads(text) if text else {}
+        former = short.pop(FORMER, "").split()
+        found += [(kind, digits, "computed") for kind, digits in short.items()]
+        if tensors:
+            found.append(("tensors", tensors, "computed"))
+        found += [("SHA256", digits, "former") for digits in former]
+    claims = reader.execute_sql(
+        "SELECT kind, hash FROM known_hashes JOIN records ON holder = 'record' AND holder_id = records.id "
+        "WHERE model_id = ? AND hash <> ''",
+        (row.id,),
+    )
+    found += [(kind, digits, "claimed") for kind, digits in claims.fetchall()]
+    for kind, digits, trust in found:
+        if (kind, digits) not in seen:
+            seen.add((kind, digits))
+            yield kind, digits, trust
 
 
 def _origins(reader: engine.Database, model_id: int) -> dict[str, Origin]:

@@ -1,5 +1,6 @@
 """`ModelQuery` -> SQL over `models`: one translation for the order, the rows and the counts alike."""
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -28,10 +29,23 @@ STATE_CONDITIONS: dict[str, str] = {
     FileState.MISSING: "file_state = 'missing'",
     FileState.OFFLINE: "file_state = 'offline'",
     FileState.UNREADABLE: "file_state = 'unreadable'",
-    "duplicate": "file_count > 1",
+    # Of models of several files those that lie in several places.
+    "duplicate": "file_count > 1 AND (id NOT IN (SELECT model_id FROM units) "
+    "OR id IN (SELECT model_id FROM units GROUP BY model_id HAVING count(*) > 1))",
     "unidentified": "type = 'unknown'",
     HashState.HASHING: f"hash_state IN ('{HashState.NONE}', '{HashState.HASHING}') AND file_count > 0",
 }
+
+_HASH = re.compile(r"[0-9a-f]{8,64}")
+# Any hash that begins so, of the model, of its files (also before a header was rewritten), claimed by its records.
+_HAS_HASH = (
+    "id IN (SELECT id FROM models WHERE sha256 >= ? AND sha256 < ? "
+    "UNION ALL SELECT f.model_id FROM known_hashes AS k INDEXED BY knownhashtable_hash "
+    "CROSS JOIN files AS f ON f.id = k.holder_id WHERE k.hash >= ? AND k.hash < ? AND k.holder = 'file' "
+    "UNION ALL SELECT r.model_id FROM known_hashes AS k INDEXED BY knownhashtable_hash "
+    "CROSS JOIN records AS r ON r.id = k.holder_id WHERE k.hash >= ? AND k.hash < ? AND k.holder = 'record' "
+    "UNION ALL SELECT model_id FROM files WHERE unit IS NOT NULL AND sha256 >= ? AND sha256 < ?)"
+)
 
 _FIELD_WORDS = {
     "type": "types",
@@ -82,8 +96,11 @@ def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[A
     parameters: list[Any] = []
     for word in words:
         condition, parameter = search_condition(word, walking=walking)
-        parts.append(condition)
         parameters.append(parameter)
+        if _HASH.fullmatch(word):
+            condition = f"({condition} OR {_HAS_HASH})"
+            parameters += [word, word + "g"] * _HAS_HASH.count("< ?")
+        parts.append(condition)
     free = "+" if walking else ""  # a term that no index may serve leaves the order's index in charge
     leading = order_columns(query)[0] if walking else ""
     # In canonical words, as they are stored: a comparison without regard to case would pass by every index.

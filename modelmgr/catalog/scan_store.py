@@ -398,6 +398,76 @@ class ScanStore(FileStore):
             conn.execute("UPDATE models SET hash_state = 'hashing' WHERE id = ?", (model_id,))
             self.refresh([row[0], model_id])
 
+    def expect_tensors(self, file_id: int, lost: Sequence[KnownFile]) -> None:
+        """Let a file stand for lost ones whose tensors it has: its hash then counts as that of a rewritten header."""
+        with self.transaction() as writer:
+            for file in lost:
+                if file.tensor_quick is not None:
+                    writer.execute_sql(
+                        "UPDATE files SET tensor_quick = ?, tensor_sha256 = NULL WHERE id = ?",
+                        (file.tensor_quick, file_id),
+                    )
+
+    def move_files(self, moves: Iterable[tuple[KnownFile, str, tuple[int, int, int, int] | None]]) -> None:
+        """Let files be at other paths: file, new path, and size, mtime_ns, inode and device there (None: not there).
+
+        What may hold other bytes now is to be hashed again. A path that is known already keeps what is known of it.
+        """
+        moves = list(moves)
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            folders = self._folder_ids(conn, [path for _, path, _ in moves])
+            for file, path, facts in moves:
+                if conn.execute("SELECT 1 FROM files WHERE path = ?", (path_in(path),)).fetchone():
+                    conn.execute("UPDATE files SET state = 'missing' WHERE id = ?", (file.id,))
+                    continue
+                conn.execute(
+                    "UPDATE files SET path = ?, scanned_folder = ?, state = ? WHERE id = ?",
+                    (
+                        path_in(path),
+                        folders[os.path.dirname(path)],
+                        FileState.PRESENT if facts is not None else FileState.MISSING,
+                        file.id,
+                    ),
+                )
+                same_body = (file.size_bytes, file.mtime_ns, file.inode)
+                if facts is not None and facts[0] == file.size_bytes and facts[:3] != same_body:
+                    conn.execute(
+                        "UPDATE files SET mtime_ns = ?, inode = ?, device = ?, sha256 = NULL, partial_hashes = NULL "
+                        "WHERE id = ?",
+                        (*facts[1:], file.id),
+                    )
+                    conn.execute("UPDATE models SET hash_state = 'hashing' WHERE id = ?", (file.model_id,))
+
+    def move_folder(self, old: str, new: str, device: int) -> None:
+        """Let a library folder be another; its files and units have been moved."""
+        condition, parameters = below_condition(old, "path")
+        with self.transaction(Changes(models=True, folders=True)) as writer:
+            writer.execute_sql(
+                f"DELETE FROM scanned_folders WHERE (path = ? OR {condition}) "
+                "AND NOT EXISTS (SELECT 1 FROM files WHERE scanned_folder = scanned_folders.id)",
+                [path_in(old), *parameters],
+            )
+            is_known = writer.execute_sql(
+                "SELECT 1 FROM library_folders WHERE path = ?", (path_in(new),)
+            ).fetchone()
+            if is_known:
+                writer.execute_sql("DELETE FROM library_folders WHERE path = ?", (path_in(old),))
+            else:
+                writer.execute_sql(
+                    "UPDATE library_folders SET path = ?, state = 'present', device = ? WHERE path = ?",
+                    (path_in(new), device, path_in(old)),
+                )
+
+    def move_units(self, old: str, new: str) -> None:
+        """Let the models of several files below a folder be below another one; a place that is known stays as it is."""
+        with self.transaction() as writer:
+            for path, row_id in self.units_below(old).items():
+                writer.execute_sql(
+                    "UPDATE OR IGNORE units SET path = ? WHERE id = ?",
+                    (path_in(new + path[len(old) :]), row_id),
+                )
+
     # --- hashes -----------------------------------------------------------------------------------------
 
     def set_hash_state(self, model_ids: Sequence[int], state: str) -> None:
@@ -450,7 +520,7 @@ class ScanStore(FileStore):
             return [file_id]
         others = conn.execute(
             "SELECT id FROM files WHERE inode = ? AND device = ? AND size_bytes = ? AND mtime_ns = ? "
-            "AND model_id = ? AND id <> ?",
+            "AND model_id = ? AND id <> ? AND state = 'present'",
             (inode, device, size_bytes, mtime_ns, model_id, file_id),
         )
         return [file_id, *(other for (other,) in others)]
@@ -492,7 +562,8 @@ class ScanStore(FileStore):
         elif same_tensors and home is None and self._is_alone(conn, model_id, links[0]):
             assert former is not None
             self._rewrite(conn, model_id, links, former, sha256)
-            return HashOutcome(model_id, created=False, rewritten=True)
+            moved = self._forget_replaced(conn, model_id, links)
+            return HashOutcome(model_id, created=False, rewritten=True, moved=moved)
         else:
             goal = home[0] if home is not None else self._split(conn, model_id, sha256)
             marks = ", ".join("?" * len(links))

@@ -4,13 +4,14 @@ from modelmgr.catalog import engine
 from modelmgr.errors import CatalogBusy
 from modelmgr.library.choosing import Choosing
 from modelmgr.library.exporting import Exporting
+from modelmgr.library.places import Places
 from modelmgr.library.promoting import Promoting
 from modelmgr.migration.installed import find_installed
 from modelmgr.progress import Progress
 from modelmgr.values import InstalledTool, Problem
 
 
-class Library(Promoting, Choosing, Exporting):
+class Library(Promoting, Choosing, Exporting, Places):
     """What the doors ask to be done. The questions go to `catalog`."""
 
     @staticmethod

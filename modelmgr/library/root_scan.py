@@ -62,7 +62,7 @@ class _Chunk:
 
     def is_full(self) -> bool:
         """Tell whether it is time to write: a transaction stays below a quarter second."""
-        size = sum(map(len, (self.found, self.looked, self.states, self.touched, self.folders)))
+        size = len(self.found) + len(self.looked) + len(self.states) + len(self.touched) + len(self.folders)
         return size >= CHUNK_FILES or (size > 0 and time.monotonic() - self.since > CHUNK_S)
 
 

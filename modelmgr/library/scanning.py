@@ -411,7 +411,7 @@ class Scanning(Merging):
         self, group: Group, members: Sequence[Member], hash_files: bool, report: ScanReport
     ) -> FoundModel:
         try:
-            header = readers.read_group(group.kind, group.path, group.members, group.marker, group.missing)
+            header = readers.read_group(group.kind, group.path, group.members, group.marker)
         except OSError as error:
             header = Header(format="unknown", type="unknown")
             report.problems.append(

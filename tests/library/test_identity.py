@@ -1,0 +1,436 @@
+"""Moves, copies, rewritten headers, models of several files: whatever happens on disk, what was said stays."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from modelmgr import demo
+from modelmgr.errors import ModelmgrError, NotFound
+from modelmgr.library import Library
+from modelmgr.library.root_scan import SMALL_BYTES
+from modelmgr.progress import Progress
+from modelmgr.values import ModelDetails, ModelQuery, ModelRow, ScanOptions, ScanReport
+
+Lora = Callable[..., Path]
+Sha256 = Callable[[Path], str]
+LARGE = SMALL_BYTES // 2 // 64 + 1  # rows of 64 halves that make a file too large to be hashed on the way
+WORDS = {"ss_output_name": "ink", "modelspec.title": "Ink"}
+
+
+def scan(library: Library, *paths: Path, hash_files: bool = True) -> ScanReport:
+    report = library.scan([str(path) for path in paths], hash_files=hash_files, progress=Progress())
+    assert report.seen == report.added + report.updated + report.unchanged + report.ignored + report.failed
+    return report
+
+
+def only(library: Library) -> ModelRow:
+    (row,) = library.catalog.page(ModelQuery(), None)
+    return row
+
+
+def details(library: Library, row: ModelRow) -> ModelDetails:
+    found = library.catalog.details(row.sha256 or row.id)
+    assert found is not None
+    return found
+
+
+def write(path: Path, metadata: dict[str, str], rows: int = 16, fill: bytes = b"ink") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_down.weight": ("F16", (4, 2048)),
+        "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_up.weight": ("F16", (640, 4)),
+        "pad.lora_down.weight": ("F16", (64, rows)),
+    }
+    demo.write_safetensors(path, tensors, metadata, fill)
+    return path
+
+
+def edit(library: Library, row: ModelRow) -> None:
+    library.edit([row.id], "notes", "keep me")
+    library.edit([row.id], "base_model", "Pony")
+
+
+SIZES = pytest.mark.parametrize("rows", [16, LARGE], ids=["small", "large"])
+
+
+# --- moves ------------------------------------------------------------------------------------------------
+
+
+@SIZES
+@pytest.mark.parametrize("across_disks", [False, True], ids=["rename", "other inode"])
+def test_a_moved_file_takes_everything_along(
+    library: Library, models: Path, rows: int, across_disks: bool
+) -> None:
+    path = write(models / "a" / "ink.safetensors", WORDS, rows)
+    scan(library, models)
+    before = only(library)
+    edit(library, before)
+    goal = models / "b" / "renamed.safetensors"
+    goal.parent.mkdir()
+    if across_disks:
+        shutil.copy(path, goal)  # other inode, other time
+        path.unlink()
+    else:
+        path.rename(goal)
+    report = scan(library)
+    assert (report.moved, report.missing, report.added) == (1, 0, 1)
+    after = only(library)
+    assert (after.id, after.sha256, after.path) == (before.id, before.sha256, str(goal))
+    assert (after.file_state, after.file_count, after.hash_state) == ("present", 1, "done")
+    assert (after.notes, after.base_model) == ("keep me", "Pony")
+    assert [file.path for file in details(library, after).files] == [str(goal)]
+    assert scan(library).unchanged == 1
+
+
+def test_a_large_file_that_was_moved_is_known_before_it_is_hashed(library: Library, models: Path) -> None:
+    path = write(models / "ink.safetensors", WORDS, LARGE)
+    scan(library, models)
+    before = only(library)
+    edit(library, before)
+    shutil.copy(path, models / "elsewhere.safetensors")
+    path.unlink()
+
+    class StopsAtTheHash(Progress):
+        def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
+            if total == before.size_bytes:
+                self.cancel()
+            super().step(done, total, text, unit)
+
+    assert library.scan(progress=StopsAtTheHash()).cancelled
+    row = only(library)
+    assert (row.id, row.path, row.notes) == (before.id, str(models / "elsewhere.safetensors"), "keep me")
+    assert row.hash_state == "hashing"
+    report = library.hash_waiting(Progress())
+    assert (report.hashed, report.moved) == (1, 1)
+    assert (only(library).hash_state, only(library).file_count) == ("done", 1)
+
+
+def test_a_file_of_equal_size_and_other_bytes_is_no_move(library: Library, models: Path) -> None:
+    path = write(models / "ink.safetensors", WORDS, LARGE)
+    scan(library, models)
+    edit(library, only(library))
+    write(models / "other.safetensors", WORDS, LARGE, b"fog")
+    path.unlink()
+    report = scan(library)
+    assert (report.moved, report.missing) == (0, 1)
+    states = {row.notes: row.file_state for row in library.catalog.page(ModelQuery(), None)}
+    assert states == {"keep me": "missing", None: "present"}
+
+
+def test_two_files_change_their_names_with_each_other(library: Library, models: Path, lora: Lora) -> None:
+    one, two = lora("one.safetensors", 1), lora("two.safetensors", 2)
+    scan(library, models)
+    before = {row.path: row.id for row in library.catalog.page(ModelQuery(), None)}
+    one.rename(models / "x")
+    two.rename(one)
+    (models / "x").rename(two)
+    scan(library)
+    after = {row.path: row.id for row in library.catalog.page(ModelQuery(), None)}
+    assert after == {str(one): before[str(two)], str(two): before[str(one)]}
+    assert {row.file_state for row in library.catalog.page(ModelQuery(), None)} == {"present"}
+
+
+# --- rewritten headers ------------------------------------------------------------------------------------
+
+
+@SIZES
+@pytest.mark.parametrize("kinds", ["sha256", "all"])
+def test_a_rewritten_header_leaves_the_model_what_it_was(
+    library: Library, models: Path, rows: int, kinds: str, sha256: Sha256
+) -> None:
+    options = ScanOptions(kinds)  # type: ignore[arg-type]
+    path = write(models / "ink.safetensors", WORDS, rows)
+    library.scan([str(models)], options=options, progress=Progress())
+    before = only(library)
+    edit(library, before)
+    former = sha256(path)
+    write(path, WORDS | {"modelspec.title": "Ink, with a longer title"}, rows)
+    report = library.scan(options=options, progress=Progress())
+    assert (report.rewritten, report.missing, report.updated) == (1, 0, 1)
+    row = only(library)
+    assert (row.id, row.sha256, row.notes) == (before.id, sha256(path), "keep me")
+    found = details(library, row)
+    assert found.header is not None
+    assert found.header["metadata"]["modelspec.title"] == "Ink, with a longer title"
+    assert [json.loads(record.payload or b"")["modelspec.title"] for record in found.records] == [
+        "Ink, with a longer title",
+        "Ink",
+    ]
+    assert ("SHA256", former, "former") in found.hashes
+    (match,) = library.catalog.by_hash(former)
+    assert match.model is not None
+    assert match.model.id == row.id
+
+
+def test_a_header_rewritten_beside_a_copy_makes_another_model(
+    library: Library, models: Path, sha256: Sha256
+) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    shutil.copy(path, models / "copy.safetensors")
+    scan(library, models)
+    edit(library, only(library))
+    write(path, WORDS | {"modelspec.title": "Other"})
+    assert scan(library).rewritten == 0
+    notes = {row.sha256: row.notes for row in library.catalog.page(ModelQuery(), None)}
+    assert notes == {sha256(path): None, sha256(models / "copy.safetensors"): "keep me"}
+
+
+def test_other_tensors_under_the_same_name_are_another_model(library: Library, models: Path) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    scan(library, models)
+    edit(library, only(library))
+    write(path, WORDS, fill=b"fog")
+    assert scan(library).rewritten == 0
+    states = {row.notes: row.file_state for row in library.catalog.page(ModelQuery(), None)}
+    assert states == {"keep me": "missing", None: "present"}
+
+
+# --- what the file says itself ----------------------------------------------------------------------------
+
+
+def test_the_metadata_of_a_file_are_a_record_of_their_own_once(library: Library, models: Path) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    shutil.copy(path, models / "copy.safetensors")
+    scan(library, models)
+    path.rename(models / "moved.safetensors")
+    scan(library)
+    (record,) = details(library, only(library)).records
+    length = int.from_bytes((models / "copy.safetensors").read_bytes()[:8], "little")
+    header = (models / "copy.safetensors").read_bytes()[8 : 8 + length]
+    assert record.source == "embedded"
+    assert record.payload is not None
+    assert record.payload in header
+    assert json.loads(record.payload) == WORDS
+
+
+def test_a_file_that_says_nothing_has_no_record(library: Library, models: Path) -> None:
+    write(models / "ink.safetensors", {"format": "pt"})
+    scan(library, models)
+    assert details(library, only(library)).records == ()
+
+
+# --- links and copies -------------------------------------------------------------------------------------
+
+
+def test_links_are_not_read_and_say_where_they_lead(library: Library, models: Path) -> None:
+    path = write(models / "a" / "ink.safetensors", WORDS)
+    (models / "b").mkdir()
+    (models / "b" / "link.safetensors").symlink_to(path)
+    (models / "c").symlink_to(models / "a")
+    os.link(path, models / "hard.safetensors")
+    report = scan(library, models)
+    assert report.bytes_hashed == path.stat().st_size
+    links = {file.path: file.link_target for file in details(library, only(library)).files}
+    assert links[str(models / "b" / "link.safetensors")] == str(path)
+    assert links[str(models / "hard.safetensors")] is None
+    (group,) = library.catalog.duplicates()
+    assert (len(group.files), group.reclaimable_bytes) == (3, 0)
+
+
+# --- models of several files ------------------------------------------------------------------------------
+
+
+def shards(folder: Path, count: int = 3, fill: str = "x") -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number in range(1, count + 1):
+        path = folder / f"story-{number:05}-of-{count:05}.safetensors"
+        tensors = {f"model.layers.{number}.self_attn.q_proj.weight": ("F16", (64, 64))}
+        demo.write_safetensors(path, tensors, {"format": "pt"}, f"{fill}{number}".encode())
+        paths.append(path)
+    return paths
+
+
+def key_of(files: Sequence[tuple[str, Path]]) -> str:
+    lines = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n" for name, path in sorted(files))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_shards_are_one_model_with_a_key_of_their_own(library: Library, models: Path) -> None:
+    parts = shards(models / "story")
+    report = scan(library, models)
+    assert (report.seen, report.added, report.hashed) == (3, 3, 3)
+    row = only(library)
+    assert row.sha256 == key_of([(path.name, path) for path in parts])
+    assert (row.path, row.file_count, row.hash_state) == (str(parts[0]), 3, "done")
+    assert row.size_bytes == sum(path.stat().st_size for path in parts)
+    assert library.catalog.duplicates() == []
+    files = details(library, row).files
+    assert [file.member for file in files] == [path.name for path in parts]
+    assert [file.sha256 for file in files] == [
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in parts
+    ]
+    again = scan(library)
+    assert (again.unchanged, again.hashed) == (3, 0)
+    (found,) = library.catalog.page(ModelQuery(search=files[1].sha256 or ""), None)
+    assert found.id == row.id
+
+
+def test_shards_that_come_one_by_one_become_one_model(library: Library, models: Path) -> None:
+    parts = shards(models / "story")
+    aside = models / "aside"
+    for part in parts[1:]:
+        part.rename(f"{part}.part")
+    assert not aside.exists()
+    scan(library, models)
+    first = only(library)
+    library.edit([first.id], "notes", "keep me")
+    for part in parts[1:]:
+        Path(f"{part}.part").rename(part)
+    scan(library)
+    row = only(library)
+    assert (row.file_count, row.notes) == (3, "keep me")
+    parts[2].unlink()
+    scan(library)
+    assert (only(library).file_state, only(library).notes) == ("missing", "keep me")
+
+
+def test_a_copy_of_shards_is_one_model_in_two_places(library: Library, models: Path) -> None:
+    parts = shards(models / "story")
+    shutil.copytree(models / "story", models / "copy")
+    scan(library, models)
+    row = only(library)
+    assert row.file_count == 6
+    (group,) = library.catalog.duplicates()
+    assert (len(group.files), group.reclaimable_bytes) == (6, sum(path.stat().st_size for path in parts))
+    assert library.catalog.count(ModelQuery(states=("duplicate",))) == 1
+    shutil.rmtree(models / "story")
+    scan(library)
+    assert (only(library).id, only(library).file_state, only(library).path) == (
+        row.id,
+        "present",
+        str(models / "copy" / parts[0].name),
+    )
+
+
+def pipeline(folder: Path) -> list[tuple[str, Path]]:
+    folder.mkdir(parents=True)
+    index = {
+        "_class_name": "StableDiffusionXLPipeline",
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index))
+    files = []
+    for part, tensor in (("unet", "conv_in.weight"), ("vae", "encoder.conv_in.weight")):
+        path = folder / part / "diffusion_pytorch_model.safetensors"
+        path.parent.mkdir()
+        (folder / part / "config.json").write_text('{"_class_name": "X"}')
+        demo.write_safetensors(path, {tensor: ("F16", (320, 4, 3, 3))}, {"format": "pt"}, part.encode())
+        files.append((f"{part}/{path.name}", path))
+    (folder / "scheduler").mkdir()
+    return files
+
+
+def test_a_diffusers_folder_is_one_model(library: Library, models: Path) -> None:
+    files = pipeline(models / "sdxl")
+    demo.write_safetensors(models / "sdxl" / "single.safetensors", {"emb_params": ("F16", (4, 768))}, None, 1)
+    report = scan(library, models)
+    assert (report.seen, report.added) == (3, 3)
+    rows = {row.path: row for row in library.catalog.page(ModelQuery(), None)}
+    assert set(rows) == {str(models / "sdxl"), str(models / "sdxl" / "single.safetensors")}
+    row = rows[str(models / "sdxl")]
+    assert (row.format, row.sha256, row.file_count) == ("diffusers-folder", key_of(files), 2)
+    (models / "sdxl" / "README.md").write_text("new words")
+    assert scan(library).updated == 0
+    demo.write_safetensors(files[0][1], {"conv_in.weight": ("F16", (320, 4, 3, 3))}, None, b"other")
+    library.edit([row.id], "notes", "keep me")
+    scan(library)
+    states = {row.sha256: (row.file_state, row.notes) for row in library.catalog.page(ModelQuery(), None)}
+    assert states[row.sha256] == ("missing", "keep me")
+    assert states[key_of(files)] == ("present", None)
+
+
+# --- what the user knows ----------------------------------------------------------------------------------
+
+
+def test_a_lost_file_is_located_and_another_one_is_refused(
+    library: Library, models: Path, tmp_path: Path
+) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    scan(library, models)
+    row = only(library)
+    edit(library, row)
+    away = tmp_path / "away.safetensors"
+    path.rename(away)
+    (models / "x.txt").touch()
+    scan(library)
+    assert only(library).file_state == "missing"
+    other = write(tmp_path / "other.safetensors", WORDS, fill=b"fog")
+    with pytest.raises(ModelmgrError, match="another file"):
+        library.locate_model(row.id, str(other), Progress())
+    with pytest.raises(NotFound):
+        library.locate_model(row.id, str(tmp_path / "nowhere"), Progress())
+    assert only(library).file_state == "missing"
+    report = library.locate_model(row.id, str(away), Progress())
+    assert (report.hashed, report.moved) == (1, 1)
+    found = only(library)
+    assert (found.id, found.path, found.file_state, found.notes) == (row.id, str(away), "present", "keep me")
+
+
+def test_a_lost_file_may_come_back_under_another_header(
+    library: Library, models: Path, tmp_path: Path
+) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    scan(library, models)
+    row = only(library)
+    path.unlink()
+    (models / "x.txt").touch()
+    scan(library)
+    other = write(tmp_path / "other.safetensors", WORDS | {"modelspec.title": "Another title"})
+    report = library.locate_model(row.id, str(other), Progress())
+    assert (report.rewritten, only(library).id, only(library).file_state) == (1, row.id, "present")
+
+
+@pytest.mark.parametrize("way", ["renamed", "copied"])
+def test_a_folder_that_moved_brings_everything_along(
+    library: Library, models: Path, lora: Lora, tmp_path: Path, way: str
+) -> None:
+    lora("a/one.safetensors", 1)
+    shards(models / "story")
+    pipeline(models / "sdxl")
+    scan(library, models)
+    before = {row.sha256: row.id for row in library.catalog.page(ModelQuery(), None)}
+    goal = tmp_path / "elsewhere"
+    if way == "renamed":
+        models.rename(goal)
+    else:
+        shutil.copytree(models, goal)
+        shutil.rmtree(models)
+    scan(library)
+    assert {row.file_state for row in library.catalog.page(ModelQuery(), None)} == {"offline"}
+    told = library.move_folder(str(models), str(goal), Progress(), dry_run=True)
+    assert (told.found, told.changed, told.absent) == (6, 0, 0)
+    assert [folder.path for folder in library.catalog.folders()] == [str(models)]
+    assert library.move_folder(str(models), str(goal), Progress()).found == 6
+    assert [folder.path for folder in library.catalog.folders()] == [str(goal)]
+    report = scan(library)
+    assert report.hashed == (0 if way == "renamed" else 6)
+    assert {row.sha256: row.id for row in library.catalog.page(ModelQuery(), None)} == before
+    assert {row.file_state for row in library.catalog.page(ModelQuery(), None)} == {"present"}
+    assert all(
+        row.path and row.path.startswith(str(goal)) for row in library.catalog.page(ModelQuery(), None)
+    )
+
+
+# --- searches ---------------------------------------------------------------------------------------------
+
+
+def test_any_hash_leads_to_its_model_in_a_search(library: Library, models: Path, lora: Lora) -> None:
+    write(models / "ink.safetensors", WORDS, LARGE)
+    lora("other.safetensors")
+    library.scan([str(models)], options=ScanOptions("all"), progress=Progress())
+    ink = next(row for row in library.catalog.page(ModelQuery(), None) if row.file_name == "ink.safetensors")
+    hashes = {kind: digits for kind, digits, _ in details(library, ink).hashes}
+    assert set(hashes) == {"SHA256", "AutoV1", "AutoV2", "AutoV3", "CRC32", "BLAKE3", "tensors"}
+    for kind, digits in hashes.items():
+        if kind != "tensors":
+            (found,) = library.catalog.page(ModelQuery(search=digits.upper()), None)
+            assert found.id == ink.id, kind
+            assert library.catalog.count(ModelQuery(search=digits)) == 1
