@@ -8,10 +8,11 @@ ask for a module, its widths, and the highest index, in a path with dots.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
+from modelmgr.readers.contents import Spec
 from modelmgr.readers.tensors import Tensors
 
 Shape = tuple[int, ...]
@@ -98,82 +99,95 @@ _DIALECTS = (
 """Beginnings of modules and whose they are; longer ones first where one contains another."""
 
 
-@dataclass(slots=True)
-class Group:
-    """The tensors of one module: part -> shape."""
+class Change(NamedTuple):
+    """How one module is changed: by which algorithm (None: a needed half is missing), and how wide."""
 
-    module: str
-    parts: dict[str, Shape] = field(default_factory=dict)
+    algorithm: str | None
+    rank: int | None
+    width_in: int | None
+    width_out: int | None
 
-    @property
-    def algorithm(self) -> str | None:
-        """How the change is made, or None where a needed half is missing."""
-        parts = self.parts
-        if "down" in parts and "up" in parts:
-            if "dora" in parts:
-                return "dora"
-            return "locon" if _is_convolution(parts["down"]) else "lora"
-        if {"w1_a", "w1_b", "w2_a", "w2_b"} <= parts.keys():
-            return "loha"
-        if ("lokr_w1" in parts or {"lokr_w1_a", "lokr_w1_b"} <= parts.keys()) and (
-            "lokr_w2" in parts or {"lokr_w2_a", "lokr_w2_b"} <= parts.keys()
-        ):
-            return "lokr"
-        if "oft" in parts:
-            return "boft" if len(parts["oft"]) == 4 else "oft"
-        if {"a1", "a2", "b1", "b2"} <= parts.keys():
-            return "glora"
-        if "on_input" in parts:
-            return "ia3"
-        if "diff" in parts or "diff_b" in parts:
-            return "full"
-        if "w_norm" in parts or "b_norm" in parts:
-            return "norm"
-        return "set" if "set" in parts else None
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether one half of a pair is there without the other."""
-        return self.algorithm is None and bool(self.parts.keys() & _HALVES)
+@lru_cache(maxsize=512)
+def _change_of(parts: tuple[str, ...], shapes: tuple[Shape, ...]) -> Change:
+    """Tell how a module is changed by its tensors: few parts and shapes come again in all modules of a model."""
+    tensors = dict(zip(parts, shapes, strict=True))
+    algorithm = _algorithm_of(parts)
+    if algorithm == "lora" and ("mid" in tensors or _is_convolution(tensors["down"])):
+        algorithm = "locon"
+    elif algorithm == "oft" and len(tensors["oft"]) == 4:
+        algorithm = "boft"
+    return Change(algorithm, _rank_of(tensors), *_widths_of(tensors))
 
-    @property
-    def rank(self) -> int | None:
-        """The inner dimension of the factors, where there are factors."""
-        parts = self.parts
-        if "down" in parts and "up" in parts and parts["down"]:
-            return parts["down"][0]
-        if parts.get("w1_b"):
-            return parts["w1_b"][0]
-        inner = [parts[part][0] for part in ("lokr_w1_b", "lokr_w2_b") if parts.get(part)]
-        return min(inner, default=None)
 
-    @property
-    def widths(self) -> tuple[int | None, int | None]:
-        """Width of the module's input and of its output."""
-        parts = self.parts
-        if "down" in parts or "up" in parts:
-            return _dim(parts.get("down"), 1), _dim(parts.get("up"), 0)
-        if "w1_a" in parts or "w1_b" in parts:
-            return _dim(parts.get("w1_b"), 1), _dim(parts.get("w1_a"), 0)
-        if any(part.startswith("lokr_") for part in parts):
-            return self._lokr_width(1), self._lokr_width(0)
-        if "diff" in parts:
-            return _dim(parts["diff"], 1), _dim(parts["diff"], 0)
-        if len(parts.get("oft", ())) == 3:
-            blocks = parts["oft"]
-            return None, blocks[0] * blocks[1]
-        return None, None
+@lru_cache(maxsize=1024)
+def _algorithm_of(parts: tuple[str, ...]) -> str | None:
+    """Return how the change is made as far as the parts tell, or None where a needed half is missing."""
+    there = frozenset(parts)
+    if {"down", "up"} <= there:
+        return "dora" if "dora" in there else "lora"
+    if {"w1_a", "w1_b", "w2_a", "w2_b"} <= there:
+        return "loha"
+    if ("lokr_w1" in there or {"lokr_w1_a", "lokr_w1_b"} <= there) and (
+        "lokr_w2" in there or {"lokr_w2_a", "lokr_w2_b"} <= there
+    ):
+        return "lokr"
+    if "oft" in there:
+        return "oft"
+    if {"a1", "a2", "b1", "b2"} <= there:
+        return "glora"
+    if "on_input" in there:
+        return "ia3"
+    if "diff" in there or "diff_b" in there:
+        return "full"
+    if "w_norm" in there or "b_norm" in there:
+        return "norm"
+    return "set" if "set" in there else None
 
-    def _lokr_width(self, dim: int) -> int | None:
-        """The Kronecker product multiplies the widths of its two factors."""
-        total = 1
-        for factor in ("lokr_w1", "lokr_w2"):
-            shape = self.parts.get(factor)
-            width = _dim(shape, dim) if shape else _dim(self.parts.get(f"{factor}_{'ab'[dim]}"), dim)
-            if width is None:
-                return None
-            total *= width
-        return total
+
+def _rank_of(parts: Mapping[str, Shape]) -> int | None:
+    """Return the inner dimension of the factors, where there are factors."""
+    if "down" in parts and "up" in parts and parts["down"]:
+        return parts["down"][0]
+    if parts.get("w1_b"):
+        return parts["w1_b"][0]
+    if {"a1", "a2"} <= parts.keys():
+        return min((*parts["a1"], *parts["a2"]), default=None)
+    inner = [parts[part][0] for part in ("lokr_w1_b", "lokr_w2_b") if parts.get(part)]
+    return min(inner, default=None)
+
+
+def _widths_of(parts: Mapping[str, Shape]) -> tuple[int | None, int | None]:
+    """Return the width of the module's input and of its output."""
+    if "down" in parts or "up" in parts:
+        return _dim(parts.get("down"), 1), _dim(parts.get("up"), 0)
+    if "w1_a" in parts or "w1_b" in parts:
+        return _dim(parts.get("w1_b"), 1), _dim(parts.get("w1_a"), 0)
+    if any(part.startswith("lokr_") for part in parts):
+        return _lokr_width(parts, 1), _lokr_width(parts, 0)
+    if "diff" in parts:
+        return _dim(parts["diff"], 1), _dim(parts["diff"], 0)
+    if len(parts.get("b1", ())) == 2 and len(parts.get("b2", ())) == 2:
+        # Today's LyCORIS stores b1 as [out, rank] and b2 as [rank, in]; its first versions the other way round.
+        if parts["b1"][1] == parts["b2"][0] == _rank_of(parts):
+            return parts["b2"][1], parts["b1"][0]
+        return parts["b1"][1], parts["b2"][0]
+    if len(parts.get("oft", ())) == 3:
+        blocks = parts["oft"]
+        return None, blocks[0] * blocks[1]
+    return None, None
+
+
+def _lokr_width(parts: Mapping[str, Shape], dim: int) -> int | None:
+    """The Kronecker product multiplies the widths of its two factors."""
+    total = 1
+    for factor in ("lokr_w1", "lokr_w2"):
+        shape = parts.get(factor)
+        width = _dim(shape, dim) if shape else _dim(parts.get(f"{factor}_{'ab'[dim]}"), dim)
+        if width is None:
+            return None
+        total *= width
+    return total
 
 
 _HALVES = frozenset(
@@ -189,27 +203,26 @@ def _is_convolution(shape: Shape) -> bool:
     return len(shape) >= 4 and shape[-1] > 1
 
 
-class Adapter:
-    """A header's tensors as the changes of modules.
+class Modules:
+    """The names of a header's tensors as parts of the changes of modules.
 
     Attributes:
-        groups: module as named -> its tensors.
-        complete_groups: how many of them are whole.
+        members: module as named -> its parts and the names of their tensors.
+        complete: how many of them are whole.
         share: the part of all tensors that belong to an adapter.
     """
 
     def __init__(self, tensors: Tensors) -> None:
-        self.groups: dict[str, Group] = {}
-        self.complete_groups = 0
+        self.members: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self.complete = 0
         self.share = 0.0
-        self._algorithms: Counter[str | None] = Counter()
+        names = tensors.specs
         if not any(map(tensors.may_end_with, _TELLING)):
             return
         counted = 0
-        specs = tensors.specs
-        groups = self.groups
+        groups: dict[str, dict[str, str]] = {}
         whole_tails = _WHOLE_TAILS
-        for name, spec in specs.items():
+        for name in names:
             module, _, tail = name.partition(".")
             part = whole_tails.get(tail)
             if part is None:
@@ -220,16 +233,74 @@ class Adapter:
             counted += 1
             group = groups.get(module)
             if group is None:
-                group = groups[module] = Group(module)
-            group.parts[part] = spec.shape
+                groups[module] = {part: name}
+            else:
+                group[part] = name
         for module, group in groups.items():
-            if "on_input" in group.parts and module + ".weight" in specs:
+            parts = tuple(group)
+            if "on_input" in group and module + ".weight" in names:
                 counted += 1
-            algorithm = group.algorithm
-            self._algorithms[algorithm] += 1
-            if algorithm is not None:
-                self.complete_groups += 1
-        self.share = counted / max(1, len(specs))
+            if _algorithm_of(parts) is not None:
+                self.complete += 1
+            self.members[module] = (parts, tuple(group.values()))
+        self.share = counted / max(1, len(names))
+
+    @cached_property
+    def broken(self) -> list[str]:
+        """The modules of which one half is missing."""
+        return [
+            module
+            for module, (parts, _) in self.members.items()
+            if _algorithm_of(parts) is None and not _HALVES.isdisjoint(parts)
+        ]
+
+    @cached_property
+    def dialect(self) -> str | None:
+        """Whose spelling most modules have."""
+        counts = Counter(dialect for _, dialect in self._paths)
+        return counts.most_common(1)[0][0] if counts else None
+
+    def changes(self, path: str) -> bool:
+        """Tell whether a module's path contains `path` (``^``: begins, ``$``: ends) as whole parts."""
+        needle = _needle(path)
+        return needle in self._skeletons or (_ONE_INDEX.search(path) is not None and needle in self._plain)
+
+    def highest_index(self, path: str) -> int | None:
+        """Return the highest number that stands right after `path`."""
+        numbers = re.findall(
+            "_" + path.replace(".", "_").replace("*", r"\d+") + r"_(\d{1,4})(?=_)", self._plain
+        )
+        return max(map(int, numbers), default=None)
+
+    @cached_property
+    def _paths(self) -> list[tuple[str, str]]:
+        """Of each module: its path in the common spelling, without its prefix, and the dialect of that prefix."""
+        return list(map(_path_of, self.members))
+
+    @cached_property
+    def _plain(self) -> str:
+        return "\n_" + "_\n\n_".join(path for path, _ in self._paths) + "_\n"
+
+    @cached_property
+    def skeletons(self) -> list[str]:
+        """Of each module: its path in the common spelling with ``*`` for its indices."""
+        return _INNER_INDEX.sub("*", "\n".join(path for path, _ in self._paths)).split("\n")
+
+    @cached_property
+    def _skeletons(self) -> str:
+        return "".join(f"\n_{line}_\n" for line in dict.fromkeys(self.skeletons))
+
+
+class Adapter:
+    """A header's tensors as the changes of modules."""
+
+    def __init__(self, specs: Mapping[str, Spec], modules: Modules) -> None:
+        self._modules = modules
+        self._changes = [
+            _change_of(parts, tuple([specs[name].shape for name in names]))
+            for parts, names in modules.members.values()
+        ]
+        self._algorithms = Counter(change.algorithm for change in self._changes)
 
     @cached_property
     def algorithm(self) -> str | None:
@@ -250,27 +321,11 @@ class Adapter:
     @cached_property
     def rank(self) -> int | str | None:
         """One number, or the least and the greatest."""
-        ranks = {group.rank for group in self.groups.values()} - {None}
+        ranks = {change.rank for change in self._changes} - {None}
         if not ranks:
             return None
         least, greatest = min(r for r in ranks if r is not None), max(r for r in ranks if r is not None)
         return least if least == greatest else f"{least}-{greatest}"
-
-    @cached_property
-    def broken(self) -> list[str]:
-        """The modules of which one half is missing."""
-        return [module for module, group in self.groups.items() if group.is_broken]
-
-    @cached_property
-    def dialect(self) -> str | None:
-        """Whose spelling most modules have."""
-        counts = Counter(dialect for _, dialect in self._paths)
-        return counts.most_common(1)[0][0] if counts else None
-
-    def changes(self, path: str) -> bool:
-        """Tell whether a module's path contains `path` (``^``: begins, ``$``: ends) as whole parts."""
-        needle = _needle(path)
-        return needle in self._skeletons or (_ONE_INDEX.search(path) is not None and needle in self._plain)
 
     def widths(self, path: str, *, inward: bool) -> set[int]:
         """Return the widths of the inputs (or outputs) of all modules that contain `path`."""
@@ -281,44 +336,16 @@ class Adapter:
                 found |= widths[0 if inward else 1]
         return found
 
-    def highest_index(self, path: str) -> int | None:
-        """Return the highest number that stands right after `path`."""
-        numbers = re.findall(
-            "_" + path.replace(".", "_").replace("*", r"\d+") + r"_(\d{1,4})(?=_)", self._plain
-        )
-        return max(map(int, numbers), default=None)
-
-    @cached_property
-    def _paths(self) -> list[tuple[str, str]]:
-        """Of each group: its path in the common spelling, without its prefix, and the dialect of that prefix."""
-        return list(map(_path_of, self.groups))
-
-    @cached_property
-    def _plain(self) -> str:
-        return "\n_" + "_\n\n_".join(path for path, _ in self._paths) + "_\n"
-
-    @cached_property
-    def _skeleton_lines(self) -> list[str]:
-        return _INNER_INDEX.sub("*", "\n".join(path for path, _ in self._paths)).split("\n")
-
-    @cached_property
-    def _skeletons(self) -> str:
-        return "".join(f"\n_{line}_\n" for line in dict.fromkeys(self._skeleton_lines))
-
     @cached_property
     def _widths(self) -> dict[str, tuple[set[int], set[int]]]:
         widths: dict[str, tuple[set[int], set[int]]] = {}
-        for line, group in self._pairs():
-            inward, outward = group.widths
+        for line, change in set(zip(self._modules.skeletons, self._changes, strict=True)):
             known = widths.setdefault(f"\n_{line}_\n", (set(), set()))
-            if inward is not None:
-                known[0].add(inward)
-            if outward is not None:
-                known[1].add(outward)
+            if change.width_in is not None:
+                known[0].add(change.width_in)
+            if change.width_out is not None:
+                known[1].add(change.width_out)
         return widths
-
-    def _pairs(self) -> Iterator[tuple[str, Group]]:
-        return zip(self._skeleton_lines, self.groups.values(), strict=True)
 
 
 def _split(name: str) -> tuple[str, str] | None:

@@ -67,7 +67,7 @@ def identify(contents: Contents, name: str, said: Sequence[Statement] = ()) -> V
     if not contents.specs:
         answer["evidence"] = ["no tensors"]
     if answer["type"] == "diffusion_model":
-        verdict.components = tensors.once(_components, lambda: _components(view))
+        verdict.components = tensors.once_named(_components, lambda: _components(view))
         if any(part in _outside_parts() for part in verdict.components):
             answer["type"] = "checkpoint"
     if answer["type"] == "llm" and not answer.get("base"):
@@ -85,8 +85,8 @@ def _describe_adapter(view: View, answer: Answer, verdict: Verdict) -> None:
     verdict.algorithm = adapter.algorithm
     verdict.rank = adapter.rank
     verdict.alpha = _alpha(view)
-    answer.setdefault("layout", adapter.dialect)
-    broken = adapter.broken
+    answer.setdefault("layout", view.modules.dialect)
+    broken = view.modules.broken
     if broken:
         shown = broken[0] if len(broken[0]) <= 80 else broken[0][:77] + "..."
         more = f" (and {len(broken) - 1:,} more)" if len(broken) > 1 else ""

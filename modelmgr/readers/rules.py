@@ -29,7 +29,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-from modelmgr.readers.adapters import Adapter
+from modelmgr.readers.adapters import Adapter, Modules
 from modelmgr.readers.tensors import Tensors
 from modelmgr.resources import resource_path
 
@@ -39,7 +39,6 @@ _SIGNS = re.compile(r"^(?P<subject>.*?)(?:\s(?P<sign>=|!=|>=|<=|~|>)\s(?P<value>
 _DIMENSION = re.compile(r"^(?P<pattern>.*)\[(?P<dim>-?\d+|#)\]$")
 _SHARE = re.compile(r"^share\((?P<endings>.*)\)$")
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.")
-_KINDS = ("module:", "in:", "out:", "index:")
 
 
 @dataclass(slots=True)
@@ -59,13 +58,19 @@ class View:
     @property
     def adapter(self) -> Adapter:
         """The tensors seen as an adapter's; grouped when first asked for."""
-        return self.tensors.once(Adapter, lambda: Adapter(self.tensors))
+        return self.tensors.once(Adapter, lambda: Adapter(self.tensors.specs, self.modules))
+
+    @property
+    def modules(self) -> Modules:
+        """The names seen as an adapter's; grouped when first asked for."""
+        return self.tensors.once_named(Modules, lambda: Modules(self.tensors))
 
     def measure(self, name: str) -> int | float | str | None:
         """Return a measure, computed once under each prefix."""
         if name in _OF_THE_FILE:
             return _OF_THE_FILE[name](self)
-        return self.tensors.once(("measure", name, self.tensors.prefix), lambda: _measured(self, name))
+        once = self.tensors.once_named if _grasp_of(name) == NAMES else self.tensors.once
+        return once(("measure", name, self.tensors.prefix), lambda: _measured(self, name))
 
     def text(self, key: str) -> str | None:
         """Return a metadata value as text; None for what says nothing."""
@@ -76,6 +81,11 @@ class View:
         return None if text.strip() in ("", "None", "null") else text
 
 
+FILE, SHAPES, NAMES = 0, 1, 2
+"""What answers a condition; of several together the least."""
+_KINDS = {"module:": NAMES, "index:": NAMES, "in:": SHAPES, "out:": SHAPES}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
     """One compiled condition.
@@ -83,20 +93,20 @@ class Condition:
     Attributes:
         text: what it was made of.
         test: asks the question.
-        steady: whether names and shapes alone (under a prefix) answer it.
+        grasp: what answers it: `NAMES`, `SHAPES` (names with their shapes), or the whole `FILE`.
         parts: the choices of an ``any``.
     """
 
     text: str
     test: Callable[[View], bool]
-    steady: bool
+    grasp: int
     parts: tuple["Condition", ...] = ()
 
     def holds(self, view: View) -> bool:
-        """Tell whether it holds; what is steady is asked once for all headers with equal tensors."""
-        if not self.steady:
+        """Tell whether it holds; asked once for all headers with equal names, or with equal names and shapes."""
+        if self.grasp == FILE:
             return self.test(view)
-        known = view.tensors.derived
+        known = view.tensors.named if self.grasp == NAMES else view.tensors.derived
         key = (self, view.tensors.prefix)
         found: bool | None = known.get(key)
         if found is None:
@@ -148,10 +158,11 @@ def match(table_name: str, view: View) -> Answer | None:
 
 
 def _first(table: Table, view: View) -> Answer | None:
-    known = view.tensors.derived
+    named, derived = view.tensors.named, view.tensors.derived
     key = (table, view.tensors.prefix, "left")
-    left: tuple[Rule, ...] = known.get(key, table.rules)
-    out: list[Rule] = []
+    left_by_names: tuple[Rule, ...] = named.get(key, table.rules)
+    left: tuple[Rule, ...] = derived.get(key, left_by_names)
+    out: tuple[list[Rule], list[Rule]] = ([], [])
     answer: Answer | None = None
     for rule in left:
         failed = next((condition for condition in rule.when if not condition.holds(view)), None)
@@ -159,11 +170,13 @@ def _first(table: Table, view: View) -> Answer | None:
             answer = _answer_of(rule, view)
             if answer is not None:
                 break
-        elif failed.steady:
-            out.append(rule)
-    if out:
-        # The next header with these tensors need not ask them again.
-        known[key] = tuple(rule for rule in left if rule not in out)
+        elif failed.grasp != FILE:
+            out[failed.grasp == NAMES].append(rule)
+    # The next header with these names, or with these shapes too, need not be held against those rules again.
+    if out[True]:
+        named[key] = tuple(rule for rule in left_by_names if rule not in out[True])
+    if out[True] or out[False]:
+        derived[key] = tuple(rule for rule in left if rule not in out[True] and rule not in out[False])
     return answer
 
 
@@ -213,28 +226,30 @@ def _compile(source: Any) -> Condition:
     if isinstance(source, dict):
         ((word, members),) = source.items()
         parts = [_compile(member) for member in members]
-        steady = all(part.steady for part in parts)
+        grasp = min(part.grasp for part in parts)
         text = f" {'or' if word == 'any' else 'and'} ".join(part.text for part in parts)
         if word == "any":
-            return Condition(text, lambda view: any(part.holds(view) for part in parts), steady, tuple(parts))
+            return Condition(text, lambda view: any(part.holds(view) for part in parts), grasp, tuple(parts))
         if word == "all":
-            return Condition(text, lambda view: all(part.holds(view) for part in parts), steady)
+            return Condition(text, lambda view: all(part.holds(view) for part in parts), grasp)
         raise ValueError(f"unknown condition {word!r}")
     if source.startswith("!"):
         inner = _compile(source[1:])
-        return Condition(source, lambda view: not inner.holds(view), inner.steady)
+        return Condition(source, lambda view: not inner.holds(view), inner.grasp)
     parsed = _SIGNS.match(source)
     if parsed is None:
         raise ValueError(f"no condition: {source!r}")
     subject, sign, value = parsed["subject"], parsed["sign"], parsed["value"]
     for kind in _KINDS:
         if subject.startswith(kind):
-            return Condition(source, _module_test(kind, subject[len(kind) :].strip(), sign, value), True)
+            return Condition(
+                source, _module_test(kind, subject[len(kind) :].strip(), sign, value), _KINDS[kind]
+            )
     if subject.startswith("@"):
-        return Condition(source, _metadata_test(subject[1:], sign, value), False)
+        return Condition(source, _metadata_test(subject[1:], sign, value), FILE)
     if subject.startswith("$"):
         name, test = subject[1:], _test(sign, value)
-        return Condition(source, lambda view: test(view.measure(name)), name not in _OF_THE_FILE)
+        return Condition(source, lambda view: test(view.measure(name)), _grasp_of(name))
     dimension = _DIMENSION.match(subject)
     if dimension is not None:
         return Condition(
@@ -242,7 +257,7 @@ def _compile(source: Any) -> Condition:
         )
     if sign is not None:
         raise ValueError(f"nothing to compare in {source!r}")
-    return Condition(source, lambda view: view.tensors.find(subject) is not None, True)
+    return Condition(source, lambda view: view.tensors.find(subject) is not None, NAMES)
 
 
 def _test(sign: str, value: str) -> Callable[[Any], bool]:
@@ -293,10 +308,10 @@ def _metadata_test(key: str, sign: str | None, value: str) -> Callable[[View], b
 
 def _module_test(kind: str, path: str, sign: str | None, value: str) -> Callable[[View], bool]:
     if kind == "module:":
-        return lambda view: view.adapter.changes(path)
+        return lambda view: view.modules.changes(path)
     test = _test(sign or "=", value)
     if kind == "index:":
-        return lambda view: test(view.adapter.highest_index(path))
+        return lambda view: test(view.modules.highest_index(path))
     inward = kind == "in:"
     return lambda view: any(test(width) for width in view.adapter.widths(path, inward=inward))
 
@@ -397,14 +412,26 @@ _OF_THE_FILE: dict[str, Callable[[View], int | str | None]] = {
 """Measures that names and shapes don't tell."""
 _COMPUTED: dict[str, Callable[[View], int | float | str | None]] = {
     "tensors": lambda view: len(view.tensors.specs),
-    "adapter_groups": lambda view: view.adapter.complete_groups,
-    "adapter_share": lambda view: view.adapter.share,
+    "adapter_groups": lambda view: view.modules.complete,
+    "adapter_share": lambda view: view.modules.share,
     "depths": _depths,
     "layers": _layers,
     "embedding_width": _embedding_width,
     "esrgan_scale": _esrgan_scale,
     "compact_scale": _compact_scale,
 }
+
+
+_BY_NAMES = frozenset(("tensors", "adapter_groups", "adapter_share", "depths", "layers", "esrgan_scale"))
+
+
+def _grasp_of(measure: str) -> int:
+    """Return what a measure depends on."""
+    if measure in _OF_THE_FILE:
+        return FILE
+    if measure in _BY_NAMES or measure in _measures()[1] or _SHARE.match(measure):
+        return NAMES
+    return SHAPES
 
 
 # --- loading ----------------------------------------------------------------------------------------------

@@ -9,16 +9,16 @@ setting. What was read from a table, and what was derived from it, is kept for t
 """
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
 from operator import add, itemgetter, sub
-from threading import Lock
 from typing import Any
 
 from modelmgr.readers.contents import Defect, Spec, quoted
+from modelmgr.readers.recent import Recent
 
 DIMENSION_LIMIT = 64
 NUMBER_LIMIT = 2**63
@@ -81,52 +81,19 @@ class Table:
     derived: dict[Any, Any] = field(default_factory=dict)
 
 
-class _Memory:
-    """The tables that were read last, by their bytes; one for all threads."""
-
-    def __init__(self) -> None:
-        self._tables: OrderedDict[Hashable, tuple[bytes, Table]] = OrderedDict()
-        self.weight = 0
-        self._lock = Lock()
-
-    def get(self, key: Hashable) -> tuple[bytes, Table] | None:
-        with self._lock:
-            known = self._tables.get(key)
-            if known is not None:
-                self._tables.move_to_end(key)
-            return known
-
-    def keep(self, key: Hashable, entries: bytes, table: Table) -> None:
-        with self._lock:
-            before = self._tables.pop(key, None)
-            self._tables[key] = (entries, table)
-            self.weight += _weight(table) - (_weight(before[1]) if before is not None else 0)
-            while self.weight > KEPT_TENSORS:
-                self.weight -= _weight(self._tables.popitem(last=False)[1][1])
-
-    def forget(self) -> None:
-        with self._lock:
-            self._tables.clear()
-            self.weight = 0
-
-
-def _weight(table: Table) -> int:
-    """Return what a table costs in memory, in tensors: what is derived from it has a least size."""
-    return len(table.specs) + 200
-
-
-_memory = _Memory()
+_recent: Recent[tuple[bytes, Table]] = Recent(KEPT_TENSORS)
 
 
 def known(key: Hashable) -> tuple[bytes, Table] | None:
     """Return the bytes and the table that were kept last under a key; whether they fit is for the caller to see."""
-    return _memory.get(key)
+    return _recent.get(key)
 
 
 def keep(key: Hashable, entries: bytes, table: Table) -> None:
     """Keep a table for the next file that has it, unless it is a very large one."""
     if len(entries) <= KEPT_TABLE_BYTES:
-        _memory.keep(key, entries, table)
+        # What is derived from a table has a least size.
+        _recent.keep(key, (entries, table), len(table.specs) + 200)
 
 
 def read(header: bytes, start: int, end: int) -> Table | None:
@@ -151,12 +118,12 @@ def read(header: bytes, start: int, end: int) -> Table | None:
 
 def kept_tensors() -> int:
     """Return what the remembered tables weigh, in tensors."""
-    return _memory.weight
+    return _recent.weight
 
 
 def forget() -> None:
     """Forget all tables: what a benchmark of unseen tables needs."""
-    _memory.forget()
+    _recent.forget()
 
 
 def _parse(entries: bytes) -> Table | None:

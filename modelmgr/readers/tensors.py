@@ -7,12 +7,17 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from modelmgr.readers.contents import Spec, once
+from modelmgr.readers.recent import Recent
 
 T = TypeVar("T")
 
 _PACKED = frozenset(("U8", "I8", "F4", "I32"))
 _LAST = "\U0010ffff"
 _TAIL = 12
+KEPT_NAMES = 16_000
+"""Names of all headers that are remembered together."""
+
+_recent: Recent[dict[Any, Any]] = Recent(KEPT_NAMES)
 
 
 class Tensors:
@@ -21,34 +26,53 @@ class Tensors:
     A pattern is a name in which ``*`` stands for an index; one that ends in ``**`` is a beginning, one that begins
     with ``**`` an ending, with both a part of a name. Every question is asked under `prefix` first, then without.
 
-    `derived` keeps answers that depend on names and shapes alone; headers with equal tensors may share it.
+    Attributes:
+        derived: answers that depend on names and shapes alone; headers with equal tensors may share them.
+        named: answers that depend on names alone; headers with equal names share them.
     """
 
     def __init__(self, specs: Mapping[str, Spec], derived: dict[Any, Any] | None = None) -> None:
         self.specs = specs
         self.prefix = ""
         self.derived: dict[Any, Any] = {} if derived is None else derived
+        self.named = self.once("named", self._known_names)
 
     @property
     def ordered(self) -> list[str]:
         """All names, sorted."""
-        return self.once("ordered", lambda: sorted(self.specs))
+        return self.once_named("ordered", lambda: sorted(self.specs))
 
     @property
     def lines(self) -> str:
         """All names, each between two line ends: one search over them beats a loop."""
-        return self.once("lines", lambda: "\n" + "\n".join(self.ordered) + "\n")
+        return self.once_named("lines", lambda: "\n" + "\n".join(self.ordered) + "\n")
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` makes of names and shapes alone, made once for all headers with equal tensors."""
         return once(self.derived, key, make)
+
+    def once_named(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` makes of names alone, made once for all headers with equal names."""
+        return once(self.named, key, make)
+
+    def _known_names(self) -> dict[Any, Any]:
+        """Return what was derived from these names already: adapters of many ranks have the same ones."""
+        if len(self.specs) > KEPT_NAMES // 4:
+            return {}
+        names = tuple(self.specs)
+        named = _recent.get(names)
+        if named is None:
+            named = {}
+            # What is derived has a least size.
+            _recent.keep(names, named, len(names) + 200)
+        return named
 
     def may_end_with(self, ending: str) -> bool:
         """Tell whether some name ends so, in a time that hardly depends on how many there are.
 
         Thousands of names have a few dozen endings; only longer ones than kept may be told falsely to exist.
         """
-        tails = self.once("tails", lambda: "\n".join({name[-_TAIL:] for name in self.specs}) + "\n")
+        tails = self.once_named("tails", lambda: "\n".join({name[-_TAIL:] for name in self.specs}) + "\n")
         return ending[-_TAIL:] + "\n" in tails
 
     def count_below(self, beginning: str) -> int:
@@ -87,7 +111,7 @@ class Tensors:
 
     def shape_of(self, pattern: str) -> tuple[int, ...] | None:
         """Return the shape of the first tensor that the pattern fits, packing undone; None if unknown."""
-        name = self.find(pattern)
+        name = self.once_named((self.prefix, pattern), lambda: self.find(pattern))
         if name is None:
             return None
         spec = self.specs[name]
@@ -146,6 +170,11 @@ class Tensors:
             # NVFP4 and MXFP4 pack two values a byte along the last dimension.
             return (spec.shape[0], 2 * spec.shape[1])
         return spec.shape
+
+
+def forget() -> None:
+    """Forget all names: what a benchmark of unseen names needs."""
+    _recent.forget()
 
 
 @lru_cache(maxsize=1024)
