@@ -260,10 +260,9 @@ class Modules:
         counts = Counter(dialect for _, dialect in self._paths)
         return counts.most_common(1)[0][0] if counts else None
 
-    def changes(self, path: str) -> bool:
-        """Tell whether a module's path contains `path` (``^``: begins, ``$``: ends) as whole parts."""
-        needle = _needle(path)
-        return needle in self._skeletons or (_ONE_INDEX.search(path) is not None and needle in self._plain)
+    def changes(self, needle: str, *, indexed: bool) -> bool:
+        """Tell whether some module's path contains what `needle_of` made."""
+        return needle in self._skeletons or (indexed and needle in self._plain)
 
     def highest_index(self, path: str) -> int | None:
         """Return the highest number that stands right after `path`."""
@@ -329,7 +328,7 @@ class Adapter:
 
     def widths(self, path: str, *, inward: bool) -> set[int]:
         """Return the widths of the inputs (or outputs) of all modules that contain `path`."""
-        needle = _needle(path)
+        needle, _ = needle_of(path)
         found: set[int] = set()
         for skeleton, widths in self._widths.items():
             if needle in skeleton:
@@ -382,7 +381,9 @@ def _path_of(module: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _needle(path: str) -> str:
+def needle_of(path: str) -> tuple[str, bool]:
+    """Return what to look for: a path (``^``: begins, ``$``: ends) as whole parts, and whether it names one index."""
     begins, ends = path.startswith("^"), path.endswith("$")
     body = path.removeprefix("^").removesuffix("$").replace(".", "_")
-    return ("\n_" if begins else "_") + body + ("_\n" if ends else "_")
+    needle = ("\n_" if begins else "_") + body + ("_\n" if ends else "_")
+    return needle, _ONE_INDEX.search(path) is not None

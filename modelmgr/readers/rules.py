@@ -29,7 +29,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-from modelmgr.readers.adapters import Adapter, Modules
+from modelmgr.readers.adapters import Adapter, Modules, needle_of
 from modelmgr.readers.tensors import Tensors
 from modelmgr.resources import resource_path
 
@@ -54,6 +54,7 @@ class View:
     metadata: Mapping[str, Any]
     name: str
     complete: bool = True
+    _modules: Modules | None = None
 
     @property
     def adapter(self) -> Adapter:
@@ -63,7 +64,9 @@ class View:
     @property
     def modules(self) -> Modules:
         """The names seen as an adapter's; grouped when first asked for."""
-        return self.tensors.once_named(Modules, lambda: Modules(self.tensors))
+        if self._modules is None:
+            self._modules = self.tensors.once_named(Modules, lambda: Modules(self.tensors))
+        return self._modules
 
     def measure(self, name: str) -> int | float | str | None:
         """Return a measure, computed once under each prefix."""
@@ -227,11 +230,13 @@ def _compile(source: Any) -> Condition:
         ((word, members),) = source.items()
         parts = [_compile(member) for member in members]
         grasp = min(part.grasp for part in parts)
+        # The whole is remembered; the parts need to be only where a file's own words stand among them.
+        tests = [part.holds if grasp == FILE else part.test for part in parts]
         text = f" {'or' if word == 'any' else 'and'} ".join(part.text for part in parts)
         if word == "any":
-            return Condition(text, lambda view: any(part.holds(view) for part in parts), grasp, tuple(parts))
+            return Condition(text, lambda view: any(test(view) for test in tests), grasp, tuple(parts))
         if word == "all":
-            return Condition(text, lambda view: all(part.holds(view) for part in parts), grasp)
+            return Condition(text, lambda view: all(test(view) for test in tests), grasp)
         raise ValueError(f"unknown condition {word!r}")
     if source.startswith("!"):
         inner = _compile(source[1:])
@@ -308,7 +313,8 @@ def _metadata_test(key: str, sign: str | None, value: str) -> Callable[[View], b
 
 def _module_test(kind: str, path: str, sign: str | None, value: str) -> Callable[[View], bool]:
     if kind == "module:":
-        return lambda view: view.modules.changes(path)
+        needle, indexed = needle_of(path)
+        return lambda view: view.modules.changes(needle, indexed=indexed)
     test = _test(sign or "=", value)
     if kind == "index:":
         return lambda view: test(view.modules.highest_index(path))
