@@ -91,7 +91,8 @@ def _is_dangerous(module: str, name: str) -> bool:
     first, *below = module.split(".")
     if any(part in _never() and part in sys.stdlib_module_names for part in below):
         return True
-    return first in sys.stdlib_module_names and not _covers(table["harmless"], module, name)
+    known = first in sys.stdlib_module_names or first in table["harmless"]
+    return known and not _covers(table["harmless"], module, name)
 
 
 def _covers(listed: Mapping[str, list[str]], module: str, name: str) -> bool:
