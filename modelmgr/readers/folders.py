@@ -5,13 +5,12 @@ for tensors that are away or can't be read. What these files say is only compare
 """
 
 import os
-import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelmgr import parts, payload
-from modelmgr.readers import rules, shards
+from modelmgr import parts
+from modelmgr.readers import configs, rules, shards
 from modelmgr.readers.contents import Contents, Defect, clean, quoted
 from modelmgr.readers.header import Header
 from modelmgr.readers.identify import Statement, Verdict, word_of
@@ -19,15 +18,11 @@ from modelmgr.readers.read import contents_of, header_of, verdict_of
 from modelmgr.readers.tensors import Tensors
 from modelmgr.values import Problem
 
-CONFIG_LIMIT_BYTES = 4 * 1024 * 1024
-NESTING_LIMIT = 64
 INDEX_COUNT_LIMIT = 4
 COMPONENT_LIMIT = 64
-VALUE_LIMIT = 1000
 _DEFECT_LIMIT = 32
 _SHOWN_FORMS = 16
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _MAIN = ("transformer", "unet", "prior", "decoder", "transformer_2", "dit", "model")
 _WITHOUT_WEIGHTS = (
     "Scheduler",
@@ -40,18 +35,6 @@ _WITHOUT_WEIGHTS = (
 )
 _TEXT_TYPES = frozenset(("llm", "text_encoder", "text_embedding_model", "clip_vision"))
 _SUFFIXES = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx")
-# config.json of transformers -> the names that GGUF's facts have
-_FACTS = {
-    "context_length": ("max_position_embeddings", "n_positions"),
-    "embedding_length": ("hidden_size", "d_model", "n_embd"),
-    "block_count": ("num_hidden_layers", "num_layers", "n_layer"),
-    "feed_forward_length": ("intermediate_size", "d_ff"),
-    "head_count": ("num_attention_heads", "num_heads", "n_head"),
-    "head_count_kv": ("num_key_value_heads",),
-    "expert_count": ("num_experts", "num_local_experts", "n_routed_experts"),
-    "expert_used_count": ("num_experts_per_tok",),
-    "vocab_size": ("vocab_size",),
-}
 
 
 @dataclass(slots=True)
@@ -77,8 +60,8 @@ def read_group(kind: str, path: str, members: Mapping[str, str], marker: str | N
     """
     if kind == "shards":
         return _read_shards(path, members, marker)
-    content = None if marker is None else _small_file(marker, CONFIG_LIMIT_BYTES)
-    config = _parsed(content)
+    content = None if marker is None else configs.small_file(marker)
+    config = configs.parsed(content)
     name = os.path.basename(marker or "")
     if kind == "diffusers-folder" and name == "model_index.json":
         header = _read_pipeline(path, members, config or {})
@@ -98,7 +81,7 @@ def read_group(kind: str, path: str, members: Mapping[str, str], marker: str | N
 
 def _read_shards(path: str, members: Mapping[str, str], marker: str | None) -> Header:
     told: dict[str, bytes] = {}
-    content = None if marker is None else _small_file(marker, parts.INDEX_LIMIT_BYTES)
+    content = None if marker is None else configs.small_file(marker, parts.INDEX_LIMIT_BYTES)
     if marker is not None and content is not None:
         told[os.path.basename(marker)] = content
     union = shards.unite(members, contents_of)
@@ -117,7 +100,7 @@ def _read_transformers(path: str, members: Mapping[str, str], config: Mapping[st
     contents.defects = weights.defects
     classes = config.get("architectures")
     architecture = str(classes[0]) if isinstance(classes, list) and classes else ""
-    told = _plain_values(config)
+    told = configs.plain_values(config)
     told["architecture"] = architecture
     if any(
         os.path.exists(os.path.join(path, name))
@@ -128,13 +111,17 @@ def _read_transformers(path: str, members: Mapping[str, str], config: Mapping[st
     answer = _answer("transformers-folder", told, name)
     said = _said(answer, "architectures", architecture)
     verdict = verdict_of(contents, name, said)
+    if verdict.type == "llm" and verdict.base_model is None and architecture:
+        verdict.variant = None  # tensors of many families, which the class tells apart
     if verdict.type == "unknown" or (verdict.type in _TEXT_TYPES and answer.get("type")):
         _refine(verdict, answer, f"architectures: {architecture}")
     model_type = config.get("model_type")
     if verdict.type == "llm" and isinstance(model_type, str) and model_type:
         verdict.base_model = verdict.base_model or answer.get("word") or clean(model_type[:100])
         verdict.architecture = verdict.architecture or clean(model_type[:100])
-    contents.facts |= _transformers_facts(config) | ({"class": clean(architecture)} if architecture else {})
+    contents.facts |= configs.transformers_facts(config) | (
+        {"class": clean(architecture)} if architecture else {}
+    )
     return _with_forms(header_of(contents, path, verdict), weights.other_forms)
 
 
@@ -142,7 +129,7 @@ def _read_component(path: str, members: Mapping[str, str], config: Mapping[str, 
     weights = _weights(members)
     contents = weights.contents
     contents.defects = weights.defects
-    told = _plain_values(config)
+    told = configs.plain_values(config)
     told["component"] = told.pop("_class_name", "")
     name = os.path.basename(path)
     answer = _answer("diffusers-folder", told, name)
@@ -150,7 +137,7 @@ def _read_component(path: str, members: Mapping[str, str], config: Mapping[str, 
     verdict = verdict_of(contents, name, said)
     if verdict.type == "unknown":
         _refine(verdict, answer, f"_class_name: {told['component']}")
-    verdict.variant = verdict.variant or answer.get("variant")
+    _name_variant(verdict, answer)
     if told["component"]:
         contents.facts["class"] = told["component"]
     return _with_forms(header_of(contents, path, verdict), weights.other_forms)
@@ -159,16 +146,16 @@ def _read_component(path: str, members: Mapping[str, str], config: Mapping[str, 
 def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, Any]) -> Header:
     classes = {
         name: entry[1]
-        for name, entry in list(index.items())[:VALUE_LIMIT]
+        for name, entry in list(index.items())[: configs.VALUE_LIMIT]
         if parts.is_plain(name) and isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)
     }
     files: dict[str, dict[str, str]] = {}
     for name, place in members.items():
         files.setdefault(name.partition("/")[0], {})[name] = place
-    told = _plain_values(index)
+    told = configs.plain_values(index)
     told["pipeline"] = told.pop("_class_name", "")
     for component in list(dict.fromkeys((*classes, *files)))[:COMPONENT_LIMIT]:
-        told |= _plain_values(_component_config(path, component), f"{component}.")
+        told |= configs.plain_values(_component_config(path, component), f"{component}.")
     name = os.path.basename(path)
     answer = _answer("diffusers-folder", told, name)
     main = next((component for component in _MAIN if component in files), None)
@@ -201,7 +188,7 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
         _refine(verdict, answer, f"_class_name: {told['pipeline']}")
     elif labels and answer.get("type"):
         verdict.type = answer["type"]
-    verdict.variant = verdict.variant or answer.get("variant")
+    _name_variant(verdict, answer)
     verdict.components = tuple(labels)
     contents.defects = defects[:_DEFECT_LIMIT]
     contents.facts["pipeline"] = told["pipeline"]
@@ -245,7 +232,7 @@ def _indexes(members: Mapping[str, str]) -> dict[str, bytes]:
     indexes: dict[str, bytes] = {}
     room = parts.INDEX_LIMIT_BYTES
     for name in names[:INDEX_COUNT_LIMIT]:
-        content = _small_file(os.path.join(folder, name), room)
+        content = configs.small_file(os.path.join(folder, name), room)
         if content is not None:
             indexes[beginning + name] = content
             room -= len(content)
@@ -301,7 +288,7 @@ def _absent_components(classes: Mapping[str, str], files: Mapping[str, Any]) -> 
 def _label(component: str, verdict: Verdict) -> str:
     if verdict.type in ("vae", "vae_approx"):
         return "VAE"
-    if verdict.type == "text_encoder" and verdict.variant:
+    if verdict.type in _TEXT_TYPES and verdict.variant:
         return verdict.variant
     return clean(component.replace("_", " "))
 
@@ -332,75 +319,18 @@ def _refine(verdict: Verdict, answer: rules.Answer, evidence: str) -> None:
         verdict.base_model = word_of(base)
         verdict.architecture = verdict.architecture or (None if base == "any" else base)
         verdict.candidates = tuple(answer.get("candidates", ()))
-    verdict.variant = verdict.variant or answer.get("variant")
+    _name_variant(verdict, answer)
+
+
+def _name_variant(verdict: Verdict, answer: rules.Answer) -> None:
+    """Take the class's variant where the tensors have none, or where the class has told the base more finely."""
+    if verdict.variant is None or verdict.confidence == "metadata":
+        verdict.variant = answer.get("variant") or verdict.variant
 
 
 def _component_config(path: str, component: str) -> Mapping[str, Any]:
     for name in ("config.json", "scheduler_config.json"):
-        content = _small_file(os.path.join(path, component, name), CONFIG_LIMIT_BYTES)
+        content = configs.small_file(os.path.join(path, component, name))
         if content is not None:
-            return _parsed(content) or {}
+            return configs.parsed(content) or {}
     return {}
-
-
-def _plain_values(config: Mapping[str, Any], beginning: str = "") -> dict[str, Any]:
-    """Return what a rule can ask for: texts, numbers and booleans of the first level."""
-    return {
-        beginning + key: value[:200] if isinstance(value, str) else value
-        for key, value in list(config.items())[:VALUE_LIMIT]
-        if isinstance(value, (str, int, float)) and len(key) <= 200
-    }
-
-
-def _transformers_facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    inner = config.get("text_config")
-    places = [config, inner] if isinstance(inner, dict) else [config]
-    facts: dict[str, Any] = {}
-    for fact, keys in _FACTS.items():
-        found = [place[key] for place in places for key in keys if type(place.get(key)) is int]
-        if found:
-            facts[fact] = found[0]
-    quantization = config.get("quantization_config")
-    if isinstance(quantization, dict) and isinstance(quantization.get("quant_method"), str):
-        facts["quantization_method"] = clean(quantization["quant_method"][:100])
-    return facts
-
-
-def _small_file(path: str, limit: int) -> bytes | None:
-    """Return the bytes of a regular file of at most `limit` bytes; None for any other, or if it can't be read."""
-    try:
-        descriptor = os.open(path, _FLAGS)
-    except (OSError, ValueError):
-        return None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-            return None
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            return file.read(limit)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def _parsed(content: bytes | None) -> dict[str, Any] | None:
-    """Return the JSON object of a config, or None if it is none or nested beyond reason."""
-    if not content:
-        return None
-    value = payload.parse(content).value
-    return value if isinstance(value, dict) and not _is_deep(value) else None
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(NESTING_LIMIT):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
