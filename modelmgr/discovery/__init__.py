@@ -33,10 +33,12 @@ from modelmgr.discovery.scan import (
     walk_folders,
     walk_models,
 )
+from modelmgr.discovery.watch import PACE, Pace, watch_folders
 
 __all__ = [
     "HIDDEN",
     "NO_RULES",
+    "PACE",
     "PARTIAL_DOWNLOAD",
     "PATTERN",
     "PIPELINE_MARKER",
@@ -50,6 +52,7 @@ __all__ = [
     "Kinds",
     "Listing",
     "Look",
+    "Pace",
     "QuickCheck",
     "changed_folders",
     "components_of",
@@ -66,4 +69,5 @@ __all__ = [
     "tensor_quick_of",
     "walk_folders",
     "walk_models",
+    "watch_folders",
 ]
