@@ -101,9 +101,12 @@ def _scan_text(report: ScanReport) -> str:
         words = _were(report.hashed, "file", "hashed") if report.hashed else _tr("no model files were found")
         return _tr("The scan was stopped: {}").format(words) if report.cancelled else words
     # Files, not models: two files with the same bytes are one model.
-    parts = [_were(report.added, "model file", "added")]
+    new, parts = report.added - report.moved, []
+    if new or not report.moved:
+        parts.append(_were(new, "model file", "added"))
     if report.moved:
-        parts.append(f"{count_text(report.moved)} of them moved")
+        subject = count_text(report.moved) if parts else counted(report.moved, "model file")
+        parts.append(f"{subject} {'was' if report.moved == 1 else 'were'} found at another place")
     if report.rewritten:
         parts.append(f"{counted(report.rewritten, 'header')} rewritten")
     if report.updated:

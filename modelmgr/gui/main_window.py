@@ -553,6 +553,7 @@ class MainWindow(QMainWindow):
         self._table.model_selected.connect(self._on_model_selected)
         self._mending.message.connect(self.show_error_or_text)
         self._mending.scan_wanted.connect(self._on_scan_wanted)
+        self._mending.moved.connect(self._upkeep.go_on)
         self._mending.reported.connect(self._on_reported)
         self._first.add_wanted.connect(self.choose_folder)
         self._first.import_wanted.connect(self.open_wizard)
@@ -616,6 +617,8 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_folders(self, folders: list[LibraryFolder]) -> None:
+        if [folder.path for folder in folders] != [folder.path for folder in self._folders]:
+            self._upkeep.folders_changed()
         self._folders = folders
         self._mending.folders = folders
         roots = (*(folder.path for folder in folders), self._catalog.attachments_folder)

@@ -34,12 +34,14 @@ class Mending(QObject):
     Signals:
         message(str, object): something to tell the user, with the exception or None.
         scan_wanted(str): a folder should be scanned anew.
-        reported(object): the report of a deed that met problems.
+        reported(object): the report of a deed, which may have met problems.
+        moved(): a folder is elsewhere now; some of its files may have to be hashed again.
     """
 
     message = Signal(str, object)
     scan_wanted = Signal(str)
     reported = Signal(object)
+    moved = Signal()
 
     def __init__(self, library: "Library", tasks: Tasks, window: QWidget) -> None:
         super().__init__(window)
@@ -101,9 +103,8 @@ class Mending(QObject):
     @Slot(object)
     def ask_place(self, row: ModelRow) -> None:
         """Ask where the file of a model is now."""
-        dialog = QFileDialog(
-            self._window, self.tr("Where is {}?").format(foreign_text(row.file_name or row.name, 100))
-        )
+        title = self.tr("Where is {}?").format(foreign_text(row.file_name or row.name, 100))
+        dialog = QFileDialog(self._window, title)
         dialog.setObjectName("locateModelDialog")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
@@ -146,6 +147,7 @@ class Mending(QObject):
 
         task = self._tasks.run(self.tr("Moving"), partial(move_folder, self._library, old, new, False))
         task.succeeded.connect(self.reported)
+        task.succeeded.connect(self.moved)
         task.failed.connect(partial(self.message.emit, self.tr("The folder was not moved")))
 
     # --- what a scan leaves out ----------------------------------------------------------------------------

@@ -84,6 +84,12 @@ class Upkeep(QObject):
         else:
             self._stop_watch()
 
+    def folders_changed(self) -> None:
+        """Watch the folders of now; those that a scan has met since are new to the watch."""
+        if self._watch is not None:
+            self._stop_watch()
+            self._start_watch()
+
     def give_way(self) -> None:
         """Stop what reads the disk, for the user wants a scan, which does the same."""
         self._scans += 1
@@ -94,6 +100,7 @@ class Upkeep(QObject):
     def scan_ended(self, *, was_stopped: bool) -> None:
         """Go on after the user's scan; not with hashing, if it was stopped: that is what the user didn't want."""
         self._scans = max(0, self._scans - 1)
+        self.folders_changed()
         if not was_stopped:
             self.go_on()
 

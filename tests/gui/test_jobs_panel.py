@@ -344,7 +344,8 @@ def test_a_bar_holds_any_number_of_bytes(step, value):
             "4 files were checked, 1 has changed, 1 is missing",
         ),
         (ScanReport(hashed=1), "1 file was hashed"),
-        (ScanReport(seen=9, added=3, moved=2), "3 model files were added, 2 of them moved"),
+        (ScanReport(seen=9, added=3, moved=2), "1 model file was added, 2 were found at another place"),
+        (ScanReport(seen=9, added=1, moved=1), "1 model file was found at another place"),
         (
             MoveReport(found=40, changed=1, absent=2),
             "40 files were found in the new folder, 1 has changed, 2 are not there",
