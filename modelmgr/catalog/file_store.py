@@ -315,13 +315,13 @@ class FileStore(Connections):
         with self.transaction() as writer:
             conn = writer.connection()
             for model_id in dict.fromkeys(model_ids):
-                files = conn.execute(
+                first = conn.execute(
                     "SELECT path, size_bytes, mtime_ns, state, sha256, unit FROM files WHERE model_id = ? "
                     "ORDER BY CASE state WHEN 'present' THEN 0 WHEN 'unreadable' THEN 1 WHEN 'offline' THEN 2 "
-                    "ELSE 3 END, id",
+                    "ELSE 3 END, id LIMIT 1",
                     (model_id,),
-                ).fetchall()
-                if not files:
+                ).fetchone()
+                if first is None:
                     conn.execute(
                         "UPDATE models SET file_state = 'missing', file_count = 0, path = NULL, folder = NULL, "
                         "file_name = NULL, hash_state = CASE hash_state WHEN 'failed' THEN hash_state ELSE 'none' END "
@@ -329,11 +329,13 @@ class FileStore(Connections):
                         (model_id,),
                     )
                     continue
-                path, size_bytes, mtime_ns, state, sha256, unit = files[0]
+                path, size_bytes, mtime_ns, state, sha256, unit = first
                 if unit is not None:
                     path, size_bytes, mtime_ns, state, sha256 = _of_units(conn, model_id)
                 folder, file_name = os.path.split(path_out(path))
-                count = sum(file[3] != FileState.MISSING for file in files)
+                (count,) = conn.execute(
+                    "SELECT count(*) FROM files WHERE model_id = ? AND state <> 'missing'", (model_id,)
+                ).fetchone()
                 conn.execute(
                     "UPDATE models SET path = ?, folder = ?, file_name = ?, size_bytes = ?, modified_at = ?, "
                     "file_state = ?, file_count = ?, hash_state = CASE WHEN ? IS NOT NULL THEN 'done' "

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import os
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -348,15 +348,17 @@ class FolderNames:
 
     Args:
         folder: read once; one that can't be read has no names.
+        names: those in it, where they are known already.
     """
 
-    def __init__(self, folder: str) -> None:
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            names = []
+    def __init__(self, folder: str, names: Iterable[str] | None = None) -> None:
+        if names is None:
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                names = ()
         self.all = frozenset(names)
-        self._sorted = sorted((_folded(name), name) for name in names)
+        self._sorted = sorted((_folded(name), name) for name in self.all)
 
     def beginning_with(self, stem: str) -> list[str]:
         """Return the names that begin with `stem`, whatever their case and Unicode form."""
@@ -371,4 +373,4 @@ class FolderNames:
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()

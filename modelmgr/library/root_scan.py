@@ -10,6 +10,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.catalog.scan_store import FoundModel, FoundUnit, Member, ScannedFolder
 from modelmgr.discovery import FileRow, Folder, Group, Hashing, HashJob, HashResult, IgnoreRules
+from modelmgr.library.merging import FolderNames
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import Changes, FileState, HashState, Problem, ScanReport, is_below_any
 
@@ -35,6 +36,13 @@ class FolderDraft:
     digest: str | None
     names: Sequence[str]
     waiting: int = 0
+    siblings: FolderNames | None = None
+
+    def beside(self) -> FolderNames:
+        """Return the names of everything in the folder, as the walk found them."""
+        if self.siblings is None:
+            self.siblings = FolderNames(self.path, self.names)
+        return self.siblings
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +227,8 @@ class RootScan:
             component = os.path.relpath(folder.path, self._component_of[folder.path])
             pipeline.listings[component] = ([row[0] for row in folder.files], folder.names)
             pipeline.rows.update({f"{component}/{row[0]}": row for row in folder.files})
-        draft = FolderDraft(folder.path, folder.mtime_ns, digest, folder.names)
+        names = [*folder.names, *(row[0] for row in folder.files)]
+        draft = FolderDraft(folder.path, folder.mtime_ns, digest, names)
         if is_same and not (pipeline is not None and pipeline.is_changed):
             assert remembered is not None
             report.unchanged += len(folder.files)

@@ -336,7 +336,7 @@ class Scanning(Merging):
         return self._found_model(
             entry,
             met.known,
-            self.names_in(met.folder.path),
+            met.folder.beside(),
             header,
             hash_files,
             report,
