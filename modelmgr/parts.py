@@ -6,10 +6,12 @@ For whoever groups files and whoever reads them. Opens nothing.
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-INDEX_LIMIT_BYTES = 32 * 1024 * 1024
+INDEX_LIMIT_BYTES = 24 * 1024 * 1024
 """The index of a model of a trillion parameters in 384 experts has some 15 MB."""
+ENTRY_LIMIT = 400_000
 FILE_LIMIT = 10_000
 
 # diffusers and transformers put a variant into the name: model.safetensors.index.fp16.json.
@@ -66,27 +68,36 @@ def index_stem(name: str) -> str | None:
     return None if found is None else found["stem"]
 
 
-def tensor_places(index: bytes) -> Iterator[tuple[str, str]]:
-    """Yield tensor name and file name of each entry of a ``weight_map``, however the index is broken.
+def files_named(index: bytes) -> tuple[str, ...]:
+    """Return the different file names of an index in order of appearance, at most `FILE_LIMIT`.
 
-    The file names are a stranger's: they may hold separators.
+    They are a stranger's: they may hold separators.
     """
-    for found in _PAIR.finditer(index):
+    names: dict[str, None] = {}
+    for _, name in _places(index):
+        names[name] = None
+        if len(names) >= FILE_LIMIT:
+            break
+    return tuple(names)
+
+
+def weight_map(index: bytes) -> dict[str, list[str]]:
+    """Return file name -> names of its tensors, as an index tells, however it is broken; bounded as `files_named`."""
+    files: dict[str, list[str]] = {}
+    for tensor, name in _places(index):
+        if name in files or len(files) < FILE_LIMIT:
+            files.setdefault(name, []).append(tensor)
+    return files
+
+
+def _places(index: bytes) -> Iterator[tuple[str, str]]:
+    """Yield tensor name and file name of each entry of a ``weight_map``."""
+    for found in islice(_PAIR.finditer(index), ENTRY_LIMIT):
         name = found[2].decode("utf-8", "replace")
         if "\\" in name:
             name = _unescaped(name)
         if name.lower().endswith(_WEIGHTS):
             yield found[1].decode("utf-8", "replace"), name
-
-
-def files_named(index: bytes) -> tuple[str, ...]:
-    """Return the different file names of an index in order of appearance, at most `FILE_LIMIT`."""
-    names: dict[str, None] = {}
-    for _, name in tensor_places(index):
-        names[name] = None
-        if len(names) >= FILE_LIMIT:
-            break
-    return tuple(names)
 
 
 def is_plain(name: str) -> bool:

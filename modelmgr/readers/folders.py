@@ -80,10 +80,10 @@ def read_group(kind: str, path: str, members: Mapping[str, str], marker: str | N
 
 
 def _read_shards(path: str, members: Mapping[str, str], marker: str | None) -> Header:
-    told: dict[str, bytes] = {}
+    told: dict[str, dict[str, list[str]]] = {}
     content = None if marker is None else configs.small_file(marker, parts.INDEX_LIMIT_BYTES)
     if marker is not None and content is not None:
-        told[os.path.basename(marker)] = content
+        told[os.path.basename(marker)] = parts.weight_map(content)
     union = shards.unite(members, contents_of)
     contents = union.contents
     contents.defects = shards.defects_of(union, told)[:_DEFECT_LIMIT]
@@ -220,8 +220,8 @@ def _weights(members: Mapping[str, str]) -> _Weights:
     return _Weights(union.contents, defects, [form[0] for form in forms[1:]], scans)
 
 
-def _indexes(members: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the indexes that lie beside the members: relative path -> bytes, together at most one index's size."""
+def _indexes(members: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+    """Return what the indexes beside the members say; together they are as long as one may be."""
     first = next(iter(members))
     folder, beginning = os.path.dirname(members[first]), first[: first.rfind("/") + 1]
     try:
@@ -229,22 +229,22 @@ def _indexes(members: Mapping[str, str]) -> dict[str, bytes]:
             names = sorted(item.name for item in found if parts.index_stem(item.name) is not None)
     except OSError:
         return {}
-    indexes: dict[str, bytes] = {}
+    indexes: dict[str, dict[str, list[str]]] = {}
     room = parts.INDEX_LIMIT_BYTES
     for name in names[:INDEX_COUNT_LIMIT]:
         content = configs.small_file(os.path.join(folder, name), room)
         if content is not None:
-            indexes[beginning + name] = content
+            indexes[beginning + name] = parts.weight_map(content)
             room -= len(content)
     return indexes
 
 
-def _forms(names: Iterable[str], told: Mapping[str, bytes]) -> list[list[str]]:
+def _forms(names: Iterable[str], told: shards.Indexes) -> list[list[str]]:
     """Return the files that hold the same weights in different forms (``fp16``, ``.bin``), the best form first."""
     owners: dict[object, object] = {}
-    for index, content in told.items():
+    for index, files in told.items():
         folder = index[: index.rfind("/") + 1]
-        for name in parts.files_named(content):
+        for name in files:
             owners.setdefault(_set_of(folder + name), index)
     sets: dict[object, list[str]] = {}
     for name in sorted(names):

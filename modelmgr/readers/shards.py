@@ -11,6 +11,8 @@ from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, quoted
 
 _SHOWN_NAMES = 3
 _SCAN_RANKS = {"dangerous": 2, "unscanned": 1}
+Indexes = Mapping[str, Mapping[str, list[str]]]
+"""Relative path of an index -> names of files -> names of tensors."""
 _Read = Callable[[str], Contents]
 
 
@@ -88,12 +90,12 @@ def unite(members: Mapping[str, str], read: _Read) -> Union:
     return union
 
 
-def defects_of(union: Union, told: Mapping[str, bytes] = {}) -> list[Defect]:
+def defects_of(union: Union, told: Indexes) -> list[Defect]:
     """Return what is wrong with the parts and between them, each kind once.
 
     Args:
         union: the parts that are there.
-        told: relative path of an index -> its bytes; an index counts if it names one of the parts.
+        told: the indexes beside the parts; one counts if it names a part.
     """
     found = list(union.contents.defects)
     missing = _missing(union, told)
@@ -161,24 +163,20 @@ def _state_gguf(whole: Contents, parameters: int) -> None:
         whole.facts["quantization"] = f"{next(iter(sizes))} (by tensors)"
 
 
-def _missing(union: Union, told: Mapping[str, bytes]) -> list[Defect]:
+def _missing(union: Union, told: Indexes) -> list[Defect]:
     wanted = expected(union.read)
     outside: str | None = None
     lost: list[str] = []
-    lost_count = 0
     specs, countable = union.contents.specs, union.contents.complete
-    for index, content in told.items():
+    for index, names in told.items():
         folder = index[: index.rfind("/") + 1]
-        names = parts.files_named(content)
         if not any(folder + name in union.read for name in names):
             continue
         outside = outside or next((name for name in names if not parts.is_plain(name)), None)
         wanted.update(dict.fromkeys(folder + name for name in names if parts.is_plain(name)))
-        for tensor, name in parts.tensor_places(content) if countable else ():
-            if tensor not in specs and union.read.get(folder + name):
-                lost_count += 1
-                if len(lost) < _SHOWN_NAMES:
-                    lost.append(tensor)
+        for name, tensors in names.items() if countable else ():
+            if union.read.get(folder + name):
+                lost += (tensor for tensor in tensors if tensor not in specs)
     defects: list[Defect] = []
     away = [name for name in wanted if name not in union.read]
     if away:
@@ -186,9 +184,9 @@ def _missing(union: Union, told: Mapping[str, bytes]) -> list[Defect]:
             Defect("parts_missing", f"{len(away):,} of {len(wanted):,} parts are missing: {_some(away)}.")
         )
     if lost:
-        count = "A tensor" if lost_count == 1 else f"{lost_count:,} tensors"
-        verb = "stands" if lost_count == 1 else "stand"
-        message = f"{count} of the index {verb} in no part: {_some(lost, lost_count)}."
+        count = "A tensor" if len(lost) == 1 else f"{len(lost):,} tensors"
+        verb = "stands" if len(lost) == 1 else "stand"
+        message = f"{count} of the index {verb} in no part: {_some(lost)}."
         defects.append(Defect("parts_missing", message))
     if outside is not None:
         defects.append(Defect("outside", f"The index names a part outside of its folder: {quoted(outside)}."))
@@ -233,7 +231,7 @@ def _gguf_defects(union: Union, *, missing: bool) -> list[Defect]:
     return defects
 
 
-def _some(names: list[str], count: int | None = None) -> str:
+def _some(names: list[str]) -> str:
     shown = ", ".join(quoted(name) for name in names[:_SHOWN_NAMES])
-    more = (count or len(names)) - min(len(names), _SHOWN_NAMES)
+    more = len(names) - min(len(names), _SHOWN_NAMES)
     return f"{shown} and {more:,} more" if more else shown
