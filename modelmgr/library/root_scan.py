@@ -169,20 +169,17 @@ class RootScan:
         for path in changed:
             above = next((unit for unit in units if is_below_any(path, [unit]) and os.path.isdir(unit)), None)
             starts[above or path] = above is not None
-        inodes = (
-            []
-            if not starts
-            else [
-                (tree.signed64(facts.st_dev), tree.signed64(facts.st_ino))
-                for folder in remembered
-                if folder not in starts and (facts := _facts(folder)) is not None
-            ]
-        )
-        met = {path: remembered[path] for path in remembered if path in starts}
+        inodes = [
+            (tree.signed64(facts.st_dev), tree.signed64(facts.st_ino))
+            for folder in (remembered if starts else ())
+            if (facts := _facts(folder)) is not None
+        ]
         for start, is_unit in starts.items():
-            some = dict(met)
-            if is_unit:
-                some |= {path: known for path, known in remembered.items() if is_below_any(path, [start])}
+            some = {
+                path: folder
+                for path, folder in (remembered.items() if is_unit else [(start, remembered.get(start))])
+                if folder is not None and is_below_any(path, [start])
+            }
             self._walk([(start, () if is_unit else inodes)], some)
         for path, folder in remembered.items():
             if path not in starts and is_below_any(path, gone):

@@ -158,6 +158,25 @@ class Scanning(Merging):
         report.elapsed_s = time.monotonic() - start
         return report
 
+    def watch(self, progress: Progress, *, options: ScanOptions = OPTIONS) -> None:
+        """Scan folders below library folders whenever they change, until the work is cancelled; never returns.
+
+        Raises:
+            Cancelled: always, in the end.
+        """
+
+        def folders() -> dict[str, int]:
+            return {
+                path: folder.mtime_ns
+                for root in _outermost(self.catalog.folder_facts())
+                for path, folder in self.catalog.scanned_folders(root).items()
+            }
+
+        def tell(changed: set[str]) -> None:
+            self.look_at_changed(changed, progress, options=options)
+
+        discovery.watch_folders(folders, progress, tell)
+
     def _scan_changed(
         self,
         root: str,

@@ -1,9 +1,11 @@
 """Moves, copies, rewritten headers, models of several files: whatever happens on disk, what was said stays."""
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,8 +15,8 @@ from modelmgr import demo
 from modelmgr.errors import ModelmgrError, NotFound
 from modelmgr.library import Library
 from modelmgr.library.root_scan import SMALL_BYTES
-from modelmgr.progress import Progress
-from modelmgr.values import ModelDetails, ModelQuery, ModelRow, ScanOptions, ScanReport
+from modelmgr.progress import Cancelled, Progress
+from modelmgr.values import Changes, ModelDetails, ModelQuery, ModelRow, ScanOptions, ScanReport
 
 Lora = Callable[..., Path]
 Sha256 = Callable[[Path], str]
@@ -434,3 +436,74 @@ def test_any_hash_leads_to_its_model_in_a_search(library: Library, models: Path,
             (found,) = library.catalog.page(ModelQuery(search=digits.upper()), None)
             assert found.id == ink.id, kind
             assert library.catalog.count(ModelQuery(search=digits)) == 1
+
+
+# --- quick checks and the watch ---------------------------------------------------------------------------
+
+
+def test_a_quick_check_looks_at_changed_folders_only(library: Library, models: Path, lora: Lora) -> None:
+    for name in ("a/one", "a/b/two", "c/three"):
+        lora(f"{name}.safetensors", len(name))
+    scan(library, models)
+    settle(library)
+    assert library.quick_check(Progress()).seen == 0
+    lora("a/b/four.safetensors", 4)
+    lora("new/deep/five.safetensors", 5)
+    (models / "c" / "three.safetensors").rename(models / "a" / "three.safetensors")
+    shutil.rmtree(models / "a" / "b")
+    lora("a/b/four.safetensors", 4)
+    report = library.quick_check(Progress())
+    assert (report.added, report.moved, report.missing) == (3, 1, 1)
+    states = {row.file_name: row.file_state for row in library.catalog.page(ModelQuery(), None)}
+    assert states == {
+        "one.safetensors": "present",
+        "two.safetensors": "missing",
+        "three.safetensors": "present",
+        "four.safetensors": "present",
+        "five.safetensors": "present",
+    }
+    assert scan(library).unchanged == 4
+
+
+def test_a_quick_check_sees_a_part_of_a_pipeline_come(library: Library, models: Path) -> None:
+    files = pipeline(models / "sdxl")
+    scan(library, models)
+    settle(library)
+    path = models / "sdxl" / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    demo.write_safetensors(path, {"conv_in.weight": ("F16", (320, 4, 3, 3))}, None, b"half")
+    assert library.quick_check(Progress()).added == 1
+    rows = {row.file_state: row for row in library.catalog.page(ModelQuery(), None)}
+    assert rows["present"].sha256 == key_of([*files, (f"unet/{path.name}", path)])
+
+
+def settle(library: Library) -> None:
+    """Wait until the folders' times are older than a tick of the clock, and have them remembered."""
+    while not all(folder.mtime_ns for folder in library.catalog.scanned_folders("/").values()):
+        scan(library)
+
+
+def test_the_watch_brings_in_what_comes(library: Library, models: Path, lora: Lora) -> None:
+    lora("a/one.safetensors", 1)
+    scan(library, models)
+    arrived = threading.Event()
+
+    def hear(_: Changes) -> None:
+        if library.catalog.count(ModelQuery()) == 2:
+            arrived.set()
+
+    library.catalog.subscribe(hear)
+    progress = Progress()
+    watching = threading.Thread(target=watch, args=(library, progress))
+    watching.start()
+    try:
+        lora("a/two.safetensors", 2)
+        assert arrived.wait(20)
+    finally:
+        progress.cancel()
+        watching.join(5)
+    assert not watching.is_alive()
+
+
+def watch(library: Library, progress: Progress) -> None:
+    with contextlib.suppress(Cancelled):
+        library.watch(progress)
