@@ -29,6 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
 import made  # noqa: E402
 import serving as door  # noqa: E402
+from headers import headers  # noqa: E402
 from window import peak_mib  # noqa: E402
 
 from modelmgr.catalog import Catalog  # noqa: E402
@@ -440,7 +441,9 @@ def _note_latency(bench: Bench, title: str, found: list[tuple[float, float]]) ->
     bench.note(f"{title}, 95th of 100", _percentile(ours, 95), _percentile(limit, 95), "answer", 1)
 
 
-ALL = {each.__name__: each for each in (start, scroll, queries, importing, scanning, hashing, serving)}
+ALL = {
+    each.__name__: each for each in (start, scroll, queries, importing, scanning, hashing, headers, serving)
+}
 # The API is measured at the size that it is made for.
 MODELS = {"serving": 1_000_000}
 OTHERWISE_MODELS = 20_000

@@ -1143,7 +1143,7 @@ MODULE = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
                 f"{MODULE}.b2.weight": (640, 4),
             },
             "glora",
-            None,
+            4,
         ),
         ({f"{MODULE}.on_input": (), f"{MODULE}.weight": (640,)}, "ia3", None),
         ({f"{MODULE}.diff": (640, 768), f"{MODULE}.diff_b": (640,)}, "full", None),
