@@ -49,8 +49,12 @@ def _block_disk(device: int, numbers: str) -> Disk | None:
         return None
     found: dict[str, bool | None] = {}
     waiting = [os.path.realpath(os.path.join(numbers, f"{os.major(device)}:{os.minor(device)}"))]
-    while waiting and len(found) < 64:
+    met: set[str] = set()
+    while waiting and len(met) < 64:
         folder = waiting.pop()
+        if folder in met:
+            continue
+        met.add(folder)
         if os.path.exists(os.path.join(folder, "partition")):
             folder = os.path.dirname(folder)
         try:

@@ -303,7 +303,7 @@ class Hashing:
             yield results
 
     def rest(self) -> Iterator[list[HashResult]]:
-        """Yield everything, in the order it gets done, until nothing is left. More may be added meanwhile.
+        """Yield everything, in the order it gets done, until nothing is left. More may be added meanwhile and afterwards.
 
         Raises:
             Cancelled: the waiting side asked to stop; what was yielded before counts.
@@ -311,10 +311,13 @@ class Hashing:
         with self._work:
             self._all_added = True
             self._work.notify_all()
-        while self._inside:
-            self._report()
-            if (results := self._next(wait=True)) is not None:
-                yield results
+        try:
+            while self._inside:
+                self._report()
+                if (results := self._next(wait=True)) is not None:
+                    yield results
+        finally:
+            self._all_added = False
 
     def close(self) -> None:
         """Stop and wait for the workers. One that a dead disk holds is left behind after two seconds."""
@@ -369,6 +372,8 @@ class Hashing:
                     return None
                 self._report()
                 continue
+            if not results:
+                continue  # it only says that there is a fault
             self._inside -= len(results)
             with self._work:
                 was_full = self._untaken >= UNTAKEN_BYTES
