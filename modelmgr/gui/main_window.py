@@ -636,6 +636,8 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_looked(self, found: tuple[Sequence[Problem], Sequence[Batch]]) -> None:
         problems, batches = found
+        if not problems:
+            self._upkeep.begin()
         if problems:
             self._problems = list(problems)
             text = self.tr(

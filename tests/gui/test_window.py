@@ -9,12 +9,15 @@ from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QPalette
 from PySide6.QtWidgets import (
     QApplication,
+    QCheckBox,
     QComboBox,
     QLabel,
     QLineEdit,
+    QListWidget,
     QMainWindow,
     QPlainTextEdit,
     QPushButton,
+    QSpinBox,
     QTableView,
     QTreeView,
     QTreeWidget,
@@ -26,6 +29,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogTooNew
 from modelmgr.gui import open_window, theme
 from modelmgr.gui.app import open_error_window
+from modelmgr.gui.table.filters import searched_text
 from modelmgr.library import Library
 from modelmgr.settings import Settings, settings_path, window_state_path
 from modelmgr.sqlite import driver
@@ -302,6 +306,39 @@ def test_the_pages_change_by_action(window):
     assert find(window, "detailsPane").isVisible()
 
 
+@pytest.mark.parametrize(
+    ("pasted", "searched"),
+    [
+        ("AutoV2: 6C7440BA8B", "6C7440BA8B"),
+        ("sha256:" + "ab" * 32, "ab" * 32),
+        ("0x" + "ab" * 32, "ab" * 32),
+        ("Model hash: fee47b1f ", "fee47b1f"),
+        (" 51e8de80", "51e8de80"),
+        ("ink harbor", "ink harbor"),
+        ("type:lora", "type:lora"),
+        ("hash: ink", "hash: ink"),
+    ],
+)
+def test_of_a_hash_with_its_name_the_digits_are_searched(pasted, searched):
+    assert searched_text(pasted) == searched
+
+
+def test_a_pasted_hash_of_any_kind_finds_its_model(qtbot, open_on, catalog, fill, tmp_path):
+    fill.add(3)
+    row = catalog.page(ModelQuery(), 3)[1]
+    (file,) = catalog.files_of(row.id)
+    catalog.put_partial_hashes(file.path, {"AutoV3": "d53eda7a637c", "CRC32": "51e8de80"})
+    catalog.close()
+    window = open_on(tmp_path / "catalog.sqlite")
+    search = find(window, "searchEdit", QLineEdit)
+    for digits in ("AutoV3: D53EDA7A637C", "51E8DE80", row.sha256.upper()):
+        search.setText(digits)
+        wait_for(qtbot, window, 1)
+        assert first_names(window) == [row.name]
+        search.clear()
+        wait_for(qtbot, window, 3)
+
+
 def test_the_side_panes_fold(window):
     find(window, "actionFilters", QAction).trigger()
     find(window, "actionDetails", QAction).trigger()
@@ -317,6 +354,46 @@ def test_settings_are_taken_and_kept_beside_the_catalog(qtbot, window, path):
     assert find(window, "libraryTable").verticalHeader().defaultSectionSize() >= 44
     assert settings_path(path).parent == path.parent
     assert Settings.load(settings_path(path)).comfortable_rows
+
+
+def test_how_files_are_read_is_a_setting(qtbot, window, path):
+    find(window, "actionSettings", QAction).trigger()
+    dialog = find(window, "settingsDialog")
+    kinds, workers = (
+        find(dialog, "settingHashKinds", QComboBox),
+        find(dialog, "settingHashWorkers", QComboBox),
+    )
+    assert (kinds.currentData(), workers.currentData()) == ("auto", 0)
+    assert find(dialog, "settingReadLimit", QSpinBox).text() == "No limit"
+    kinds.setCurrentIndex(kinds.findData("all"))
+    workers.setCurrentIndex(workers.findData(1))
+    find(dialog, "settingReadLimit", QSpinBox).setValue(200)
+    find(dialog, "settingWatch", QCheckBox).setChecked(False)
+    find(dialog, "settingCheckAtStart", QCheckBox).setChecked(False)
+    find(dialog, "settingsSave", QPushButton).click()
+    saved = Settings.load(settings_path(path))
+    assert saved == Settings(
+        hash_kinds="all", hash_workers=1, read_limit_mb_s=200, watch_folders=False, check_at_start=False
+    )
+
+
+def test_every_setting_has_a_name_for_those_who_hear_it(window):
+    find(window, "actionSettings", QAction).trigger()
+    dialog = find(window, "settingsDialog")
+    for kind in (QCheckBox, QComboBox, QSpinBox, QPushButton, QListWidget):
+        for widget in dialog.findChildren(kind):
+            assert widget.accessibleName() or widget.text(), widget.objectName()
+
+
+def test_a_dangerous_file_has_a_badge_and_words(qtbot, window):
+    model = find(window, "libraryTable").model()
+    row = model.row_at(0)
+    name = model.index(0, 0)
+    assert "Dangerous" not in name.data(Qt.ItemDataRole.ToolTipRole)
+    before = find(window, "libraryTable").grab().toImage()
+    model.put_row(row._replace(danger="dangerous"))
+    assert "Dangerous instructions found." in name.data(Qt.ItemDataRole.ToolTipRole)
+    assert find(window, "libraryTable").grab().toImage() != before
 
 
 def test_the_palette_can_change_while_it_is_open(qtbot, qapp, window):

@@ -1,5 +1,6 @@
 """What narrows the library down: the query that all parts share, the panel of facets, and the chips."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -154,6 +155,18 @@ def value_label(group: str, value: str) -> str:
     return foreign_text(value, 300)
 
 
+_NAMED_HASH = re.compile(
+    r"\s*(?:(?:sha-?256|auto-?v[123]|crc-?32|blake3|model hash|hash)\s*[:=]\s*)?(?:0x)?([0-9a-f]{8,64})\s*",
+    re.IGNORECASE,
+)
+
+
+def searched_text(text: str) -> str:
+    """Return what to search for: of a hash that was pasted with its name (``AutoV2: 6C7440BA8B``) the digits alone."""
+    named = _NAMED_HASH.fullmatch(text)
+    return named[1] if named else text
+
+
 class SearchEdit(QLineEdit):
     """The search field: tells what was typed once the typing rests for a moment.
 
@@ -194,7 +207,7 @@ class SearchEdit(QLineEdit):
     @Slot()
     def _tell(self) -> None:
         self._delay.stop()
-        self.searched.emit(self.text())
+        self.searched.emit(searched_text(self.text()))
 
     @Slot()
     def _on_return(self) -> None:
