@@ -139,13 +139,12 @@ def described(values: list[object]) -> bytes:
             answer = {
                 "tensors": tensors,
                 "facts": best.facts,
-                "storages": best.storages,
                 "complete": complete,
             }
             return packed(answer)
     except (MemoryError, RecursionError):
         complete = False
-    return packed({"tensors": [], "facts": {}, "storages": {}, "complete": complete})
+    return packed({"tensors": [], "facts": {}, "complete": complete})
 
 
 def packed(answer: dict[str, Any]) -> bytes:

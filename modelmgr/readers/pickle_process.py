@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 LENGTH_BYTES = 8
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 EXIT_LIMIT_S = 2.0
+LARGE_BYTES = 8 * 1024 * 1024
+"""After a request of more than this, the next has a new process."""
 # The package of the readers is not run there: the child needs two modules of it and the standard library.
 _START = """
 import sys, types
@@ -80,6 +82,9 @@ class _Process:
                 state = _answer(child)
             except (OSError, ValueError):
                 # It died of this file, or was killed: what it said before counts.
+                self._end()
+            if sum(max(len(part.content), part.deflated or 0) for part in parts) > LARGE_BYTES:
+                # Memory that is in pieces would fail the files to come.
                 self._end()
             return Walked(found, state)
 

@@ -9,7 +9,7 @@ import codecs
 import struct
 from collections.abc import Callable
 
-OPERATIONS_LIMIT = 5_000_000
+OPERATIONS_LIMIT = 3_000_000
 STACK_LIMIT = 1_000_000
 MEMO_LIMIT = 2_000_000
 GLOBALS_LIMIT = 20_000
@@ -102,7 +102,7 @@ class Finds:
     """
 
     def __init__(self) -> None:
-        self.imports: dict[tuple[str, str], None] = {}
+        self.imports: dict[tuple[str, str], Global] = {}
         self.extensions: set[int] = set()
         self.computed = False
         self.unread = False
@@ -118,10 +118,12 @@ class Finds:
             # No honest name is so long, and what can't be shown can't be judged.
             self.computed = True
             return UNREAD
-        self.imports[module, name] = None
-        if len(self.imports) > GLOBALS_LIMIT:
-            raise Broken("it names too many imports")
-        return Global(module, name)
+        known = self.imports.get((module, name))
+        if known is None:
+            known = self.imports[module, name] = Global(module, name)
+            if len(self.imports) > GLOBALS_LIMIT:
+                raise Broken("it names too many imports")
+        return known
 
 
 def walk(content: bytes, start: int, finds: Finds, nesting: int = 0) -> tuple[object, int, Broken | None]:
@@ -445,7 +447,6 @@ _pushes("\x8a", lambda machine: _long(machine, 1))
 _pushes("\x8b", lambda machine: _long(machine, 4))
 _pushes("F", lambda machine: float(machine.content[slice(*machine.line())][:_DIGITS_LIMIT]))
 _pushes("G", lambda machine: struct.unpack(">d", machine.taken(8))[0])
-_pushes("X", lambda machine: _text(machine, *machine.span(4)))
 _pushes("\x8c", lambda machine: _text(machine, *machine.span(1)))
 _pushes("\x8d", lambda machine: _text(machine, *machine.span(8)))
 _pushes("V", lambda machine: _escaped(machine, *machine.line()))
@@ -507,6 +508,12 @@ def _binint2(machine: _Machine) -> None:
     machine.at = at + 2
 
 
+@_step("X")
+def _binunicode(machine: _Machine) -> None:
+    start, end = machine.span(4)
+    machine.stack.append(_text(machine, start, end))
+
+
 @_step("(")
 def _mark(machine: _Machine) -> None:
     machine.marks.append(len(machine.stack))
@@ -543,8 +550,12 @@ def _binpersid(machine: _Machine) -> None:
 
 @_step("c")
 def _global(machine: _Machine) -> None:
-    module = machine.content[slice(*machine.line())]
-    name = machine.content[slice(*machine.line())]
+    content, start = machine.content, machine.at
+    end = content.find(b"\n", start)
+    machine.at = content.find(b"\n", end + 1) + 1
+    if end < 0 or not machine.at:
+        raise CutOff
+    module, name = content[start:end], content[end + 1 : machine.at - 1]
     machine.stack.append(machine.finds.add(module.decode("utf-8"), name.decode("utf-8")))
 
 

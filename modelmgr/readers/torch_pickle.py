@@ -170,9 +170,8 @@ class _Reading:
             return
         contents = self.contents
         contents.complete = self._state["complete"] and (self.found is None or self.found["problem"] is None)
-        self.storages = self._state["storages"]
         distinct: dict[tuple[Any, ...], int] = {}
-        for name, dtype, shape, size_bytes, storage, offset, stride in self._state["tensors"]:
+        for name, dtype, shape, size_bytes, storage, storage_bytes, offset, stride in self._state["tensors"]:
             dims = tuple(shape)
             contents.specs[clean(name)] = Spec(dtype, dims, size_bytes)
             elements = 1
@@ -180,6 +179,8 @@ class _Reading:
                 elements *= dim
             # Tensors that are one and the same in memory (tied weights) count once.
             place = (storage, offset, dims, tuple(stride)) if storage is not None else (name,)
+            if storage is not None:
+                self.storages[storage] = storage_bytes
             distinct[place] = elements
         if contents.specs:
             contents.facts["parameter_count"] = sum(distinct.values())

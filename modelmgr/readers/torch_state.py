@@ -54,14 +54,15 @@ _NUMPY = {"f8": "float64", "f4": "float32", "f2": "float16", "b1": "bool", "i8":
 class Tensor(NamedTuple):
     """One tensor as the file describes it.
 
-    `storage` is the key of its bytes (None where there are none), `offset` and `stride` its place there in elements:
-    tensors that agree in all three are one.
+    `storage` is the key of its bytes (None where there are none), `storage_bytes` how many are there, `offset` and
+    `stride` its place there in elements: tensors that agree in key and place are one.
     """
 
     dtype: str
     shape: tuple[int, ...]
     size_bytes: int
     storage: str | None
+    storage_bytes: int
     offset: int
     stride: tuple[int, ...]
 
@@ -71,7 +72,6 @@ class State(NamedTuple):
 
     tensors: dict[str, Tensor]
     facts: dict[str, object]
-    storages: dict[str, int]
     complete: bool
 
 
@@ -88,7 +88,7 @@ def state_of(value: object) -> State:
     tensors = search.tensors
     if tensors and all(name.startswith("module.") for name in tensors):
         tensors = {name[len("module.") :]: tensor for name, tensor in tensors.items()}
-    return State(tensors, facts, search.storages, search.complete)
+    return State(tensors, facts, search.complete)
 
 
 def tensor_of(value: object) -> Tensor | None:
@@ -148,20 +148,20 @@ def _rebuilt(name: str, arguments: tuple[object, ...]) -> Tensor | None:
     if shape is None:
         return None
     stride = _sizes(arguments[at_stride]) if at_stride < len(arguments) else None
-    key, kind, offset = None, None, 0
+    key, kind, count, offset = None, None, 0, 0
     if at_storage >= 0:
         storage = arguments[at_storage]
         found = _storage(storage)
         if found is None:
             return None
-        key, kind, _ = found
+        key, kind, count = found
         place = arguments[at_offset]
         offset = place if isinstance(place, int) else 0
     if 0 <= at_dtype < len(arguments):
         stated = arguments[at_dtype]
         kind = DTYPES.get(stated.name) if isinstance(stated, Global) else None
     dtype, width = kind or ("unknown", 0)
-    return Tensor(dtype, shape, math.prod(shape) * width, key, offset, stride or ())
+    return Tensor(dtype, shape, math.prod(shape) * width, key, count, offset, stride or ())
 
 
 def _typed(tensor: Tensor, stated: object) -> Tensor:
@@ -170,18 +170,17 @@ def _typed(tensor: Tensor, stated: object) -> Tensor:
 
 
 def _storage(value: object) -> tuple[str, tuple[str, int] | None, int] | None:
-    """Return key, type and number of elements of a storage: ("storage", class, key, location, elements ...)."""
+    """Return key, type and bytes of a storage: ("storage", class, key, location, elements ...)."""
     reference = value.reference if isinstance(value, Persistent) else None
     if not isinstance(reference, tuple) or len(reference) < 5 or reference[0] != "storage":
         return None
-    _, kind, key, _, count = reference[:5]
-    if not isinstance(kind, Global) or not isinstance(key, (str, int)):
+    _, stated, key, _, count = reference[:5]
+    if not isinstance(stated, Global) or not isinstance(key, (str, int)):
         return None
-    return (
-        str(key)[:STORAGE_KEY_CHARS].encode("ascii", "replace").decode(),
-        DTYPES.get(kind.name.removesuffix("Storage")),
-        (count if isinstance(count, int) else 0),
-    )
+    kind = DTYPES.get(stated.name.removesuffix("Storage"))
+    size_bytes = count * kind[1] if isinstance(count, int) and 0 <= count < SIZE_LIMIT and kind else 0
+    key = str(key)[:STORAGE_KEY_CHARS]
+    return key if key.isascii() else key.encode("ascii", "replace").decode(), kind, size_bytes
 
 
 def _sizes(value: object) -> tuple[int, ...] | None:
@@ -208,7 +207,7 @@ def _numpy_array(state: object) -> Tensor | None:
         return None
     code = stated.arguments[0] if stated.arguments else None
     kind = DTYPES[_NUMPY[code]] if isinstance(code, str) and code in _NUMPY else ("unknown", 0)
-    return Tensor(kind[0], shape, math.prod(shape) * kind[1], None, 0, ())
+    return Tensor(kind[0], shape, math.prod(shape) * kind[1], None, 0, 0, ())
 
 
 class _Search:
@@ -216,7 +215,6 @@ class _Search:
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
-        self.storages: dict[str, int] = {}
         self.complete = True
         self._steps = 0
         self._chars = 0
@@ -278,25 +276,7 @@ class _Search:
             return False
         self._chars += len(name) * (1 if name.isascii() else 6) + 40 * len(tensor.shape) + 100
         self.tensors.setdefault(name or "tensor", tensor)
-        self._note_storage(value)
         return True
-
-    def _note_storage(self, value: object) -> None:
-        for _ in range(NESTED_CALLS_LIMIT):
-            arguments = value.arguments if isinstance(value, Call) else None
-            if not isinstance(arguments, tuple) or not arguments:
-                return
-            found = _storage(arguments[0])
-            if found is not None:
-                key, kind, count = found
-                if 0 <= count < SIZE_LIMIT:
-                    self.storages[key] = count * (kind[1] if kind is not None else 0)
-                return
-            value = (
-                arguments[0]
-                if not isinstance(arguments[0], Global)
-                else Call(arguments[0], arguments[2] if len(arguments) > 2 else None)
-            )
 
     def _holds_tensors(self, value: object) -> bool:
         """Tell whether a tensor is anywhere below."""
