@@ -162,7 +162,8 @@ def descend(
             continue
         yield seen
         real_path = place.real_path or path
-        for name, is_link in reversed(subfolders):
+        own: list[tuple[str, int, tuple[str, str] | None]] = []
+        for name, is_link in subfolders:
             below, real, by = os.path.join(path, name), os.path.join(real_path, name), link
             if is_link:
                 real = os.path.realpath(below)
@@ -176,7 +177,8 @@ def descend(
                     Problem(below, "too_deep", f"Folders more than {max_depth} levels deep are not searched.")
                 )
                 continue
-            (links if is_link else stack).append((below, depth + 1, by))
+            (links if is_link else own).append((below, depth + 1, by))
+        stack += reversed(own)
 
 
 def walk(

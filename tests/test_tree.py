@@ -52,6 +52,30 @@ def test_links_to_folders_are_followed_once_and_never_upwards(tmp_path: Path) ->
     assert problems == []
 
 
+def test_a_folder_is_entered_by_its_own_path_first(tmp_path: Path) -> None:
+    for name in ("a/deep", "z/deep"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "x.m").touch()
+    (tmp_path / "a" / "early").symlink_to(tmp_path / "z" / "deep")
+    found, _ = walk(tmp_path)
+    assert entries(found) == [str(tmp_path / "a" / "deep" / "x.m"), str(tmp_path / "z" / "deep" / "x.m")]
+
+
+def test_folders_that_are_known_are_not_entered_again(tmp_path: Path) -> None:
+    (tmp_path / "old" / "new").mkdir(parents=True)
+    (tmp_path / "new").mkdir()
+    facts = os.stat(tmp_path / "old")
+    root = os.stat(tmp_path)
+    places = tree.descend(
+        str(tmp_path),
+        Progress(),
+        lambda place: (place.path, [(name, False) for name in ("old", "new") if place.path == str(tmp_path)]),
+        report=lambda _: None,
+        known=[(root.st_dev, root.st_ino), (facts.st_dev, facts.st_ino)],
+    )
+    assert list(places) == [str(tmp_path), str(tmp_path / "new")]
+
+
 def test_what_is_no_regular_file_is_a_problem_and_not_an_entry(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.m")
     (tmp_path / "gone.m").symlink_to(tmp_path / "nowhere")
