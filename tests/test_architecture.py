@@ -82,11 +82,18 @@ BANNED_CALLS = {
     "pickle.loads": "nothing found on disk is unpickled",
     "pickle.Unpickler": "nothing found on disk is unpickled",
     "marshal.loads": "nothing found on disk is unpickled",
+    "marshal.load": "nothing found on disk is unpickled",
+    "__import__": "what is imported is written in the source",
     "yaml.load": "it builds objects",
     "time.sleep": "wait for the thing itself",
     "QApplication.processEvents": "long work belongs to gui/tasks.py",
     "QCoreApplication.processEvents": "long work belongs to gui/tasks.py",
 }
+# They unpickle, or load code, whatever is called of them. Pickles are walked by readers/pickle_walk.py.
+BANNED_IMPORTS = {
+    "pickle", "_pickle", "cloudpickle", "dill", "joblib", "jsonpickle", "shelve", "multiprocessing",
+    "torch", "numpy", "pandas", "sklearn", "runpy", "code", "codeop", "zipimport",
+}  # fmt: skip
 # A rich view loads files and addresses that a stranger wrote into a description.
 BANNED_NAMES = {
     "QTextBrowser",
@@ -215,6 +222,28 @@ def test_nothing_dangerous_is_called(path: Path) -> None:
         if name in BANNED_NAMES:
             found.append(f"line {node.lineno}: {name}: it loads what a stranger's text names")
     assert not found
+
+
+@pytest.mark.parametrize("path", each_module())
+def test_nothing_that_unpickles_is_imported(path: Path) -> None:
+    assert not [
+        f"line {line}: {imported}"
+        for imported, line in imports(path)
+        if imported.split(".")[0] in BANNED_IMPORTS
+    ]
+
+
+def test_what_must_not_be_called_or_imported_is_found(tmp_path: Path) -> None:
+    """The checks above see what they are for."""
+    for source in ("import pickle", "def f():\n    from pickle import loads", "import numpy.lib as x"):
+        module = tmp_path / "x.py"
+        module.write_text(source, encoding="utf-8")
+        with pytest.raises(AssertionError):
+            test_nothing_that_unpickles_is_imported(module)
+    for source in ("pickle.loads(b'')", "eval('1')", "x.run('ls', shell=True)", "__import__('os')"):
+        module.write_text(source, encoding="utf-8")
+        with pytest.raises(AssertionError):
+            test_nothing_dangerous_is_called(module)
 
 
 def test_peewee_takes_the_one_sqlite_driver_of_the_program() -> None:
