@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelmgr import parts
-from modelmgr.readers import configs, rules, shards
+from modelmgr.readers import classes, configs, shards
 from modelmgr.readers.contents import Contents, Defect, clean, quoted
 from modelmgr.readers.header import Header
-from modelmgr.readers.identify import Statement, Verdict, word_of
-from modelmgr.readers.read import contents_of, header_of, verdict_of
-from modelmgr.readers.tensors import Tensors
+from modelmgr.readers.identify import Verdict
+from modelmgr.readers.read import contents_of, header_of, judged, verdict_of
 from modelmgr.values import Problem
 
 INDEX_COUNT_LIMIT = 4
@@ -33,7 +32,6 @@ _WITHOUT_WEIGHTS = (
     "Guider",
     "Transform",
 )
-_TEXT_TYPES = frozenset(("llm", "text_encoder", "text_embedding_model", "clip_vision"))
 _SUFFIXES = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx")
 
 
@@ -65,10 +63,8 @@ def read_group(kind: str, path: str, members: Mapping[str, str], marker: str | N
     name = os.path.basename(marker or "")
     if kind == "diffusers-folder" and name == "model_index.json":
         header = _read_pipeline(path, members, config or {})
-    elif kind == "diffusers-folder":
-        header = _read_component(path, members, config or {})
     else:
-        header = _read_transformers(path, members, config or {})
+        header = _read_folder(path, members, config or {})
     if config is None and marker is not None:
         message = f"{clean(name)} can't be read; the tensors alone were asked."
         problem = Problem(path, "unparsed_payload", message, kept=True)
@@ -94,57 +90,16 @@ def _read_shards(path: str, members: Mapping[str, str], marker: str | None) -> H
     return replace(header, format="sharded-safetensors") if header.format == "safetensors" else header
 
 
-def _read_transformers(path: str, members: Mapping[str, str], config: Mapping[str, Any]) -> Header:
+def _read_folder(path: str, members: Mapping[str, str], config: Mapping[str, Any]) -> Header:
     weights = _weights(members)
     contents = weights.contents
     contents.defects = weights.defects
-    classes = config.get("architectures")
-    architecture = str(classes[0]) if isinstance(classes, list) and classes else ""
-    told = configs.plain_values(config)
-    told["architecture"] = architecture
-    if any(
-        os.path.exists(os.path.join(path, name))
-        for name in ("modules.json", "config_sentence_transformers.json")
-    ):
-        told["sentence_transformers"] = True
-    name = os.path.basename(path)
-    answer = _answer("transformers-folder", told, name)
-    said = _said(answer, "architectures", architecture)
-    verdict = verdict_of(contents, name, said)
-    if verdict.type == "llm" and verdict.base_model is None and architecture:
-        verdict.variant = None  # tensors of many families, which the class tells apart
-    if verdict.type == "unknown" or (verdict.type in _TEXT_TYPES and answer.get("type")):
-        _refine(verdict, answer, f"architectures: {architecture}")
-    model_type = config.get("model_type")
-    if verdict.type == "llm" and isinstance(model_type, str) and model_type:
-        verdict.base_model = verdict.base_model or answer.get("word") or clean(model_type[:100])
-        verdict.architecture = verdict.architecture or clean(model_type[:100])
-    contents.facts |= configs.transformers_facts(config) | (
-        {"class": clean(architecture)} if architecture else {}
-    )
-    return _with_forms(header_of(contents, path, verdict), weights.other_forms)
-
-
-def _read_component(path: str, members: Mapping[str, str], config: Mapping[str, Any]) -> Header:
-    weights = _weights(members)
-    contents = weights.contents
-    contents.defects = weights.defects
-    told = configs.plain_values(config)
-    told["component"] = told.pop("_class_name", "")
-    name = os.path.basename(path)
-    answer = _answer("diffusers-folder", told, name)
-    said = _said(answer, "_class_name", str(told["component"]))
-    verdict = verdict_of(contents, name, said)
-    if verdict.type == "unknown":
-        _refine(verdict, answer, f"_class_name: {told['component']}")
-    _name_variant(verdict, answer)
-    if told["component"]:
-        contents.facts["class"] = told["component"]
+    verdict = judged(contents, os.path.basename(path), classes.of_config(config, path))
     return _with_forms(header_of(contents, path, verdict), weights.other_forms)
 
 
 def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, Any]) -> Header:
-    classes = {
+    named = {
         name: entry[1]
         for name, entry in list(index.items())[: configs.VALUE_LIMIT]
         if parts.is_plain(name) and isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)
@@ -153,19 +108,18 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
     for name, place in members.items():
         files.setdefault(name.partition("/")[0], {})[name] = place
     told = configs.plain_values(index)
-    told["pipeline"] = told.pop("_class_name", "")
-    for component in list(dict.fromkeys((*classes, *files)))[:COMPONENT_LIMIT]:
+    for component in list(dict.fromkeys((*named, *files)))[:COMPONENT_LIMIT]:
         told |= configs.plain_values(_component_config(path, component), f"{component}.")
     name = os.path.basename(path)
-    answer = _answer("diffusers-folder", told, name)
+    said = classes.of_pipeline(told, name)
     main = next((component for component in _MAIN if component in files), None)
     verdict, contents = Verdict(), Contents("diffusers-folder")
-    defects = _absent_components(classes, files)
+    defects = _absent_components(named, files)
     tensor_count, parameter_count = 0, 0
     labels: list[str] = []
     other_forms: list[str] = []
     scans: dict[str, Any] = {}
-    for component in dict.fromkeys((*classes, *files)):
+    for component in dict.fromkeys((*named, *files)):
         if component not in files:
             continue
         weights = _weights(files[component])
@@ -176,7 +130,7 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
         weights.contents.defects = []
         if component == main:
             contents = weights.contents
-            verdict = verdict_of(contents, name, _said(answer, "_class_name", str(told["pipeline"])))
+            verdict = verdict_of(contents, name, said.statements)
             parameter_count += verdict.parameter_count or 0
             defects += verdict.defects
             verdict.defects = []
@@ -185,14 +139,14 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
             parameter_count += found.parameter_count or 0
             labels.append(_label(component, found))
     if main is None or verdict.type == "unknown":
-        _refine(verdict, answer, f"_class_name: {told['pipeline']}")
-    elif labels and answer.get("type"):
-        verdict.type = answer["type"]
-    _name_variant(verdict, answer)
+        classes.take(verdict, said)
+    elif labels:
+        verdict.type = said.answer.get("type", verdict.type)
+    classes.name_variant(verdict, said)
     verdict.components = tuple(labels)
     contents.defects = defects[:_DEFECT_LIMIT]
-    contents.facts["pipeline"] = told["pipeline"]
-    contents.facts["classes"] = {component: clean(classes[component][:200]) for component in classes}
+    contents.facts["pipeline"] = clean(said.text[:200])
+    contents.facts["classes"] = {component: clean(named[component][:200]) for component in named}
     shards.state_worst(contents, scans)
     return replace(
         _with_forms(header_of(contents, path, verdict), other_forms),
@@ -288,44 +242,12 @@ def _absent_components(classes: Mapping[str, str], files: Mapping[str, Any]) -> 
 def _label(component: str, verdict: Verdict) -> str:
     if verdict.type in ("vae", "vae_approx"):
         return "VAE"
-    if verdict.type in _TEXT_TYPES and verdict.variant:
+    if verdict.type in classes.TEXT_TYPES and verdict.variant:
         return verdict.variant
     return clean(component.replace("_", " "))
 
 
 # --- what the small files say -----------------------------------------------------------------------------
-
-
-def _answer(format_name: str, told: Mapping[str, Any], name: str) -> rules.Answer:
-    return rules.match("folders", rules.View(format_name, Tensors({}), told, name)) or {"evidence": []}
-
-
-def _said(answer: rules.Answer, key: str, text: str) -> list[Statement]:
-    base = answer.get("base")
-    return [] if base is None or base == "any" else [(key, base, clean(text[:200]))]
-
-
-def _refine(verdict: Verdict, answer: rules.Answer, evidence: str) -> None:
-    """Let the class decide what the tensors leave open."""
-    kind = answer.get("type")
-    if kind is None:
-        return
-    if kind != verdict.type or verdict.confidence == "ambiguous":
-        verdict.confidence = answer.get("confidence", "metadata")
-        verdict.evidence = (*verdict.evidence, clean(evidence[:200]))
-    verdict.type = kind
-    base = answer.get("base")
-    if verdict.base_model is None and not verdict.candidates:
-        verdict.base_model = word_of(base)
-        verdict.architecture = verdict.architecture or (None if base == "any" else base)
-        verdict.candidates = tuple(answer.get("candidates", ()))
-    _name_variant(verdict, answer)
-
-
-def _name_variant(verdict: Verdict, answer: rules.Answer) -> None:
-    """Take the class's variant where the tensors have none, or where the class has told the base more finely."""
-    if verdict.variant is None or verdict.confidence == "metadata":
-        verdict.variant = answer.get("variant") or verdict.variant
 
 
 def _component_config(path: str, component: str) -> Mapping[str, Any]:

@@ -6,9 +6,11 @@ import math
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from modelmgr.readers import detect, ncnn, onnx
+from modelmgr.readers import classes, detect, ncnn, onnx
+from modelmgr.readers.classes import Said
 from modelmgr.readers.contents import Contents, FileBytes
 from modelmgr.readers.header import Header
 from modelmgr.readers.identify import Statement, Verdict, identify
@@ -30,7 +32,7 @@ def read_header(path: str) -> Header:
         OSError: the file is gone, is no regular file, or can't be opened or read.
     """
     contents = contents_of(path)
-    return header_of(contents, path, verdict_of(contents, os.path.basename(path)))
+    return header_of(contents, path, judged(contents, os.path.basename(path), classes.beside(path)))
 
 
 def read_open(descriptor: int, path: str, size_bytes: int, head: bytes | memoryview = b"") -> Header:
@@ -46,7 +48,7 @@ def read_open(descriptor: int, path: str, size_bytes: int, head: bytes | memoryv
         OSError: the file can't be read.
     """
     contents = detect.read_contents(FileBytes(descriptor, size_bytes, head), path)
-    return header_of(contents, path, verdict_of(contents, os.path.basename(path)))
+    return header_of(contents, path, judged(contents, os.path.basename(path), classes.beside(path)))
 
 
 def contents_of(path: str) -> Contents:
@@ -72,6 +74,17 @@ def verdict_of(contents: Contents, name: str, said: Sequence[Statement] = ()) ->
         contents.specs and contents.format in detect.TORCH_FORMATS
     )
     return identify(contents, name, said) if named else _unread(contents, name)
+
+
+def judged(contents: Contents, name: str, said: Said | None) -> Verdict:
+    """Tell what a header belongs to, with what a config beside it says; what that states becomes facts."""
+    if said is None:
+        return verdict_of(contents, name)
+    asked = replace(contents, metadata=said.metadata | contents.metadata) if said.metadata else contents
+    verdict = verdict_of(asked, name, said.statements)
+    classes.settle(verdict, said)
+    contents.facts = said.facts | contents.facts
+    return verdict
 
 
 def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelmgr.readers import read_group
+from modelmgr.readers import read_group, read_header
 from modelmgr.readers.header import Header
 
 Shapes = dict[str, tuple[int, ...]]
@@ -433,3 +433,46 @@ def test_a_folder_whose_files_are_gone_is_answered(folder: Callable[..., Path]) 
     members = {f"unet/{DIFFUSION}": str(root / "unet" / DIFFUSION)}
     header = read_group("diffusers-folder", str(root), members, str(root / "model_index.json"))
     assert (header.type, header.base_model, codes(header)) == ("checkpoint", "Flux.1", ["not_found"])
+
+
+# --- one file with a config beside it ---------------------------------------------------------------------
+
+
+def test_a_config_beside_a_single_file_tells_what_it_is_for(folder: Callable[..., Path]) -> None:
+    config = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "max_position_embeddings": 40960}
+    root = folder({"config.json": config, "model.safetensors": QWEN, "other.safetensors": QWEN})
+    header = read_header(str(root / "model.safetensors"))
+    assert (header.format, header.type, header.base_model) == ("safetensors", "llm", "qwen3")
+    assert header.facts["context_length"] == 40960
+    assert read_header(str(root / "other.safetensors")).confidence == "ambiguous"
+
+
+def test_a_config_beside_a_single_component_refines_its_base(folder: Callable[..., Path]) -> None:
+    root = folder(
+        {"config.json": {"_class_name": "ControlNetModel", "cross_attention_dim": 768}, DIFFUSION: UNKNOWN}
+    )
+    header = read_header(str(root / DIFFUSION))
+    assert (header.type, header.base_model, header.confidence) == ("controlnet", "SD 1.x", "metadata")
+
+
+def test_a_config_of_another_program_says_nothing(folder: Callable[..., Path]) -> None:
+    root = folder({"config.json": {"title": "x"}, "model.safetensors": SDXL})
+    header = read_header(str(root / "model.safetensors"))
+    assert (header.type, header.base_model) == ("diffusion_model", "SDXL")
+
+
+def test_an_adapters_config_says_what_its_header_does_not(folder: Callable[..., Path]) -> None:
+    block = "base_model.model.down_blocks.1.attentions.0.transformer_blocks"
+    shapes: Shapes = {}
+    for at in range(2):
+        for half, shape in (("lora_A", (8, 640)), ("lora_B", (640, 8))):
+            shapes[f"{block}.{at}.attn1.to_q.{half}.weight"] = shape
+        for half, shape in (("lora_A", (8, 2048)), ("lora_B", (640, 8))):
+            shapes[f"{block}.{at}.attn2.to_k.{half}.weight"] = shape
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "base_model_name_or_path": "sample/pony-xl"}
+    root = folder({"adapter_config.json": config, "adapter_model.safetensors": shapes})
+    header = read_header(str(root / "adapter_model.safetensors"))
+    assert (header.type, header.rank, header.alpha) == ("lora", 8, 16.0)
+    assert header.base_model == "Pony"
+    assert header.facts["adapter_config"]["peft_type"] == "LORA"
+    assert "base_model_name_or_path" not in header.metadata
