@@ -1,6 +1,6 @@
 """Folders -> model files, and files -> hashes. Knows no catalog and writes nothing."""
 
-from modelmgr.discovery.digests import quick_of, tensor_quick_of
+from modelmgr.discovery.digests import partial_hashes, quick_of, sha256_of, tensor_quick_of
 from modelmgr.discovery.groups import (
     PIPELINE_MARKER,
     Group,
@@ -12,15 +12,13 @@ from modelmgr.discovery.groups import (
 )
 from modelmgr.discovery.hashing import (
     Hashing,
-    HashJob,
     HashResult,
     Kinds,
     Look,
     hash_files,
-    partial_hashes,
-    sha256_of,
 )
 from modelmgr.discovery.ignore import HIDDEN, PARTIAL_DOWNLOAD, PATTERN, IgnoreRules
+from modelmgr.discovery.lanes import HashJob
 from modelmgr.discovery.scan import (
     NO_RULES,
     FileRow,

@@ -5,10 +5,12 @@ import os
 import stat
 import sys
 import zlib
+from collections.abc import Iterable
 from typing import Final
 
 from blake3 import blake3
 
+from modelmgr.progress import Progress
 from modelmgr.values import MIB, Hashes
 
 BLOCK_BYTES: Final = MIB
@@ -75,6 +77,11 @@ else:
 
     def expect(descriptor: int, offset: int, count: int) -> None:
         """Leave it to the system to read ahead."""
+
+
+def identity(facts: os.stat_result) -> tuple[int, int, int]:
+    """Return what stays the same as long as a file is neither written nor replaced."""
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
 
 
 def windows_of(length: int) -> Ranges:
@@ -261,3 +268,76 @@ def _sampled(descriptor: int, ranges: Ranges, length: int) -> str:
 def _read_at(descriptor: int, offset: int, count: int) -> bytes:
     os.lseek(descriptor, offset, os.SEEK_SET)
     return os.read(descriptor, count)
+
+
+def sha256_of(path: str, progress: Progress) -> str:
+    """Return the SHA-256 of the whole file, 64 lower-case hex digits.
+
+    Raises:
+        OSError: the file vanished, can't be read, or changed meanwhile.
+        Cancelled: the waiting side lost interest.
+    """
+    digest = hashlib.sha256()
+    view = memoryview(bytearray(BLOCK_BYTES))
+    done = 0
+    descriptor, before = open_with_facts(path)
+    try:
+        while count := read_into(descriptor, view):
+            digest.update(view[:count])
+            done += count
+            progress.step(done, before.st_size, os.path.basename(path), "bytes")
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if identity(before) != identity(after):
+        raise OSError("the file changed while it was read")
+    return digest.hexdigest()
+
+
+def partial_hashes(path: str, kinds: Iterable[str], progress: Progress) -> dict[str, str]:
+    """Compute hashes that tools and catalogues claim, in one pass: ``AutoV1``, ``AutoV3``, ``CRC32``, ``BLAKE3``.
+
+    AutoV1: first 8 digits of SHA-256 over 64 KiB at 1 MiB. AutoV3: first 12 digits of SHA-256 over all that follows
+    a safetensors header (kohya-ss/sd-scripts; AUTOMATIC1111 stable-diffusion-webui, hashes of LoRA). CRC32: IEEE.
+    BLAKE3: of the whole file, 64 digits (InvokeAI, ComfyUI).
+    A kind that the file has none of (AutoV1 up to 1 MiB, AutoV3 of other formats and of no tensors) is left out.
+
+    Raises:
+        OSError: the file can't be read.
+        Cancelled: the waiting side lost interest.
+    """
+    wanted = set(kinds)
+    found: dict[str, str] = {}
+    descriptor, facts = open_with_facts(path)
+    try:
+        size_bytes = facts.st_size
+        if "AutoV1" in wanted and size_bytes > AUTOV1_OFFSET:
+            window = _read_at(descriptor, AUTOV1_OFFSET, AUTOV1_BYTES)
+            found["AutoV1"] = hashlib.sha256(window).hexdigest()[:8]
+        start = tensors_at(_read_at(descriptor, 0, 9), size_bytes) if "AutoV3" in wanted else None
+        tensors = _Sample([(start, size_bytes)]) if start is not None and start < size_bytes else None
+        whole = blake3() if "BLAKE3" in wanted else None
+        crc = 0 if "CRC32" in wanted else None
+        if tensors is None and whole is None and crc is None:
+            return found
+        view, done = memoryview(bytearray(BLOCK_BYTES)), 0
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        while count := read_into(descriptor, view):
+            block = view[:count]
+            if crc is not None:
+                crc = zlib.crc32(block, crc)
+            if whole is not None:
+                whole.update(block)
+            if tensors is not None:
+                tensors.feed(done, block)
+            done += count
+            progress.step(done, size_bytes, os.path.basename(path), "bytes")
+    finally:
+        os.close(descriptor)
+    if tensors is not None:
+        found["AutoV3"] = tensors.digits()[:12]
+    if crc is not None:
+        found["CRC32"] = f"{crc:08x}"
+    if whole is not None:
+        found["BLAKE3"] = whole.hexdigest()
+    return found

@@ -10,36 +10,27 @@ import os
 import queue
 import threading
 import time
-import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
-
-from blake3 import blake3
+from typing import Any, Literal, Self
 
 from modelmgr.discovery.devices import disk_of
 from modelmgr.discovery.digests import (
-    AUTOV1_BYTES,
-    AUTOV1_OFFSET,
     BLOCK_BYTES,
-    HEADER_LIMIT_BYTES,
     WHOLE_BYTES,
     Digests,
     expect,
     hashes_of_small,
-    open_regular,
+    identity,
     open_with_facts,
     read_into,
     tensors_at,
 )
+from modelmgr.discovery.lanes import BATCH_WAIT_S, HashJob, Lane
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import MIB, Hashes, Problem
 
-BATCH_FILES = 64
-BATCH_BYTES = 64 * MIB
-BATCH_WAIT_S = 0.02
 WAITING_FILES = 4096
 UNTAKEN_BYTES = 8 * MIB
 RESULT_BYTES = 4096
@@ -48,35 +39,11 @@ READ_LEAST_BYTES = 64 * 1024
 READ_MOST_S = 0.1
 WORKERS_OF_A_DISK = 2
 WORKERS_IN_ALL = 4
-SLOW_DISK = 8.0
-MEASURED_S = 0.25
-KNOWN_S = 0.01
 POLL_S = 0.1
 LEAVE_S = 2.0
 
 Kinds = Literal["sha256", "auto", "all"]
 Look = Callable[[int, str, memoryview, int], Any]
-
-
-class HashJob(NamedTuple):
-    """A file to hash, or to look into, and the facts under which it is known.
-
-    Attributes:
-        key: how the caller knows it; see `Hashing.prefer`.
-        path: absolute.
-        size_bytes: with `mtime_ns` as it was when it was listed; a file that has others now is not hashed.
-        look: call the `look` of the `Hashing` on it.
-        hash: hash it; False reads no more than `look` wants.
-        device: `st_dev`, if it is known; jobs of different disks run side by side.
-    """
-
-    key: int
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    look: bool = False
-    hash: bool = True
-    device: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,94 +65,6 @@ class HashResult:
     def sha256(self) -> str | None:
         """The SHA-256 of the whole file, 64 digits, or None."""
         return self.hashes.sha256 if self.hashes is not None else None
-
-
-class _Lane:
-    """The jobs of one disk, small ones first, and how fast it was of late."""
-
-    def __init__(self, most: int, turns: bool) -> None:
-        self.most = most
-        self._turns = turns
-        self.running = 0
-        self.files = 0
-        self.urgent: deque[HashJob] = deque()
-        self.piece = BLOCK_BYTES
-        self.read_s = 0.0
-        self.hash_s = 0.0
-        self.work_s = 0.0
-        self._bytes = 0
-        self._since = 0.0
-        self._waiting: dict[int, deque[HashJob]] = {}
-
-    def put(self, job: HashJob) -> None:
-        # By powers of two above 1 MiB: below that the order of the walk is the order of the disk, and is kept.
-        self._waiting.setdefault((job.size_bytes >> 20).bit_length(), deque()).append(job)
-        if not self.files:
-            self._since = time.monotonic()
-        self.files += 1
-        self._bytes += job.size_bytes
-
-    def prefer(self, keys: frozenset[int]) -> None:
-        for size, jobs in self._waiting.items():
-            found = [job for job in jobs if job.key in keys]
-            if found:
-                self._waiting[size] = deque(job for job in jobs if job.key not in keys)
-                self.urgent.extendleft(reversed(found))
-                self.files -= len(found)
-                self._bytes -= sum(job.size_bytes for job in found)
-
-    def is_ripe(self, now: float) -> bool:
-        """Tell whether there is enough to be worth handing over, or something has waited long enough."""
-        return bool(
-            self.urgent
-            or self.files >= BATCH_FILES
-            or self._bytes >= BATCH_BYTES
-            or (self.files and now - self._since >= BATCH_WAIT_S)
-        )
-
-    def take(self) -> list[HashJob]:
-        if self.urgent:
-            return [self.urgent.popleft()]
-        batch: list[HashJob] = []
-        size = 0
-        for kind in sorted(self._waiting):
-            jobs = self._waiting[kind]
-            while jobs and len(batch) < BATCH_FILES and size < BATCH_BYTES:
-                batch.append(jobs.popleft())
-                size += batch[-1].size_bytes
-            if jobs:
-                break
-            del self._waiting[kind]
-        self.files -= len(batch)
-        self._bytes -= size
-        self._since = time.monotonic()
-        return batch
-
-    @property
-    def limit(self) -> int:
-        """How many may read from it at a time."""
-        # Virtual disks and some USB bridges say that they turn. What reads faster than SHA-256 has no head to move.
-        if self._turns and not (self.hash_s > KNOWN_S and self.read_s < self.hash_s):
-            return 1
-        return self.most
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether it takes so much longer than SHA-256 that more work on the bytes fits in while it is waited for."""
-        return self.read_s + self.work_s > SLOW_DISK * self.hash_s
-
-    @property
-    def waits(self) -> bool:
-        """Whether its readers wait for it more than they hash."""
-        return self.read_s > self.hash_s
-
-    def measured(self, work_s: float) -> None:
-        """Count the time of a block for which it was not read; former ones count less, for disks change."""
-        self.work_s += work_s
-        if self.read_s + self.work_s > MEASURED_S:
-            self.read_s /= 2
-            self.hash_s /= 2
-            self.work_s /= 2
 
 
 class _Worker:
@@ -248,8 +127,8 @@ class Hashing:
         self._look = look
         self._expected = expected
         self._work = threading.Condition()
-        self._lanes: dict[str, _Lane] = {}
-        self._lane_by_device: dict[int, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._lane_by_device: dict[int, Lane] = {}
         self._folder = ("", 0)
         self._preferred: frozenset[int] = frozenset()
         self._workers: list[_Worker] = []
@@ -303,7 +182,7 @@ class Hashing:
             yield results
 
     def rest(self) -> Iterator[list[HashResult]]:
-        """Yield everything, in the order it gets done, until nothing is left. More may be added meanwhile and afterwards.
+        """Yield everything, in the order it gets done, until nothing is left. More may be added meanwhile and later.
 
         Raises:
             Cancelled: the waiting side asked to stop; what was yielded before counts.
@@ -331,7 +210,7 @@ class Hashing:
 
     # --- in the calling thread --------------------------------------------------------------------------
 
-    def _lane_of(self, job: HashJob) -> _Lane:
+    def _lane_of(self, job: HashJob) -> Lane:
         folder = os.path.dirname(job.path)
         device = job.device
         if device is None:
@@ -346,7 +225,7 @@ class Hashing:
             disk = disk_of(device, folder)
             most = self._workers_wanted or WORKERS_OF_A_DISK
             turns = disk.rotational is True and self._workers_wanted is None
-            lane = self._lane_by_device[device] = self._lanes.setdefault(disk.name, _Lane(most, turns))
+            lane = self._lane_by_device[device] = self._lanes.setdefault(disk.name, Lane(most, turns))
         return lane
 
     def _start_workers(self) -> None:
@@ -409,16 +288,16 @@ class Hashing:
             self._fault = error
             self._finished.put(([], 0))
 
-    def _ripe_lane(self) -> _Lane | None:
+    def _ripe_lane(self) -> Lane | None:
         now = time.monotonic()
-        found: _Lane | None = None
+        found: Lane | None = None
         for lane in self._lanes.values():
             has_work = lane.is_ripe(now) or (self._all_added and lane.files)
             if has_work and lane.running < lane.limit and (found is None or lane.running < found.running):
                 found = lane
         return found
 
-    def _take(self) -> tuple[_Lane, list[HashJob]] | None:
+    def _take(self) -> tuple[Lane, list[HashJob]] | None:
         with self._work:
             while not self._stop.is_set():
                 lane = self._ripe_lane() if self._untaken < UNTAKEN_BYTES else None
@@ -429,7 +308,7 @@ class Hashing:
                 self._work.wait(BATCH_WAIT_S if waits else POLL_S)
         return None
 
-    def _do_batch(self, worker: _Worker, lane: _Lane, jobs: list[HashJob]) -> None:
+    def _do_batch(self, worker: _Worker, lane: Lane, jobs: list[HashJob]) -> None:
         results: list[HashResult] = []
         worker.weight = 0
         since = time.monotonic()
@@ -442,7 +321,7 @@ class Hashing:
                 results, since = [], time.monotonic()
         self._hand_over(worker, results)
 
-    def _do_urgent(self, worker: _Worker, lane: _Lane) -> None:
+    def _do_urgent(self, worker: _Worker, lane: Lane) -> None:
         """Do what is wanted at once, at a moment when the buffer is free."""
         with self._work:
             jobs = [lane.urgent.popleft()] if lane.urgent else []
@@ -461,7 +340,7 @@ class Hashing:
             self._finished.put((results, worker.weight))
             worker.weight = 0
 
-    def _do(self, worker: _Worker, lane: _Lane, job: HashJob, is_urgent: bool = False) -> HashResult:
+    def _do(self, worker: _Worker, lane: Lane, job: HashJob, is_urgent: bool = False) -> HashResult:
         worker.path = job.path
         try:
             return self._read(worker, lane, job, is_urgent)
@@ -477,7 +356,7 @@ class Hashing:
             worker.files += 1
             worker.weight += RESULT_BYTES
 
-    def _read(self, worker: _Worker, lane: _Lane, job: HashJob, is_urgent: bool) -> HashResult:
+    def _read(self, worker: _Worker, lane: Lane, job: HashJob, is_urgent: bool) -> HashResult:
         descriptor, before = open_with_facts(job.path)
         looked: Any = None
         try:
@@ -496,14 +375,14 @@ class Hashing:
         finally:
             os.close(descriptor)
         after = os.stat(job.path)
-        if hashes is None or _identity(before) != _identity(after):
+        if hashes is None or identity(before) != identity(after):
             return _changed(job, looked)
         return HashResult(job, hashes, None, looked)
 
     def _hash(
         self,
         worker: _Worker,
-        lane: _Lane,
+        lane: Lane,
         descriptor: int,
         block: memoryview,
         size_bytes: int,
@@ -538,7 +417,7 @@ class Hashing:
             done += len(block)
         return None
 
-    def _fill(self, lane: _Lane, descriptor: int, view: memoryview) -> int:
+    def _fill(self, lane: Lane, descriptor: int, view: memoryview) -> int:
         """Read until the view is full or the file ends, in pieces that a slow disk gives in a tenth of a second."""
         filled = 0
         while filled < len(view):
@@ -572,10 +451,6 @@ class Hashing:
             raise Cancelled
 
 
-def _identity(facts: os.stat_result) -> tuple[int, int, int]:
-    return facts.st_size, facts.st_mtime_ns, facts.st_ino
-
-
 def _changed(job: HashJob, looked: Any) -> HashResult:
     message = "The file is being written; it will be hashed by a later scan."
     return HashResult(job, None, Problem(job.path, "changed_while_reading", message), looked)
@@ -606,78 +481,3 @@ def hash_files(
             hashing.add(jobs[first : first + WAITING_FILES // 2])
             yield from hashing.ready()
         yield from hashing.rest()
-
-
-def sha256_of(path: str, progress: Progress) -> str:
-    """Return the SHA-256 of the whole file, 64 lower-case hex digits.
-
-    Raises:
-        OSError: the file vanished, can't be read, or changed meanwhile.
-        Cancelled: the waiting side lost interest.
-    """
-    digest = hashlib.sha256()
-    view = memoryview(bytearray(BLOCK_BYTES))
-    done = 0
-    descriptor, before = open_with_facts(path)
-    try:
-        while count := read_into(descriptor, view):
-            digest.update(view[:count])
-            done += count
-            progress.step(done, before.st_size, os.path.basename(path), "bytes")
-        after = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
-    if _identity(before) != _identity(after):
-        raise OSError("the file changed while it was read")
-    return digest.hexdigest()
-
-
-def partial_hashes(path: str, kinds: Iterable[str], progress: Progress) -> dict[str, str]:
-    """Compute hashes that tools and catalogues claim, in one pass: ``AutoV1``, ``AutoV3``, ``CRC32``, ``BLAKE3``.
-
-    AutoV1: first 8 digits of SHA-256 over 64 KiB at 1 MiB. AutoV3: first 12 digits of SHA-256 over all that follows
-    a safetensors header (kohya-ss/sd-scripts; AUTOMATIC1111 stable-diffusion-webui, hashes of LoRA). CRC32: IEEE.
-    BLAKE3: of the whole file, 64 digits (InvokeAI, ComfyUI).
-    A kind that the file has none of (AutoV1 of a file up to 1 MiB, AutoV3 of other formats) is left out.
-
-    Raises:
-        OSError: the file can't be read.
-        Cancelled: the waiting side lost interest.
-    """
-    wanted = set(kinds)
-    found: dict[str, str] = {}
-    with open(open_regular(path), "rb", buffering=0) as file:
-        size_bytes = os.fstat(file.fileno()).st_size
-        if "AutoV1" in wanted and size_bytes > AUTOV1_OFFSET:
-            file.seek(AUTOV1_OFFSET)
-            found["AutoV1"] = hashlib.sha256(file.read(AUTOV1_BYTES)).hexdigest()[:8]
-            file.seek(0)
-        tensors_at: int | None = None
-        if "AutoV3" in wanted:
-            head = file.read(9)
-            length = int.from_bytes(head[:8], "little")
-            if len(head) == 9 and head[8:] == b"{" and length <= min(HEADER_LIMIT_BYTES, size_bytes - 8):
-                tensors_at = 8 + length
-            file.seek(0)
-        if tensors_at is None and wanted.isdisjoint(("CRC32", "BLAKE3")):
-            return found
-        digest, crc, done = hashlib.sha256(), 0, 0
-        whole = blake3() if "BLAKE3" in wanted else None
-        buffer = bytearray(BLOCK_BYTES)
-        view = memoryview(buffer)
-        while count := file.readinto(buffer):
-            if "CRC32" in wanted:
-                crc = zlib.crc32(view[:count], crc)
-            if whole is not None:
-                whole.update(view[:count])
-            if tensors_at is not None and done + count > tensors_at:
-                digest.update(view[max(0, tensors_at - done) : count])
-            done += count
-            progress.step(done, size_bytes, os.path.basename(path), "bytes")
-    if tensors_at is not None:
-        found["AutoV3"] = digest.hexdigest()[:12]
-    if "CRC32" in wanted:
-        found["CRC32"] = f"{crc:08x}"
-    if whole is not None:
-        found["BLAKE3"] = whole.hexdigest()
-    return found

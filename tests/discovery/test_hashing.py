@@ -22,11 +22,13 @@ from modelmgr.discovery import (
     digests,
     hash_files,
     hashing,
+    lanes,
     partial_hashes,
     quick_of,
     sha256_of,
     tensor_quick_of,
 )
+from modelmgr.discovery.lanes import Lane
 from modelmgr.progress import Cancelled, Progress, Step
 
 MIB = 1 << 20
@@ -381,12 +383,12 @@ def test_results_that_nobody_takes_hold_the_workers(tmp_path: Path) -> None:
     with Hashing(Progress(), workers=1, look=look) as work:
         work.add([job(path, key, look=True, hash=False) for key in range(600)])
         assert enough.wait(30)
-        assert count <= hashing.UNTAKEN_BYTES / 500_000 + 2 * hashing.BATCH_FILES
+        assert count <= hashing.UNTAKEN_BYTES / 500_000 + 2 * lanes.BATCH_FILES
         assert len(results_of(work)) == 600
 
 
 def test_a_turning_disk_is_read_by_one_until_it_proves_faster_than_the_processor() -> None:
-    turning, other = hashing._Lane(2, turns=True), hashing._Lane(2, turns=False)
+    turning, other = Lane(2, turns=True), Lane(2, turns=False)
     assert (turning.limit, other.limit) == (1, 2)
     turning.read_s, turning.hash_s = 0.02, 0.1
     assert turning.limit == 2
