@@ -47,6 +47,8 @@ _PACE_MINIMUM_S = 0.75
 _LEFT_MINIMUM_S = 3.0
 _LEFT_EASE_S = 8.0
 """A guess of the remaining time follows new figures as slowly as this, so that it does not jump about."""
+SILENT_FOR_S = 2.0
+"""Work that lasts as long as the window is at rest when it has said nothing for so long."""
 QUIET_FOR_S = 1.5
 """Work that nobody asked for is not shown before it has lasted so long."""
 _BAR_WIDTH = 120
@@ -219,6 +221,14 @@ class Pace:
             self._points.popleft()
         self._guess(step, now)
 
+    def age(self, now: float) -> float:
+        """Return for how long there have been steps, 0 before the first."""
+        return now - self._began if self._points else 0.0
+
+    def silence(self, now: float) -> float:
+        """Return for how long there has been none."""
+        return now - self._points[-1][0] if self._points else now
+
     def rest(self) -> None:
         """Forget the rate, for the deed holds; what is left stays what was guessed."""
         self._points.clear()
@@ -387,6 +397,7 @@ class _Row(QWidget):
         self._cancel = _cancel_button(self, task.title)
         self._cancel.setObjectName("taskCancelOne")
         self._cancel.setEnabled(not task.is_cancelling)
+        self._cancel.setVisible(not task.is_standing)
         self._cancel.clicked.connect(self._on_cancel)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -512,6 +523,10 @@ class JobsPanel(QWidget):
         self._forget.setSingleShot(True)
         self._forget.setInterval(RESULT_MS)
         self._forget.timeout.connect(self._on_forget)
+        self._fall_silent = QTimer(self)
+        self._fall_silent.setSingleShot(True)
+        self._fall_silent.setInterval(round(SILENT_FOR_S * 1000) + 50)
+        self._fall_silent.timeout.connect(self._on_silence)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.S)
@@ -548,11 +563,14 @@ class JobsPanel(QWidget):
     def _seen(self) -> list[Task]:
         """The deeds to speak of, oldest first: all that were asked for, and quiet ones that take their time."""
         now = time.monotonic()
-        return [
-            task
-            for task in self._paces
-            if not task.is_quiet or (task.started is not None and now - task.started >= QUIET_FOR_S)
-        ]
+        return [task for task in self._paces if self._is_seen(task, now)]
+
+    def _is_seen(self, task: Task, now: float) -> bool:
+        if task.is_standing:
+            # It waits most of the time, without a step.
+            pace = self._paces[task]
+            return task.is_paused or (pace.age(now) >= QUIET_FOR_S and pace.silence(now) < SILENT_FOR_S)
+        return not task.is_quiet or (task.started is not None and now - task.started >= QUIET_FOR_S)
 
     @property
     def _front(self) -> Task | None:
@@ -589,10 +607,16 @@ class JobsPanel(QWidget):
     def _on_progressed(self, step: Step) -> None:
         task = self.sender()
         pace = self._paces.get(task) if isinstance(task, Task) else None
-        if pace is not None:
-            pace.add(step, time.monotonic())
-            if task is self._front:
-                self._show()
+        if pace is None or not isinstance(task, Task):
+            return
+        now = time.monotonic()
+        if task.is_standing:
+            if pace.silence(now) >= SILENT_FOR_S:
+                pace.rest()
+            self._fall_silent.start()
+        pace.add(step, now)
+        if task is self._front:
+            self._show()
 
     @Slot(object)
     def _on_succeeded(self, outcome: object) -> None:
@@ -635,6 +659,11 @@ class JobsPanel(QWidget):
             _toggle_pause(task)
 
     @Slot()
+    def _on_silence(self) -> None:
+        self._show()
+        self._refresh_popup()
+
+    @Slot()
     def _on_forget(self) -> None:
         self._result = ""
         self._show()
@@ -645,7 +674,8 @@ class JobsPanel(QWidget):
         task = self._front
         working = task is not None
         self._bar.setVisible(working)
-        self._cancel.setVisible(working)
+        # The watch is switched off in the settings, and paused here.
+        self._cancel.setVisible(task is not None and not task.is_standing)
         seen = len(self._seen)
         self._more.setVisible(seen > 1)
         if task is None:

@@ -67,6 +67,7 @@ class Task(QObject):
         started: `time.monotonic` of the moment it began to run, or None while it waits.
         is_quiet: nobody asked for it; nothing need be said of it unless it found something.
         can_pause: whether it may be paused: not while it holds what others wait for.
+        is_standing: it lasts as long as the window; it is at work only while it steps.
     """
 
     progressed = Signal(object)
@@ -87,11 +88,13 @@ class Task(QObject):
         *,
         is_quiet: bool = False,
         can_pause: bool = False,
+        is_standing: bool = False,
     ) -> None:
         super().__init__(parent)
         self.title = title
         self.is_quiet = is_quiet
         self.can_pause = can_pause
+        self.is_standing = is_standing
         self.state = TaskState.WAITING
         self.step: Step | None = None
         self.started: float | None = None
@@ -417,14 +420,15 @@ class Tasks(QObject):
         return task
 
     def stand(self, title: str, deed: Callable[[Progress], T]) -> Task:
-        """Start what lasts as long as the window and shows nothing; it ends by `cancel` or `shutdown`.
+        """Start what lasts as long as the window; it ends by `cancel` or `shutdown`, and is not among `running`.
 
         One such deed stands at a time: another begins when the one before has ended.
         """
-        task = Task(title, self, is_quiet=True)
+        task = Task(title, self, is_quiet=True, can_pause=True, is_standing=True)
         self._standing.append(task)
         task._given_up.connect(self._on_given_up)
         self._put(self._guard, _Asker(partial(task.work, deed), task=task))
+        self.started.emit(task)
         return task
 
     def shutdown(self) -> bool:

@@ -118,8 +118,8 @@ class Upkeep(QObject):
 
     @Slot(object)
     def prefer(self, row: ModelRow | None) -> None:
-        """Have what the user looks at hashed first, while something is hashing."""
-        if row is not None and row.sha256 is None and self._tasks.running:
+        """Have what the user looks at hashed first, if something is hashing."""
+        if row is not None and row.sha256 is None and self._has_begun:
             deed = partial(_prefer, self._library, [row.id])
             self._tasks.ask(deed, _nothing, failed=_nothing, key=(id(self), "prefer"))
 

@@ -222,6 +222,35 @@ def test_quiet_work_tells_what_it_found(qtbot, tasks, panel):
     assert said.args == ["1 model file was added."]
 
 
+def test_the_watch_is_shown_only_while_it_is_at_work(qtbot, tasks, panel, monkeypatch):
+    monkeypatch.setattr(jobs_panel, "QUIET_FOR_S", 0.2)
+    monkeypatch.setattr(jobs_panel, "SILENT_FOR_S", 0.3)
+    panel._fall_silent.setInterval(350)
+    at_work, over = threading.Event(), threading.Event()
+
+    def watch(progress: Progress) -> None:
+        while not over.wait(0.01):
+            progress.check()
+            if at_work.is_set():
+                progress.step(1, 2)
+
+    task = tasks.stand("Watching", watch)
+    assert panel.text == ""
+    at_work.set()
+    qtbot.waitUntil(lambda: panel.text.startswith("Watching · 1 of 2 files"), timeout=WAIT_MS)
+    assert child(panel, QToolButton, "taskCancel").isHidden()
+    pause = child(panel, QToolButton, "taskPause")
+    assert pause.isVisible()
+    at_work.clear()
+    qtbot.waitUntil(lambda: panel.text == "", timeout=WAIT_MS)
+    task.pause()
+    assert panel.text.startswith("Watching · Paused")
+    task.resume()
+    assert panel.text == ""
+    over.set()
+    qtbot.waitUntil(lambda: not task.is_running, timeout=WAIT_MS)
+
+
 # --- pace -------------------------------------------------------------------------------------------------
 
 
