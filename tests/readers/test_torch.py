@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from modelmgr.readers import Header, read_header
+from tests.readers.faithful import tables
 from tests.readers.torch_files import (
     STORAGES,
     Call,
@@ -284,6 +285,27 @@ def test_tensors_without_data_in_the_archive_are_told(file_of: Writer) -> None:
     content = torch_zip(pickled(state_dict(ESRGAN)))
     header = read_header(file_of(content, "x.pth"))
     assert (header.variant, codes(header)) == ("ESRGAN 4x", ["size_mismatch"])
+
+
+@pytest.mark.parametrize("group", sorted(path.stem for path in tables.FOLDER.glob("*.txt")))
+def test_a_model_is_the_same_in_either_container(
+    group: str, safetensors_file: Writer, file_of: Writer
+) -> None:
+    for name, tensors in list(tables.read(group).items())[::5]:
+        tables_say = read_header(safetensors_file(tensors))
+        # The data are left out: shapes decide.
+        found = read_header(file_of(torch_zip(pickled(state_dict(tensors))), "x.pth"))
+        for fact in (
+            "type",
+            "base_model",
+            "candidates",
+            "variant",
+            "architecture",
+            "components",
+            "precision",
+        ):
+            assert getattr(found, fact) == getattr(tables_say, fact), (name, fact)
+        assert (found.tensor_count, found.parameter_count) == (len(tensors), tables_say.parameter_count), name
 
 
 # --- what the tables make of them -----------------------------------------------------------------------
