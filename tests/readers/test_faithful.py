@@ -166,16 +166,10 @@ def test_a_prefix_changes_nothing(reference: str, prefix: str, safetensors_file:
 
 LDM = "model.diffusion_model."
 VAE = below("first_stage_model.", "autoencoders_original/kl-f8")
-SCHEDULE: Tensors = {
-    name: ("F32", (1000,))
-    for name in (
-        "betas",
-        "alphas_cumprod",
-        "alphas_cumprod_prev",
-        "sqrt_alphas_cumprod",
-        "log_one_minus_alphas_cumprod",
-    )
-}
+SCHEDULE: Tensors = dict.fromkeys(
+    ("betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "log_one_minus_alphas_cumprod"),
+    ("F32", (1000,)),
+)
 
 
 def open_clip_text(prefix: str, name: str) -> Tensors:

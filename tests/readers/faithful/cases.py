@@ -25,7 +25,7 @@ from tests.readers.faithful.adapters import (
     peft_default,
     underscored,
 )
-from tests.readers.faithful.tables import Shape, tensors_of
+from tests.readers.faithful.tables import Shape
 
 _INNER = r"(proj_in|proj_out|to_q|to_k|to_v|to_out\.0|ff\.net\.0\.proj|ff\.net\.2)\.weight$"
 _ATTENTION = r"\.(to_q|to_k|to_v|to_out\.0)\.weight$"
