@@ -23,6 +23,7 @@ _DEFECT_LIMIT = 32
 _SHOWN_FORMS = 16
 
 _MAIN = ("transformer", "unet", "prior", "decoder", "transformer_2", "dit", "model")
+_OPTIONAL = frozenset(("safety_checker",))
 _WITHOUT_WEIGHTS = (
     "Scheduler",
     "Tokenizer",
@@ -138,7 +139,8 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
             found = verdict_of(weights.contents, component)
             parameter_count += found.parameter_count or 0
             labels.append(_label(component, found))
-    if main is None or verdict.type == "unknown":
+    is_open = verdict.base_model is None and not verdict.candidates
+    if main is None or verdict.type == "unknown" or is_open:
         classes.take(verdict, said)
     elif labels:
         verdict.type = said.answer.get("type", verdict.type)
@@ -230,7 +232,7 @@ def _absent_components(classes: Mapping[str, str], files: Mapping[str, Any]) -> 
     away = [
         component
         for component, name in classes.items()
-        if component not in files and not name.endswith(_WITHOUT_WEIGHTS)
+        if component not in files and component not in _OPTIONAL and not name.endswith(_WITHOUT_WEIGHTS)
     ]
     if not away:
         return []

@@ -180,9 +180,9 @@ def _missing(union: Union, told: Indexes) -> list[Defect]:
     defects: list[Defect] = []
     away = [name for name in wanted if name not in union.read]
     if away:
-        defects.append(
-            Defect("parts_missing", f"{len(away):,} of {len(wanted):,} parts are missing: {_some(away)}.")
-        )
+        verb = "is" if len(away) == 1 else "are"
+        message = f"{len(away):,} of {len(wanted):,} parts {verb} missing: {_some(away)}."
+        defects.append(Defect("parts_missing", message))
     if lost:
         count = "A tensor" if len(lost) == 1 else f"{len(lost):,} tensors"
         verb = "stands" if len(lost) == 1 else "stand"

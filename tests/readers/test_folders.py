@@ -10,6 +10,7 @@ import pytest
 
 from modelmgr.readers import read_group, read_header
 from modelmgr.readers.header import Header
+from tests.readers.torch_files import state_dict, torch_zip
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -476,3 +477,67 @@ def test_an_adapters_config_says_what_its_header_does_not(folder: Callable[..., 
     assert header.base_model == "Pony"
     assert header.facts["adapter_config"]["peft_type"] == "LORA"
     assert "base_model_name_or_path" not in header.metadata
+
+
+# --- pickles ----------------------------------------------------------------------------------------------
+
+BOMB = b"\x80\x02cos\nmkdir\nX\x06\x00\x00\x00canary\x85R."
+
+
+def test_weights_in_pickles_are_read_as_others(folder: Callable[..., Path]) -> None:
+    files = sdxl()
+    del files[f"unet/{DIFFUSION}"]
+    root = folder(files)
+    small = {name: (1, *shape[1:2]) for name, shape in SDXL.items()}
+    (root / "unet" / "diffusion_pytorch_model.bin").write_bytes(torch_zip(state_dict(small)))
+    header = read(root, "model_index.json")
+    assert header.tensor_count == len(SDXL) + len(VAE) + len(CLIP_L) + len(CLIP_G)
+    assert header.facts["pickle_scan"]["verdict"] == "none_found"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unet/diffusion_pytorch_model.bin",
+        "vae/diffusion_pytorch_model.fp16.bin",
+        "text_encoder/pytorch_model-00002-of-00002.bin",
+    ],
+)
+def test_a_danger_in_any_file_is_a_danger_of_the_whole(folder: Callable[..., Path], name: str) -> None:
+    root = folder(sdxl())
+    (root / name).write_bytes(torch_zip(BOMB))
+    (root / "text_encoder_2" / "pytorch_model.bin").write_bytes(torch_zip(state_dict({"a": (1,)})))
+    header = read(root, "model_index.json")
+    assert header.base_model == "SDXL"
+    found = header.facts["pickle_scan"]
+    assert (found["verdict"], found["dangerous"]) == ("dangerous", ["os.mkdir"])
+    assert found["message"].startswith(f'"{name}": ')
+
+
+def test_a_danger_in_one_shard_is_a_danger_of_the_whole(tmp_path: Path) -> None:
+    names = [f"pytorch_model-{number:05}-of-00003.bin" for number in (1, 2, 3)]
+    for name, content in zip(names, (state_dict({"a": (1,)}), BOMB, state_dict({"b": (1,)})), strict=True):
+        (tmp_path / name).write_bytes(torch_zip(content))
+    members = {name: str(tmp_path / name) for name in names}
+    header = read_group("shards", members[names[0]], members, None)
+    assert (header.format, header.tensor_count) == ("torch-zip", 2)
+    assert header.facts["pickle_scan"]["verdict"] == "dangerous"
+    assert names[1] in header.facts["pickle_scan"]["message"]
+
+
+def test_an_onnx_pipeline_is_told_by_its_class(folder: Callable[..., Path]) -> None:
+    root = folder(
+        {
+            "model_index.json": {
+                "_class_name": "OnnxStableDiffusionXLPipeline",
+                "unet": ["diffusers", "OnnxRuntimeModel"],
+            },
+            "unet/config.json": {},
+        }
+    )
+    path = root / "unet" / "model.onnx"
+    path.write_bytes(b"\x08\x08\x3a\x06\x12\x04main\x42\x02\x10\x11")
+    header = read_group(
+        "diffusers-folder", str(root), {"unet/model.onnx": str(path)}, str(root / "model_index.json")
+    )
+    assert (header.type, header.base_model, header.problems) == ("checkpoint", "SDXL", ())

@@ -71,7 +71,7 @@ def test_missing_parts_are_named(tmp_path: Path, llama: list[str]) -> None:
     header = group(tmp_path, llama[0], llama[2])
     assert header.type == "llm"
     assert [(problem.code, problem.message) for problem in header.problems] == [
-        ("parts_missing", f'1 of 3 parts are missing: "{llama[1]}".')
+        ("parts_missing", f'1 of 3 parts is missing: "{llama[1]}".')
     ]
 
 
@@ -88,7 +88,7 @@ def test_an_index_tells_of_parts_and_tensors_that_are_away(tmp_path: Path, llama
     header = group(tmp_path, *llama, marker=index)
     messages = [problem.message for problem in header.problems]
     assert codes(header) == ["parts_missing", "parts_missing"]
-    assert messages[0] == '1 of 4 parts are missing: "more.safetensors".'
+    assert messages[0] == '1 of 4 parts is missing: "more.safetensors".'
     assert '"model.gone.weight"' in messages[1]
     assert '"x"' not in messages[1]
 
