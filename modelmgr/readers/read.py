@@ -63,7 +63,8 @@ def contents_of(path: str) -> Contents:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
-        return detect.read_contents(FileBytes(descriptor, status.st_size), path)
+        head = os.read(descriptor, detect.HEAD_BYTES)
+        return detect.read_contents(FileBytes(descriptor, status.st_size, head), path)
     finally:
         os.close(descriptor)
 

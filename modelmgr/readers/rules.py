@@ -153,8 +153,10 @@ def match(table_name: str, view: View) -> Answer | None:
     before = view.tensors.prefix
     try:
         if table.prefixes is not None:
-            prefixes = list(table.prefixes)
-            view.tensors.prefix = view.tensors.once(table, lambda: view.tensors.choose_prefix(prefixes))
+            prefixes = table.prefixes
+            view.tensors.prefix = view.tensors.once_named(
+                prefixes, lambda: view.tensors.choose_prefix(prefixes)
+            )
         return _first(table, view)
     finally:
         view.tensors.prefix = before
@@ -165,16 +167,18 @@ def _first(table: Table, view: View) -> Answer | None:
     key = (table, view.tensors.prefix, "left")
     left_by_names: tuple[Rule, ...] = named.get(key, table.rules)
     left: tuple[Rule, ...] = derived.get(key, left_by_names)
-    out: tuple[list[Rule], list[Rule]] = ([], [])
+    out: tuple[set[Rule], set[Rule]] = (set(), set())
     answer: Answer | None = None
     for rule in left:
-        failed = next((condition for condition in rule.when if not condition.holds(view)), None)
-        if failed is None:
+        for condition in rule.when:
+            if not condition.holds(view):
+                if condition.grasp != FILE:
+                    out[condition.grasp == NAMES].add(rule)
+                break
+        else:
             answer = _answer_of(rule, view)
             if answer is not None:
                 break
-        elif failed.grasp != FILE:
-            out[failed.grasp == NAMES].append(rule)
     # The next header with these names, or with these shapes too, need not be held against those rules again.
     if out[True]:
         named[key] = tuple(rule for rule in left_by_names if rule not in out[True])
@@ -431,6 +435,7 @@ _COMPUTED: dict[str, Callable[[View], int | float | str | None]] = {
 _BY_NAMES = frozenset(("tensors", "adapter_groups", "adapter_share", "depths", "layers", "esrgan_scale"))
 
 
+@lru_cache(maxsize=256)
 def _grasp_of(measure: str) -> int:
     """Return what a measure depends on."""
     if measure in _OF_THE_FILE:

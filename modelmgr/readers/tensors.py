@@ -79,17 +79,17 @@ class Tensors:
         """Return how many names begin so."""
         return bisect_left(self.ordered, beginning + _LAST) - bisect_left(self.ordered, beginning)
 
-    def choose_prefix(self, prefixes: list[str]) -> str:
+    def choose_prefix(self, prefixes: tuple[str, ...]) -> str:
         """Return the prefix with the most names (more than 5), the earlier one on a tie, or the empty one.
 
         A name counts for the longest prefix that it begins with.
         """
-        counts = {prefix: self.count_below(prefix) for prefix in prefixes}
         best, most = "", 5
-        for prefix in prefixes:
-            inner = [other for other in prefixes if other != prefix and other.startswith(prefix)]
-            outermost = [o for o in inner if not any(p != o and o.startswith(p) for p in inner)]
-            own = counts[prefix] - sum(counts[other] for other in outermost)
+        if len(self.specs) <= most:
+            return best
+        counts = {prefix: self.count_below(prefix) for prefix in prefixes}
+        for prefix, inner in _nested(prefixes):
+            own = counts[prefix] - sum(counts[other] for other in inner)
             if own > most:
                 best, most = prefix, own
         return best
@@ -170,6 +170,16 @@ class Tensors:
             # NVFP4 and MXFP4 pack two values a byte along the last dimension.
             return (spec.shape[0], 2 * spec.shape[1])
         return spec.shape
+
+
+@lru_cache(maxsize=64)
+def _nested(prefixes: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Return each prefix with those that begin with it and lie in no other such one."""
+    nested = []
+    for prefix in prefixes:
+        inner = [other for other in prefixes if other != prefix and other.startswith(prefix)]
+        nested.append((prefix, [o for o in inner if not any(p != o and o.startswith(p) for p in inner)]))
+    return nested
 
 
 def forget() -> None:

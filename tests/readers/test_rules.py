@@ -109,7 +109,7 @@ def test_a_mistake_in_a_rule_is_found_when_it_is_read(source: dict[str, Any]) ->
 
 
 def test_the_most_frequent_prefix_is_taken_and_the_inner_one_on_a_tie() -> None:
-    prefixes = ["model.diffusion_model.", "model.model.", "model."]
+    prefixes = ("model.diffusion_model.", "model.model.", "model.")
     inner = {f"model.diffusion_model.{n}.weight": (1,) for n in range(9)}
     assert view_of({**inner, "model.x": (1,)}).tensors.choose_prefix(prefixes) == "model.diffusion_model."
     outer = {f"model.{n}.weight": (1,) for n in range(20)}
