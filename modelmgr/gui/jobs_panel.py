@@ -104,21 +104,19 @@ def _scan_text(report: ScanReport) -> str:
         return _tr("The scan was stopped: {}").format(words) if report.cancelled else words
     # Files, not models: two files with the same bytes are one model.
     new, parts = report.added - report.moved, []
-    if new or not report.moved:
+    if new or not any((report.moved, report.rewritten, report.updated, report.missing, report.offline)):
         parts.append(_were(new, "model file", "added"))
-    if report.moved:
-        subject = count_text(report.moved) if parts else counted(report.moved, "model file")
-        parts.append(f"{subject} {'was' if report.moved == 1 else 'were'} found at another place")
-    if report.rewritten:
-        parts.append(f"{counted(report.rewritten, 'header')} rewritten")
-    if report.updated:
-        parts.append(f"{count_text(report.updated)} updated")
-    if report.missing:
-        parts.append(f"{count_text(report.missing)} {'is' if report.missing == 1 else 'are'} missing")
-    if report.offline:
-        parts.append(f"{count_text(report.offline)} {'is' if report.offline == 1 else 'are'} offline")
-    if report.failed:
-        parts.append(f"{count_text(report.failed)} could not be read")
+    for number, verb in (
+        (report.moved, ("was found at another place", "were found at another place")),
+        (report.rewritten, ("has a new header", "have new headers")),
+        (report.updated, ("was updated", "were updated")),
+        (report.missing, ("is missing", "are missing")),
+        (report.offline, ("is offline", "are offline")),
+        (report.failed, ("could not be read", "could not be read")),
+    ):
+        if number:
+            subject = count_text(number) if parts else counted(number, "model file")
+            parts.append(f"{subject} {verb[number != 1]}")
     words = ", ".join(parts)
     return _tr("The scan was stopped: {}").format(words) if report.cancelled else words
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.details.hashes import worth_showing
-from modelmgr.gui.details.identity import sure_words
+from modelmgr.gui.details.identity import evidence_words, sure_words
 from modelmgr.gui.details.told import facts_of, read_template, templates_of
 from modelmgr.gui.previews import Previews
 from modelmgr.library import Library
@@ -90,8 +90,9 @@ def told(pane, name) -> list[str]:
         ({"confidence": "metadata", "base_model": "SDXL 1.0", "candidates": []}, {}, "metadata in the file"),
         ({"confidence": "name", "base_model": "SDXL 1.0", "candidates": []}, {}, "file's name"),
         ({}, {}, "leaves open"),
-        ({"candidates": []}, {}, "Nothing in the file"),
-        ({"format": "unknown"}, {}, "don't say what it is"),
+        ({"candidates": []}, {}, "Likely"),
+        ({"candidates": [], "type": "unknown"}, {}, "Nothing in the file"),
+        ({"format": "text", "type": "unknown", "candidates": [], "confidence": "certain"}, {}, "Nothing in the file"),
         ({}, {"base_model": "user"}, "You set the base model."),
         ({"type": "vae"}, {"type": "user", "base_model": "user"}, "type and base model. The file itself says VAE"),
         (
@@ -107,7 +108,7 @@ def test_it_says_how_sure_it_is(header, origins, words):
 
 
 def test_without_a_header_nothing_is_claimed():
-    assert sure_words(ROW, None, {}) == "The file's own words don't say what it is."
+    assert sure_words(ROW, None, {}) == "Nobody has looked into the file yet."
 
 
 def test_a_candidate_is_chosen_and_sticks_until_it_is_taken_back(qtbot, catalog, fill, library, pane, show):
@@ -148,6 +149,24 @@ def test_the_evidence_can_be_read_and_copied(pane, show):
     assert evidence.exact_selection() == "\n".join(HEADER["evidence"])
     show(header=HEADER | {"evidence": []})
     assert section.isHidden()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("$adapter_share > 0.5", "adapter share > 0.5"),
+        ("@ss_base_model_version = sdxl", "metadata: ss_base_model_version = sdxl"),
+        ("in: attn2.to_k = 2048", "input of attn2.to_k = 2048"),
+        ("!module: single_blocks", "not: changes single_blocks"),
+        (
+            "first_stage_model.decoder.conv_in.weight[1] = 4",
+            "first_stage_model.decoder.conv_in.weight[1] = 4",
+        ),
+        ("", ""),
+    ],
+)
+def test_conditions_are_told_in_words(line, words):
+    assert evidence_words(line) == words
 
 
 # --- danger and problems ------------------------------------------------------------------------------------

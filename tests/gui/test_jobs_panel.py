@@ -374,6 +374,9 @@ def test_a_bar_holds_any_number_of_bytes(step, value):
         ),
         (ScanReport(hashed=1), "1 file was hashed"),
         (ScanReport(seen=9, added=3, moved=2), "1 model file was added, 2 were found at another place"),
+        (ScanReport(seen=9, missing=1), "1 model file is missing"),
+        (ScanReport(seen=9, updated=2, failed=1), "2 model files were updated, 1 could not be read"),
+        (ScanReport(seen=9, failed=1), "0 model files were added, 1 could not be read"),
         (ScanReport(seen=9, added=1, moved=1), "1 model file was found at another place"),
         (
             MoveReport(found=40, changed=1, absent=2),

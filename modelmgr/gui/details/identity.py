@@ -41,6 +41,12 @@ _FACTS = (
     ("tensor_count", "Tensors"),
 )
 _PROBLEMS = 3
+_CONDITIONS = {
+    "module: ": "changes ",
+    "in: ": "input of ",
+    "out: ": "output of ",
+    "index: ": "highest index of ",
+}
 _VERDICTS = {
     "dangerous": ("triangle-alert", "problem"),
     "unscanned": ("triangle-alert", "busy"),
@@ -54,8 +60,8 @@ def sure_words(row: ModelRow, header: Mapping[str, Any] | None, origins: Mapping
     if users:
         said = " and ".join({"type": "type", "base_model": "base model"}[column] for column in users)
         return f"You set the {said}." + _contradiction(row, header, users)
-    if not header or not header.get("format") or header.get("format") == "unknown":
-        return "The file's own words don't say what it is."
+    if not header or not header.get("format"):
+        return "Nobody has looked into the file yet."
     confidence = header.get("confidence")
     candidates = header.get("candidates") or []
     base = origins.get("base_model")
@@ -65,6 +71,10 @@ def sure_words(row: ModelRow, header: Mapping[str, Any] | None, origins: Mapping
     if confidence == "ambiguous" or (not header.get("base_model") and len(candidates) > 1):
         if len(candidates) > 1:
             return "The file leaves open for which of these it is made. Choose one if you know it:"
+        if header.get("type") in (None, "unknown"):
+            return "Nothing in the file proves what it is."
+        return "Likely, but the file fits other kinds as well."
+    if header.get("type") in (None, "unknown") and not header.get("base_model"):
         return "Nothing in the file proves what it is."
     return _SURE.get(str(confidence), "")
 
@@ -89,8 +99,10 @@ def header_facts(header: Mapping[str, Any] | None) -> list[Fact]:
     """Return what the file's own header says, as facts."""
     facts = []
     for key, label in _FACTS:
-        text = plain_value((header or {}).get(key))
-        if text:
+        value = (header or {}).get(key)
+        text = plain_value(value)
+        # Zero tensors are none that can be told.
+        if text and value != 0:
             facts.append(long_fact(label, text))
     return facts
 
@@ -107,6 +119,21 @@ def problem_words(header: Mapping[str, Any] | None) -> str:
     ]
     more = len(lines) - _PROBLEMS
     return "\n".join(lines[:_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
+
+
+def evidence_words(line: str) -> str:
+    """Return a condition of a table of rules as a person reads it; names of tensors stay as they are."""
+    if line.startswith("!"):
+        return f"not: {evidence_words(line[1:])}"
+    if line.startswith("@"):
+        return f"metadata: {line[1:]}"
+    if line.startswith("$"):
+        subject, sign, rest = line[1:].partition(" ")
+        return f"{subject.replace('_', ' ') if '(' not in subject else subject}{sign}{rest}"
+    for beginning, words in _CONDITIONS.items():
+        if line.startswith(beginning):
+            return words + line.removeprefix(beginning)
+    return line
 
 
 class DangerBadge(NoteLine):
@@ -243,7 +270,11 @@ class EvidenceView(RawView):
     def show_evidence(self, header: Mapping[str, Any] | None) -> bool:
         """Show what decided; False if nothing is known of that."""
         found = (header or {}).get("evidence") or []
-        lines = [str(line)[:300] for line in found[:EVIDENCE_LINES]] if isinstance(found, list) else []
+        lines = (
+            [evidence_words(str(line)[:300]) for line in found[:EVIDENCE_LINES]]
+            if isinstance(found, list)
+            else []
+        )
         self.show_text("\n".join(lines))
         self._fit()
         return bool(lines)

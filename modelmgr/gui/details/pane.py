@@ -535,9 +535,9 @@ class DetailsPane(QWidget):
     def _show_identity(self, row: ModelRow) -> None:
         if self._details is not None:
             self._identity_view.show_identity(row, self._details.header, self._details.provenance)
-            # For several bases it is a question, for none nothing.
             words = foreign_text(row.base_model, 60) or type_label(row.type)
-            self._evidence.set_title(self.tr("Why does it say {}?").format(words).replace("&", "&&"))
+            title = self.tr("Why does it say {}?").format(words).replace("&", "&&")
+            self._evidence.set_title(title if row.type != "unknown" or row.base_model else self.tr("Why?"))
 
     def _show_trouble(self, row: ModelRow) -> None:
         """Show at once what the light columns tell of danger and trouble."""

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QPlainTextEdit,
     QPushButton,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -142,7 +143,8 @@ class RecordsView(QWidget):
         wanted.setObjectName("importMetadataButton")
         wanted.clicked.connect(self.import_wanted)
         empty.addWidget(wanted, 0, Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self._no_metadata)
+        self._no_metadata.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        layout.addWidget(self._no_metadata, 0, Qt.AlignmentFlag.AlignTop)
 
         self._source = QComboBox(self)
         self._source.setObjectName("metadataSource")
