@@ -233,7 +233,8 @@ class _News:
         from watchfiles._rust_notify import RustNotify
 
         # Linux has a watch for each folder, and to find them itself the library would follow every link, also one
-        # to "/". Elsewhere one watch holds for all below, and ten thousand of them would be slow.
+        # to "/". Elsewhere one watch holds for all below, and ten thousand of them would be slow. What the library
+        # ignores as a denied permission is also the lack of watches, so nothing is ignored where that can be.
         is_linux = sys.platform == "linux"
         self._source = RustNotify(
             folders if is_linux else _outermost(folders),
@@ -241,7 +242,7 @@ class _News:
             force_polling=False,
             poll_delay_ms=0,
             recursive=not is_linux,
-            ignore_permission_denied=True,
+            ignore_permission_denied=not is_linux,
         )
         self._cancel = _Cancel(progress)
 
@@ -290,6 +291,9 @@ def _told_and_silent(folders: Iterable[str]) -> tuple[list[str], list[str]]:
             device = os.stat(path).st_dev
             path.encode()  # watchfiles takes no other names
         except (OSError, UnicodeEncodeError):
+            silent.append(path)
+            continue
+        if not os.access(path, os.R_OK):
             silent.append(path)
             continue
         if device not in is_remote:

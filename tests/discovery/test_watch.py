@@ -4,18 +4,46 @@ import logging
 import os
 import queue
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from modelmgr.discovery import Pace, watch, watch_folders
 from modelmgr.progress import Cancelled, Progress
 
 QUICK = Pace(quiet_s=0.3, longest_s=1.5, poll_s=0.2, reconcile_s=0.5)
+NETWORK = psutil.disk_partitions(all=True)[0]._replace(mountpoint=os.sep, fstype="nfs4")
 SYSTEM_ALONE = Pace(quiet_s=0.3, longest_s=1.5, poll_s=3600, reconcile_s=3600)
+
+WITHOUT_WATCHES = """
+import logging, os, sys
+from modelmgr.discovery import Pace, watch_folders
+from modelmgr.progress import Cancelled, Progress
+
+logging.basicConfig(level=logging.INFO)
+progress, known = Progress(), {}
+for path, _, _ in os.walk(sys.argv[1]):
+    known[path] = os.stat(path).st_mtime_ns
+known[sys.argv[1]] = 0
+
+def tell(changed):
+    if changed == {sys.argv[1]}:
+        open(os.path.join(sys.argv[1], "a", "x.pt"), "w").close()
+    else:
+        print(*changed)
+        progress.cancel()
+
+try:
+    watch_folders(lambda: known, progress, tell, pace=Pace(0.2, 1, 0.2, 0.5))
+except Cancelled:
+    pass
+"""
 
 
 class Watched:
@@ -85,7 +113,7 @@ def pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pac
     """Run a test where the system tells, and where every file system counts as one of a network."""
     if request.param == "told":
         return SYSTEM_ALONE
-    monkeypatch.setattr(watch, "_is_remote", lambda path: True)
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: [NETWORK])
     return QUICK
 
 
@@ -152,7 +180,8 @@ def test_what_happened_before_the_watch_is_told(tmp_path: Path) -> None:
 def test_a_cancel_ends_it_at_once(
     root: Path, watched: Callable[[Pace], Watched], monkeypatch: pytest.MonkeyPatch, remote: bool
 ) -> None:
-    monkeypatch.setattr(watch, "_is_remote", lambda path: remote)
+    if remote:
+        monkeypatch.setattr(psutil, "disk_partitions", lambda all: [NETWORK])
     assert watched(Pace()).stop() < 1  # a tenth of a second, on a machine that has time
 
 
@@ -169,16 +198,22 @@ def test_a_name_that_is_no_text_ends_nothing(
         one.until("b/c")
 
 
-def test_where_the_system_has_no_watches_left_folders_are_looked_at(
-    root: Path, watched: Callable[[Pace], Watched], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError("OS file watch limit reached")
-
-    monkeypatch.setattr(watch._News, "__init__", refuse)
-    one = watched(QUICK)
-    (root / "a" / "x.pt").touch()
-    one.until("a")
+def test_where_the_system_has_no_watches_left_folders_are_looked_at(root: Path) -> None:
+    limit = 'echo 2 > /proc/sys/user/max_inotify_watches && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "sh", "-c", limit, "sh"]
+    try:
+        subprocess.run([*command, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no user namespaces here")
+    done = subprocess.run(
+        [*command, sys.executable, "-c", WITHOUT_WATCHES, str(root)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == f"{root / 'a'}\n"
+    assert "OS file watch limit reached" in done.stderr
 
 
 def test_a_link_to_the_root_of_all_is_not_followed(root: Path, watched: Callable[[Pace], Watched]) -> None:
