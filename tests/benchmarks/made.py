@@ -174,13 +174,13 @@ def model_bytes(number: int, size_bytes: int = 4_096) -> bytes:
     )
 
 
-def make_tree(root: Path, files: int) -> None:
+def make_tree(root: Path, files: int, size_bytes: int = 4_096) -> None:
     """Write so many small model files, a hundred to a folder."""
     for number in range(files):
         folder = root / f"{number // 100:05d}"
         if number % 100 == 0:
             folder.mkdir(parents=True)
-        (folder / f"model {number}.safetensors").write_bytes(model_bytes(number))
+        (folder / f"model {number}.safetensors").write_bytes(model_bytes(number, size_bytes))
 
 
 def make_sidecars(root: Path, sidecars: int) -> None:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from headers import headers  # noqa: E402
 from window import peak_mib  # noqa: E402
 
 from modelmgr.catalog import Catalog  # noqa: E402
-from modelmgr.discovery import HashJob, hash_files  # noqa: E402
+from modelmgr.discovery import HashJob, Kinds, hash_files  # noqa: E402
 from modelmgr.library import Library  # noqa: E402
 from modelmgr.progress import Progress  # noqa: E402
 from modelmgr.sqlite import driver  # noqa: E402
@@ -316,29 +316,57 @@ def scanning(bench: Bench) -> None:
 
 
 def hashing(bench: Bench) -> None:
-    """SHA-256 of large files by two workers, against openssl, two at a time."""
+    """Hashes of large and of small files by two workers, against openssl, two at a time; all kinds against SHA-256."""
     if not shutil.which("openssl"):
         return
     size = bench.scale * 32 << 20
-    files = made.make_large_files(bench.folder / "large", 4, size)
-    jobs = [
-        HashJob(number, str(path), path.stat().st_size, path.stat().st_mtime_ns)
-        for number, path in enumerate(files)
-    ]
+    large = made.make_large_files(bench.folder / "large", 4, size)
+    files = bench.scale * 1_000
+    made.make_tree(bench.folder / "small", files, size_bytes=250_000)
+    small = sorted((bench.folder / "small").rglob("*.safetensors"))
 
-    def ours() -> None:
-        results = [result for some in hash_files(jobs, Progress()) for result in some]
-        assert all(result.sha256 for result in results)
+    def hashed(paths: Sequence[Path], kinds: Kinds) -> Callable[[], None]:
+        facts = [(str(path), path.stat()) for path in paths]
+        jobs = [HashJob(key, path, each.st_size, each.st_mtime_ns) for key, (path, each) in enumerate(facts)]
 
-    def openssl() -> None:
-        halves = [
-            subprocess.Popen(["openssl", "dgst", "-sha256", *map(str, half)], stdout=subprocess.DEVNULL)
-            for half in (files[:2], files[2:])
-        ]
-        for half in halves:
-            assert half.wait() == 0
+        def run() -> None:
+            results = [result for some in hash_files(jobs, Progress(), kinds=kinds) for result in some]
+            assert all(result.hashes for result in results)
 
-    bench.against("hash of large files, two workers", ours, openssl, unit="MB", amount=4 * size / 1e6)
+        return run
+
+    def openssl(root: Path, count: int) -> Callable[[], None]:
+        command = (
+            f"find . -name '*.safetensors' -print0 | xargs -0 -n {count} -P 2 openssl dgst -sha256 >/dev/null"
+        )
+
+        def run() -> None:
+            subprocess.run(command, shell=True, check=True, cwd=root)
+
+        return run
+
+    amount = 4 * size / 1e6
+    bench.against(
+        "hash of large files, two workers",
+        hashed(large, "sha256"),
+        openssl(large[0].parent, 1),
+        unit="MB",
+        amount=amount,
+    )
+    bench.against(
+        f"hash of {files:,} small files vs openssl",
+        hashed(small, "sha256"),
+        openssl(bench.folder / "small", 500),
+        unit="file",
+        amount=files,
+    )
+    bench.against(
+        "every kind of hash vs SHA-256 alone",
+        hashed(small, "all"),
+        hashed(small, "sha256"),
+        unit="file",
+        amount=files,
+    )
 
 
 def serving(bench: Bench) -> None:
