@@ -64,7 +64,7 @@ class Folder(NamedTuple):
         device: as `files` have it, signed 64 bits; so is `inode`.
         link_target: where the folder really lies, if the walk came by a folder link to it or to a parent, else None.
         files: the regular files that may be models, by name; for a link the facts of what it leads to.
-        names: every other name that is no folder and not ignored, in no order.
+        names: every other regular file that is not ignored, in no order.
         folders: the names of its subfolders, also of those not entered.
         ignored: paths and reasons (`PARTIAL_DOWNLOAD`, `HIDDEN`, `PATTERN`) of what else would be a model, or a
             folder that would be entered; a folder's path ends with a separator.
@@ -224,7 +224,7 @@ class _Lister:
                             if mode != stat.S_IFDIR:
                                 self._fail(before + name, "This is no regular file; it was not opened.")
                                 continue
-                        elif not item.is_dir():
+                        elif item.is_file():
                             if is_told and _is_partial(name, in_blobs):
                                 ignored.append((before + name, PARTIAL_DOWNLOAD))
                                 continue
@@ -233,13 +233,16 @@ class _Lister:
                                 facts = item.stat()
                                 markers.append((name, facts[6], facts.st_mtime_ns))
                             continue
+                        elif not item.is_dir():
+                            continue
                         folders.append(name)
                         if name in tree.SKIPPED_FOLDERS:
                             continue
+                        below = os.path.join(path, name, "")
                         if is_told and _is_partial(name, in_blobs=False):
-                            ignored.append((os.path.join(path, name, ""), PARTIAL_DOWNLOAD))
-                        elif has_rules and (reason := self._reason(item, os.path.join(path, name, ""))):
-                            ignored.append((os.path.join(path, name, ""), reason))
+                            ignored.append((below, PARTIAL_DOWNLOAD))
+                        elif has_rules and (reason := self._reason(item, below)):
+                            ignored.append((below, reason))
                         else:
                             subfolders.append((name, tree.is_folder_link(item)))
                     except FileNotFoundError:

@@ -297,6 +297,7 @@ def test_nothing_in_a_hostile_tree_hides_its_neighbours(tmp_path: Path) -> None:
         *("good.pt", "sub/good.pt", "line\nbreak.pt", "CASE.pt", "case.pt", "e\u0301.pt", "\u00e9.pt"),
         *("\udcfe\udcff.pt", "long" + "g" * 247 + ".pt"),
     }
+    assert folders["."].names == []
     told = sorted((os.path.basename(problem.path), problem.code) for problem in problems)
     assert told == [
         ("dangling.pt", "not_found"),
