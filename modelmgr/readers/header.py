@@ -144,7 +144,10 @@ def _safe(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if -_NUMBER_LIMIT <= value < _NUMBER_LIMIT else str(value)[:TEXT_LIMIT]
+        if -_NUMBER_LIMIT <= value < _NUMBER_LIMIT:
+            return value
+        # Python writes no decimal number of more than some thousand digits.
+        return str(value) if value.bit_length() <= 256 else hex(value)[:TEXT_LIMIT]
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if depth >= _DEPTH_LIMIT:

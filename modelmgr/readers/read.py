@@ -5,7 +5,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -131,19 +131,23 @@ def _embedded(contents: Contents) -> tuple[bytes | None, bool]:
         return contents.embedded, False
     if contents.format not in _TELLING:
         return None, False
-    text = json.dumps(_finite(contents.metadata), ensure_ascii=False)
+    text = json.dumps(_plain(contents.metadata), ensure_ascii=False)
     return text.encode("utf-8", "replace"), True
 
 
-def _finite(value: Any) -> Any:
-    """Return a value without the numbers that JSON has no words for."""
+def _plain(value: Any) -> Any:
+    """Return a value with texts for what JSON, or a reader of JSON, has no words for."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    if isinstance(value, dict):
-        return {key: _finite(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_finite(member) for member in value]
-    return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= 64 else hex(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(member) for member in value]
+    return str(value)
 
 
 def _unread(contents: Contents, name: str) -> Verdict:

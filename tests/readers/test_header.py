@@ -65,6 +65,7 @@ def test_nothing_given_out_breaks_json_or_utf8() -> None:
         metadata={
             "nan": float("nan"),
             "big": 2**70,
+            "huge": 10**6000,
             "list": [[[[[[[[1]]]]]]]],
             "many": list(range(1000)),
             "map": {"\udc00": "\ud800", 7: None},

@@ -6,10 +6,14 @@ import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from modelmgr.readers import Header, read_header, read_open, tensor_table
+from modelmgr.readers import Header, read_header, read_open, tensor_table, tensors
+from modelmgr.readers.contents import Contents, Spec
+from modelmgr.readers.identify import identify
+from tests.readers.faithful import tables
 
 LORA = {
     f"lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn{n}_to_k.{part}": shape
@@ -53,6 +57,26 @@ def test_a_table_seen_before_is_judged_by_each_file_s_own_words(safetensors_file
             for name in names:
                 path = safetensors_file(LORA, said, name=name)
                 assert told(read_header(path)) == cold[number, name]
+
+
+def test_every_known_model_is_the_same_when_its_names_and_shapes_were_seen_before() -> None:
+    said = {"ss_base_model_version": "sdxl_base_v1-0", "general.name": "wan2.2 i2v"}
+    for group in sorted(path.stem for path in tables.FOLDER.glob("*.txt")):
+        for name in tables.read(group):
+            specs = {
+                key: Spec(spec[0], tuple(spec[1]), 0)
+                for key, spec in tables.tensors_of(f"{group}/{name}").items()
+            }
+            wider = {
+                key: Spec(spec.dtype, tuple(2 * dim for dim in spec.shape), 0) for key, spec in specs.items()
+            }
+            tensors.forget()
+            alone = identify(Contents("safetensors", specs), "x.safetensors")
+            tensors.forget()
+            shared: dict[Any, Any] = {}
+            identify(Contents("safetensors", wider, said), "pony-00002-of-00003.safetensors")
+            identify(Contents("safetensors", specs, said, derived=shared), "pony-00002-of-00003.safetensors")
+            assert identify(Contents("safetensors", specs, derived=shared), "x.safetensors") == alone
 
 
 def test_a_table_seen_before_says_what_this_file_lacks(safetensors_file: Callable[..., str]) -> None:
