@@ -5,7 +5,7 @@ For whoever groups files and whoever reads them. Opens nothing.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -44,11 +44,15 @@ class Part(NamedTuple):
         """Return the name of another part of the same model."""
         return f"{self.prefix}-{number:0{self.digits}}-of-{self.of:0{self.of_digits}}{self.suffix}"
 
-    def all_names(self, numbers: Sequence[int]) -> list[str]:
-        """Return the names of all parts of a model of which some have these numbers, at most `FILE_LIMIT`."""
+    def span(self, numbers: Collection[int]) -> range:
+        """Return the numbers of all parts of a model of which some have these numbers."""
         first = min(1, *numbers)  # a few writers count from 0
-        last = max(self.of + first - 1, *numbers)
-        return [self.name(number) for number in range(first, min(last, first + FILE_LIMIT - 1) + 1)]
+        return range(first, max(self.of + first - 1, *numbers) + 1)
+
+    def absent(self, numbers: Collection[int], limit: int) -> list[str]:
+        """Return the names of the first parts, at most `limit`, that have none of these numbers."""
+        have = frozenset(numbers)
+        return list(islice((self.name(number) for number in self.span(have) if number not in have), limit))
 
 
 def part_of(name: str) -> Part | None:
@@ -60,6 +64,16 @@ def part_of(name: str) -> Part | None:
     if of < 2 or number > of:
         return None
     return Part(found["prefix"], number, of, found["suffix"], len(found["number"]), len(found["count"]))
+
+
+def numbered(names: Iterable[str]) -> dict[Part, list[int]]:
+    """Return the numbers of the parts of each split model; its key has the number 0."""
+    models: dict[Part, list[int]] = {}
+    for name in names:
+        part = part_of(name)
+        if part is not None:
+            models.setdefault(part._replace(number=0), []).append(part.number)
+    return models
 
 
 def index_stem(name: str) -> str | None:

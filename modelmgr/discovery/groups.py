@@ -5,7 +5,8 @@ Told by names; only a small marker (``config.json``, an index) is read, and only
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from modelmgr import parts, payload
@@ -17,7 +18,10 @@ COMPONENT_LIMIT = 64
 PIPELINE_MARKER = "model_index.json"
 CONFIG_MARKER = "config.json"
 
+MISSING_LIMIT = 100
+
 ReadSmall = Callable[[str], bytes | None]
+_Told = Callable[[str], tuple[str, ...]]
 Listing = tuple[Sequence[str], Sequence[str]]
 """The names of a folder's model files, and all its other names."""
 
@@ -34,6 +38,15 @@ _GENERIC = frozenset(("model", "pytorch_model", "diffusion_pytorch_model", "cons
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 
+class _Split(NamedTuple):
+    """The names of a split model: of its first part, those that are there and some that are not; its index."""
+
+    first: str
+    present: list[str]
+    missing: list[str]
+    marker: str | None
+
+
 class Group(NamedTuple):
     """The files of one model.
 
@@ -42,7 +55,8 @@ class Group(NamedTuple):
         kind: ``shards``, ``diffusers-folder`` or ``transformers-folder``.
         name: for display.
         members: relative path (with ``/``) -> absolute path of each weight file that is there.
-        missing: relative paths that an index or the numbers in the names promise, but that are not there.
+        missing: relative paths that an index or the numbers in the names promise, but that are not there, the first
+            of each split model.
         marker: the file that says so, None where the names alone do.
     """
 
@@ -68,28 +82,25 @@ def groups_in(
         read_small: returns the bytes of a marker by its path, or None (see `read_marker`).
     """
     others = frozenset(other_names)
+    told = _indexes(folder, read_small)
     groups: list[Group] = []
     free = set(names)
-    whole = _whole_folder(folder, names, others, read_small)
+    whole = _whole_folder(folder, names, others, told, read_small)
     if whole is not None:
         groups.append(whole)
         free.difference_update(whole.members)
-    for expected, marker in _sets(folder, free, others, read_small):
-        present = [name for name in expected if name in free]
-        if len(present) < 2:
-            continue
-        free.difference_update(present)
-        first = expected[0]
-        groups.append(
-            Group(
-                os.path.join(folder, first),
-                "shards",
-                _shards_name(folder, first, marker),
-                {name: os.path.join(folder, name) for name in sorted(present)},
-                tuple(name for name in expected if name not in present),
-                None if marker is None else os.path.join(folder, marker),
-            )
+    groups.extend(
+        Group(
+            os.path.join(folder, split.first),
+            "shards",
+            _shards_name(folder, split.first, split.marker),
+            {name: os.path.join(folder, name) for name in split.present},
+            tuple(split.missing),
+            None if split.marker is None else os.path.join(folder, split.marker),
         )
+        for split in _splits(free, others, told)
+        if len(split.present) >= 2
+    )
     return groups
 
 
@@ -126,7 +137,8 @@ def pipeline(folder: str, listings: Mapping[str, Listing], read_small: ReadSmall
     for component in sorted(listings):
         names, others = listings[component]
         path = os.path.join(folder, component)
-        present, absent = _weights(path, names, frozenset(others), _COMPONENT, read_small)
+        told = _indexes(path, read_small)
+        present, absent = _weights(names, frozenset(others), _COMPONENT, told)
         members.update((f"{component}/{name}", os.path.join(path, name)) for name in present)
         missing += (f"{component}/{name}" for name in absent)
     if not members:
@@ -159,7 +171,7 @@ def folder_name(folder: str) -> str:
 
 
 def _whole_folder(
-    folder: str, names: Iterable[str], others: frozenset[str], read_small: ReadSmall
+    folder: str, names: Iterable[str], others: frozenset[str], told: _Told, read_small: ReadSmall
 ) -> Group | None:
     """Return the folder as one model, if its ``config.json`` says so and at least two of the files are weights."""
     if CONFIG_MARKER not in others:
@@ -176,7 +188,7 @@ def _whole_folder(
         kind, pattern = "transformers-folder", _TRANSFORMERS
     else:
         return None
-    present, absent = _weights(folder, names, others, pattern, read_small)
+    present, absent = _weights(names, others, pattern, told)
     if len(present) < 2:
         return None
     members = {name: os.path.join(folder, name) for name in present}
@@ -184,11 +196,7 @@ def _whole_folder(
 
 
 def _weights(
-    folder: str,
-    names: Iterable[str],
-    others: frozenset[str],
-    standard: re.Pattern[str],
-    read_small: ReadSmall,
+    names: Iterable[str], others: frozenset[str], standard: re.Pattern[str], told: _Told
 ) -> tuple[list[str], list[str]]:
     """Return the weight files of a folder that is one model or component, and those that should be there.
 
@@ -198,35 +206,67 @@ def _weights(
     present = {name for name in there if standard.match(name)}
     absent: list[str] = []
     unseen: list[str] = []
-    for expected, marker in _sets(folder, there, others, read_small):
-        if marker is None and not standard.match(expected[0]):
+    for split in _splits(there, others, told):
+        if split.marker is None and not standard.match(split.first):
             continue
-        here = [name for name in expected if name in there]
-        present.update(here)
-        (absent if here else unseen).extend(name for name in expected if name not in there)
-    return sorted(present), list(dict.fromkeys(absent if present else unseen))
+        present.update(split.present)
+        (absent if split.present else unseen).extend(split.missing)
+    return sorted(present), absent if present else unseen
 
 
-def _sets(
-    folder: str, names: Iterable[str], others: frozenset[str], read_small: ReadSmall
-) -> Iterator[tuple[list[str], str | None]]:
-    """Yield the file names of each split model, in order, and the name of the index that told them."""
-    split: dict[parts.Part, list[int]] = {}
-    for name in names:
-        part = parts.part_of(name)
-        if part is not None:
-            split.setdefault(part._replace(number=0), []).append(part.number)
-    told: set[str] = set()
-    for index in sorted(name for name in others if parts.index_stem(name) is not None):
-        files = parts.files_named(read_small(os.path.join(folder, index)) or b"")
-        expected = sorted({name for name in files if parts.is_plain(name)})
-        if len(expected) >= 2 and not told.intersection(expected):
-            told.update(expected)
-            yield expected, index
-    for part in sorted(split):
-        expected = part.all_names(split[part])
-        if not told.intersection(expected):
-            yield expected, None
+def _indexes(folder: str, read_small: ReadSmall) -> _Told:
+    """Return a function that tells which plain names an index of a folder names, and reads each but once."""
+
+    @cache
+    def told(index: str) -> tuple[str, ...]:
+        names = parts.files_named(read_small(os.path.join(folder, index)) or b"")
+        return tuple(sorted(filter(parts.is_plain, names)))
+
+    return told
+
+
+def _splits(names: Collection[str], others: frozenset[str], told: _Told) -> list[_Split]:
+    """Return the split models of a folder.
+
+    An index is only read where the numbers in the names leave something open.
+    """
+    models = parts.numbered(names)
+    splits = {
+        part: _Split(
+            part.name(part.span(numbers)[0]),
+            [part.name(number) for number in sorted(numbers)],
+            part.absent(numbers, MISSING_LIMIT),
+            None,
+        )
+        for part, numbers in sorted(models.items())
+    }
+    indexes = sorted(name for name in others if parts.index_stem(name) is not None)
+    is_complete = not any(split.missing for split in splits.values()) and len(names) == sum(
+        len(split.present) for split in splits.values()
+    )
+    if is_complete and splits:
+        by_stem = {parts.index_stem(index): index for index in indexes}
+        return [
+            split._replace(marker=by_stem.get(part.prefix + part.suffix)) for part, split in splits.items()
+        ]
+    found: list[_Split] = []
+    known = frozenset(names)
+    taken: set[str] = set()
+    for index in indexes:
+        wanted = told(index)
+        if len(wanted) < 2 or not taken.isdisjoint(wanted):
+            continue
+        here = known.intersection(wanted)
+        missing = [name for name in wanted if name not in known]
+        first = wanted[0]
+        for part in [key for key, split in splits.items() if not here.isdisjoint(split.present)]:
+            split = splits.pop(part)
+            first = split.first
+            here |= frozenset(split.present)
+            missing += split.missing
+        taken.update(wanted, here)
+        found.append(_Split(first, sorted(here), list(dict.fromkeys(missing))[:MISSING_LIMIT], index))
+    return found + list(splits.values())
 
 
 def _shards_name(folder: str, first: str, marker: str | None) -> str:

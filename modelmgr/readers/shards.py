@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,21 +115,6 @@ def state_worst(contents: Contents, scans: Mapping[str, Any]) -> None:
         contents.facts["pickle_scan"] = worst
 
 
-def expected(names: Iterable[str]) -> dict[str, None]:
-    """Return the names of all parts that the numbers in these names promise, in order, themselves included."""
-    numbers: dict[parts.Part, list[int]] = {}
-    wanted: dict[str, None] = {}
-    for name in names:
-        part = parts.part_of(name)
-        if part is None:
-            wanted[name] = None
-        else:
-            numbers.setdefault(part._replace(number=0), []).append(part.number)
-    for part in sorted(numbers):
-        wanted.update(dict.fromkeys(part.all_names(numbers[part])))
-    return wanted
-
-
 def _read(path: str, read: _Read) -> Contents:
     try:
         return read(path)
@@ -164,29 +149,40 @@ def _state_gguf(whole: Contents, parameters: int) -> None:
 
 
 def _missing(union: Union, told: Indexes) -> list[Defect]:
-    wanted = expected(union.read)
+    models = parts.numbered(union.read)
+    count = _part_count(union)
+    away_count = count - len(union.read)
+    away = [name for part in sorted(models) for name in part.absent(models[part], _SHOWN_NAMES)][
+        :_SHOWN_NAMES
+    ]
     outside: str | None = None
     lost: list[str] = []
+    others: set[str] = set()
     specs, countable = union.contents.specs, union.contents.complete
     for index, names in told.items():
         folder = index[: index.rfind("/") + 1]
         if not any(folder + name in union.read for name in names):
             continue
         outside = outside or next((name for name in names if not parts.is_plain(name)), None)
-        wanted.update(dict.fromkeys(folder + name for name in names if parts.is_plain(name)))
-        for name, tensors in names.items() if countable else ():
+        for name, tensors in names.items():
             if union.read.get(folder + name):
-                lost += (tensor for tensor in tensors if tensor not in specs)
+                lost += (tensor for tensor in tensors if tensor not in specs and countable)
+            elif folder + name not in union.read and parts.is_plain(name):
+                part = parts.part_of(folder + name)
+                if part is None or part._replace(number=0) not in models:
+                    others.add(folder + name)
+    count += len(others)
+    away_count += len(others)
+    away += sorted(others)[:_SHOWN_NAMES]
     defects: list[Defect] = []
-    away = [name for name in wanted if name not in union.read]
-    if away:
-        verb = "is" if len(away) == 1 else "are"
-        message = f"{len(away):,} of {len(wanted):,} parts {verb} missing: {_some(away)}."
+    if away_count:
+        verb = "is" if away_count == 1 else "are"
+        message = f"{away_count:,} of {count:,} parts {verb} missing: {_some(away, away_count)}."
         defects.append(Defect("parts_missing", message))
     if lost:
-        count = "A tensor" if len(lost) == 1 else f"{len(lost):,} tensors"
+        tensors_lost = "A tensor" if len(lost) == 1 else f"{len(lost):,} tensors"
         verb = "stands" if len(lost) == 1 else "stand"
-        message = f"{count} of the index {verb} in no part: {_some(lost)}."
+        message = f"{tensors_lost} of the index {verb} in no part: {_some(lost, len(lost))}."
         defects.append(Defect("parts_missing", message))
     if outside is not None:
         defects.append(Defect("outside", f"The index names a part outside of its folder: {quoted(outside)}."))
@@ -219,8 +215,8 @@ def _gguf_defects(union: Union, *, missing: bool) -> list[Defect]:
             )
         )
     claimed = metadata.get("split.count")
-    if type(claimed) is int and claimed != len(expected(union.read)):
-        named = len(expected(union.read))
+    named = _part_count(union)
+    if type(claimed) is int and claimed != named:
         defects.append(
             Defect("header_invalid", f"The header tells of {claimed:,} parts, the names of {named:,}.")
         )
@@ -231,7 +227,15 @@ def _gguf_defects(union: Union, *, missing: bool) -> list[Defect]:
     return defects
 
 
-def _some(names: list[str]) -> str:
+def _part_count(union: Union) -> int:
+    """Return how many parts there should be, by the numbers in the names of those that are there."""
+    models = parts.numbered(union.read)
+    return len(union.read) + sum(
+        len(part.span(numbers)) - len(set(numbers)) for part, numbers in models.items()
+    )
+
+
+def _some(names: list[str], count: int) -> str:
     shown = ", ".join(quoted(name) for name in names[:_SHOWN_NAMES])
-    more = len(names) - min(len(names), _SHOWN_NAMES)
+    more = count - min(len(names), _SHOWN_NAMES)
     return f"{shown} and {more:,} more" if more else shown

@@ -234,3 +234,37 @@ def test_a_marker_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     assert read_marker(str(path)) is None
     assert read_marker(str(tmp_path)) is None
     assert read_marker(str(tmp_path / "absent.json")) is None
+
+
+def test_an_index_is_read_only_where_the_numbers_leave_something_open(tmp_path: Path) -> None:
+    read: list[str] = []
+
+    def note(path: str) -> bytes | None:
+        read.append(path)
+        return read_marker(path)
+
+    names = [f"model-{number:05}-of-00003.safetensors" for number in (1, 2, 3)]
+    put(tmp_path, "model.safetensors.index.json", index_of(*names, "more.safetensors"))
+    (group,) = groups_in(str(tmp_path), names, ["model.safetensors.index.json"], note)
+    assert group.marker == str(tmp_path / "model.safetensors.index.json")
+    assert (group.missing, read) == ((), [])
+    (group,) = groups_in(str(tmp_path), names[:2], ["model.safetensors.index.json"], note)
+    assert group.missing == (names[2], "more.safetensors")
+    assert len(read) == 1
+
+
+def test_hostile_numbers_cost_nothing() -> None:
+    names = [f"m{model}-{number:05}-of-999999.gguf" for model in range(500) for number in (1, 2)]
+    groups = groups_in("/models", names, [], read_marker)
+    assert len(groups) == 500
+    assert {len(group.missing) for group in groups} == {100}
+
+
+def test_no_file_is_in_two_groups(tmp_path: Path) -> None:
+    names = [f"m-{number:05}-of-00002.safetensors" for number in (1, 2)]
+    put(tmp_path, "a.index.json", index_of(names[0], "x.safetensors"))
+    put(tmp_path, "b.index.json", index_of(names[1], "x.safetensors", "y.safetensors"))
+    fill(tmp_path, *names, "x.safetensors", "y.safetensors")
+    members = [name for group in groups_of(tmp_path) for name in group.members]
+    assert sorted(members) == sorted(set(members))
+    assert {*names, "x.safetensors"} <= set(members)
