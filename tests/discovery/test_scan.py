@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -443,6 +444,57 @@ def test_the_quick_check_tells_changed_and_gone_folders(tmp_path: Path) -> None:
     cancelled.cancel()
     with pytest.raises(Cancelled):
         changed_folders(known, cancelled)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_walking_what_changed_ends_where_walking_everything_does(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    remembered: dict[str, Folder] = {}
+    for _ in range(12):
+        for _ in range(random.randrange(1, 6)):
+            disturb(tmp_path, random)
+        if remembered:
+            known = {path: folder.mtime_ns for path, folder in remembered.items()}
+            changed, gone = changed_folders(known, Progress())
+            for path in gone:
+                del remembered[path]
+            identities = [
+                (facts.st_dev, facts.st_ino)
+                for path in remembered
+                if path not in changed
+                for facts in [os.stat(path)]
+            ]
+            for path in changed:
+                for folder in walk_folders(
+                    path, Progress(), lambda problem: None, library=str(tmp_path), known=identities
+                ):
+                    remembered[folder.path] = folder
+        else:
+            remembered = {folder.path: folder for folder in walk(tmp_path)[0].values()}
+        whole = {folder.path: folder for folder in walk(tmp_path)[0].values()}
+        assert {path: folder.files for path, folder in remembered.items()} == {
+            path: folder.files for path, folder in whole.items()
+        }
+        for number, path in enumerate(remembered):  # long past, and each another time
+            os.utime(path, ns=(number, 10**18 + number))
+            remembered[path] = remembered[path]._replace(mtime_ns=10**18 + number)
+
+
+def disturb(root: Path, random: Random) -> None:
+    """Do one of the things that people do to a library."""
+    folders = [Path(path) for path, _, _ in os.walk(root)]
+    folder, other = random.choice(folders), random.choice(folders)
+    name = f"{random.randrange(10**6)}"
+    match random.randrange(5):
+        case 0 | 1:
+            (folder / f"{name}.pt").write_text(name)
+        case 2:
+            (folder / name).mkdir()
+        case 3 if folder != root and folder not in (other, *other.parents):
+            folder.rename(other / name)
+        case 4:
+            for path in folder.glob("*.pt"):
+                path.unlink()
 
 
 def test_a_folder_that_changed_just_now_is_looked_at_once_more(tmp_path: Path) -> None:
