@@ -87,7 +87,9 @@ def _read(file: FileBytes, path: str) -> Contents:
             defects=[Defect("not_a_model", "The file is a web page or an error message: a failed download.")],
         )
     if head.startswith(numpy_array.MAGIC):
-        return numpy_array.read(file)
+        contents = numpy_array.read(file)
+        torch_pickle.look_into_array(file, contents)
+        return contents
     if path.lower().endswith(".bin") and (weights := ncnn.read(path)) is not None:
         return weights
     if head[0] == 0x08 and (model := onnx.read(file, path) or onnx.cut_off(file)) is not None:

@@ -21,6 +21,7 @@ TIME_LIMIT_S = 10
 INFLATION_LIMIT = 100
 """How many times its stored size a compressed pickle may be; PyTorch stores its own uncompressed."""
 LENGTH_BYTES = 8
+ARRAY_MAGIC = b"\x93NUMPY"
 GARBAGE_THRESHOLD = 100_000
 
 
@@ -86,6 +87,7 @@ def scanned(descriptions: list[dict[str, Any]], parts: list[bytes]) -> tuple[dic
         except (pickle_walk.Broken, MemoryError) as error:
             problems.append(str(error) or "it takes too much memory")
             continue
+        content = behind_array(content)
         if not description["main"]:
             pickle_walk.walk_doubtful(content, 0, finds)
             continue
@@ -98,6 +100,7 @@ def scanned(descriptions: list[dict[str, Any]], parts: list[bytes]) -> tuple[dic
         "imports": list(finds.imports),
         "extensions": sorted(finds.extensions)[:100],
         "computed": finds.computed,
+        "changed": finds.changed,
         "unread": finds.unread,
         "problem": problems[0] if problems else None,
         "format": kind,
@@ -122,6 +125,18 @@ def inflated(part: bytes, size: int) -> bytes:
     if len(content) > bound:
         raise pickle_walk.Broken("its pickle is compressed beyond measure")
     return content
+
+
+def behind_array(content: bytes) -> bytes:
+    """Return what follows the header of a NumPy array: if that holds objects, they are pickled there.
+
+    Of anything else the bytes as they are; of an array of numbers, none.
+    """
+    if not content.startswith(ARRAY_MAGIC):
+        return content
+    at = 12 if content[6:7] >= b"\x02" else 10
+    end = at + int.from_bytes(content[8:at], "little")
+    return content[end:] if b"O" in content[at:end].partition(b"fortran_order")[0] else b""
 
 
 def described(values: list[object]) -> bytes:

@@ -13,7 +13,8 @@ from typing import Any
 from modelmgr.readers import rules
 
 EXPECTED, UNUSUAL, DANGEROUS = "expected", "unusual", "dangerous"
-COMPUTED = "an import whose name is computed"
+COMPUTED = "under a computed name"
+CHANGED = "of a module that it changes"
 NAMES_LIMIT = 64
 _SHOWN = 3
 _NAME_LIMIT = 100
@@ -40,6 +41,7 @@ def pickle_scan(
     *,
     extensions: Iterable[int] = (),
     computed: bool = False,
+    changed: bool = False,
     problem: str | None = None,
 ) -> dict[str, Any]:
     """Return the verdict on a file's pickles as `Header.facts` give it out.
@@ -48,9 +50,10 @@ def pickle_scan(
         imports: (module, name) of all that the pickles import.
         extensions: numbers of the extension registry that stand for imports.
         computed: an import's name was itself computed.
+        changed: something was put into an imported module or class.
         problem: why something could not be walked, the end of a sentence; None if all was.
     """
-    dangerous = [COMPUTED] if computed else []
+    dangerous = [COMPUTED] * computed + [CHANGED] * changed
     unusual = [f"extension registry {number}" for number in extensions]
     for module, name in imports:
         kind = class_of(module, name)

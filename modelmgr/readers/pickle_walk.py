@@ -88,6 +88,8 @@ class Unread:
 
 
 UNREAD = Unread()
+# What may be a text when it is unpickled: an import too, once its module was changed.
+_UNTOLD = (Call, Blob, Unread, Global, Persistent)
 
 
 class Finds:
@@ -97,7 +99,8 @@ class Finds:
         imports: (module, name) of every import, in the order of their first appearance.
         extensions: numbers of the extension registry (`copyreg`), which stand for imports that only the reading
             program knows.
-        computed: an import's name is itself the result of a call.
+        computed: an import's name is itself the result of a call, or of another import.
+        changed: something is put into what was imported: a module would no longer do what its name says.
         unread: nested bytes that would be unpickled were not walked to their end.
     """
 
@@ -105,6 +108,7 @@ class Finds:
         self.imports: dict[tuple[str, str], Global] = {}
         self.extensions: set[int] = set()
         self.computed = False
+        self.changed = False
         self.unread = False
         self.operations_left = OPERATIONS_LIMIT
 
@@ -196,6 +200,7 @@ def walk_doubtful(content: bytes, start: int, finds: Finds) -> None:
             finds.add(module, name)
     if problem is None:
         finds.computed = finds.computed or inner.computed
+        finds.changed = finds.changed or inner.changed
         finds.unread = finds.unread or inner.unread
 
 
@@ -290,7 +295,7 @@ class _Machine:
         """Note an import whose names were on the stack."""
         if isinstance(module, str) and isinstance(name, str):
             return self.finds.add(module, name)
-        if isinstance(module, (Call, Blob, Unread)) or isinstance(name, (Call, Blob, Unread)):
+        if isinstance(module, _UNTOLD) or isinstance(name, _UNTOLD):
             self.finds.computed = True
             return UNREAD
         raise Broken("the pickle is damaged")
@@ -591,6 +596,8 @@ def _build(machine: _Machine) -> None:
     built = machine.stack[-1]
     if isinstance(built, Call):
         built.state = state
+    elif isinstance(built, Global):
+        machine.finds.changed = True
 
 
 for _code, _size in (("\x82", 1), ("\x83", 2), ("\x84", 4)):
@@ -620,32 +627,32 @@ def _pop_mark(machine: _Machine) -> None:
 def _dict(machine: _Machine) -> None:
     pairs = machine.marked()
     machine.stack.append({})
-    _fill(machine.stack[-1], pairs)
+    _fill(machine, pairs)
 
 
 @_step("s")
 def _setitem(machine: _Machine) -> None:
     value, key = machine.stack.pop(), machine.stack.pop()
-    _fill(machine.stack[-1], [key, value])
+    _fill(machine, [key, value])
 
 
 @_step("u")
 def _setitems(machine: _Machine) -> None:
     pairs = machine.marked()
-    _fill(machine.stack[-1], pairs)
+    _fill(machine, pairs)
 
 
 @_step("a")
 def _append(machine: _Machine) -> None:
     item = machine.stack.pop()
-    _extend(machine.stack[-1], [item])
+    _extend(machine, [item])
 
 
 @_step("e")
 @_step("\x90")
 def _appends(machine: _Machine) -> None:
     items = machine.marked()
-    _extend(machine.stack[-1], items)
+    _extend(machine, items)
 
 
 @_step("p")
@@ -680,7 +687,10 @@ def _readonly_buffer(machine: _Machine) -> None:
 # What an instruction is done to may be of any kind; an unpickler might fail, or go on: so this one goes on.
 
 
-def _fill(target: object, pairs: list[object]) -> None:
+def _fill(machine: _Machine, pairs: list[object]) -> None:
+    target = machine.stack[-1]
+    if isinstance(target, Global):
+        machine.finds.changed = True
     if isinstance(target, Call):
         target.entries = {} if target.entries is None else target.entries
         target = target.entries
@@ -689,7 +699,10 @@ def _fill(target: object, pairs: list[object]) -> None:
             target[key if isinstance(key, str) else key_text(key)] = value
 
 
-def _extend(target: object, items: list[object]) -> None:
+def _extend(machine: _Machine, items: list[object]) -> None:
+    target = machine.stack[-1]
+    if isinstance(target, Global):
+        machine.finds.changed = True
     if isinstance(target, Call):
         target.items = [] if target.items is None else target.items
         target = target.items

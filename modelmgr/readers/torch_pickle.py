@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from modelmgr.readers import torch_zip
+from modelmgr.readers import numpy_array, torch_zip
 from modelmgr.readers.contents import Contents, Defect, FileBytes, Spec, clean, quoted
 from modelmgr.readers.pickle_danger import DANGEROUS, pickle_scan
 from modelmgr.readers.pickle_process import Part, walked
@@ -16,10 +16,11 @@ from modelmgr.readers.torch_zip import DEFLATED, STORED, Archive, Entry
 
 INPUT_LIMIT_BYTES = 64 * 1024 * 1024
 TAR = "a tar file of PyTorch's first years is not read"
-_STEPS_BYTES = (256 * 1024, 4 * 1024 * 1024, INPUT_LIMIT_BYTES)
+_STEPS_BYTES = (1024 * 1024, 8 * 1024 * 1024, INPUT_LIMIT_BYTES)
 _NO_ANSWER = "it took too much time or memory, or the process that reads pickles can't be started"
 _TOO_LARGE = "its pickle is larger than 64 MiB"
-_PEEK_BYTES = 64
+_PEEK_BYTES = 512
+_ARRAY_HEADER_BYTES = 64 * 1024
 _FEW_ENTRIES = 64
 _PEEKS_LIMIT = 4096
 _OTHERS_LIMIT = 256
@@ -32,17 +33,18 @@ def read_zip(file: FileBytes) -> Contents:
     mains: list[Entry] = []
     if archive.root is not None:
         names = (archive.root + "data.pkl", archive.root + "constants.pkl")
-        mains = [entry for entry in archive.entries if entry.name in names]
+        # What only claims to be encrypted is looked into as all other members are.
+        mains = [entry for entry in archive.entries if entry.name in names and not entry.encrypted]
     reading = _Reading(contents)
     if any(entry.encrypted for entry in archive.entries):
         reading.fail("it is encrypted")
-    elif not archive.listed:
+    elif archive.root is not None and not archive.listed:
         reading.fail("the archive's directory is missing or damaged")
     if archive.listed:
         parts = [part for entry in mains if (part := _main_part(file, entry, reading)) is not None]
         if parts:
             reading.take(parts)
-    elif mains and mains[0].method == STORED and not mains[0].encrypted:
+    elif mains and mains[0].method == STORED:
         # Where the pickle ends, only itself knows.
         reading.take_beginning(file, file.size_bytes - mains[0].stored_bytes)
     ambiguous = sum(entry.name == f"{archive.root}data.pkl" for entry in mains) > 1
@@ -54,10 +56,9 @@ def read_zip(file: FileBytes) -> Contents:
     others = _others(file, archive, mains, reading)
     if others:
         reading.take(others)
-    exported = any(defect.code == "unsupported" for defect in contents.defects)
-    if exported:
+    if any(defect.code == "unsupported" for defect in contents.defects):
         reading.fail("what a program of torch.export holds is not read")
-    if contents.format in ("torch-zip", "torchscript") or others or exported:
+    if contents.format in ("torch-zip", "torchscript") or others or reading.failed:
         reading.judge()
     return contents
 
@@ -106,6 +107,14 @@ def read_text(file: FileBytes) -> Contents | None:
     return contents if whole or contents.facts["pickle_scan"]["verdict"] == DANGEROUS else None
 
 
+def look_into_array(file: FileBytes, contents: Contents) -> None:
+    """Add the verdict on the pickle in a NumPy array of Python objects."""
+    if _holds_objects(file.at(0, _ARRAY_HEADER_BYTES)):
+        reading = _Reading(contents)
+        reading.take_beginning(file)
+        reading.judge()
+
+
 def unscanned(reason: str) -> dict[str, Any]:
     """Return the verdict on a file that nobody looked into; `reason` is the end of a sentence."""
     return pickle_scan((), problem=reason)
@@ -122,11 +131,17 @@ class _Reading:
         self._imports: dict[tuple[str, str], None] = {}
         self._extensions: set[int] = set()
         self._computed = False
+        self._changed = False
         self._problem: str | None = None
 
     def fail(self, reason: str) -> None:
         """Note why the verdict can't be that nothing was found; the first reason is told."""
         self._problem = self._problem or reason
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be looked into."""
+        return self._problem is not None
 
     def take(self, parts: Sequence[Part]) -> None:
         """Let the child walk these bytes, and note what it finds."""
@@ -151,6 +166,7 @@ class _Reading:
         self._imports.update(dict.fromkeys((module, name) for module, name in found["imports"]))
         self._extensions.update(found["extensions"])
         self._computed = self._computed or found["computed"]
+        self._changed = self._changed or found["changed"]
         if found["unread"]:
             self.fail("it holds another file that could not be read")
         if not main:
@@ -194,13 +210,14 @@ class _Reading:
             self._imports,
             extensions=sorted(self._extensions),
             computed=self._computed,
+            changed=self._changed,
             problem=self._problem,
         )
 
 
 def _main_part(file: FileBytes, entry: Entry, reading: _Reading) -> Part | None:
     """Return the bytes of a pickle that PyTorch would unpickle, or None and note why not."""
-    start = None if entry.encrypted else torch_zip.data_offset(file, entry)
+    start = torch_zip.data_offset(file, entry)
     if start is None:
         reading.fail(f"its {quoted(entry.name)} is not where the directory says")
         return None
@@ -228,7 +245,7 @@ def _others(file: FileBytes, archive: Archive, mains: list[Entry], reading: _Rea
     parts: list[Part] = []
     room = INPUT_LIMIT_BYTES
     for entry in candidates[:_PEEKS_LIMIT]:
-        start = None if entry.encrypted else torch_zip.data_offset(file, entry)
+        start = torch_zip.data_offset(file, entry)
         if start is None or not _looks_like_pickle(file, entry, start):
             continue
         if entry.stored_bytes > room and not entry.name.endswith(_PICKLE_NAMES):
@@ -243,15 +260,21 @@ def _others(file: FileBytes, archive: Archive, mains: list[Entry], reading: _Rea
 
 
 def _looks_like_pickle(file: FileBytes, entry: Entry, start: int) -> bool:
+    """Tell whether a member may be a pickle, or an array in NumPy's format that holds one."""
     if entry.name.endswith(_PICKLE_NAMES):
         return entry.method in (STORED, DEFLATED)
     head = file.at(start, min(entry.stored_bytes, _PEEK_BYTES))
     if entry.method == DEFLATED:
         try:
-            head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(head, 2)
+            head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(head, _PEEK_BYTES)
         except zlib.error:
             return False
-    return len(head) >= 2 and head[0] == 0x80 and 2 <= head[1] <= 5
+    return _holds_objects(head) or (len(head) >= 2 and head[0] == 0x80 and 2 <= head[1] <= 5)
+
+
+def _holds_objects(head: bytes) -> bool:
+    """Tell whether an array of NumPy's begins here that holds Python objects (numpy/lib/format.py)."""
+    return head.startswith(numpy_array.MAGIC) and b"O" in head[10:].partition(b"fortran_order")[0]
 
 
 def _compare_sizes(archive: Archive, reading: _Reading, contents: Contents) -> None:

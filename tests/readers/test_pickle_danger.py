@@ -154,7 +154,46 @@ def test_several_dangers_are_named(file_of: Writer) -> None:
 def test_a_name_that_is_computed_or_endless_is_a_danger(made: bytes, file_of: Writer) -> None:
     scan = scan_of(read_header(file_of(made, "x.pt")))
     assert scan["verdict"] == "dangerous"
-    assert scan["message"] == "Dangerous import an import whose name is computed found."
+    assert scan["message"] == "Dangerous import under a computed name found."
+
+
+def test_what_is_changed_in_a_module_is_a_danger(file_of: Writer) -> None:
+    """An import may be given another meaning, and its new value the next import's name."""
+    target = b"\x80\x04Vtorch\nV_utils\n\x93"
+    for change in (
+        b"}V_rebuild_tensor\nVbuiltins\nsb.",
+        b"V_rebuild_tensor\nVbuiltins\ns.",
+        b"(Va\nVb\nu.",
+        b"Na.",
+    ):
+        scan = scan_of(read_header(file_of(target + change, "x.pt")))
+        assert scan["message"] == "Dangerous import of a module that it changes found."
+    twice = target + b"0Vtorch._utils\nVa\n\x93Vtorch._utils\nVb\n\x93\x93Vcode\n\x85R."
+    assert scan_of(read_header(file_of(twice, "x.pt")))["dangerous"] == ["under a computed name"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_objects_in_an_array_are_looked_into(packed: bool, file_of: Writer) -> None:
+    head = b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(117) + b"\n"
+    array = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + b"\x80\x03cos\nsystem\n."
+    numbers = array.replace(b"'|O'", b"'<f4'")
+    for content, dangerous in ((array, ["os.system"]), (numbers, None)):
+        name = "x.npy"
+        if packed:
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("a.npy", content)
+            content, name = buffer.getvalue(), "x.npz"
+        header = read_header(file_of(content, name))
+        assert header.format == "numpy"
+        assert (scan_of(header)["dangerous"] if "pickle_scan" in header.facts else None) == dangerous
+
+
+def test_what_only_claims_to_be_encrypted_is_looked_into(file_of: Writer) -> None:
+    content = bytearray(torch_zip({"x": Raw(b"cos\nsystem\n")}))
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    header = read_header(file_of(bytes(content), "x.pt"))
+    assert scan_of(header)["dangerous"] == ["os.system"]
 
 
 def test_a_name_is_shown_as_harmless_text(file_of: Writer) -> None:
