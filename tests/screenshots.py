@@ -222,6 +222,68 @@ def show_compare(studio: Studio) -> None:
         dialog.reject()
 
 
+def show_mending(studio: Studio) -> None:
+    """What the user says of models and folders, work that is paused, and the details of a file that says much."""
+    import threading
+
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import (
+        QDialog,
+        QLineEdit,
+        QPlainTextEdit,
+        QPushButton,
+        QTableView,
+        QToolButton,
+        QWidget,
+    )
+
+    with studio.window("full.sqlite") as window:
+        table = window.findChild(QTableView, "libraryTable")
+        names = [str(table.model().index(row, 0).data()) for row in range(table.model().rowCount())]
+        table.setCurrentIndex(table.model().index(names.index("Inkwash Harbor"), 0))
+        studio.settle(window)
+        if studio.wants("details"):
+            pane = window.findChild(QWidget, "detailsPane")
+            pane.restore_folds(dict.fromkeys(pane.fold_state(), True))
+            studio.take("details", window.findChild(QWidget, "detailsScroll").widget())
+        if studio.wants("correct"):
+            window.findChild(QAction, "actionCorrect").trigger()
+            dialog = window.findChild(QDialog, "correctDialog")
+            studio.take("correct", dialog)
+            dialog.reject()
+        if studio.wants("folder-move"):
+            window.findChild(QAction, "actionMoveFolder").trigger()
+            dialog = window.findChild(QDialog, "folderMoveDialog")
+            dialog.findChild(QLineEdit, "moveNew").setText(str(studio.demo.folders[1]))
+            studio.take("folder-move", dialog)
+            dialog.reject()
+        if studio.wants("folder-rules"):
+            window.findChild(QAction, "actionSettings").trigger()
+            settings = window.findChildren(QDialog, "settingsDialog")[-1]
+            settings.findChild(QWidget, "settingFolders").setCurrentRow(0)
+            settings.findChild(QPushButton, "settingFolderRules").click()
+            dialog = window.findChild(QDialog, "folderRulesDialog")
+            studio.settle(dialog)
+            dialog.findChild(QPlainTextEdit, "rulesPatterns").setPlainText("checkpoints/\n*.onnx")
+            studio.take("folder-rules", dialog)
+            dialog.reject()
+            settings.reject()
+        if studio.wants("task-paused"):
+            over = threading.Event()
+
+            def read(progress: Any) -> None:
+                progress.files = (214, 1020)
+                while not over.wait(0.05):
+                    progress.step(8 * 10**9, 40 * 10**9, "inkwash.safetensors", "bytes")
+
+            window._tasks.run("Scanning", read, can_pause=True)
+            studio.settle(window)
+            window.findChild(QToolButton, "taskPause").click()
+            studio.take("task-paused", window)
+            window.findChild(QToolButton, "taskCancel").click()
+            over.set()
+
+
 def show_first_start(studio: Studio) -> None:
     """A catalog with nothing in it."""
     with studio.window("empty.sqlite") as window:
@@ -326,6 +388,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
     ],
     show_pending: ["pending", "pending-decision", "pending-missing", "pending-promoted", "map-folder"],
     show_compare: ["compare"],
+    show_mending: ["details", "correct", "folder-move", "folder-rules", "task-paused"],
     show_first_start: ["first-start"],
     show_settings: [
         "settings",
@@ -353,7 +416,7 @@ def take_all(look: Look, target: Path, wanted: list[str]) -> None:
         studio = Studio(look, target, Path(work), wanted)
         if any(
             studio.wants(name)
-            for show in (show_library, show_pending, show_compare, show_settings)
+            for show in (show_library, show_pending, show_compare, show_mending, show_settings)
             for name in SCREENS[show]
         ):
             studio.make_library("full.sqlite")

@@ -107,6 +107,27 @@ def test_it_says_how_sure_it_is(header, origins, words):
     assert words in sure_words(ROW, HEADER | header, found)
 
 
+def test_a_finer_word_contradicts_nothing():
+    origins = {"base_model": Origin("lora-manager", 3)}
+    words = sure_words(ROW, HEADER | {"base_model": "SDXL", "candidates": []}, origins)
+    assert words == "LoRA Manager says that it is made for SDXL 1.0."
+
+
+def test_long_words_are_cut_in_their_middle_and_told_whole(pane, show):
+    digits = "e398" * 16
+    show(
+        header=HEADER
+        | {"shown": [{"group": "Training", "label": "Hash of the model before", "value": digits}]}
+    )
+    (value,) = [
+        label
+        for label in find(pane, "toldTraining").findChildren(QLabel)
+        if label.accessibleName().endswith(digits)
+    ]
+    assert value.text() == "e398e398e398e3…98e398e398"
+    assert digits in value.toolTip()
+
+
 def test_without_a_header_nothing_is_claimed():
     assert sure_words(ROW, None, {}) == "Nobody has looked into the file yet."
 

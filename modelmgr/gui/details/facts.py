@@ -1,5 +1,6 @@
 """Sections that fold, and grids of facts: label, value, and who said it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +9,15 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.jobs_panel import ElidedLabel
 from modelmgr.gui.text import count_text, foreign_text, plain_tip
 
 SAID_BY = "According to: {}"
 FACT_LENGTH = 140
-LABEL_WIDTH = 80
+LABEL_WIDTH, LABELS_WIDTH = 80, 108
+_LONG_WORD = re.compile(r"\S{27,}")
+"""A word that is wider than its column would be cut at the edge."""
 _ORIGIN_WIDTH = 84
 
 
@@ -97,15 +101,17 @@ class FactsGrid(QWidget):
         top = Qt.AlignmentFlag.AlignTop
         for row, fact in enumerate(wanted):
             label = theme.plain_label(fact.label, "secondary", self)
-            label.setToolTip(plain_tip(fact.label))
+            label.setWordWrap(True)
+            label.setFixedWidth(min(scaled(self, LABELS_WIDTH), label.sizeHint().width()))
             self._grid.addWidget(label, row, 0, top)
-            shown = theme.plain_label(fact.value, None, self)
+            value = _LONG_WORD.sub(_shortened, fact.value)
+            shown = theme.plain_label(value, None, self)
             shown.setWordWrap(True)
             shown.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
             shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-            shown.setToolTip(fact.tip)
+            shown.setToolTip(fact.tip or (plain_tip(fact.value, 2000) if value != fact.value else ""))
             shown.setAlignment(Qt.AlignmentFlag.AlignLeft | top)
             shown.setAccessibleName(f"{fact.label}: {fact.value}")
             self._grid.addWidget(shown, row, 1, 1, 1 if fact.origin else 2, top)
@@ -118,6 +124,10 @@ class FactsGrid(QWidget):
                 where.setToolTip(plain_tip(SAID_BY.format(fact.origin_tip)))
                 self._grid.addWidget(where, row, 2, top)
         self.updateGeometry()
+
+
+def _shortened(word: re.Match[str]) -> str:
+    return f"{word[0][:14]}…{word[0][-10:]}"
 
 
 def long_fact(label: str, text: str) -> Fact:

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from modelmgr import vocabulary
 from modelmgr.gui import theme
 from modelmgr.gui.details.facts import Fact, FactsGrid, long_fact, plain_value
 from modelmgr.gui.details.note_line import NoteLine
@@ -88,11 +89,17 @@ def _contradiction(row: ModelRow, header: Mapping[str, Any] | None, columns: lis
     if "base_model" in columns:
         base = found.get("base_model")
         candidates = [str(word) for word in found.get("candidates") or []]
-        if base and base != row.base_model:
-            said.append(foreign_text(str(base), 100))
-        elif not base and len(candidates) > 1 and row.base_model not in candidates:
+        if base:
+            if not _agrees(row.base_model, str(base)):
+                said.append(foreign_text(str(base), 100))
+        elif len(candidates) > 1 and not any(_agrees(row.base_model, word) for word in candidates):
             said.append(" or ".join(foreign_text(word, 60) for word in candidates[:6]))
     return f" The file itself says {', '.join(said)}." if said else ""
+
+
+def _agrees(shown: str | None, found: str) -> bool:
+    """Tell whether a base model that is shown is the one that a file proves, or a finer one of its family."""
+    return shown is not None and (shown == found or vocabulary.is_finer(shown, found))
 
 
 def header_facts(header: Mapping[str, Any] | None) -> list[Fact]:
