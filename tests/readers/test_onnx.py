@@ -303,4 +303,4 @@ def test_an_array_tells_type_and_shape(file_of: Write, version: int) -> None:
 )
 def test_a_broken_array_is_told(file_of: Write, header: str, data_bytes: int, code: str | None) -> None:
     found: Any = read_header(file_of(npy(header, data_bytes), "x.npy"))
-    assert codes(found) == ([] if code is None else [code])
+    assert codes(found)[:1] == ([] if code is None else [code])
