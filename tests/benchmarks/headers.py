@@ -44,7 +44,7 @@ def lora(rank: int, *, first_block: int = 4) -> Shapes:
 
 
 def checkpoint() -> Shapes:
-    """Return some 2,500 tensors as an SDXL checkpoint has them: the U-Net's transformers, VAE and text encoders."""
+    """Return some 1,800 tensors as an SDXL checkpoint has them: the U-Net's transformers, VAE and text encoders."""
     shapes: Shapes = {}
     unet = "model.diffusion_model."
     shapes[f"{unet}input_blocks.0.0.weight"] = (320, 4, 3, 3)
