@@ -43,6 +43,23 @@ def test_every_table_compiles_and_names_only_what_exists(name: str) -> None:
             assert "then" in rule
 
 
+def every_condition(source: Any) -> Iterator[str]:
+    if isinstance(source, str):
+        yield source.removeprefix("!")
+    else:
+        for member in source if isinstance(source, list) else next(iter(source.values())):
+            yield from every_condition(member)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_measure_that_a_table_asks_for_can_be_taken(name: str) -> None:
+    view = view_of({"a.weight": (1, 1)})
+    for rule in every_rule(rules.load(name)["rules"]):
+        for condition in every_condition(rule["when"]):
+            if condition.startswith("$"):
+                view.measure(condition[1:].rsplit(" ", 2)[0])
+
+
 def test_every_statement_about_a_base_names_one_that_exists() -> None:
     metadata = rules.load("metadata")
     assert {line["base"] for line in metadata["statements"]} <= BASES.keys()
