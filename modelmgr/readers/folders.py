@@ -132,12 +132,12 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
         if component == main:
             contents = weights.contents
             verdict = verdict_of(contents, name, said.statements)
-            parameter_count += verdict.parameter_count or 0
+            parameter_count += _parameters(contents, verdict)
             defects += verdict.defects
             verdict.defects = []
         else:
             found = verdict_of(weights.contents, component)
-            parameter_count += found.parameter_count or 0
+            parameter_count += _parameters(weights.contents, found)
             labels.append(_label(component, found))
     is_open = verdict.base_model is None and not verdict.candidates
     if main is None or verdict.type == "unknown" or is_open:
@@ -239,6 +239,11 @@ def _absent_components(classes: Mapping[str, str], files: Mapping[str, Any]) -> 
     names = ", ".join(quoted(component) for component in away[:8])
     verb = "has" if len(away) == 1 else "have"
     return [Defect("parts_missing", f"Of the pipeline's parts {names} {verb} no weights here.")]
+
+
+def _parameters(contents: Contents, verdict: Verdict) -> int:
+    count: int | None = contents.facts.get("parameter_count", verdict.parameter_count)
+    return count or 0
 
 
 def _label(component: str, verdict: Verdict) -> str:

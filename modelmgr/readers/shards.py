@@ -10,6 +10,7 @@ from modelmgr import parts
 from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, quoted
 
 _SHOWN_NAMES = 3
+_OF_ONE_PART = frozenset(("parameter_count", "bits_per_weight", "split_no", "entries"))
 _SCAN_RANKS = {"dangerous": 2, "unscanned": 1}
 Indexes = Mapping[str, Mapping[str, list[str]]]
 """Relative path of an index -> names of files -> names of tensors."""
@@ -80,7 +81,9 @@ def unite(members: Mapping[str, str], read: _Read) -> Union:
         whole.format = chief.format
         whole.metadata = chief.metadata
         whole.embedded = chief.embedded
-        whole.facts = dict(chief.facts)
+        whole.facts = {fact: value for fact, value in chief.facts.items() if fact not in _OF_ONE_PART}
+        if parameters:
+            whole.facts["parameter_count"] = parameters
     if twice is not None:
         whole.defects.append(
             Defect("duplicate_keys", f"Tensor {quoted(twice)} stands in more than one part.")
@@ -138,11 +141,8 @@ def _rank(contents: Contents) -> tuple[bool, bool, bool, bool]:
 
 def _state_gguf(whole: Contents, parameters: int) -> None:
     """Restate what a reader derived from the tensors of one part."""
-    for fact in ("parameter_count", "bits_per_weight", "split_no"):
-        whole.facts.pop(fact, None)
     sizes = whole.bytes_by_dtype()
     if parameters:
-        whole.facts["parameter_count"] = parameters
         whole.facts["bits_per_weight"] = round(8 * sum(sizes.values()) / parameters, 2)
     if str(whole.facts.get("quantization", "(by tensors)")).endswith("(by tensors)") and sizes:
         whole.facts["quantization"] = f"{next(iter(sizes))} (by tensors)"

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -492,6 +493,9 @@ def test_weights_in_pickles_are_read_as_others(folder: Callable[..., Path]) -> N
     (root / "unet" / "diffusion_pytorch_model.bin").write_bytes(torch_zip(state_dict(small)))
     header = read(root, "model_index.json")
     assert header.tensor_count == len(SDXL) + len(VAE) + len(CLIP_L) + len(CLIP_G)
+    assert header.parameter_count == sum(
+        prod(shape) for shapes in (small, VAE, CLIP_L, CLIP_G) for shape in shapes.values()
+    )
     assert header.facts["pickle_scan"]["verdict"] == "none_found"
 
 
@@ -520,7 +524,7 @@ def test_a_danger_in_one_shard_is_a_danger_of_the_whole(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(torch_zip(content))
     members = {name: str(tmp_path / name) for name in names}
     header = read_group("shards", members[names[0]], members, None)
-    assert (header.format, header.tensor_count) == ("torch-zip", 2)
+    assert (header.format, header.tensor_count, header.parameter_count) == ("torch-zip", 2, 2)
     assert header.facts["pickle_scan"]["verdict"] == "dangerous"
     assert names[1] in header.facts["pickle_scan"]["message"]
 
