@@ -1,6 +1,7 @@
 """On which disk a file lies, and whether that one has a head to move. Reads what the system says; opens no device."""
 
 import os
+import sys
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ def _block_disk(device: int, numbers: str) -> Disk | None:
         device: its number.
         numbers: the folder of links ``<major>:<minor>``.
     """
-    if not hasattr(os, "major"):
+    if sys.platform == "win32":
         return None
     found: dict[str, bool | None] = {}
     waiting = [os.path.realpath(os.path.join(numbers, f"{os.major(device)}:{os.minor(device)}"))]
@@ -81,6 +82,8 @@ def _turns(path: str) -> bool | None:
 
 def _mounted_device(path: str) -> int | None:
     """Return the number of the block device that is mounted where `path` lies, if it is one (man 5 proc, mountinfo)."""
+    if sys.platform == "win32":
+        return None
     real = os.fsencode(os.path.realpath(path))
     best, source = b"", b""
     try:
