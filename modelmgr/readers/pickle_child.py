@@ -13,6 +13,7 @@ import zlib
 from typing import Any
 
 from modelmgr.readers import pickle_walk
+from modelmgr.readers.pickle_records import Broken, CutOff, Finds
 from modelmgr.readers.torch_state import State, state_of
 
 INPUT_LIMIT_BYTES = 64 * 1024 * 1024
@@ -77,14 +78,14 @@ def scanned(descriptions: list[dict[str, Any]], parts: list[bytes]) -> tuple[dic
     Returns:
         The facts about their imports, and what each of the main ones would build.
     """
-    finds = pickle_walk.Finds()
+    finds = Finds()
     values: list[object] = []
     problems: list[str] = []
     kind, more = "pickle", False
     for description, part in zip(descriptions, parts, strict=True):
         try:
             content = part if description["deflated"] is None else inflated(part, description["deflated"])
-        except (pickle_walk.Broken, MemoryError) as error:
+        except (Broken, MemoryError) as error:
             problems.append(str(error) or "it takes too much memory")
             continue
         content = behind_array(content)
@@ -95,7 +96,7 @@ def scanned(descriptions: list[dict[str, Any]], parts: list[bytes]) -> tuple[dic
         values.append(value)
         if problem is not None:
             problems.append(str(problem))
-            more = more or (isinstance(problem, pickle_walk.CutOff) and not description["whole"])
+            more = more or (isinstance(problem, CutOff) and not description["whole"])
     return {
         "imports": list(finds.imports),
         "extensions": sorted(finds.extensions)[:100],
@@ -116,14 +117,14 @@ def inflated(part: bytes, size: int) -> bytes:
     """
     bound = min(INPUT_LIMIT_BYTES, max(len(part), 1024) * INFLATION_LIMIT)
     if size > bound:
-        raise pickle_walk.Broken("its pickle is compressed beyond measure")
+        raise Broken("its pickle is compressed beyond measure")
     machine = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         content = machine.decompress(part, bound + 1)
     except zlib.error:
-        raise pickle_walk.Broken("its pickle can't be unpacked") from None
+        raise Broken("its pickle can't be unpacked") from None
     if len(content) > bound:
-        raise pickle_walk.Broken("its pickle is compressed beyond measure")
+        raise Broken("its pickle is compressed beyond measure")
     return content
 
 

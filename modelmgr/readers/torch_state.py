@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from modelmgr.readers.pickle_walk import Call, Global, Persistent
+from modelmgr.readers.pickle_records import Call, Global, Persistent
 
 TENSOR_LIMIT = 200_000
 ANSWER_LIMIT_CHARS = 16 * 1024 * 1024

@@ -446,7 +446,8 @@ def test_python_itself_writes_what_is_not_dangerous() -> None:
         slice(1, 2),
         type(None),
     ]
-    from modelmgr.readers.pickle_walk import Finds, walk_file
+    from modelmgr.readers.pickle_records import Finds
+    from modelmgr.readers.pickle_walk import walk_file
 
     for value in values:
         for protocol in range(6):

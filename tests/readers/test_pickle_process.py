@@ -19,10 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmgr.readers import pickle_process, pickle_walk, read_header
+from modelmgr.readers import pickle_process, pickle_steps, read_header
 from modelmgr.readers.pickle_child import scanned
 from modelmgr.readers.pickle_process import Part, walked
-from modelmgr.readers.pickle_walk import Call, Finds, walk, walk_file
+from modelmgr.readers.pickle_records import Call, Finds
+from modelmgr.readers.pickle_walk import walk, walk_file
 from modelmgr.readers.torch_state import state_of
 from tests.readers.torch_files import instructions, pickled, state_dict, tensor, torch_zip
 
@@ -42,6 +43,15 @@ def multiplied(leaf: bytes) -> bytes:
 
 def text_of(size: int) -> bytes:
     return b"X" + struct.pack("<I", size) + b"a" * size
+
+
+def _nested(levels: int, before: bytes = b"") -> bytes:
+    """Return a pickle that loads a pickle that loads a pickle ..."""
+    content = BOMB + b"."
+    for _ in range(levels):
+        loaded = b"B" + struct.pack("<I", len(content)) + content
+        content = before + BOMB + b"ctorch.storage\n_load_from_bytes\n" + loaded + b"\x85R."
+    return content
 
 
 # What would be built, the bytes, and whether the walk comes to the end.
@@ -66,6 +76,9 @@ HOSTILE: dict[str, tuple[bytes, bool]] = {
     "a call with itself": (b"cx\ny\nq\x00)R}q\x01U\x01ah\x01sb.", True),
     "one long list everywhere": (b"](" + b"K\x01" * 500_000 + b"eq\x000](" + b"h\x00" * 500_000 + b"e.", True),
     "too many imports": (b"".join(b"cm%d\nx\n0" % n for n in range(20_002)) + b".", False),
+    "many imports behind the end": (b"N." + b"".join(b"cm%d\nx\n0" % n for n in range(20_002)) + b"N.", True),
+    "pickles in pickles": (_nested(60), True),
+    "ends behind ends in pickles": (_nested(60, b"N."), True),
     "keys of one hash": (
         b"}(" + b"".join(b"\x8a\x10" + (n * (2**61 - 1)).to_bytes(16, "little") + b"N" for n in range(200_000)) + b"u.",
         True,
@@ -308,5 +321,5 @@ def test_any_bytes_can_be_walked(content: bytes) -> None:
 
 
 def test_every_instruction_of_python_is_known() -> None:
-    known = {chr(code) for code, step in enumerate(pickle_walk._STEPS) if step is not None} | {"."}
+    known = {chr(code) for code, step in enumerate(pickle_steps.STEPS) if step is not None} | {"."}
     assert known == {operation.code for operation in pickletools.opcodes}
