@@ -24,6 +24,8 @@ _ARRAY_HEADER_BYTES = 64 * 1024
 _FEW_ENTRIES = 64
 _PEEKS_LIMIT = 4096
 _OTHERS_LIMIT = 256
+# Where the numbers lie; those of TorchScript's constants apart.
+_STORAGES = ("data", "constants")
 _PICKLE_NAMES = (".pkl", ".pickle", "_pkl")
 
 
@@ -238,7 +240,7 @@ def _others(file: FileBytes, archive: Archive, mains: list[Entry], reading: _Rea
     """
     known = {entry.name for entry in mains}
     if len(archive.entries) > _FEW_ENTRIES:
-        known |= {f"{archive.root}data/{key}" for key in reading.storages}
+        known |= {f"{archive.root}{folder}/{key}" for folder in _STORAGES for key in reading.storages}
     candidates = [entry for entry in archive.entries if entry.name not in known and entry.stored_bytes > 1]
     if len(candidates) > _PEEKS_LIMIT:
         reading.fail("the archive has too many members to look into all")
@@ -283,7 +285,9 @@ def _compare_sizes(archive: Archive, reading: _Reading, contents: Contents) -> N
         return
     sizes = {entry.name: entry.size_bytes for entry in archive.entries}
     short = [
-        key for key, needed in reading.storages.items() if sizes.get(f"{archive.root}data/{key}", 0) < needed
+        key
+        for key, needed in reading.storages.items()
+        if all(sizes.get(f"{archive.root}{folder}/{key}", 0) < needed for folder in _STORAGES)
     ]
     if short:
         message = f"The data of {len(short):,} tensors are missing from the archive or shorter than told."

@@ -238,7 +238,8 @@ class _Search:
 
     def collect(self, root: object) -> None:
         """Note every tensor below, under the keys that lead to it."""
-        if self._take("", root):
+        if tensor_of(root) is not None:
+            # A tensor by itself has no name that could tell what it is.
             return
         above = {id(root)}
         stack = [("", root, _members(root))]
@@ -275,7 +276,7 @@ class _Search:
         if tensor is None:
             return False
         self._chars += len(name) * (1 if name.isascii() else 6) + 40 * len(tensor.shape) + 100
-        self.tensors.setdefault(name or "tensor", tensor)
+        self.tensors.setdefault(name, tensor)
         return True
 
     def _holds_tensors(self, value: object) -> bool:

@@ -134,6 +134,18 @@ def test_torchscript_tells_its_tensors(file_of: Writer) -> None:
     assert scan_of(header)["unusual"] == ["__torch__.Net.Net", "__torch__.Conv.Conv"]
 
 
+def test_a_frozen_module_keeps_its_tensors_among_the_constants(file_of: Writer) -> None:
+    module = Call(Global("__torch__.Net", "Net"), (), {"training": False})
+    others = {"m/constants.pkl": pickled((tensor((4, 3)),)), "m/constants/0": bytes(48)}
+    header = read_header(file_of(torch_zip(module, root="m/", others=others), "x.pt"))
+    assert (header.format, header.tensor_count, header.problems) == ("torchscript", 1, ())
+
+
+def test_a_tensor_by_itself_is_no_embedding(file_of: Writer) -> None:
+    header = read_header(file_of(torch_zip(tensor((4, 768))), "x.pt"))
+    assert (header.type, header.tensor_count) == ("unknown", 0)
+
+
 @pytest.mark.parametrize("container", ["zip", "legacy"])
 @pytest.mark.parametrize(
     "keys",
