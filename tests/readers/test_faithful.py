@@ -12,8 +12,9 @@ import pytest
 
 from modelmgr.readers import read_header
 from modelmgr.readers.header import Header
+from modelmgr.readers.rules import load
 from tests.readers.faithful import tables
-from tests.readers.faithful.adapters import modules_of, underscored
+from tests.readers.faithful.adapters import adapter, dotted, lora, modules_of, peft, underscored
 from tests.readers.faithful.cases import Case, adapters
 from tests.readers.faithful.tables import Shape, Tensors, fold, tensors_of, unfold
 
@@ -329,6 +330,61 @@ def test_a_whole_adapter_is_known(case: Case, safetensors_file: Write) -> None:
 )
 def test_adapters_change_as_many_modules_as_published_ones(name: str, tensors: int) -> None:
     assert len(ADAPTERS[name].tensors) == tensors
+
+
+SAME_MODULES = {
+    "Bria": "Flux.1",
+    "LongCat-Image": "Flux.1",
+    "Kolors": "SDXL",
+    "PixArt-Alpha": "PixArt",
+    "PixArt-Sigma": "PixArt",
+    "video_original/wan22-animate-14b": "Wan 2.1",
+    "transformers_of_video_diffusers/wan22-animate": "Wan 2.1",
+}
+"""Families, or models, whose LoRAs change modules of another family's names and widths."""
+
+
+def is_of(base: str, family: str) -> bool:
+    """Tell whether `base` is `family` or a finer name of it."""
+    known = load("bases")["bases"]
+    while base != family and "of" in known[base]:
+        base = known[base]["of"]
+    return base == family
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [case for case in EXPECTED.values() if case.type in ("diffusion_model", "audio")],
+    ids=lambda case: case.reference,
+)
+@pytest.mark.parametrize("dialect", ["kohya", "dotted"])
+def test_an_adapter_of_all_blocks_claims_no_other_family(
+    dialect: str, expected: Expected, safetensors_file: Write
+) -> None:
+    inside = r"(^|\.|_)(blocks|layers|block|input_blocks|middle_block|output_blocks)\..*\.weight$"
+    modules = {
+        path: shape
+        for path, shape in modules_of(expected.reference, inside).items()
+        if len(shape) == 2 and "norm" not in path.rpartition(".")[2]
+    }
+    spell, algorithm = (
+        (underscored("lora_unet_"), lora) if dialect == "kohya" else (dotted("transformer."), peft)
+    )
+    header = read(adapter(modules, spell, algorithm), safetensors_file)
+    assert (header.type, header.algorithm) == ("lora", "lora")
+    base = expected.base or "PixArt"
+    alike = SAME_MODULES.get(expected.reference, SAME_MODULES.get(base, base))
+    if header.architecture is None:
+        assert header.confidence == "ambiguous"
+        assert {word_of(base), word_of(alike)} & set(header.candidates)
+    else:
+        assert is_of(base, header.architecture) or is_of(alike, header.architecture)
+
+
+def word_of(base: str) -> str:
+    """Return the library's word for a base."""
+    word: str = load("bases")["bases"][base].get("word", base)
+    return word
 
 
 def test_half_an_adapter_is_told(safetensors_file: Write) -> None:

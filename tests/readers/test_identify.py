@@ -1005,7 +1005,14 @@ LORAS: list[tuple[str, Shapes, str | None, str]] = [
         "LTXV2",
         "comfy",
     ),
-    ("pixart", peft({"transformer.transformer_blocks.0.attn1.to_q": (1152, 1152)}), "PixArt", "diffusers"),
+    (
+        "pixart",
+        peft(
+            {f"transformer.transformer_blocks.0.{part}": (1152, 1152) for part in ("attn1.to_q", "ff.net.2")}
+        ),
+        "PixArt",
+        "diffusers",
+    ),
     (
         "hunyuan image",
         kohya({"lora_unet_double_blocks_0_img_attn_qkv": (3584, 10752)}),

@@ -241,7 +241,16 @@ def _of_transformers() -> dict[str, Case]:
             kohya("transformers_original/sd35-medium", "joint_blocks"), "SD 3.5", "lora"
         ),
         "AuraFlow": Case(diffusers(f"{images}auraflow", r"attn\.(to_|add_)"), "AuraFlow", "lora"),
-        "PixArt": Case(diffusers(f"{images}pixart-sigma-1024"), "PixArt", "lora"),
+        "PixArt": Case(
+            diffusers(
+                f"{images}pixart-sigma-1024", r"transformer_blocks.*\.(to_\w|to_out\.0|proj|net\.2)\.weight$"
+            ),
+            "PixArt",
+            "lora",
+        ),
+        "PixArt or the small Sana": Case(
+            diffusers(f"{images}pixart-sigma-1024"), None, "lora", candidates=("PixArt", "Sana")
+        ),
         "Hunyuan DiT": Case(diffusers(f"{images}hunyuan-dit-12"), "Hunyuan DiT", "lora"),
         "Hunyuan Image 2.1": Case(
             kohya("video_original/hunyuan-image-21", "double_blocks", "single_blocks"),
