@@ -82,10 +82,12 @@ class _Process:
                 state = _answer(child)
             except (OSError, ValueError):
                 # It died of this file, or was killed: what it said before counts.
-                self._end()
-            if sum(max(len(part.content), part.deflated or 0) for part in parts) > LARGE_BYTES:
-                # Memory that is in pieces would fail the files to come.
-                self._end()
+                return Walked(found, state)
+            finally:
+                # After an interruption its next words would be of this file. After a large one, memory that is in
+                # pieces would fail the files to come.
+                if state is None or sum(max(len(p.content), p.deflated or 0) for p in parts) > LARGE_BYTES:
+                    self._end()
             return Walked(found, state)
 
     def close(self) -> None:

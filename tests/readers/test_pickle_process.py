@@ -180,6 +180,22 @@ def test_a_process_that_dies_or_lies_costs_one_answer(start: str, monkeypatch: p
     process.close()
 
 
+def test_an_interruption_leaves_no_answer_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = pickle_process._Process()
+    with monkeypatch.context() as patch:
+        patch.setattr(pickle_process, "_answer", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            process.ask([Part(pickled({"a": tensor((1,))}))])
+    state = process.ask([Part(pickled({"b": tensor((1,))}))]).state
+    assert state is not None
+    assert [row[0] for row in state["tensors"]] == ["b"]
+    process.close()
+
+
+def _interrupt(_child: object) -> dict[str, Any]:
+    raise KeyboardInterrupt
+
+
 def test_without_a_process_a_file_is_listed_all_the_same(
     file_of: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
