@@ -120,11 +120,10 @@ class _Watching:
 
     def take(self, folders: Mapping[str, int]) -> None:
         """Watch these folders from now on; what changed since they were looked at counts as changed."""
-        new = [path for path in folders if path not in self._mtimes]
-        if new or self._is_stale or len(folders) != len(self._mtimes):
+        if self._is_stale or folders.keys() != self._mtimes.keys():
             self._mtimes = {path: self._mtimes.get(path, mtime_ns) for path, mtime_ns in folders.items()}
             self._arm()
-            self._look(new)
+            self._look(self._mtimes)  # the system told of a moved folder by its former name, or not at all
 
     def wait(self) -> set[str]:
         """Return what changed, once it is quiet again."""
@@ -136,6 +135,7 @@ class _Watching:
             if self._changed and (
                 now - self._last >= self._pace.quiet_s or now - self._first >= self._pace.longest_s
             ):
+                self._look(list(self._changed))  # what comes after this is another change
                 changed, self._changed = self._changed, set()
                 return changed
 

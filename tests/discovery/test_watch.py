@@ -147,6 +147,16 @@ def test_a_new_folder_is_told_by_its_parent_and_watched_from_then_on(
     one.until("b")
 
 
+def test_a_moved_folder_is_watched_where_it_is_now(
+    root: Path, watched: Callable[[Pace], Watched], pace: Pace
+) -> None:
+    one = watched(pace)
+    (root / "b").rename(root / "a" / "moved")
+    one.until("a")
+    (root / "a" / "moved" / "c" / "x.pt").touch()
+    one.until("a/moved/c")
+
+
 def test_a_file_written_in_place_is_told(root: Path, watched: Callable[[Pace], Watched]) -> None:
     (root / "a" / "x.gguf").write_bytes(b"1")
     one = watched(SYSTEM_ALONE)
