@@ -31,6 +31,7 @@ _EXPECTED: dict[str, frozenset[str]] = {
     ".pth": TORCH_FORMATS,
     ".pt2": TORCH_FORMATS | {"zip"},
     ".pkl": TORCH_FORMATS,
+    ".jit": frozenset(("torchscript",)),
     ".bin": TORCH_FORMATS | {"ncnn", "onnx"},
 }
 _LABELS = {

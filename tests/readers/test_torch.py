@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from modelmgr.readers import Header, read_header
 from tests.readers.faithful import tables
@@ -34,6 +36,17 @@ ESRGAN = {
     "model.8.weight": (64, 64, 3, 3),
     "model.10.weight": (3, 64, 3, 3),
 }
+BYTES = [
+    b"\0",
+    b"\xff",
+    b"\xff\xff\xff\xff",
+    b"PK\x05\x06",
+    b"PK\x01\x02",
+    b"\x80\x02",
+    b".",
+    b"(" * 9,
+    b"\x01\x00",
+]
 NONE_FOUND = "No known danger found, not verified."
 
 
@@ -567,3 +580,27 @@ def test_a_large_sparse_archive_is_read_by_its_ends(tmp_path: Path) -> None:
         file.write(listed + tail)
     header = read_header(str(path))
     assert (header.tensor_count, header.parameter_count, header.problems) == (1, 2**30, ())
+
+
+ARCHIVE = torch_zip({"state_dict": {"emb_params": tensor((1, 768), "I8")}, "name": "x"})
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    changes=st.lists(st.tuples(st.integers(0, len(ARCHIVE)), st.sampled_from(BYTES)), max_size=6),
+    cut=st.integers(0, len(ARCHIVE)) | st.just(0),
+)
+def test_no_damage_of_an_archive_goes_without_an_answer(
+    changes: list[tuple[int, bytes]], cut: int, tmp_path: Path
+) -> None:
+    content = ARCHIVE
+    for at, inserted in changes:
+        content = content[:at] + inserted + content[at + len(inserted) :]
+    path = tmp_path / "x.pt"
+    path.write_bytes(content[: len(content) - cut])
+    header = read_header(str(path))
+    json.dumps(header.as_json(), allow_nan=False)
+    assert all(problem.message for problem in header.problems)
+    assert ("pickle_scan" in header.facts) >= (
+        header.format in ("torch-zip", "torchscript", "torch-legacy", "pickle")
+    )
