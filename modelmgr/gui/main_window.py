@@ -897,7 +897,9 @@ class MainWindow(QMainWindow):
     def _open_wizard(self, paths: tuple[str, ...]) -> None:
         from modelmgr.gui.wizard import MigrationWizard
 
-        wizard = MigrationWizard(self._library, self._tasks, paths=paths, parent=self)
+        wizard = MigrationWizard(
+            self._library, self._tasks, paths=paths, parent=self, options=options_of(self.settings)
+        )
         wizard.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         wizard.review_requested.connect(self._on_review_wanted)
         wizard.open()

@@ -687,11 +687,11 @@ class SlowScan(Library):
         self.reached = threading.Event()
         self.let_go = threading.Event()
 
-    def scan(self, paths=(), *, hash_files=True, progress):
+    def scan(self, paths=(), **how):
         self.reached.set()
         while not self.let_go.wait(0.01):
-            progress.check()
-        return super().scan(paths, hash_files=hash_files, progress=progress)
+            how["progress"].check()
+        return super().scan(paths, **how)
 
 
 @pytest.mark.parametrize("leave", ["goOnButton", "close"])

@@ -125,7 +125,8 @@ class ImportPage(Page):
         self._later.show()
         imported = tuple(self._journey.paths) if promotes else ()
         keeps = self._journey.keep_previews
-        deed = partial(add_and_promote, self._library, tuple(targets), imported, keeps)
+        options = self._journey.options
+        deed = partial(add_and_promote, self._library, tuple(targets), imported, keeps, options)
         self._start(tr("Adding models") if targets else tr("Promoting"), deed, self._on_added)
 
     def _targets(self) -> list[str]:

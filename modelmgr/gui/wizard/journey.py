@@ -18,6 +18,7 @@ from modelmgr.values import (
     Problem,
     PromoteReport,
     Root,
+    ScanOptions,
     ScanReport,
     is_below,
     is_below_any,
@@ -89,8 +90,9 @@ def offers_of(report: ImportReport, known: Sequence[str]) -> list[Offer]:
 
 @dataclass(slots=True)
 class Journey:
-    """What was chosen, found and done."""
+    """What was chosen, found and done; `options` say how new files are hashed."""
 
+    options: ScanOptions = field(default_factory=ScanOptions)
     paths: list[str] = field(default_factory=list)
     preview: ImportReport | None = None
     offers: list[Offer] = field(default_factory=list)
@@ -169,13 +171,18 @@ def bring_in(
 
 
 def add_and_promote(
-    library: Library, targets: Sequence[str], imported: Sequence[str], keep_previews: bool, progress: Progress
+    library: Library,
+    targets: Sequence[str],
+    imported: Sequence[str],
+    keep_previews: bool,
+    options: ScanOptions,
+    progress: Progress,
 ) -> tuple[ScanReport | None, PromoteReport | None]:
     """Scan `targets`, then promote what is clear of what lies at or below the paths `imported`.
 
     With `keep_previews` the catalog's own folder gets copies of the pictures of what is promoted.
     """
-    scanned = library.scan(targets, progress=progress) if targets else None
+    scanned = library.scan(targets, options=options, progress=progress) if targets else None
     if not imported or progress.is_cancelled:
         return scanned, None
     ready = _ready_of(library, imported)

@@ -21,6 +21,7 @@ from modelmgr.gui.wizard.report import report_as_json, report_as_text
 from modelmgr.gui.wizard.report_page import ReportPage
 from modelmgr.gui.wizard.sources_page import SourcesPage
 from modelmgr.library import Library
+from modelmgr.values import ScanOptions
 
 SOURCES, PREVIEW, IMPORT, REPORT = range(4)
 
@@ -64,12 +65,18 @@ class MigrationWizard(QWizard):
     review_requested = Signal(str)
 
     def __init__(
-        self, library: Library, tasks: Tasks, paths: Sequence[str] = (), parent: QWidget | None = None
+        self,
+        library: Library,
+        tasks: Tasks,
+        paths: Sequence[str] = (),
+        parent: QWidget | None = None,
+        *,
+        options: ScanOptions | None = None,
     ) -> None:
         super().__init__(parent)
         self.library = library
         self.tasks = tasks
-        self.journey = Journey()
+        self.journey = Journey(options=options or ScanOptions())
         self._closes_after = False
         self.setObjectName("migrationWizard")
         self.setWindowTitle(self.tr("Import from other tools"))
