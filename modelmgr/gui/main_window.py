@@ -52,9 +52,10 @@ from modelmgr.gui.jobs_panel import JobsPanel, error_text, sentence
 from modelmgr.gui.mending import Mending
 from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.previews import Previews
+from modelmgr.gui.reasons import hash_words
 from modelmgr.gui.states import DropHint, FirstStart, MessageBar, NothingMatches, Pages
 from modelmgr.gui.table.columns import is_absent
-from modelmgr.gui.table.filters import FilterChips, FilterPanel, Filters, Overview, SearchEdit
+from modelmgr.gui.table.filters import FilterChips, FilterPanel, Filters, Overview, SearchEdit, searched_hash
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.view import LibraryView
 from modelmgr.gui.tasks import Task, Tasks
@@ -65,6 +66,7 @@ from modelmgr.settings import Settings, read_json, settings_path, window_state_p
 from modelmgr.values import (
     Batch,
     Changes,
+    HashMatch,
     ImportReport,
     LibraryFolder,
     ModelQuery,
@@ -132,6 +134,10 @@ def _dropped(mime: QMimeData) -> list[str]:
     from modelmgr.gui.wizard.drop_area import dropped_paths
 
     return dropped_paths(mime)
+
+
+def _hash_matches(catalog: Catalog, search: str, digits: str) -> tuple[str, Sequence[HashMatch]]:
+    return search, catalog.by_hash(digits)
 
 
 def near_miss(
@@ -664,6 +670,19 @@ class MainWindow(QMainWindow):
         self._show_chips()
         self._model.show_query(query)
         self.show_page(LIBRARY_PAGE)
+        digits = searched_hash(query.search)
+        if digits is not None:
+            question = partial(_hash_matches, self._catalog, query.search, digits)
+            self._tasks.ask(question, self._on_hash_known, key=(id(self), "hash"))
+
+    @Slot(object)
+    def _on_hash_known(self, found: tuple[str, Sequence[HashMatch]]) -> None:
+        search, matches = found
+        if search == self.filters.query.search:
+            words = hash_words(matches)
+            self._nothing.show_hint(words)
+            if matches:
+                self._jobs.show_message(words)
 
     @Slot(int)
     def _on_counted(self, _count: int) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from modelmgr.gui.text import foreign_text
-from modelmgr.values import PendingState
+from modelmgr.values import HashMatch, PendingState
 
 DECISIONS = ("hash_mismatch", "ambiguous", "outside")
 """Problems that only a person can settle."""
@@ -223,6 +223,27 @@ def source_label(source: str) -> str:
         return known
     words = foreign_text(source, 80).replace("-", " ")
     return words[:1].upper() + words[1:]
+
+
+def hash_words(matches: Sequence[HashMatch]) -> str:
+    """Return what a hash leads to, in a sentence: ``It is the CRC32 of Inkwash Harbor, as Civitai Helper claims.``"""
+    if not matches:
+        return "No file and no record is known by this hash."
+    best = matches[0]
+    name = foreign_text(best.name, 100)
+    others = len(
+        {match.model.id for match in matches if match.model is not None} - {best.model and best.model.id}
+    )
+    if best.model is None:
+        return (
+            f"{source_label(best.source)} knows it as the {best.kind} of {name}, a record that still waits."
+        )
+    words = f"It is the {best.kind} of {name}"
+    if others:
+        words += f" and of {others} more"
+    if best.trust == "claimed" and best.source:
+        words += f", as {source_label(best.source)} claims"
+    return words + "."
 
 
 def origin_text(source: str, rank: int) -> str:

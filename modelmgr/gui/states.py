@@ -216,6 +216,11 @@ class NothingMatches(QWidget):
         buttons.addStretch(1)
         layout.addLayout(buttons)
         layout.addStretch(3)
+        self._hint = theme.plain_label("", "secondary", self)
+        self._hint.setObjectName("nothingMatchesHint")
+        self._hint.setWordWrap(True)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        layout.insertWidget(layout.indexOf(self._title) + 1, self._hint)
         filters.changed.connect(self._on_query_changed)
         self._on_query_changed(filters.query)
 
@@ -223,6 +228,12 @@ class NothingMatches(QWidget):
     def _on_query_changed(self, _query: ModelQuery) -> None:
         self._title.setText(self.tr("Nothing matches {}").format(label_of(self._filters.active())))
         self._near_button.hide()
+        self._hint.hide()
+
+    def show_hint(self, text: str) -> None:
+        """Say more about what was searched for, until something else is."""
+        self._hint.setText(text)
+        self._hint.setVisible(bool(text))
 
     def show_near_miss(self, group: str, value: str, count: int) -> None:
         """Offer to take one filter off, after which there would be `count` models."""

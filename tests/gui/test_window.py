@@ -331,12 +331,22 @@ def test_a_pasted_hash_of_any_kind_finds_its_model(qtbot, open_on, catalog, fill
     catalog.close()
     window = open_on(tmp_path / "catalog.sqlite")
     search = find(window, "searchEdit", QLineEdit)
-    for digits in ("AutoV3: D53EDA7A637C", "51E8DE80", row.sha256.upper()):
+    kinds = {"AutoV3: D53EDA7A637C": "AutoV3", "51E8DE80": "CRC32", row.sha256.upper(): "SHA256"}
+    for digits, kind in kinds.items():
         search.setText(digits)
         wait_for(qtbot, window, 1)
         assert first_names(window) == [row.name]
+        words = f"It is the {kind} of {row.name}"
+        qtbot.waitUntil(lambda words=words: words in find(window, "taskLine", QLabel).text())
         search.clear()
         wait_for(qtbot, window, 3)
+    search.setText("0123456789")
+    hint = find(window, "nothingMatchesHint", QLabel)
+    qtbot.waitUntil(
+        lambda: hint.isVisible() and hint.text() == "No file and no record is known by this hash."
+    )
+    search.setText("ink 0123456789")
+    qtbot.waitUntil(lambda: not hint.isVisible())
 
 
 def test_the_side_panes_fold(window):

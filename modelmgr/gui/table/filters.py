@@ -167,6 +167,12 @@ def searched_text(text: str) -> str:
     return named[1] if named else text
 
 
+def searched_hash(text: str) -> str | None:
+    """Return the digits if nothing but a hash is searched for."""
+    named = _NAMED_HASH.fullmatch(text)
+    return named[1].lower() if named else None
+
+
 class SearchEdit(QLineEdit):
     """The search field: tells what was typed once the typing rests for a moment.
 
