@@ -226,19 +226,17 @@ def source_label(source: str) -> str:
 
 
 def hash_words(matches: Sequence[HashMatch]) -> str:
-    """Return what a hash leads to, in a sentence: ``It is the CRC32 of Inkwash Harbor, as Civitai Helper claims.``"""
+    """Return what a hash leads to, in a sentence (``It is the CRC32 of Ink, as Civitai Helper claims.``)."""
     if not matches:
         return "No file and no record is known by this hash."
     best = matches[0]
     name = foreign_text(best.name, 100)
-    others = len(
-        {match.model.id for match in matches if match.model is not None} - {best.model and best.model.id}
-    )
     if best.model is None:
         return (
             f"{source_label(best.source)} knows it as the {best.kind} of {name}, a record that still waits."
         )
     words = f"It is the {best.kind} of {name}"
+    others = len({match.model.id for match in matches if match.model is not None}) - 1
     if others:
         words += f" and of {others} more"
     if best.trust == "claimed" and best.source:

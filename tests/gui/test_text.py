@@ -3,7 +3,7 @@
 import pytest
 
 from modelmgr.gui import text
-from modelmgr.gui.reasons import origin_text, source_label
+from modelmgr.gui.reasons import hash_words, origin_text, source_label
 from modelmgr.gui.text import (
     about_text,
     age_text,
@@ -19,6 +19,7 @@ from modelmgr.gui.text import (
     type_label,
 )
 from modelmgr.migration.sources import ALL
+from modelmgr.values import HashMatch, ModelRow
 
 
 @pytest.mark.parametrize(
@@ -225,3 +226,30 @@ def test_the_value_of_a_column_is_read_as_a_person_would(column, value, words):
 
 def test_columns_stand_in_one_order_everywhere():
     assert column_order(["path", "zzz", "tags", "name"]) == ["name", "tags", "path", "zzz"]
+
+
+def match(model: int | None, kind: str = "CRC32", trust: str = "computed", source: str = "") -> HashMatch:
+    row = None if model is None else ModelRow(model, "a" * 64, f"Ink {model}", "lora", 1)
+    return HashMatch(
+        kind, trust, row, None, source, "", "", None, None, "Ink\u202e" if row is None else row.name
+    )
+
+
+@pytest.mark.parametrize(
+    ("matches", "words"),
+    [
+        ([], "No file and no record is known by this hash."),
+        ([match(1)], "It is the CRC32 of Ink 1."),
+        (
+            [match(1, trust="claimed", source="lora-manager")],
+            "It is the CRC32 of Ink 1, as LoRA Manager claims.",
+        ),
+        ([match(1, "AutoV1"), match(2), match(2, "AutoV1")], "It is the AutoV1 of Ink 1 and of 1 more."),
+        (
+            [match(None, source="api", trust="claimed")],
+            "HTTP API knows it as the CRC32 of Ink⇤, a record that still waits.",
+        ),
+    ],
+)
+def test_what_a_hash_leads_to_is_a_sentence(matches, words):
+    assert hash_words(matches) == words
