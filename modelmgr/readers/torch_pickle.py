@@ -40,15 +40,14 @@ def read_zip(file: FileBytes) -> Contents:
     reading = _Reading(contents)
     if any(entry.encrypted for entry in archive.entries):
         reading.fail("it is encrypted")
-    elif archive.root is not None and not archive.listed:
+    elif not archive.listed:
         reading.fail("the archive's directory is missing or damaged")
-    if archive.listed:
-        parts = [part for entry in mains if (part := _main_part(file, entry, reading)) is not None]
-        if parts:
-            reading.take(parts)
-    elif mains and mains[0].method == STORED:
+    parts = [part for entry in mains if (part := _main_part(file, entry, reading)) is not None]
+    if parts:
+        reading.take(parts)
+    elif archive.beginning is not None:
         # Where the pickle ends, only itself knows.
-        reading.take_beginning(file, file.size_bytes - mains[0].stored_bytes)
+        reading.take_beginning(file, archive.beginning)
     ambiguous = sum(entry.name == f"{archive.root}data.pkl" for entry in mains) > 1
     if ambiguous:
         reading.fail(f"it holds {quoted(f'{archive.root}data.pkl')} twice")

@@ -46,11 +46,13 @@ class Archive(NamedTuple):
     Attributes:
         root: the folder in which all lies (``archive/`` or empty), or None if there is no ``data.pkl``.
         listed: False if the directory is missing or damaged: members may be unknown.
+        beginning: where the bytes of a ``data.pkl`` begin that no directory lists but that opens the file.
     """
 
     entries: list[Entry]
     root: str | None
     listed: bool
+    beginning: int | None = None
 
 
 def read(file: FileBytes) -> tuple[Contents, Archive]:
@@ -58,18 +60,18 @@ def read(file: FileBytes) -> tuple[Contents, Archive]:
     contents = Contents("zip")
     directory = _directory(file, contents)
     if directory is None:
-        first = _first_entry(file)
-        if first is None or not _is_main(first.name):
-            return contents, Archive([], None, listed=False)
-        contents.format = "torch-zip"
-        return contents, Archive([first], first.name[: -len("data.pkl")], listed=False)
-    entries, complete = _entries(directory)
+        return contents, _unlisted(file, contents)
+    entries, complete = _entries(directory.content)
+    # Where the numbers contradict each other, each program may find other members.
+    complete = complete and len(entries) == directory.members and directory.ends_archive
     if not complete:
         contents.defects.append(Defect("header_invalid", "The archive's directory is damaged."))
     if any(entry.encrypted for entry in entries):
         contents.defects.append(Defect("encrypted", "The archive is encrypted."))
     contents.facts["entries"] = len(entries)
     root = _root(entries)
+    if root is None and not complete:
+        return contents, _unlisted(file, contents)
     _tell_doubles(entries, contents)
     if root is not None:
         names = {entry.name for entry in entries}
@@ -119,23 +121,32 @@ def _tell_doubles(entries: list[Entry], contents: Contents) -> None:
         contents.defects.append(Defect("duplicate_keys", message))
 
 
-def _first_entry(file: FileBytes) -> Entry | None:
-    """Return what the first local header says: all that is left to go by when the directory is gone.
-
-    The size is that of the rest of the file: a pickle ends where it ends.
-    """
+def _unlisted(file: FileBytes, contents: Contents) -> Archive:
+    """Return what the first local header says: all that is left to go by when the directory is gone."""
     start = file.at(0, _LOCAL_BYTES)
     if len(start) < _LOCAL_BYTES or not start.startswith(_LOCAL):
-        return None
+        return Archive([], None, listed=False)
     flags, method = struct.unpack_from("<HH", start, 6)
     name_length, extra_length = struct.unpack_from("<HH", start, 26)
     name = file.at(_LOCAL_BYTES, min(name_length, 1024)).decode("utf-8", "replace")
-    rest = max(0, file.size_bytes - _LOCAL_BYTES - name_length - extra_length)
-    return Entry(name, method, bool(flags & _ENCRYPTED), rest, rest, 0)
+    if not _is_main(name):
+        return Archive([], None, listed=False)
+    contents.format = "torch-zip"
+    readable = method == STORED and not flags & _ENCRYPTED
+    beginning: int = _LOCAL_BYTES + name_length + extra_length
+    return Archive([], name[: -len("data.pkl")], listed=False, beginning=beginning if readable else None)
 
 
-def _directory(file: FileBytes, contents: Contents) -> bytes | None:
-    """Return the bytes of the central directory, or None and say why not."""
+class _Directory(NamedTuple):
+    """The central directory's bytes, the number of members it is said to have, and whether the end follows it."""
+
+    content: bytes
+    members: int
+    ends_archive: bool
+
+
+def _directory(file: FileBytes, contents: Contents) -> _Directory | None:
+    """Return the central directory, or None and say why not."""
     tail_start = max(0, file.size_bytes - _TAIL_BYTES)
     tail = file.at(tail_start, _TAIL_BYTES)
     end = tail.rfind(_END)
@@ -148,6 +159,7 @@ def _directory(file: FileBytes, contents: Contents) -> bytes | None:
         )
         return None
     count, size, offset = struct.unpack_from("<HII", tail, end + 10)
+    follower = tail_start + end
     if 0xFFFF in (count,) or _UNKNOWN in (size, offset):
         locator = tail.rfind(_END64_LOCATOR, 0, end)
         record_offset = (
@@ -156,6 +168,7 @@ def _directory(file: FileBytes, contents: Contents) -> bytes | None:
         record = file.at(record_offset, 56) if 0 <= record_offset < file.size_bytes else b""
         if len(record) == 56 and record.startswith(_END64):
             count, size, offset = struct.unpack_from("<QQQ", record, 32)
+            follower = record_offset
     if count > ENTRY_LIMIT or size > DIRECTORY_LIMIT_BYTES:
         contents.defects.append(
             Defect("too_large", f"The archive claims {count:,} entries; they were not read.")
@@ -164,7 +177,7 @@ def _directory(file: FileBytes, contents: Contents) -> bytes | None:
     if offset + size > file.size_bytes:
         contents.defects.append(Defect("header_invalid", "The archive's directory lies outside the file."))
         return None
-    return file.at(offset, size)
+    return _Directory(file.at(offset, size), count, offset + size == follower)
 
 
 def _entries(directory: bytes) -> tuple[list[Entry], bool]:

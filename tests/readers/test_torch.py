@@ -512,6 +512,23 @@ def test_an_archive_that_is_cut_off_still_tells_what_it_is(file_of: Writer) -> N
     assert scan_of(header)["verdict"] == "unscanned"
 
 
+@pytest.mark.parametrize("name", ["x.pth", "x.zip"])
+def test_a_directory_that_contradicts_itself_is_told(name: str, file_of: Writer) -> None:
+    content = torch_zip(state_dict(ESRGAN))
+    end = content.index(b"PK\x05\x06")
+    fewer = content[: end + 10] + struct.pack("<H", 1) + content[end + 12 :]
+    gap = content[:end] + bytes(50) + content[end:]
+    elsewhere = content[: end + 16] + struct.pack("<I", 4) + content[end + 20 :]
+    for broken in (fewer, gap, elsewhere):
+        header = read_header(file_of(broken, name))
+        assert (header.variant, codes(header)) == ("ESRGAN 4x", ["header_invalid"])
+        assert scan_of(header)["verdict"] == "unscanned"
+    bomb = torch_zip(b"cos\nsystem\n.")
+    end = bomb.index(b"PK\x05\x06")
+    header = read_header(file_of(bomb[: end + 16] + struct.pack("<I", 4) + bomb[end + 20 :], name))
+    assert scan_of(header)["dangerous"] == ["os.system"]
+
+
 def test_local_headers_are_not_believed(file_of: Writer) -> None:
     content = bytearray(torch_zip(state_dict(ESRGAN)))
     # Sizes and method in the first local header say nonsense; the directory has the true ones.
