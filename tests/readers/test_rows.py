@@ -226,6 +226,44 @@ OTHER: list[tuple[str, Shapes, Answer]] = [
         ("controlnet", "Z-Image", None),
     ),
     (
+        "ControlNet of Stable Cascade on EfficientNet",
+        {"backbone.0.0.weight": (24, 3, 3, 3), "projections.0.0.weight": (1280, 1280, 1, 1)}
+        | names("backbone.1.0.block.0.1.num_batches_tracked"),
+        ("controlnet", "Stable Cascade", None),
+    ),
+    (
+        "Gemma 3 4B as published, with its eyes",
+        {f"language_model.model.layers.{n}.self_attn.q_norm.weight": (256,) for n in range(34)}
+        | {"language_model.model.layers.0.post_feedforward_layernorm.weight": (2560,)}
+        | matrices("language_model.lm_head", "vision_tower.vision_model.encoder.layers.0.self_attn.q_proj"),
+        ("llm", "gemma3", "Gemma 3 4B"),
+    ),
+    (
+        "Qwen 3.5 as published, with its eyes",
+        names(
+            "model.language_model.layers.0.linear_attn.A_log",
+            "model.visual.pos_embed.weight",
+            "lm_head.weight",
+        ),
+        ("llm", "qwen35", "Qwen3.5"),
+    ),
+    (
+        "Qwen3-Next",
+        LANGUAGE
+        | names("model.layers.0.linear_attn.A_log", "model.layers.0.linear_attn.in_proj_qkvz.weight"),
+        ("llm", "qwen3next", "Qwen3-Next"),
+    ),
+    (
+        "another that sees and speaks",
+        names("model.language_model.layers.0.input_layernorm.weight", "lm_head.weight"),
+        ("llm", None, "vision and language"),
+    ),
+    (
+        "Qwen 3.5",
+        LANGUAGE | {"model.layers.0.linear_attn.A_log": (32,)},
+        ("llm", "qwen35", "Qwen3.5"),
+    ),
+    (
         "IP-Adapter of SD 2",
         {"ip_adapter.1.to_k_ip.weight": (320, 1024), "image_proj.proj.weight": (8, 8)},
         ("ip_adapter", "SD 2.x", None),

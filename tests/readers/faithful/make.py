@@ -117,6 +117,17 @@ def unets() -> Iterable[tuple[str, str, Mapping[str, Any]]]:
     yield "sd15-inpaint", "F16", made(unet, in_channels=9, **sd1)
     yield "sd15-instruct-pix2pix", "F16", made(unet, in_channels=8, **sd1)
     yield "sdxs-512", "F16", made(unet, **sd1, **small)
+    yield (
+        "sdxs-512-09",
+        "F16",
+        made(
+            unet,
+            **sd2
+            | small
+            | {"attention_head_dim": (5, 10, 20)}
+            | {"down_block_types": (down,) * 3, "up_block_types": (up,) * 3},
+        ),
+    )
     yield "sd21", "F16", made(unet, **sd2)
     yield "sd2-inpaint", "F16", made(unet, in_channels=9, **sd2)
     yield "sd2-depth", "F16", made(unet, in_channels=5, **sd2)
