@@ -382,6 +382,11 @@ def test_an_odd_record_has_no_template(catalog, fill, payload):
 
 
 def test_sections_stay_as_they_were_folded(pane):
+    buttons = [button for button in pane.findChildren(QToolButton) if button.property("role") == "section"]
+    assert all(button.objectName() for button in buttons)
+    assert {"hashesFold", "toldTrainingFold", "toldChatTemplateFold"} <= {
+        each.objectName() for each in buttons
+    }
     state = pane.fold_state()
     assert {"header", "evidence", "hashes", "told Training", "told Chat template"} <= set(state)
     pane.restore_folds({"hashes": True, "told Training": False})

@@ -43,6 +43,11 @@ class Section(QWidget):
         layout.addWidget(content)
         theme.set_icon(self._button, "chevron-down")
 
+    def set_name(self, name: str) -> None:
+        """Name the section ``<name>Section`` and its button ``<name>Fold``."""
+        self.setObjectName(f"{name}Section")
+        self._button.setObjectName(f"{name}Fold")
+
     def set_title(self, title: str) -> None:
         """Show another title, for example with a number in it."""
         self._button.setText(title)

@@ -298,6 +298,9 @@ class DetailsPane(QWidget):
         self._metadata = Section(self.tr("Metadata"), self._records, body)
         layout.addWidget(self._metadata, 1)
         layout.addStretch(0)
+        for name, section in self._sections().items():
+            first, *rest = name.replace("_", " ").split()
+            section.set_name(first.lower() + "".join(word.capitalize() for word in rest))
 
     # --- deeds ------------------------------------------------------------------------------------------
 
