@@ -34,14 +34,15 @@ class FolderDraft:
     path: str
     mtime_ns: int
     digest: str | None
-    names: Sequence[str]
+    listing: Folder
     waiting: int = 0
     siblings: FolderNames | None = None
 
     def beside(self) -> FolderNames:
         """Return the names of everything in the folder, as the walk found them."""
         if self.siblings is None:
-            self.siblings = FolderNames(self.path, self.names)
+            names = [*self.listing.names, *(row[0] for row in self.listing.files)]
+            self.siblings = FolderNames(self.path, names)
         return self.siblings
 
 
@@ -224,8 +225,7 @@ class RootScan:
             component = os.path.relpath(folder.path, self._component_of[folder.path])
             pipeline.listings[component] = ([row[0] for row in folder.files], folder.names)
             pipeline.rows.update({f"{component}/{row[0]}": row for row in folder.files})
-        names = [*folder.names, *(row[0] for row in folder.files)]
-        draft = FolderDraft(folder.path, folder.mtime_ns, digest, names)
+        draft = FolderDraft(folder.path, folder.mtime_ns, digest, folder)
         if is_same and not (pipeline is not None and pipeline.is_changed):
             assert remembered is not None
             report.unchanged += len(folder.files)
