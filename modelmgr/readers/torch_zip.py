@@ -16,6 +16,8 @@ _TAIL_BYTES = 22 + 65_535
 _END = b"PK\x05\x06"
 _END64_LOCATOR = b"PK\x06\x07"
 _END64 = b"PK\x06\x06"
+_LOCATOR_BYTES = 20
+_END64_BYTES = 56
 _LOCAL = b"PK\x03\x04"
 _LOCAL_BYTES = 30
 _ENTRY = struct.Struct("<4s6H3I5H2I")
@@ -63,7 +65,7 @@ def read(file: FileBytes) -> tuple[Contents, Archive]:
         return contents, _unlisted(file, contents)
     entries, complete = _entries(directory.content)
     # Where the numbers contradict each other, each program may find other members.
-    complete = complete and len(entries) == directory.members and directory.ends_archive
+    complete = complete and len(entries) == directory.members and directory.consistent
     if not complete:
         contents.defects.append(Defect("header_invalid", "The archive's directory is damaged."))
     if any(entry.encrypted for entry in entries):
@@ -138,11 +140,11 @@ def _unlisted(file: FileBytes, contents: Contents) -> Archive:
 
 
 class _Directory(NamedTuple):
-    """The central directory's bytes, the number of members it is said to have, and whether the end follows it."""
+    """The central directory's bytes, the number of members it is said to have, and whether all numbers agree."""
 
     content: bytes
     members: int
-    ends_archive: bool
+    consistent: bool
 
 
 def _directory(file: FileBytes, contents: Contents) -> _Directory | None:
@@ -160,15 +162,14 @@ def _directory(file: FileBytes, contents: Contents) -> _Directory | None:
         return None
     count, size, offset = struct.unpack_from("<HII", tail, end + 10)
     follower = tail_start + end
-    if 0xFFFF in (count,) or _UNKNOWN in (size, offset):
-        locator = tail.rfind(_END64_LOCATOR, 0, end)
-        record_offset = (
-            struct.unpack_from("<Q", tail, locator + 8)[0] if 0 <= locator <= len(tail) - 20 else -1
-        )
-        record = file.at(record_offset, 56) if 0 <= record_offset < file.size_bytes else b""
-        if len(record) == 56 and record.startswith(_END64):
-            count, size, offset = struct.unpack_from("<QQQ", record, 32)
-            follower = record_offset
+    wide = _wide_end(file, tail, end)
+    agrees = True
+    if wide is not None:
+        # PyTorch writes this second end even where the first could say all: then they are the same.
+        follower, *numbers = wide
+        said = zip((count, size, offset), (0xFFFF, _UNKNOWN, _UNKNOWN), numbers, strict=True)
+        agrees = all(narrow in (unknown, number) for narrow, unknown, number in said)
+        count, size, offset = numbers
     if count > ENTRY_LIMIT or size > DIRECTORY_LIMIT_BYTES:
         contents.defects.append(
             Defect("too_large", f"The archive claims {count:,} entries; they were not read.")
@@ -177,7 +178,20 @@ def _directory(file: FileBytes, contents: Contents) -> _Directory | None:
     if offset + size > file.size_bytes:
         contents.defects.append(Defect("header_invalid", "The archive's directory lies outside the file."))
         return None
-    return _Directory(file.at(offset, size), count, offset + size == follower)
+    return _Directory(file.at(offset, size), count, agrees and offset + size == follower)
+
+
+def _wide_end(file: FileBytes, tail: bytes, end: int) -> tuple[int, int, int, int] | None:
+    """Return where the zip64 end lies, its number of entries, and size and offset of the directory; None without."""
+    locator = end - _LOCATOR_BYTES
+    if locator < 0 or not tail.startswith(_END64_LOCATOR, locator):
+        return None
+    place: int = struct.unpack_from("<Q", tail, locator + 8)[0]
+    record = file.at(place, _END64_BYTES) if place < file.size_bytes else b""
+    if len(record) < _END64_BYTES or not record.startswith(_END64):
+        return None
+    count, size, offset = struct.unpack_from("<QQQ", record, 32)
+    return place, count, size, offset
 
 
 def _entries(directory: bytes) -> tuple[list[Entry], bool]:

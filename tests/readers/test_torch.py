@@ -512,6 +512,18 @@ def test_an_archive_that_is_cut_off_still_tells_what_it_is(file_of: Writer) -> N
     assert scan_of(header)["verdict"] == "unscanned"
 
 
+def test_the_second_end_that_pytorch_writes_is_read_and_compared(file_of: Writer) -> None:
+    content = torch_zip(state_dict(ESRGAN))
+    directory, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
+    count = struct.unpack_from("<H", content, end + 10)[0]
+    for said, problems in ((directory, []), (4, ["header_invalid"])):
+        numbers = (44, 45, 45, 0, 0, count, count, end - directory, said)
+        record = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", *numbers)
+        locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1)
+        header = read_header(file_of(content[:end] + record + locator + content[end:], "x.pth"))
+        assert (header.variant, codes(header)) == ("ESRGAN 4x", problems)
+
+
 @pytest.mark.parametrize("name", ["x.pth", "x.zip"])
 def test_a_directory_that_contradicts_itself_is_told(name: str, file_of: Writer) -> None:
     content = torch_zip(state_dict(ESRGAN))
