@@ -403,6 +403,7 @@ def test_a_dangerous_file_has_a_badge_and_words(qtbot, window):
     before = find(window, "libraryTable").grab().toImage()
     model.put_row(row._replace(danger="dangerous"))
     assert "Dangerous instructions found." in name.data(Qt.ItemDataRole.ToolTipRole)
+    assert name.data(Qt.ItemDataRole.AccessibleDescriptionRole) == "Dangerous instructions found."
     assert find(window, "libraryTable").grab().toImage() != before
 
 

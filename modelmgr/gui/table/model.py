@@ -26,7 +26,7 @@ from PySide6.QtCore import (
 )
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui.table.columns import COLUMNS, NAME_COLUMN, Column, Look, is_absent
+from modelmgr.gui.table.columns import COLUMNS, NAME_COLUMN, Column, Look, danger_text, is_absent
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import plain_tip
 from modelmgr.gui.theme import colors
@@ -50,7 +50,7 @@ _NUMBER_ALIGNMENT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCen
 _TEXT_ALIGNMENT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _FLAGS = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
 _EDITABLE = _FLAGS | Qt.ItemFlag.ItemIsEditable
-_DISPLAY, _EDIT, _TOOL_TIP, _ALIGNMENT, _FOREGROUND, _ACCESSIBLE = 0, 2, 3, 7, 9, 11
+_DISPLAY, _EDIT, _TOOL_TIP, _ALIGNMENT, _FOREGROUND, _ACCESSIBLE, _DESCRIPTION = 0, 2, 3, 7, 9, 11, 12
 _TEXT_ROLES = (_DISPLAY, _ACCESSIBLE)
 
 
@@ -408,6 +408,10 @@ class LibraryModel(QAbstractTableModel):
                 return None
             column = COLUMNS[index.column()]
             return column.tip(row) if column.tip is not None else plain_tip(column.text(row))
+        if role == _DESCRIPTION and index.column() == NAME_COLUMN:
+            # What the badge beside the name says to those who see it.
+            row = self.row_at(index.row())
+            return danger_text(row.danger) if row is not None else None
         if role == _EDIT:
             row = self.row_at(index.row())
             return row.name if row is not None and index.column() == NAME_COLUMN else None
