@@ -14,13 +14,14 @@ from modelmgr.gui.text import foreign_text, plain_tip
 from modelmgr.values import FileState, ModelRow
 
 ROWS = 24
-_LABELS = {"SHA256": "SHA-256"}
-_ORDER = ("SHA256", "AutoV1", "AutoV2", "AutoV3", "CRC32", "BLAKE3")
+_LABELS = {"SHA256": "SHA-256", "tensors": "Tensors"}
+_ORDER = ("SHA256", "AutoV1", "AutoV2", "AutoV3", "tensors", "CRC32", "BLAKE3")
 _USED_BY = {
     "SHA256": "Of the whole file: what makes a model one model here",
     "AutoV1": "The old short hash of A1111; several models may share one",
     "AutoV2": "The first ten digits of SHA-256: A1111's model hash in pictures",
     "AutoV3": "Of the tensors alone: it stays when the header is rewritten",
+    "tensors": "AutoV3 with all its digits: what trainers write into the header as sshs_model_hash",
     "CRC32": "A checksum of the whole file, as catalogues list it",
     "BLAKE3": "Of the whole file: what InvokeAI and Stability Matrix use",
 }
