@@ -53,7 +53,7 @@ def shown(metadata: Mapping[str, Any]) -> list[dict[str, str]]:
     architecture = metadata.get("general.architecture")
     prefix = architecture if isinstance(architecture, str) and len(architecture) < LINE_LIMIT else ""
     room = LIMIT_BYTES
-    for line in _table():
+    for line in _lines_for(metadata):
         keys = line.keys
         if "{arch}" in keys[0]:
             if not prefix:
@@ -66,6 +66,28 @@ def shown(metadata: Mapping[str, Any]) -> list[dict[str, str]]:
                 break
             facts.append({"group": line.group, "label": line.label, "value": value})
     return facts
+
+
+def _lines_for(metadata: Mapping[str, Any]) -> list[_Line]:
+    """Return the lines of the table, in its order, of which some key is there, or may be: most files have few."""
+    table = _table()
+    by_key, open_keys = _places()
+    places = open_keys.union(*(by_key[key] for key in metadata if key in by_key))
+    return [table[place] for place in sorted(places)]
+
+
+@lru_cache(maxsize=1)
+def _places() -> tuple[dict[str, set[int]], frozenset[int]]:
+    """Return the places of lines in the table by their keys, and those of lines whose keys are patterns."""
+    by_key: dict[str, set[int]] = {}
+    patterns: set[int] = set()
+    for place, line in enumerate(_table()):
+        for key in line.keys:
+            if "{" in key:
+                patterns.add(place)
+            else:
+                by_key.setdefault(key, set()).add(place)
+    return by_key, frozenset(patterns)
 
 
 @lru_cache(maxsize=1)

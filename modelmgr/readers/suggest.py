@@ -57,8 +57,14 @@ def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:
     text = metadata.get("ss_tag_frequency")
     counts = tag_counts(text) if isinstance(text, str) else {}
     most = sorted(counts.items(), key=itemgetter(1), reverse=True)[:_TAG_LIMIT]
-    shown = ((_line(tag) if len(tag) <= _LINE_LIMIT else None, count) for tag, count in most)
-    return [[tag, min(count, _COUNT_LIMIT)] for tag, count in shown if tag]
+    found: list[list[str | int]] = []
+    for tag, count in most:
+        if len(tag) <= _LINE_LIMIT:
+            is_plain = tag.isascii() and tag.isprintable() and tag.strip() == tag and len(tag) > 9
+            shown = tag if is_plain else _line(tag)  # a plain tag says something, unless it is a short "none"
+            if shown:
+                found.append([shown, min(count, _COUNT_LIMIT)])
+    return found
 
 
 @lru_cache(maxsize=1)
