@@ -16,7 +16,7 @@ from modelmgr.gui.text import count_text, foreign_text, plain_tip
 SAID_BY = "According to: {}"
 FACT_LENGTH = 140
 LABEL_WIDTH, LABELS_WIDTH = 80, 108
-_LONG_WORD = re.compile(r"\S{27,}")
+_LONG_WORD = re.compile(r"[^\s/-]{27,}")
 """A word that is wider than its column would be cut at the edge."""
 _ORIGIN_WIDTH = 84
 
