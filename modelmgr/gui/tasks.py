@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 QUESTION_THREADS = 3
 DEED_THREADS = 2
+QUIET_THREADS = 2
+"""One may hash for hours, while a dialog wants to know what would be found."""
 QUIT_TIMEOUT_S = 15.0
 
 
@@ -346,7 +348,7 @@ class Tasks(QObject):
         self._changes = _Lane("change", 1, deliver)
         self._deeds = _Lane("run", DEED_THREADS, deliver)
         self._pictures = _Lane("look", 1, deliver, newest_first=True)
-        self._quiet = _Lane("quiet", 1, deliver)
+        self._quiet = _Lane("quiet", QUIET_THREADS, deliver)
         self._guard = _Lane("guard", 1, deliver)
         self._standing: list[Task] = []
         self._came_back.connect(self._on_came_back, Qt.ConnectionType.QueuedConnection)
@@ -407,8 +409,8 @@ class Tasks(QObject):
     ) -> Task:
         """Start a long deed (or queue it behind others) and return its `Task`.
 
-        Deeds with the same `turn` run one after another, in the order in which they were given; quiet ones all do,
-        beside the others.
+        Deeds with the same `turn` run one after another, in the order in which they were given. Quiet ones run beside
+        the others.
         """
         # Parented, so that Qt destroys it here, whoever drops the last reference, and wherever.
         task = Task(title, self, is_quiet=is_quiet, can_pause=can_pause)

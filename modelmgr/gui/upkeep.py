@@ -113,7 +113,9 @@ class Upkeep(QObject):
             and self._settings.hash_while_scanning
         ):
             deed = partial(_hash_waiting, self._library, options_of(self._settings))
-            self._hashing = self._tasks.run(self.tr("Hashing"), deed, is_quiet=True, can_pause=True)
+            self._hashing = self._tasks.run(
+                self.tr("Hashing"), deed, turn="upkeep", is_quiet=True, can_pause=True
+            )
             self._hashing.finished.connect(self._on_hashing_ended)
 
     @Slot(object)
@@ -127,7 +129,9 @@ class Upkeep(QObject):
 
     def _start_check(self) -> None:
         deed = partial(_quick_check, self._library, options_of(self._settings))
-        self._check = self._tasks.run(self.tr("Looking for news"), deed, is_quiet=True, can_pause=True)
+        self._check = self._tasks.run(
+            self.tr("Looking for news"), deed, turn="upkeep", is_quiet=True, can_pause=True
+        )
         self._check.finished.connect(self._on_check_ended)
 
     @Slot()

@@ -289,6 +289,8 @@ def test_quiet_work_runs_beside_what_was_asked_for(qtbot, tasks):
     go = threading.Event()
     for _ in range(2):  # every thread of the lane of deeds
         tasks.run("Busy", lambda progress: go.wait(10))
+    tasks.run("Hashing for hours", lambda progress: go.wait(10), turn="upkeep", is_quiet=True)
+    tasks.run("Hashing more", lambda progress: go.wait(10), turn="upkeep", is_quiet=True)
     quiet = tasks.run("Quiet", lambda progress: "done", is_quiet=True)
     with qtbot.waitSignal(quiet.succeeded) as said:
         pass
