@@ -3,8 +3,8 @@
 from modelmgr.catalog.hash_store import HashStore
 from modelmgr.catalog.model_pages import ModelPages
 from modelmgr.catalog.pending_store import PendingStore
-from modelmgr.catalog.scan_store import ScanStore
+from modelmgr.catalog.unit_store import UnitStore
 
 
-class Catalog(ModelPages, HashStore, ScanStore, PendingStore):
+class Catalog(ModelPages, HashStore, UnitStore, PendingStore):
     """What the program remembers. Questions and writes stand in its parts, the connections below them."""

@@ -506,3 +506,9 @@ def _of_units(conn: engine.Connection, model_id: int) -> tuple[Any, int, int, st
     path, size_bytes, mtime_ns, worst, sha256 = places.fetchone()
     states = (FileState.PRESENT, FileState.UNREADABLE, FileState.OFFLINE, FileState.MISSING)
     return path, size_bytes, mtime_ns, states[worst], sha256
+
+
+def in_pieces(items: Sequence[Any]) -> Iterator[list[Any]]:
+    """Yield a list in pieces that one statement can take as parameters."""
+    for start in range(0, len(items), ROWS_A_STATEMENT):
+        yield list(items[start : start + ROWS_A_STATEMENT])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from modelmgr import discovery, tree
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import KnownFile
-from modelmgr.catalog.scan_store import FoundModel, FoundUnit, Member, ScannedFolder
+from modelmgr.catalog.found import FoundModel, FoundUnit, Member, ScannedFolder
 from modelmgr.discovery import FileRow, Folder, Group, Hashing, HashJob, HashResult, IgnoreRules
 from modelmgr.library.merging import FolderNames
 from modelmgr.progress import Cancelled, Progress

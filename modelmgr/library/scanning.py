@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from modelmgr import discovery, readers, tree
 from modelmgr.catalog.file_store import KnownFile
-from modelmgr.catalog.scan_store import Embedded, FoundModel, Member
+from modelmgr.catalog.found import Embedded, FoundModel, Member
 from modelmgr.discovery import Group, Hashing, HashJob, HashResult, IgnoreRules
 from modelmgr.errors import NotFound
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts

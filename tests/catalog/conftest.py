@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.scan_store import FoundModel
+from modelmgr.catalog.found import FoundModel
 from modelmgr.values import Origin
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.scan_store import FoundModel
+from modelmgr.catalog.found import FoundModel
 from modelmgr.values import FileState, Hashes, ModelQuery, Origin
 
 Found = Callable[..., FoundModel]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from modelmgr.catalog import Catalog, engine, hash_store
+from modelmgr.catalog.found import FoundModel
 from modelmgr.catalog.import_store import NewRecord
-from modelmgr.catalog.scan_store import FoundModel
 from modelmgr.errors import Usage
 from modelmgr.progress import Progress
 from modelmgr.values import Hashes, HashMatch, PendingQuery, PendingState, Record

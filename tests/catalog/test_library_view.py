@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from modelmgr.catalog import Catalog
+from modelmgr.catalog.found import FoundModel
 from modelmgr.catalog.import_store import NewRecord
-from modelmgr.catalog.scan_store import FoundModel
 from modelmgr.values import SORT_COLUMNS, Hashes, ModelQuery, PendingQuery, Record
 
 Found = Callable[..., FoundModel]

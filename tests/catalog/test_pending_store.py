@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from modelmgr.catalog import Catalog
+from modelmgr.catalog.found import FoundModel
 from modelmgr.catalog.import_store import NewRecord
-from modelmgr.catalog.scan_store import FoundModel
 from modelmgr.values import BatchState, PendingQuery, Problem, Record, Totals
 
 ODD_PAYLOADS = [

@@ -8,8 +8,8 @@ import pytest
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from modelmgr.catalog import Catalog
+from modelmgr.catalog.found import FoundModel
 from modelmgr.catalog.import_store import NewRecord
-from modelmgr.catalog.scan_store import FoundModel
 from modelmgr.gui import open_window, theme
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library

@@ -1,0 +1,265 @@
+"""Which model a file belongs to, once its hash is known."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+
+from modelmgr.catalog import engine
+from modelmgr.catalog.file_store import (
+    EMBEDDED,
+    FileStore,
+)
+from modelmgr.catalog.found import HashOutcome
+from modelmgr.catalog.known_hashes import FORMER, hashes_of_file, put_hashes
+from modelmgr.catalog.schema import path_in
+from modelmgr.values import Changes, Hashes
+
+
+class IdentityStore(FileStore):
+    """Writes about hashes. Each method joins the caller's transaction or makes its own."""
+
+    def set_hash_state(self, model_ids: Sequence[int], state: str) -> None:
+        """Note that hashing of these models is under way, or failed."""
+        with self.transaction(Changes(models=True, ids=frozenset(model_ids))) as writer:
+            writer.connection().executemany(
+                "UPDATE models SET hash_state = ? WHERE id = ? AND hash_state <> ?",
+                [(state, model_id, state) for model_id in dict.fromkeys(model_ids)],
+            )
+
+    def put_hash(self, file_id: int, size_bytes: int, mtime_ns: int, hashes: Hashes) -> HashOutcome | None:
+        """Write the computed hashes of a file, and let it join the model of that content.
+
+        Returns:
+            None if the file changed or went since it was read; then the hashes count for nothing.
+        """
+        with self.transaction() as writer:
+            conn = writer.connection()
+            row = conn.execute(
+                "SELECT model_id, models.sha256, inode, device, unit, tensor_quick, tensor_sha256 FROM files "
+                "JOIN models ON models.id = model_id WHERE files.id = ? AND files.size_bytes = ? AND mtime_ns = ?",
+                (file_id, size_bytes, mtime_ns),
+            ).fetchone()
+            if row is None:
+                return None
+            model_id, former, inode, device, unit, tensor_quick, tensor_sha256 = row
+            links = self._bodies(conn, file_id, model_id, inode, device, size_bytes, mtime_ns)
+            has_tensors = same_tensors(hashes, tensor_quick, tensor_sha256)
+            self._write_hashes(conn, links, hashes)
+            if unit is not None:
+                outcome = self._settle_unit(conn, unit) or HashOutcome(model_id, created=False)
+            else:
+                outcome = self._place(conn, model_id, former, links, hashes.sha256, has_tensors)
+            self.refresh(dict.fromkeys((model_id, outcome.model_id)))
+            self._pending_news.append(Changes(models=True, ids=frozenset((model_id, outcome.model_id))))
+        return outcome
+
+    @staticmethod
+    def _bodies(
+        conn: engine.Connection,
+        file_id: int,
+        model_id: int,
+        inode: int,
+        device: int,
+        size_bytes: int,
+        mtime_ns: int,
+    ) -> list[int]:
+        """Return the file and its links: every path of one inode has the same bytes."""
+        if not inode:
+            return [file_id]
+        others = conn.execute(
+            "SELECT id FROM files WHERE inode = ? AND device = ? AND size_bytes = ? AND mtime_ns = ? "
+            "AND model_id = ? AND id <> ? AND state = 'present'",
+            (inode, device, size_bytes, mtime_ns, model_id, file_id),
+        )
+        return [file_id, *(other for (other,) in others)]
+
+    @staticmethod
+    def _write_hashes(conn: engine.Connection, links: Sequence[int], hashes: Hashes) -> None:
+        short = hashes.short
+        facts = (hashes.sha256, hashes.quick, hashes.tensor_quick, hashes.tensor_sha256)
+        conn.executemany(
+            "UPDATE files SET sha256 = ?, quick = ?, tensor_quick = ?, tensor_sha256 = ? WHERE id = ?",
+            [(*facts, row_id) for row_id in links],
+        )
+        if short:
+            conn.executemany(
+                "UPDATE files SET partial_hashes = json_patch(coalesce(partial_hashes, '{}'), ?) WHERE id = ?",
+                [(json.dumps(short), row_id) for row_id in links],
+            )
+            put_hashes(conn, [hash_ for row_id in links for hash_ in hashes_of_file(row_id, short)])
+
+    def _place(
+        self,
+        conn: engine.Connection,
+        model_id: int,
+        former: str | None,
+        links: Sequence[int],
+        sha256: str,
+        has_tensors: bool,
+    ) -> HashOutcome:
+        """Let the paths of a file that is no part of another join the model of its hash."""
+        home = conn.execute("SELECT id FROM models WHERE sha256 = ?", (sha256,)).fetchone()
+        if former == sha256:
+            outcome = HashOutcome(model_id, created=False)
+        elif former is None and home is None:
+            conn.execute("UPDATE models SET sha256 = ? WHERE id = ?", (sha256, model_id))
+            outcome = HashOutcome(model_id, created=False)
+        elif former is None:
+            self._merge_into(conn, model_id, home[0])
+            outcome = HashOutcome(home[0], created=False, gone=model_id)
+        elif has_tensors and home is None and self._is_alone(conn, model_id, links[0]):
+            assert former is not None
+            self._rewrite(conn, model_id, links, former, sha256)
+            moved = self._forget_replaced(conn, model_id, links)
+            return HashOutcome(model_id, created=False, rewritten=True, moved=moved)
+        else:
+            goal = home[0] if home is not None else self._split(conn, model_id, sha256)
+            marks = ", ".join("?" * len(links))
+            conn.execute(f"UPDATE files SET model_id = ? WHERE id IN ({marks})", (goal, *links))
+            outcome = HashOutcome(goal, created=home is None)
+        return HashOutcome(
+            outcome.model_id,
+            outcome.created,
+            outcome.gone,
+            moved=self._forget_replaced(conn, outcome.model_id, links),
+        )
+
+    @staticmethod
+    def _is_alone(conn: engine.Connection, model_id: int, file_id: int) -> bool:
+        """Tell whether a model has no other file, links to this one aside, that may still hold its former bytes."""
+        other = conn.execute(
+            "SELECT 1 FROM files AS f, files AS this WHERE this.id = ? AND f.model_id = ? AND f.id <> this.id "
+            "AND f.state <> 'missing' AND NOT (f.inode <> 0 AND f.inode = this.inode AND f.device = this.device)",
+            (file_id, model_id),
+        ).fetchone()
+        return other is None
+
+    @staticmethod
+    def _rewrite(
+        conn: engine.Connection, model_id: int, links: Sequence[int], former: str, sha256: str
+    ) -> None:
+        conn.execute("UPDATE models SET sha256 = ? WHERE id = ?", (sha256, model_id))
+        for row_id in links:
+            (text,) = conn.execute("SELECT partial_hashes FROM files WHERE id = ?", (row_id,)).fetchone()
+            hashes = json.loads(text) if text else {}
+            hashes[FORMER] = " ".join(dict.fromkeys([*hashes.get(FORMER, "").split(), former]))
+            conn.execute("UPDATE files SET partial_hashes = ? WHERE id = ?", (json.dumps(hashes), row_id))
+            put_hashes(conn, hashes_of_file(row_id, {FORMER: hashes[FORMER]}))
+
+    @staticmethod
+    def _forget_replaced(conn: engine.Connection, model_id: int, links: Sequence[int]) -> bool:
+        """Forget one missing path of a model that is older than the file that has just joined it."""
+        row = conn.execute(
+            "SELECT id FROM files WHERE model_id = ? AND state = 'missing' AND unit IS NULL AND id < ? "
+            "ORDER BY id LIMIT 1",
+            (model_id, min(links)),
+        ).fetchone()
+        if row is not None:
+            conn.execute("DELETE FROM files WHERE id = ?", row)
+        return row is not None
+
+    def _merge_into(self, conn: engine.Connection, provisional: int, home: int) -> None:
+        """Let a model whose content turned out to be that of another become a part of it."""
+        conn.execute("UPDATE files SET model_id = ? WHERE model_id = ?", (home, provisional))
+        conn.execute("UPDATE units SET model_id = ? WHERE model_id = ?", (home, provisional))
+        conn.execute(
+            "DELETE FROM records WHERE model_id = ? AND source = ? AND EXISTS (SELECT 1 FROM records AS r "
+            "WHERE r.model_id = ? AND r.source = records.source AND r.payload_sha256 = records.payload_sha256)",
+            (provisional, EMBEDDED, home),
+        )
+        for table in ("user_values", "records", "attachments"):
+            conn.execute(f"UPDATE OR IGNORE {table} SET model_id = ? WHERE model_id = ?", (home, provisional))
+        # What the home has already, to the byte, needs no second copy.
+        conn.execute("DELETE FROM records WHERE model_id = ?", (provisional,))
+        has_header = conn.execute("SELECT 1 FROM headers WHERE model_id = ?", (home,)).fetchone()
+        if has_header is None:
+            conn.execute("UPDATE headers SET model_id = ? WHERE model_id = ?", (home, provisional))
+            conn.execute(
+                "UPDATE models SET (format, danger) = (SELECT format, danger FROM models WHERE id = ?) WHERE id = ?",
+                (provisional, home),
+            )
+        conn.execute("DELETE FROM models WHERE id = ?", (provisional,))
+
+    def _clear_out(self, conn: engine.Connection, model_id: int, heir: int) -> None:
+        """Let a model that has lost its last file to another, and was nothing but that file, go into it."""
+        left = conn.execute("SELECT 1 FROM files WHERE model_id = ? LIMIT 1", (model_id,)).fetchone()
+        if left is None:
+            self._merge_into(conn, model_id, heir)
+
+    @staticmethod
+    def _split(conn: engine.Connection, model_id: int, sha256: str) -> int:
+        cursor = conn.execute(
+            "INSERT INTO models(sha256, name, type, size_bytes, tags, favorite, trigger_words, added_at, hash_state, "
+            "file_state, search_text, file_count) SELECT ?, name, 'unknown', size_bytes, '[]', 0, '[]', ?, 'done', "
+            "'present', '', 1 FROM models WHERE id = ?",
+            (sha256, int(time.time()), model_id),
+        )
+        return int(cursor.lastrowid)
+
+    def put_partial_hashes(self, path: str, hashes: Mapping[str, str]) -> None:
+        """Keep the short hashes that were computed of a file as it is now (kind -> hex)."""
+        with self.transaction() as writer:
+            row = writer.execute_sql(
+                "SELECT id, partial_hashes FROM files WHERE path = ?", (path_in(path),)
+            ).fetchone()
+            if row is not None:
+                merged = (json.loads(row[1]) if row[1] else {}) | dict(hashes)
+                writer.execute_sql(
+                    "UPDATE files SET partial_hashes = ? WHERE id = ?", (json.dumps(merged), row[0])
+                )
+                put_hashes(writer.connection(), hashes_of_file(row[0], merged))
+
+    def put_former_hash(self, path: str, sha256: str) -> None:
+        """Remember a full hash that a file had before its header was rewritten; it is forgotten with the short ones."""
+        known = self.known_file(path)
+        former = self.former_hashes(known.model_id) if known is not None else frozenset()
+        self.put_partial_hashes(path, {FORMER: " ".join(sorted(former | {sha256}))})
+
+    def _settle_unit(self, conn: engine.Connection, unit_id: int) -> HashOutcome | None:
+        """Give a unit its key and let it join the model of that key, if the hashes of all members are known."""
+        model_id, former = conn.execute(
+            "SELECT model_id, models.sha256 FROM units JOIN models ON models.id = model_id WHERE units.id = ?",
+            (unit_id,),
+        ).fetchone()
+        members = dict(
+            conn.execute(
+                "SELECT member, max(CASE WHEN state = 'present' THEN coalesce(sha256, '') ELSE '' END) FROM files "
+                "WHERE unit = ? GROUP BY member",
+                (unit_id,),
+            ).fetchall()
+        )
+        if not members or not all(members.values()):
+            return None
+        sha256 = composite_sha256(members)
+        conn.execute("UPDATE units SET sha256 = ? WHERE id = ?", (sha256, unit_id))
+        home = conn.execute("SELECT id FROM models WHERE sha256 = ?", (sha256,)).fetchone()
+        if former == sha256:
+            return HashOutcome(model_id, created=False)
+        others = conn.execute(
+            "SELECT 1 FROM units WHERE model_id = ? AND id <> ?", (model_id, unit_id)
+        ).fetchone()
+        if former is None and home is None:
+            conn.execute("UPDATE models SET sha256 = ? WHERE id = ?", (sha256, model_id))
+            return HashOutcome(model_id, created=False)
+        if former is None and others is None:
+            self._merge_into(conn, model_id, home[0])
+            return HashOutcome(home[0], created=False, gone=model_id)
+        goal = home[0] if home is not None else self._split(conn, model_id, sha256)
+        conn.execute("UPDATE files SET model_id = ? WHERE unit = ?", (goal, unit_id))
+        conn.execute("UPDATE units SET model_id = ? WHERE id = ?", (goal, unit_id))
+        self.refresh([model_id])
+        return HashOutcome(goal, created=home is None)
+
+
+def composite_sha256(members: Mapping[str, str]) -> str:
+    r"""Return the key of a model of several files: SHA-256 of the lines ``<sha256>  <relative path>\n`` by path."""
+    lines = (f"{sha256}  {name}\n" for name, sha256 in sorted(members.items()))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def same_tensors(hashes: Hashes, tensor_quick: str | None, tensor_sha256: str | None) -> bool:
+    """Tell whether a file's tensors are those that it had, by their hash where both are known, else by windows."""
+    if hashes.tensor_sha256 is not None and tensor_sha256 is not None:
+        return hashes.tensor_sha256 == tensor_sha256
+    return hashes.tensor_quick is not None and hashes.tensor_quick == tensor_quick

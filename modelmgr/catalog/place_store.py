@@ -1,0 +1,247 @@
+"""Where files are: the folders that were walked through, what moved, and what the user says of places."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from modelmgr.catalog import engine
+from modelmgr.catalog.file_store import (
+    KnownFile,
+    in_pieces,
+)
+from modelmgr.catalog.found import ScannedFolder
+from modelmgr.catalog.identity_store import IdentityStore
+from modelmgr.catalog.library_view import below_condition
+from modelmgr.catalog.schema import path_in, path_out
+from modelmgr.values import Changes, FileState
+
+
+class PlaceStore(IdentityStore):
+    """Questions and writes about folders and paths. Each write joins the caller's transaction or makes its own."""
+
+    def scanned_folders(self, root: str) -> dict[str, ScannedFolder]:
+        """Return what is remembered of the folders at and below a folder, by path."""
+        condition, parameters = below_condition(root, "path")
+        with engine.translated(self.path):
+            rows = self._question().execute_sql(
+                f"SELECT path, id, mtime_ns, digest FROM scanned_folders WHERE path = ? OR {condition}",
+                [path_in(root), *parameters],
+            )
+            return {
+                path_out(path): ScannedFolder(row_id, mtime_ns, digest)
+                for path, row_id, mtime_ns, digest in rows
+            }
+
+    def put_folders(self, folders: Iterable[tuple[str, int, str | None]]) -> None:
+        """Remember folders as they were walked through: path, mtime and digest of the listing.
+
+        A digest holds only if it is written after all files of that listing.
+        """
+        with self.transaction() as writer:
+            writer.connection().executemany(
+                "INSERT INTO scanned_folders(path, mtime_ns, digest) VALUES (?, ?, ?) "
+                "ON CONFLICT(path) DO UPDATE SET mtime_ns = excluded.mtime_ns, digest = excluded.digest",
+                [(path_in(path), mtime_ns, digest) for path, mtime_ns, digest in folders],
+            )
+
+    def forget_scanned(self, folder: str) -> None:
+        """Have everything at and below a folder looked at anew by the next scan."""
+        condition, parameters = below_condition(folder, "path")
+        with self.transaction() as writer:
+            writer.execute_sql(
+                f"UPDATE scanned_folders SET digest = NULL, mtime_ns = 0 WHERE path = ? OR {condition}",
+                [path_in(folder), *parameters],
+            )
+
+    def files_in(self, scanned_folder: int) -> dict[str, KnownFile]:
+        """Return what is remembered of the files that lie directly in a folder, by name."""
+        return {
+            os.path.basename(file.path): file
+            for file in self._files_where("files.scanned_folder = ?", [scanned_folder])
+        }
+
+    def file_count_below(self, folder: str) -> int:
+        """Return how many files are known below a folder."""
+        condition, parameters = below_condition(folder)
+        return self._number(f"SELECT count(*) FROM files WHERE {condition}", parameters)
+
+    def units_below(self, folder: str) -> dict[str, int]:
+        """Return the places of models of several files at and below a folder: path -> row id."""
+        condition, parameters = below_condition(folder, "path")
+        with engine.translated(self.path):
+            rows = self._question().execute_sql(
+                f"SELECT path, id FROM units WHERE path = ? OR {condition}", [path_in(folder), *parameters]
+            )
+            return {path_out(path): row_id for path, row_id in rows}
+
+    def _folder_ids(self, conn: engine.Connection, paths: Iterable[str]) -> dict[str, int]:
+        """Return the rows of the folders of files, made where there are none."""
+        folders = {os.path.dirname(path) for path in paths}
+        stored = {path_in(folder): folder for folder in folders}
+        found: dict[str, int] = {}
+        for _ in range(2):
+            for some in in_pieces(list(stored)):
+                marks = ", ".join("?" * len(some))
+                for path, row_id in conn.execute(
+                    f"SELECT path, id FROM scanned_folders WHERE path IN ({marks})", some
+                ):
+                    found[path_out(path)] = row_id
+            missing = [path for path, folder in stored.items() if folder not in found]
+            if not missing:
+                break
+            conn.executemany(
+                "INSERT INTO scanned_folders(path, mtime_ns) VALUES (?, 0)", [(path,) for path in missing]
+            )
+        return found
+
+    # --- moves ---
+
+    def forget_moved(self, gone: Sequence[KnownFile], since: int) -> list[int]:
+        """Forget those missing paths whose file was met at another one since, each for one.
+
+        Args:
+            gone: files that are missing now.
+            since: the greatest row id of `files` before the scan.
+
+        Returns:
+            The models of the paths that were forgotten.
+        """
+        used: set[int] = set()
+        models: list[int] = []
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            for file in gone:
+                rows = conn.execute(
+                    "SELECT id FROM files WHERE model_id = ? AND id > ? AND state = 'present' AND size_bytes = ? "
+                    "AND member IS ? AND unit IS NULL",
+                    (file.model_id, since, file.size_bytes, file.member),
+                ).fetchall()
+                place = next((row_id for (row_id,) in rows if row_id not in used), None)
+                if place is not None and file.unit is None:
+                    used.add(place)
+                    conn.execute("DELETE FROM files WHERE id = ? AND state = 'missing'", (file.id,))
+                    models.append(file.model_id)
+            self.refresh(models)
+        return models
+
+    def last_file_id(self) -> int:
+        """Return the greatest row id of `files`."""
+        return self._number("SELECT coalesce(max(id), 0) FROM files")
+
+    def missing_of_size(self, size_bytes: int) -> list[KnownFile]:
+        """Return the missing files of a size whose windows of bytes are known, for comparison."""
+        return list(
+            self._files_where(
+                "files.state = 'missing' AND files.size_bytes = ? AND files.quick IS NOT NULL "
+                "AND files.unit IS NULL AND models.sha256 IS NOT NULL",
+                [size_bytes],
+            )
+        )
+
+    def sizes_missing(self) -> set[int]:
+        """Return the sizes of the files that are missing."""
+        with engine.translated(self.path):
+            return {
+                row[0]
+                for row in self._question().execute_sql(
+                    "SELECT DISTINCT size_bytes FROM files WHERE state = 'missing' AND quick IS NOT NULL"
+                )
+            }
+
+    def new_without_hash(self, since: int, sizes: Iterable[int]) -> list[KnownFile]:
+        """Return the present files that came after row id `since`, have one of these sizes and no hash yet."""
+        found: list[KnownFile] = []
+        for some in in_pieces(list(sizes)):
+            marks = ", ".join("?" * len(some))
+            found += self._files_where(
+                f"files.id > ? AND files.sha256 IS NULL AND files.unit IS NULL AND files.state = 'present' "
+                f"AND files.size_bytes IN ({marks})",
+                [since, *some],
+            )
+        return found
+
+    def adopt(self, file_id: int, model_id: int) -> None:
+        """Let a new file stand for a missing one of equal size and equal windows until its hash is known."""
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            row = conn.execute("SELECT model_id FROM files WHERE id = ?", (file_id,)).fetchone()
+            if row is None or row[0] == model_id:
+                return
+            conn.execute("UPDATE files SET model_id = ? WHERE id = ?", (model_id, file_id))
+            self._clear_out(conn, row[0], model_id)
+            conn.execute("UPDATE models SET hash_state = 'hashing' WHERE id = ?", (model_id,))
+            self.refresh([row[0], model_id])
+
+    def expect_tensors(self, file_id: int, lost: Sequence[KnownFile]) -> None:
+        """Let a file stand for lost ones whose tensors it has: its hash then counts as that of a rewritten header."""
+        with self.transaction() as writer:
+            for file in lost:
+                if file.tensor_quick is not None:
+                    writer.execute_sql(
+                        "UPDATE files SET tensor_quick = ?, tensor_sha256 = NULL WHERE id = ?",
+                        (file.tensor_quick, file_id),
+                    )
+
+    def move_files(self, moves: Iterable[tuple[KnownFile, str, tuple[int, int, int, int] | None]]) -> None:
+        """Let files be at other paths: file, new path, and size, mtime_ns, inode and device there (None: not there).
+
+        What may hold other bytes now is to be hashed again. A path that is known already keeps what is known of it.
+        """
+        moves = list(moves)
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            folders = self._folder_ids(conn, [path for _, path, _ in moves])
+            for file, path, facts in moves:
+                if conn.execute("SELECT 1 FROM files WHERE path = ?", (path_in(path),)).fetchone():
+                    conn.execute("UPDATE files SET state = 'missing' WHERE id = ?", (file.id,))
+                    continue
+                conn.execute(
+                    "UPDATE files SET path = ?, scanned_folder = ?, state = ? WHERE id = ?",
+                    (
+                        path_in(path),
+                        folders[os.path.dirname(path)],
+                        FileState.PRESENT if facts is not None else FileState.MISSING,
+                        file.id,
+                    ),
+                )
+                same_body = (file.size_bytes, file.mtime_ns, file.inode)
+                if facts is not None and facts[0] == file.size_bytes and facts[:3] != same_body:
+                    conn.execute(
+                        "UPDATE files SET mtime_ns = ?, inode = ?, device = ?, sha256 = NULL, partial_hashes = NULL "
+                        "WHERE id = ?",
+                        (*facts[1:], file.id),
+                    )
+                    conn.execute("UPDATE models SET hash_state = 'hashing' WHERE id = ?", (file.model_id,))
+
+    def move_folder(self, old: str, new: str, device: int) -> None:
+        """Let a library folder be another; its files and units have been moved."""
+        condition, parameters = below_condition(old, "path")
+        with self.transaction(Changes(models=True, folders=True)) as writer:
+            writer.execute_sql(
+                f"DELETE FROM scanned_folders WHERE (path = ? OR {condition}) "
+                "AND NOT EXISTS (SELECT 1 FROM files WHERE scanned_folder = scanned_folders.id)",
+                [path_in(old), *parameters],
+            )
+            is_known = writer.execute_sql(
+                "SELECT 1 FROM library_folders WHERE path = ?", (path_in(new),)
+            ).fetchone()
+            if is_known:
+                writer.execute_sql("DELETE FROM library_folders WHERE path = ?", (path_in(old),))
+            else:
+                writer.execute_sql(
+                    "UPDATE library_folders SET path = ?, state = 'present', device = ? WHERE path = ?",
+                    (path_in(new), device, path_in(old)),
+                )
+
+    def move_units(self, old: str, new: str) -> None:
+        """Let the models of several files below a folder be below another one; a place that is known stays as it is."""
+        with self.transaction() as writer:
+            for path, row_id in self.units_below(old).items():
+                writer.execute_sql(
+                    "UPDATE OR IGNORE units SET path = ? WHERE id = ?",
+                    (path_in(new + path[len(old) :]), row_id),
+                )
+
+    def _number(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        with engine.translated(self.path):
+            return int(self._question().execute_sql(sql, parameters).fetchone()[0])

@@ -1,0 +1,126 @@
+"""Models of several files: shards, folders."""
+
+import os
+import time
+from collections.abc import Sequence
+
+from modelmgr.catalog import engine
+from modelmgr.catalog.file_store import (
+    in_pieces,
+)
+from modelmgr.catalog.found import FoundUnit, Member
+from modelmgr.catalog.scan_store import Putting, ScanStore
+from modelmgr.catalog.schema import path_in
+from modelmgr.values import Changes
+
+
+class UnitStore(ScanStore):
+    """Writes about them. Each method joins the caller's transaction or makes its own."""
+
+    def put_unit(self, found: FoundUnit) -> tuple[int, list[int]]:
+        """Write a place of a model of several files with its members.
+
+        A member that was a model of its own becomes a part of this one, with all that was said of it.
+
+        Returns:
+            The model's id, and the models that went into it.
+        """
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            now = int(time.time())
+            row = conn.execute(
+                "SELECT id, model_id FROM units WHERE path = ?", (path_in(found.path),)
+            ).fetchone()
+            if row is None:
+                putting = Putting(self, conn, [])
+                model_id = putting.new_model(found.model)
+                putting.write()
+                cursor = conn.execute(
+                    "INSERT INTO units(model_id, path, kind) VALUES (?, ?, ?)",
+                    (model_id, path_in(found.path), found.kind),
+                )
+                unit_id = int(cursor.lastrowid)
+            else:
+                unit_id, model_id = row
+                conn.execute("UPDATE units SET kind = ? WHERE id = ?", (found.kind, unit_id))
+            absorbed = self._put_members(conn, unit_id, model_id, found.members, now)
+            outcome = self._settle_unit(conn, unit_id)
+            if outcome is not None:
+                model_id = outcome.model_id
+            self.refresh([model_id, *absorbed])
+            if row is not None or outcome is not None:
+                model = found.model
+                self.put_header(model_id, model.format, model.header, model.facts, model.danger)
+                self.put_embedded(model_id, found.path, model.mtime_ns, model.embedded)
+        return model_id, absorbed
+
+    def _put_members(
+        self, conn: engine.Connection, unit_id: int, model_id: int, members: Sequence[Member], now: int
+    ) -> list[int]:
+        folders = self._folder_ids(conn, [member.path for member in members])
+        left: set[int] = set()
+        for member in members:
+            facts = (member.size_bytes, member.mtime_ns, member.inode, member.device)
+            link_target = None if member.link_target is None else path_in(member.link_target)
+            row = conn.execute(
+                "SELECT id, model_id, size_bytes, mtime_ns FROM files WHERE path = ?", (path_in(member.path),)
+            ).fetchone()
+            if row is None:
+                conn.execute(
+                    "INSERT INTO files(model_id, path, size_bytes, mtime_ns, inode, device, state, seen_at, "
+                    "scanned_folder, unit, member, link_target) VALUES (?, ?, ?, ?, ?, ?, 'present', ?, ?, ?, ?, ?)",
+                    (model_id, path_in(member.path), *facts, now, folders[os.path.dirname(member.path)],
+                     unit_id, member.name, link_target),
+                )  # fmt: skip
+            else:
+                conn.execute(
+                    "UPDATE files SET model_id = ?, size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, "
+                    "state = 'present', unit = ?, member = ?, link_target = ?, "
+                    "sha256 = CASE WHEN ? THEN sha256 END WHERE id = ?",
+                    (model_id, *facts, unit_id, member.name, link_target, row[2:] == facts[:2], row[0]),
+                )
+                left.add(row[1])
+            # Another path to the same bytes (a blob behind a link) belongs where they belong.
+            twins = conn.execute(
+                "SELECT id, model_id, sha256 FROM files WHERE inode = ? AND device = ? AND size_bytes = ? "
+                "AND mtime_ns = ? AND inode <> 0 AND unit IS NULL",
+                (member.inode, member.device, member.size_bytes, member.mtime_ns),
+            ).fetchall()
+            for twin, its_model, sha256 in twins:
+                conn.execute(
+                    "UPDATE files SET model_id = ?, unit = ?, member = ? WHERE id = ?",
+                    (model_id, unit_id, member.name, twin),
+                )
+                conn.execute(
+                    "UPDATE files SET sha256 = coalesce(sha256, ?) WHERE path = ?",
+                    (sha256, path_in(member.path)),
+                )
+                left.add(its_model)
+        left.discard(model_id)
+        gone = [
+            other
+            for other in left
+            if conn.execute("SELECT 1 FROM files WHERE model_id = ? LIMIT 1", (other,)).fetchone() is None
+        ]
+        for other in gone:
+            self._merge_into(conn, other, model_id)
+        self.refresh(left - set(gone))
+        return gone
+
+    def release_members(self, file_ids: Sequence[int]) -> None:
+        """Take files out of the unit they were in; each waits to be identified on its own.
+
+        A unit that has no member left goes; its model stays if anybody has said something of it.
+        """
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            for some in in_pieces(file_ids):
+                marks = ", ".join("?" * len(some))
+                units = conn.execute(
+                    f"SELECT DISTINCT unit FROM files WHERE id IN ({marks})", some
+                ).fetchall()
+                conn.execute(f"UPDATE files SET unit = NULL, member = NULL WHERE id IN ({marks})", some)
+                conn.executemany(
+                    "DELETE FROM units WHERE id = ? AND NOT EXISTS (SELECT 1 FROM files WHERE unit = units.id)",
+                    units,
+                )
