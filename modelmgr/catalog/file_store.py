@@ -318,7 +318,7 @@ class FileStore(Connections):
                 first = conn.execute(
                     "SELECT path, size_bytes, mtime_ns, state, sha256, unit FROM files WHERE model_id = ? "
                     "ORDER BY CASE state WHEN 'present' THEN 0 WHEN 'unreadable' THEN 1 WHEN 'offline' THEN 2 "
-                    "ELSE 3 END, id LIMIT 1",
+                    "ELSE 3 END, link_target IS NOT NULL, id LIMIT 1",
                     (model_id,),
                 ).fetchone()
                 if first is None:

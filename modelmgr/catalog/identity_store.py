@@ -27,8 +27,17 @@ class IdentityStore(FileStore):
                 [(state, model_id, state) for model_id in dict.fromkeys(model_ids)],
             )
 
-    def put_hash(self, file_id: int, size_bytes: int, mtime_ns: int, hashes: Hashes) -> HashOutcome | None:
+    def put_hash(
+        self, file_id: int, size_bytes: int, mtime_ns: int, hashes: Hashes, header_is_new: bool = False
+    ) -> HashOutcome | None:
         """Write the computed hashes of a file, and let it join the model of that content.
+
+        Args:
+            file_id: see above.
+            size_bytes, mtime_ns: of the file when it was read.
+            hashes: of its bytes.
+            header_is_new: the file says of itself what it did not say before: if its tensors seem to be the same,
+                only the header was written anew.
 
         Returns:
             None if the file changed or went since it was read; then the hashes count for nothing.
@@ -44,7 +53,9 @@ class IdentityStore(FileStore):
                 return None
             model_id, former, inode, device, unit, tensor_quick, tensor_sha256 = row
             links = self._bodies(conn, file_id, model_id, inode, device, size_bytes, mtime_ns)
-            has_tensors = same_tensors(hashes, tensor_quick, tensor_sha256)
+            has_tensors = same_tensors(hashes, tensor_quick, tensor_sha256) and (
+                (hashes.tensor_sha256 is not None and tensor_sha256 is not None) or header_is_new
+            )
             self._write_hashes(conn, links, hashes)
             if unit is not None:
                 outcome = self._settle_unit(conn, unit) or HashOutcome(model_id, created=False)
@@ -53,6 +64,17 @@ class IdentityStore(FileStore):
             self.refresh(dict.fromkeys((model_id, outcome.model_id)))
             self._pending_news.append(Changes(models=True, ids=frozenset((model_id, outcome.model_id))))
         return outcome
+
+    def has_new_metadata(self, model_id: int, metadata: bytes | None) -> bool:
+        """Tell whether a file says of itself what no file of this model has said."""
+        if metadata is None:
+            return False
+        with engine.translated(self.path):
+            known = self._question().execute_sql(
+                "SELECT 1 FROM records WHERE model_id = ? AND source = ? AND payload_sha256 = ?",
+                (model_id, EMBEDDED, hashlib.sha256(metadata).hexdigest()),
+            )
+            return known.fetchone() is None
 
     @staticmethod
     def _bodies(

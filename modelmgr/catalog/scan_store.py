@@ -301,8 +301,14 @@ class Putting:
         if row is None or row[2] is None or row[3] is not None:
             return None
         is_same = row[2] == model.hashes.sha256
+        metadata = model.embedded.payload if model.embedded is not None else None
         if not is_same and (
-            model.hashes.sha256 in self._homes or not same_tensors(model.hashes, row[0], row[1])
+            model.hashes.sha256 in self._homes
+            or not same_tensors(model.hashes, row[0], row[1])
+            or not (
+                (row[1] is not None and model.hashes.tensor_sha256 is not None)
+                or self._store.has_new_metadata(known[1], metadata)
+            )
         ):
             return None
         self.write()
@@ -313,7 +319,7 @@ class Putting:
         )
         if not is_same and not self._store._is_alone(self._conn, known[1], known[0]):
             return None
-        outcome = self._store.put_hash(known[0], model.size_bytes, model.mtime_ns, model.hashes)
+        outcome = self._store.put_hash(known[0], model.size_bytes, model.mtime_ns, model.hashes, metadata)
         assert outcome is not None
         if outcome.rewritten:
             self._homes[model.hashes.sha256] = outcome.model_id

@@ -9,6 +9,7 @@ from modelmgr.discovery import HashJob
 from modelmgr.errors import ModelmgrError, NotFound, Usage
 from modelmgr.library.scanning import FILES_AT_ONCE, OPTIONS, Scanning
 from modelmgr.progress import Cancelled, Progress
+from modelmgr.readers import read_header
 from modelmgr.values import Changes, MoveReport, Problem, ScanOptions, ScanReport, is_below
 
 PATHS_AT_ONCE = 500
@@ -70,7 +71,9 @@ class Places(Scanning):
             self.catalog.adopt(known.id, model_id)
             if not is_same:
                 self.catalog.expect_tensors(known.id, lost)
-            self._put_hash(known.id, path, entry.size_bytes, entry.mtime_ns, result.hashes, report)
+            facts = known.id, path, entry.size_bytes, entry.mtime_ns
+            metadata = None if is_same else read_header(path).embedded
+            self._put_hash(*facts, result.hashes, report, metadata)
             self.relight(model_id)
         report.added = report.hashed = 1
         report.bytes_hashed = entry.size_bytes

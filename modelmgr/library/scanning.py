@@ -37,7 +37,7 @@ OPTIONS = ScanOptions()
 class Scanning(Merging):
     """Library folders, scans, hashes and their verification."""
 
-    _running: Hashing | None = None
+    _running: tuple[Hashing, ...] = ()
 
     def add_folder(self, path: str) -> LibraryFolder:
         """Remember a library folder. Nothing in it is read yet.
@@ -186,9 +186,16 @@ class Scanning(Merging):
         progress: Progress,
     ) -> None:
         device = _device(root)
+        state, _ = self.catalog.folder_facts().get(root, (FileState.PRESENT, None))
         remembered = self.catalog.scanned_folders(root)
+        if device is None and state != FileState.OFFLINE and told is None:
+            self._set_offline(root, report)
         if device is None or not remembered:
-            return  # away, or never scanned: both are for a scan to tell
+            return  # away, or never scanned, which is for a scan to do
+        if state == FileState.OFFLINE:
+            self._scan_folder(root, True, options, report, progress)
+            self._hash(root, options, report, progress)
+            return
         known = {path: folder.mtime_ns for path, folder in remembered.items()}
         if told is not None:
             known = dict.fromkeys(told, 0)
@@ -461,8 +468,10 @@ class Scanning(Merging):
     def prefer(self, model_ids: Iterable[int]) -> None:
         """Have the files of these models hashed before the others; from any thread, while a run is hashing or not."""
         running = self._running
-        if running is not None:
-            running.prefer([file.id for model_id in model_ids for file in self.catalog.files_of(model_id)])
+        if running:
+            keys = [file.id for model_id in model_ids for file in self.catalog.files_of(model_id)]
+            for hashing in running:
+                hashing.prefer(keys)
 
     def compute_hashes(self, model_ids: Iterable[int], progress: Progress) -> ScanReport:
         """Compute all kinds of hashes of the present files of these models."""
@@ -501,7 +510,7 @@ class Scanning(Merging):
             return
         expected = len(jobs), sum(job.size_bytes for job in jobs)
         with self._hashing(options, progress, expected) as hashing:
-            self._running = hashing
+            self._running = (*self._running, hashing)
             try:
                 for first in range(0, len(jobs), JOBS_AT_ONCE):
                     hashing.add(jobs[first : first + JOBS_AT_ONCE])
@@ -510,7 +519,7 @@ class Scanning(Merging):
                 for results in hashing.rest():
                     self._take_hashes(results, files, report)
             finally:
-                self._running = None
+                self._running = tuple(other for other in self._running if other is not hashing)
 
     def _take_hashes(
         self, results: Iterable[HashResult], files: dict[int, KnownFile], report: ScanReport
@@ -528,7 +537,8 @@ class Scanning(Merging):
                     continue
                 report.hashed += 1
                 report.bytes_hashed += file.size_bytes
-                self._put_hash(file.id, file.path, file.size_bytes, file.mtime_ns, result.hashes, report)
+                facts = file.id, file.path, file.size_bytes, file.mtime_ns
+                self._put_hash(*facts, result.hashes, report, _metadata_of(file, result.hashes))
 
     def _put_hash(
         self,
@@ -538,9 +548,10 @@ class Scanning(Merging):
         mtime_ns: int,
         hashes: Hashes,
         report: ScanReport | None = None,
+        metadata: bytes | None = None,
     ) -> int | None:
         """Write computed hashes; merge the light columns anew where the file came to another model."""
-        outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, hashes)
+        outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, hashes, metadata)
         if outcome is None:
             return None
         if outcome.created or outcome.rewritten:
@@ -615,6 +626,18 @@ def _changed(file: KnownFile, job: HashJob) -> Problem:
 
 def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header:
     return read_open(descriptor, path, size_bytes, head)
+
+
+def _metadata_of(file: KnownFile, hashes: Hashes) -> bytes | None:
+    """Return what a file says of itself now, if only its header may have been written anew."""
+    if file.model_sha256 in (None, hashes.sha256) or file.tensor_quick in (None, ""):
+        return None
+    if file.tensor_quick != hashes.tensor_quick:
+        return None
+    try:
+        return read_header(file.path).embedded
+    except OSError:
+        return None
 
 
 def embedded_of(header: Header) -> Embedded | None:

@@ -507,3 +507,39 @@ def test_the_watch_brings_in_what_comes(library: Library, models: Path, lora: Lo
 def watch(library: Library, progress: Progress) -> None:
     with contextlib.suppress(Cancelled):
         library.watch(progress)
+
+
+def test_bytes_that_changed_where_no_window_looks_are_no_rewritten_header(
+    library: Library, models: Path
+) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    scan(library, models)
+    edit(library, only(library))
+    before = only(library)
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1  # the same header, and the samples of the tensors are the same
+    path.write_bytes(content)
+    assert scan(library).rewritten == 0
+    states = {row.notes: (row.file_state, row.sha256) for row in library.catalog.page(ModelQuery(), None)}
+    assert states["keep me"] == ("missing", before.sha256)
+    assert states[None][0] == "present"
+
+
+def test_the_file_itself_stands_before_the_links_to_it(library: Library, models: Path) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    (models / "a link.safetensors").symlink_to(path)
+    scan(library, models)
+    assert only(library).path == str(path)
+
+
+def test_a_quick_check_tells_that_a_folder_is_away_and_back(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    lora("one.safetensors")
+    scan(library, models)
+    models.rename(models.with_name("away"))
+    assert library.quick_check(Progress()).offline == 1
+    assert only(library).file_state == "offline"
+    models.with_name("away").rename(models)
+    library.quick_check(Progress())
+    assert only(library).file_state == "present"
