@@ -319,7 +319,9 @@ class Putting:
         )
         if not is_same and not self._store._is_alone(self._conn, known[1], known[0]):
             return None
-        outcome = self._store.put_hash(known[0], model.size_bytes, model.mtime_ns, model.hashes, metadata)
+        outcome = self._store.put_hash(
+            known[0], model.size_bytes, model.mtime_ns, model.hashes, header_is_new=True
+        )
         assert outcome is not None
         if outcome.rewritten:
             self._homes[model.hashes.sha256] = outcome.model_id

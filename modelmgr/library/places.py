@@ -51,10 +51,13 @@ class Places(Scanning):
             return report
         lost = self.catalog.files_of(model_id)
         is_same = rows[0].sha256 in (None, result.hashes.sha256)
-        if not is_same and not any(
+        is_rewritten = not is_same and any(
             file.unit is None and file.tensor_quick and file.tensor_quick == result.hashes.tensor_quick
             for file in lost
-        ):
+        )
+        if is_rewritten:
+            is_rewritten = self.catalog.has_new_metadata(model_id, read_header(path).embedded)
+        if not (is_same or is_rewritten):
             raise ModelmgrError(
                 f"{os.path.basename(path)} is another file: its SHA-256 is not that of this model.",
                 code="hash_mismatch",
@@ -72,8 +75,7 @@ class Places(Scanning):
             if not is_same:
                 self.catalog.expect_tensors(known.id, lost)
             facts = known.id, path, entry.size_bytes, entry.mtime_ns
-            metadata = None if is_same else read_header(path).embedded
-            self._put_hash(*facts, result.hashes, report, metadata)
+            self._put_hash(*facts, result.hashes, report, header_is_new=not is_same)
             self.relight(model_id)
         report.added = report.hashed = 1
         report.bytes_hashed = entry.size_bytes

@@ -538,7 +538,18 @@ class Scanning(Merging):
                 report.hashed += 1
                 report.bytes_hashed += file.size_bytes
                 facts = file.id, file.path, file.size_bytes, file.mtime_ns
-                self._put_hash(*facts, result.hashes, report, _metadata_of(file, result.hashes))
+                self._put_hash(*facts, result.hashes, report, self._is_header_new(file, result.hashes))
+
+    def _is_header_new(self, file: KnownFile, hashes: Hashes) -> bool:
+        """Tell whether a file with other bytes and, as it seems, the same tensors says something else of itself."""
+        if file.model_sha256 in (None, hashes.sha256) or not file.tensor_quick:
+            return False
+        if file.tensor_quick != hashes.tensor_quick:
+            return False
+        try:
+            return self.catalog.has_new_metadata(file.model_id, read_header(file.path).embedded)
+        except OSError:
+            return False
 
     def _put_hash(
         self,
@@ -548,10 +559,10 @@ class Scanning(Merging):
         mtime_ns: int,
         hashes: Hashes,
         report: ScanReport | None = None,
-        metadata: bytes | None = None,
+        header_is_new: bool = False,
     ) -> int | None:
         """Write computed hashes; merge the light columns anew where the file came to another model."""
-        outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, hashes, metadata)
+        outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, hashes, header_is_new)
         if outcome is None:
             return None
         if outcome.created or outcome.rewritten:
@@ -626,18 +637,6 @@ def _changed(file: KnownFile, job: HashJob) -> Problem:
 
 def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header:
     return read_open(descriptor, path, size_bytes, head)
-
-
-def _metadata_of(file: KnownFile, hashes: Hashes) -> bytes | None:
-    """Return what a file says of itself now, if only its header may have been written anew."""
-    if file.model_sha256 in (None, hashes.sha256) or file.tensor_quick in (None, ""):
-        return None
-    if file.tensor_quick != hashes.tensor_quick:
-        return None
-    try:
-        return read_header(file.path).embedded
-    except OSError:
-        return None
 
 
 def embedded_of(header: Header) -> Embedded | None:
