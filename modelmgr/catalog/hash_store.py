@@ -121,7 +121,7 @@ def _match(kind: str, trust: str, model: ModelRow | None, record: Sequence[Any])
 
 
 def _of_columns(reader: engine.Database, digits: str) -> Iterator[Found]:
-    """Yield the models that have this SHA-256, or one that begins so, and the pending records that claim it."""
+    """Yield the models that have this SHA-256 or a part with it, or one that begins so; and the records that claim it."""
     kind = {_SHA256_DIGITS: "SHA256", _AUTOV2_DIGITS: "AutoV2"}.get(len(digits))
     if kind is None:
         return
@@ -134,6 +134,12 @@ def _of_columns(reader: engine.Database, digits: str) -> Iterator[Found]:
     )
     for model_id, is_computed in models.fetchall():
         yield kind, "computed" if is_computed else "claimed", model_id, _NOBODY
+    members = reader.execute_sql(
+        "SELECT DISTINCT model_id FROM files WHERE unit IS NOT NULL AND sha256 >= ? AND sha256 < ? LIMIT ?",
+        bounds,
+    )
+    for (model_id,) in members.fetchall():
+        yield kind, "computed", model_id, _NOBODY
     records = reader.execute_sql(
         "SELECT id, source, source_path, record_key, name, sha256 FROM pending_models "
         "WHERE sha256 >= ? AND sha256 < ? AND state <> 'promoted' LIMIT ?",

@@ -271,6 +271,8 @@ def test_shards_are_one_model_with_a_key_of_their_own(library: Library, models: 
     assert (again.unchanged, again.hashed) == (3, 0)
     (found,) = library.catalog.page(ModelQuery(search=files[1].sha256 or ""), None)
     assert found.id == row.id
+    (match,) = library.catalog.by_hash(files[1].sha256 or "")
+    assert (match.model, match.trust) == (found, "computed")
 
 
 def test_shards_that_come_one_by_one_become_one_model(library: Library, models: Path) -> None:
