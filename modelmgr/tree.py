@@ -73,7 +73,7 @@ def entry_of(path: str) -> Entry:
         path,
         os.path.basename(path),
         facts.st_size,
-        facts.st_mtime_ns,
+        signed64(facts.st_mtime_ns),
         signed64(facts.st_ino),
         signed64(facts.st_dev),
         os.path.islink(path),
@@ -89,7 +89,7 @@ def is_folder_link(item: os.DirEntry[str]) -> bool:
 
 
 def signed64(number: int) -> int:
-    """Fold an unsigned number (inode, device) into what a 64-bit signed column holds."""
+    """Fold a number (inode, device, nanoseconds after the year 2262) into what a 64-bit signed column holds."""
     number &= (1 << 64) - 1
     return number - (1 << 64) if number >= 1 << 63 else number
 
@@ -249,7 +249,7 @@ def _list(
                 item.path,
                 item.name,
                 facts.st_size,
-                facts.st_mtime_ns,
+                signed64(facts.st_mtime_ns),
                 signed64(facts.st_ino),
                 signed64(facts.st_dev),
                 is_link,

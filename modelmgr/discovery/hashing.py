@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from modelmgr import tree
 from modelmgr.discovery.devices import disk_of
 from modelmgr.discovery.digests import (
     BLOCK_BYTES,
@@ -369,7 +370,7 @@ class Hashing:
                 os.lseek(descriptor, len(block), os.SEEK_SET)
             if not job.hash:
                 return HashResult(job, None, None, looked)
-            if (size_bytes, before.st_mtime_ns) != (job.size_bytes, job.mtime_ns):
+            if (size_bytes, tree.signed64(before.st_mtime_ns)) != (job.size_bytes, job.mtime_ns):
                 return _changed(job, looked)
             hashes = self._hash(worker, lane, descriptor, block, size_bytes, is_urgent)
         finally:

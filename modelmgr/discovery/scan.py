@@ -211,6 +211,9 @@ class _Lister:
                                     ignored.append((before + name, reason))
                                     continue
                                 inode, home, is_link = facts[1], facts[2], item.is_symlink()
+                                mtime_ns = facts.st_mtime_ns
+                                if not -_SIGN_BIT <= mtime_ns < _SIGN_BIT:
+                                    mtime_ns = tree.signed64(mtime_ns)
                                 if home == here:
                                     home = device
                                 elif is_link and _is_forbidden(before + name):
@@ -219,7 +222,7 @@ class _Lister:
                                     home = tree.signed64(home) or device  # Windows tells none here
                                 if inode >= _SIGN_BIT:
                                     inode = tree.signed64(inode)
-                                files.append((name, facts[6], facts.st_mtime_ns, inode, home, is_link))
+                                files.append((name, facts[6], mtime_ns, inode, home, is_link))
                                 continue
                             if mode != stat.S_IFDIR:
                                 self._fail(before + name, "This is no regular file; it was not opened.")

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from modelmgr import payload
+from modelmgr import payload, tree
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.catalog.import_store import (
@@ -607,7 +607,8 @@ class Importing(Merging):
         except OSError:
             return promotion.Candidate(path, -1)
         known = self.catalog.known_file(path)
-        fits = known is not None and (known.size_bytes, known.mtime_ns) == (facts.st_size, facts.st_mtime_ns)
+        seen = (facts.st_size, tree.signed64(facts.st_mtime_ns))
+        fits = known is not None and (known.size_bytes, known.mtime_ns) == seen
         return promotion.Candidate(path, facts.st_size, known.sha256 if known is not None and fits else None)
 
 
