@@ -393,17 +393,53 @@ def parser() -> argparse.ArgumentParser:
         made = add(folders, name, run, help_text)
         made.add_argument("paths", nargs="+", type=_path, metavar="PATH")
     add(folders, "list", _folders_list, "list the folders")
+    ignore = add(folders, "ignore", _folders_ignore, "say what scans leave out of a folder")
+    ignore.add_argument("path", type=_path, metavar="PATH")
+    ignore.add_argument(
+        "--pattern",
+        action="append",
+        metavar="P",
+        help="as in a .gitignore; several may be given, '' for none",
+    )
+    ignore.add_argument(
+        "--hidden", action=argparse.BooleanOptionalAction, help="leave out what is hidden, or look into it"
+    )
+    ignored = add(folders, "ignored", _folders_ignored, "list what scans leave out of a folder, and why")
+    ignored.add_argument("path", type=_path, metavar="PATH")
+    moving = add(folders, "move", _folders_move, "say that a folder lies elsewhere now; its models go along")
+    moving.add_argument("old", type=_path, metavar="OLD")
+    moving.add_argument("new", type=_path, metavar="NEW")
+    moving.add_argument("--dry-run", action="store_true", help="say what is found there, change nothing")
 
     scan = add(commands, "scan", _scan, "find models and compute their SHA-256; without PATH in all folders")
     scan.add_argument("paths", nargs="*", type=_path, metavar="PATH", help="is added as a library folder")
     scan.add_argument("--no-hash", action="store_true", help="read headers only")
+    scan.add_argument(
+        "--quick", action="store_true", help="only folders that got or lost names since the last scan"
+    )
+    scan.add_argument(
+        "--hashes",
+        choices=["auto", "all", "sha256"],
+        default="auto",
+        help="the others that tools use too: `all`, or where they cost next to nothing (`auto`)",
+    )
+    scan.add_argument("--workers", type=_number, default=0, metavar="N", help="hashing threads")
+    scan.add_argument(
+        "--read-limit", type=_number, default=0, metavar="MB", help="megabytes a second that hashing may read"
+    )
+
+    locate = add(commands, "locate", _locate, "say where the lost file of a model is now")
+    locate.add_argument("sha256", type=_sha256, metavar="SHA256", help="8 or more of its digits will do")
+    locate.add_argument("path", type=_path, metavar="PATH")
 
     listing = add(commands, "list", _list, "list models", complete=_add_filters)
     listing.add_argument("--limit", type=_number, default=100, metavar="N", help="100 unless given")
     listing.add_argument("--offset", type=_number, default=0, metavar="N")
 
     show = add(commands, "show", _show, "show everything known about one model")
-    show.add_argument("sha256", type=_sha256, metavar="SHA256", help="8 or more of its digits will do")
+    show.add_argument(
+        "sha256", type=_sha256, metavar="SHA256", help="8 or more of its digits, or another hash of the file"
+    )
 
     migrate = group_of("migrate", "take over what other tools know")
     detect = add(migrate, "detect", _detect, "say which tools' records lie there")
@@ -619,6 +655,59 @@ def _folders_list(call: _Call) -> int:
         return _say_folders(call, catalog, [])
 
 
+def _folders_ignore(call: _Call) -> int:
+    from dataclasses import replace
+
+    args = call.args
+    with call.library() as library:
+        rules = library.folder_rules(args.path)
+        if args.pattern is not None:
+            rules = replace(rules, patterns=tuple(pattern for pattern in args.pattern if pattern))
+        if args.hidden is not None:
+            rules = replace(rules, skip_hidden=args.hidden)
+        if args.pattern is not None or args.hidden is not None:
+            library.set_folder_rules(args.path, rules)
+
+    def lines() -> Iterator[str]:
+        yield f"Scans of {visible(args.path)} leave out:"
+        yield "  partial downloads"
+        if rules.skip_hidden:
+            yield "  what is hidden"
+        yield from (f"  {visible(pattern)}" for pattern in rules.patterns)
+
+    call.say({"path": args.path, **rules.as_json()}, lines())
+    return OK
+
+
+def _folders_ignored(call: _Call) -> int:
+    with call.library() as library:
+        found = library.ignored_files(call.args.path, call.progress)
+    call.say(
+        {"ignored": [{"path": file.path, "reason": file.reason} for file in found], "total": len(found)},
+        [*(f"{file.reason:<18}{visible(file.path)}" for file in found), f"{count_text(len(found), 'file')}."],
+    )
+    return OK
+
+
+def _folders_move(call: _Call) -> int:
+    from modelmgr import documents
+
+    with call.library() as library:
+        report = library.move_folder(call.args.old, call.args.new, call.progress, dry_run=call.args.dry_run)
+
+    def lines() -> Iterator[str]:
+        yield (
+            f"{count_text(report.found, 'file')} found there, {report.changed:,} with another size, "
+            f"{report.absent:,} not there."
+        )
+        if not call.args.dry_run and not report.cancelled:
+            yield "Scan it to have what changed looked at: modelmgr scan"
+        yield from _problem_lines(report.problems)
+
+    call.say(documents.moved(report), lines())
+    return _outcome(report.problems, report.cancelled)
+
+
 def _say_folders(call: _Call, catalog: Catalog, problems: list[Problem]) -> int:
     from modelmgr import documents
 
@@ -647,9 +736,19 @@ def _say_folders(call: _Call, catalog: Catalog, problems: list[Problem]) -> int:
 
 def _scan(call: _Call) -> int:
     from modelmgr import documents
+    from modelmgr.values import ScanOptions
 
+    args = call.args
+    if args.quick and (args.paths or args.no_hash):
+        raise Usage("--quick looks into all library folders and hashes what is new.")
+    options = ScanOptions(args.hashes, args.workers, args.read_limit)
     with call.library() as library:
-        report = library.scan(call.args.paths, hash_files=not call.args.no_hash, progress=call.progress)
+        if args.quick:
+            report = library.quick_check(call.progress, options=options)
+        else:
+            report = library.scan(
+                args.paths, hash_files=not args.no_hash, options=options, progress=call.progress
+            )
     call.say(documents.scan(report), _scan_lines(report))
     return _outcome(report.problems, report.cancelled)
 
@@ -663,10 +762,23 @@ def _scan_lines(report: ScanReport) -> Iterator[str]:
     )
     if report.hashed:
         yield f"{count_text(report.hashed, 'file')} hashed, {size_text(report.bytes_hashed)}."
+    if report.moved or report.rewritten:
+        yield f"{report.moved:,} were moved, {report.rewritten:,} have a new header on the same tensors."
     if report.missing or report.offline:
         yield f"{report.missing:,} known files are missing, {report.offline:,} can't be reached now."
     yield f"It took {duration_text(report.elapsed_s)}."
     yield from _problem_lines(report.problems)
+
+
+def _locate(call: _Call) -> int:
+    from modelmgr import documents
+
+    with call.library() as library:
+        sha256 = _one_model(library.catalog, call.args.sha256)
+        model_id = library.catalog.ids_of([sha256])[sha256]
+        report = library.locate_model(model_id, call.args.path, call.progress)
+    call.say(documents.scan(report), _scan_lines(report))
+    return _outcome(report.problems, report.cancelled)
 
 
 def _verify(call: _Call) -> int:
@@ -754,12 +866,19 @@ def _state(row: ModelRow) -> str:
 
 
 def _one_model(catalog: Catalog, prefix: str) -> str:
-    found = catalog.find_sha256(prefix)
+    """Return the SHA-256 of the model that a hash leads to: its own, the beginning of it, or another of its file."""
+    found = catalog.find_sha256(prefix) or list(
+        dict.fromkeys(
+            match.model.sha256
+            for match in catalog.by_hash(prefix)
+            if match.model is not None and match.model.sha256 is not None
+        )
+    )
     if not found:
         raise NotFound(f"No model has the SHA-256 {prefix}.", sha256=prefix)
     if len(found) > 1:
         raise NotFound(
-            f"{len(found)} models have a SHA-256 that begins with {prefix}; give more digits.",
+            f"{len(found)} models have a hash that is or begins with {prefix}; give more digits.",
             code="ambiguous",
             sha256=prefix,
             candidates=found,
@@ -809,7 +928,26 @@ def _show_lines(details: ModelDetails) -> Iterator[str]:
             told = f"  [{origin.source}]" if origin is not None else ""
             yield f"  {title + ':':<15}{visible(value)}{visible(told)}"
     yield count_text(len(details.files), "file") + ":"
-    yield from (f"  {visible(file.path)}  ({file.state})" for file in details.files)
+    for file in details.files:
+        link = f", link to {file.link_target}" if file.link_target else ""
+        yield visible(f"  {file.path}  ({file.state}{link})")
+    header = details.header or {}
+    if header.get("evidence"):
+        yield f"Identified by ({header.get('confidence')}):"
+        yield from (f"  {visible(str(line))}" for line in header["evidence"])
+    if header.get("candidates"):
+        yield visible(f"  Could be: {', '.join(header['candidates'])}")
+    scanned = header.get("pickle_scan")
+    if scanned:
+        yield visible(f"Pickle: {scanned['message']}")
+    for problem in header.get("problems", ()):
+        yield visible(f"Problem: {problem['message']}")
+    if details.hashes:
+        yield "Hashes:"
+        yield from (
+            f"  {kind:<8}{visible(digits)}" + ("" if trust == "computed" else f"  ({trust})")
+            for kind, digits, trust in details.hashes
+        )
     if details.attachments:
         yield count_text(len(details.attachments), "picture") + ":"
         for found in details.attachments:

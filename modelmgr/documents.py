@@ -17,6 +17,7 @@ from modelmgr.values import (
     LibraryFolder,
     ModelDetails,
     ModelFile,
+    MoveReport,
     PendingModel,
     Problem,
     PromoteReport,
@@ -72,10 +73,23 @@ def scan(report: ScanReport) -> dict[str, Any]:
         "failed": report.failed,
         "missing": report.missing,
         "offline": report.offline,
+        "moved": report.moved,
+        "rewritten": report.rewritten,
         "hashed": report.hashed,
         "bytes_hashed": report.bytes_hashed,
         "problems": problems(report.problems),
         "elapsed_s": round(report.elapsed_s, 3),
+        "cancelled": report.cancelled,
+    }
+
+
+def moved(report: MoveReport) -> dict[str, Any]:
+    """Return what `folders move` prints."""
+    return {
+        "found": report.found,
+        "changed": report.changed,
+        "absent": report.absent,
+        "problems": problems(report.problems),
         "cancelled": report.cancelled,
     }
 
@@ -222,6 +236,8 @@ def details(found: ModelDetails) -> dict[str, Any]:
         "meta_json": json_safe(parsed.value) if parsed is not None and parsed.ok else None,
         "records": [_record(record) for record in found.records],
         "files": [file(found_file) for found_file in found.files],
+        "hashes": [{"kind": kind, "hash": digits, "trust": trust} for kind, digits, trust in found.hashes],
+        "danger": found.row.danger,
         "attachments": [attachment(picture) for picture in found.attachments],
         "header": json_safe(found.header) if found.header is not None else None,
         "provenance": {
@@ -272,6 +288,8 @@ def file(found: ModelFile) -> dict[str, Any]:
         "mtime_ns": found.mtime_ns,
         "state": found.state,
         "sha256": found.sha256,
+        "link_target": found.link_target,
+        "member": found.member,
     }
 
 

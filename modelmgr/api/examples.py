@@ -71,6 +71,8 @@ _RESULT: Mapping[str, Any] = {
     "failed": 0,
     "missing": 0,
     "offline": 0,
+    "moved": 0,
+    "rewritten": 0,
     "hashed": 1,
     "bytes_hashed": 228452032,
     "problems": [],
@@ -184,8 +186,15 @@ ANSWERS: Mapping[str, Any] = {
                 "mtime_ns": 1763661731000000000,
                 "state": "present",
                 "sha256": _SHA256,
+                "link_target": None,
+                "member": None,
             }
         ],
+        "hashes": [
+            {"kind": "SHA256", "hash": _SHA256, "trust": "computed"},
+            {"kind": "AutoV2", "hash": _SHA256[:10], "trust": "computed"},
+        ],
+        "danger": None,
         "attachments": [
             {
                 "path": _LIGHT["preview"],

@@ -301,7 +301,19 @@ class FileOut(_Out):
     modified_at: str | None
     mtime_ns: int
     state: Literal["present", "missing", "offline", "unreadable"]
-    sha256: str | None
+    sha256: str | None = Field(description="Of this file, also where the model consists of several.")
+    link_target: str | None = Field(description="Where a symbolic link leads.")
+    member: str | None = Field(description="Its path within a model of several files.")
+
+
+class HashOut(_Out):
+    """A hash of the model's files."""
+
+    kind: Literal["SHA256", "AutoV1", "AutoV2", "AutoV3", "CRC32", "BLAKE3", "tensors"]
+    hash: str
+    trust: Literal["computed", "claimed", "former"] = Field(
+        description="`former`: of the file before its header was written anew."
+    )
 
 
 class AttachmentOut(_Out):
@@ -328,6 +340,10 @@ class ModelDetailsOut(LightModel):
     meta_json: Any = Field(description="The chief record's payload, parsed; null if it doesn't parse.")
     records: list[RecordOut] = Field(description="The chief record first.")
     files: list[FileOut]
+    hashes: list[HashOut] = Field(description="The computed ones first.")
+    danger: Literal["dangerous", "unscanned"] | None = Field(
+        description="Of a file that runs code when another program loads it; `header.pickle_scan` says more."
+    )
     attachments: list[AttachmentOut]
     header: dict[str, Any] | None = Field(description="What the file's header says.")
     provenance: dict[str, OriginOut] = Field(description="Light column -> origin.")
@@ -458,6 +474,8 @@ class ScanResult(_Ended):
     failed: int
     missing: int
     offline: int
+    moved: int
+    rewritten: int
     hashed: int
     bytes_hashed: int
     elapsed_s: float

@@ -33,8 +33,9 @@ class IdentityStore(FileStore):
         """Write the computed hashes of a file, and let it join the model of that content.
 
         Args:
-            file_id: see above.
-            size_bytes, mtime_ns: of the file when it was read.
+            file_id: row of the file.
+            size_bytes: when it was read.
+            mtime_ns: likewise.
             hashes: of its bytes.
             header_is_new: the file says of itself what it did not say before: if its tensors seem to be the same,
                 only the header was written anew.

@@ -345,13 +345,13 @@ def test_details_are_what_show_says(stock: Stock, reading: Served) -> None:
         assert answer.json == document
         assert list(answer.json) == [
             *LIGHT_COLUMNS,
-            *["meta_json", "records", "files", "attachments", "header", "provenance"],
+            *["meta_json", "records", "files", "hashes", "danger", "attachments", "header", "provenance"],
         ]
         assert all(
             words("id source source_path record_key payload_sha256 size payload_text extra") <= set(record)
             for record in answer.json["records"]
         )
-    assert len(shown[1]["records"]) == 3
+    assert len(shown[1]["records"]) == 4
     assert shown[1]["meta_json"] == json.loads(shown[1]["records"][0]["payload_text"])
 
 
@@ -379,7 +379,8 @@ def test_models_that_are_not_there(reading: Served) -> None:
 
 
 def test_a_payload_comes_out_byte_for_byte_and_never_in_place(stock: Stock, reading: Served) -> None:
-    (record,) = reading.client.get(f"/api/models/{stock.odd_sha256}").json["records"]
+    record, *embedded = reading.client.get(f"/api/models/{stock.odd_sha256}").json["records"]
+    assert [one["source"] for one in embedded] == ["embedded"]
     assert (record["source"], record["size"]) == ("civitai-info", len(ODD_PAYLOAD))
     answer = reading.client.get(f"/api/models/{stock.odd_sha256.upper()}/records/{record['id']}")
     assert (answer.status, answer.body) == (200, ODD_PAYLOAD)
@@ -390,7 +391,8 @@ def test_a_payload_comes_out_byte_for_byte_and_never_in_place(stock: Stock, read
 
 
 def test_a_record_belongs_to_its_model(stock: Stock, reading: Served) -> None:
-    (record,) = reading.client.get(f"/api/models/{stock.odd_sha256}").json["records"]
+    record, *embedded = reading.client.get(f"/api/models/{stock.odd_sha256}").json["records"]
+    assert [one["source"] for one in embedded] == ["embedded"]
     others = reading.client.get("/api/models?limit=1000&fields=sha256").json["models"]
     other = next(row["sha256"] for row in others if row["sha256"] not in (None, stock.odd_sha256))
     for path in (f"{other}/records/{record['id']}", f"{stock.odd_sha256}/records/{2**63 - 1}"):
