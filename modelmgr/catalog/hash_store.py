@@ -121,7 +121,7 @@ def _match(kind: str, trust: str, model: ModelRow | None, record: Sequence[Any])
 
 
 def _of_columns(reader: engine.Database, digits: str) -> Iterator[Found]:
-    """Yield the models that have this SHA-256 or a part with it, or one that begins so; and the records that claim it."""
+    """Yield the models that have, or a part of which has, a SHA-256 that begins so; and the records that claim it."""
     kind = {_SHA256_DIGITS: "SHA256", _AUTOV2_DIGITS: "AutoV2"}.get(len(digits))
     if kind is None:
         return
