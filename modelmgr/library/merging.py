@@ -4,9 +4,9 @@ import bisect
 import contextlib
 import itertools
 import os
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +14,8 @@ from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import EMBEDDED, MERGED_COLUMNS
 from modelmgr.errors import Usage
 from modelmgr.migration import mapping, promotion
-from modelmgr.migration.previews import preview_for
+from modelmgr.migration.beside import folded
+from modelmgr.migration.previews import FolderPictures
 from modelmgr.migration.sources import BY_RECORD_ID
 from modelmgr.progress import Progress
 from modelmgr.readers import Header
@@ -192,21 +193,20 @@ class Merging:
         return merged
 
     def light_of_file(
-        self, path: str, header: Header, siblings: "FolderNames"
+        self, path: str, facts: Mapping[str, Any], siblings: "FolderNames"
     ) -> tuple[dict[str, Any], dict[str, Origin]]:
-        """Return the light columns of a file about which no record speaks, and their origins."""
-        facts = header_facts(header)
-        merged = mapping.merge(
-            [],
-            sha256=None,
-            file_path=path,
-            size_bytes=None,
-            header=merge_facts(facts),
-            user={},
-        )
-        fields, origins = dict(merged.fields), dict(merged.origins)
+        """Return the light columns of a file about which no record speaks, and their origins.
+
+        Args:
+            path: of the file.
+            facts: what `header_facts` says of its header.
+            siblings: the names in its folder.
+        """
+        told = merge_facts(facts)
+        merged = mapping.merge([], sha256=None, file_path=path, size_bytes=None, header=told, user={})
+        fields, origins = merged.fields, merged.origins
         _without_guess(fields, origins, facts)
-        named = mapping.pictures([], sha256=None, size_bytes=None, header=merge_facts(facts))
+        named = mapping.pictures([], sha256=None, size_bytes=None, header=told)
         self._choose_preview(fields, origins, path, siblings, [os.path.dirname(path)], named)
         return fields, origins
 
@@ -237,15 +237,14 @@ class Merging:
                 return
         folder, name = os.path.split(path)
         stem = os.path.splitext(name)[0]
-        names = siblings.beginning_with(stem)
         gone = {
             os.path.basename(place): copy
             for place, copy in copies.items()
             if os.path.dirname(place) == folder
         }
-        found = preview_for(stem, names if gone.keys() <= {*names} else {*names, *gone})
+        found = siblings.pictures.preview_for(stem, gone)
         shown = os.path.join(folder, found) if found else None
-        fields["preview"] = gone[found] if found in gone and found not in names else shown
+        fields["preview"] = gone[found] if found in gone and found not in siblings.all else shown
         origins.pop("preview", None)
         if found:
             origins["preview"] = Origin("file", 7)
@@ -358,19 +357,23 @@ class FolderNames:
             except OSError:
                 names = ()
         self.all = frozenset(names)
-        self._sorted = sorted((_folded(name), name) for name in self.all)
+
+    @cached_property
+    def pictures(self) -> FolderPictures:
+        """The previews among them."""
+        return FolderPictures(self.all)
+
+    @cached_property
+    def _sorted(self) -> list[tuple[str, str]]:
+        return sorted((folded(name), name) for name in self.all)
 
     def beginning_with(self, stem: str) -> list[str]:
         """Return the names that begin with `stem`, whatever their case and Unicode form."""
-        folded = _folded(stem)
-        first = bisect.bisect_left(self._sorted, (folded, ""))
+        wanted = folded(stem)
+        first = bisect.bisect_left(self._sorted, (wanted, ""))
         found = []
         for key, name in itertools.islice(self._sorted, first, None):
-            if not key.startswith(folded):
+            if not key.startswith(wanted):
                 break
             found.append(name)
         return found
-
-
-def _folded(name: str) -> str:
-    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()

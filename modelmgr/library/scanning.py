@@ -412,7 +412,8 @@ class Scanning(Merging):
         if hashes is not None and report is not None:
             report.hashed += 1
             report.bytes_hashed += entry.size_bytes
-        fields, origins = self.light_of_file(entry.path, header, siblings)
+        facts = header_facts(header)
+        fields, origins = self.light_of_file(entry.path, facts, siblings)
         return FoundModel(
             entry.path,
             entry.size_bytes,
@@ -423,7 +424,7 @@ class Scanning(Merging):
             origins,
             header.format,
             header.as_json(),
-            header_facts(header),
+            facts,
             state,
             hash_state,
             file.id if file is not None else None,
@@ -446,7 +447,8 @@ class Scanning(Merging):
                 )
             )
         report.problems += header.problems
-        fields, origins = self.light_of_file(group.path, header, self.names_in(os.path.dirname(group.path)))
+        facts = header_facts(header)
+        fields, origins = self.light_of_file(group.path, facts, self.names_in(os.path.dirname(group.path)))
         return FoundModel(
             group.path,
             sum(member.size_bytes for member in members),
@@ -457,7 +459,7 @@ class Scanning(Merging):
             origins,
             header.format,
             header.as_json(),
-            header_facts(header),
+            facts,
             hash_state=HashState.HASHING if hash_files else HashState.NONE,
             embedded=embedded_of(header),
             danger=danger_of(header),
@@ -609,7 +611,7 @@ class Scanning(Merging):
                 report.missing += 1
                 report.problems.append(Problem(file.path, "not_found", "The file can't be found now."))
                 continue
-            jobs.append(HashJob(file.id, file.path, facts.st_size, facts.st_mtime_ns))
+            jobs.append(HashJob(file.id, file.path, facts.st_size, tree.signed64(facts.st_mtime_ns)))
         try:
             for results in discovery.hash_files(jobs, progress):
                 for result in results:

@@ -109,7 +109,7 @@ FORMAT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
 
 def folded(name: str) -> str:
     """Return a name as it compares: without case, composed letters and decomposed ones alike."""
-    return _composed(name).casefold()
+    return name.lower() if name.isascii() else _composed(name).casefold()
 
 
 def _composed(name: str) -> str:

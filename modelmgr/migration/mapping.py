@@ -370,6 +370,11 @@ class _Case:
             column: a light column.
             of_others: also by records that speak of another file.
         """
+        if not self.ranked:
+            for one in self._by_header(column):
+                if (value := _CLEAN[column](one.value)) is not None:
+                    yield _Said(value, one.origin, one.time)
+            return
         said = [*self._by_records(column, of_others), *self._by_header(column)]
         for one in sorted(said, key=_weight):
             value = _CLEAN[column](one.value)

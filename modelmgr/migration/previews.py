@@ -1,9 +1,11 @@
 """Which pictures beside a model are its previews or examples, by the names in its folder alone."""
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from modelmgr.migration.beside import folded, is_model_name, stem_of, suffix_of
+from modelmgr.values import MODEL_SUFFIXES
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".jxl", ".bmp", ".tiff")
 _VIDEOS = (".mp4", ".webm", ".mov")
@@ -36,6 +38,39 @@ def previews_of(stem: str, names: Iterable[str]) -> tuple[str, ...]:
     contested = frozenset(contested_previews(stem, listed))
     ranked = ((name in contested, *rank, name) for name, rank in _candidates(stem, listed))
     return tuple(found[-1] for found in sorted(ranked))
+
+
+class FolderPictures:
+    """The previews in one folder, found without looking at all its names for each model.
+
+    Args:
+        names: all names in the folder.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._pictures: dict[str, list[str]] = {}
+        self._models: dict[str, list[str]] = {}
+        for name in names:
+            stem, suffix = os.path.splitext(name)
+            suffix = suffix.lower()
+            if suffix in _SUFFIXES:
+                self._pictures.setdefault(folded(stem), []).append(name)
+            elif suffix in MODEL_SUFFIXES:
+                self._models.setdefault(folded(stem), []).append(name)
+
+    def preview_for(self, stem: str, more: Collection[str] = ()) -> str | None:
+        """Return what `preview_for` does; `more` are names that count as if they were in the folder."""
+        wanted = folded(stem)
+        if not wanted:
+            return None
+        keys = [wanted + infix for infix in _INFIXES]
+        found = [name for key in keys if key in self._pictures for name in self._pictures[key]]
+        if not (found or more):
+            return None
+        if len(found) == 1 and not more and stem_of(found[0]).startswith(stem):
+            return found[0]
+        rivals = [name for key in keys if key in self._models for name in self._models[key]]
+        return preview_for(stem, {*found, *rivals, *more})
 
 
 def is_picture(name: str) -> bool:
