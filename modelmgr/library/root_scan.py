@@ -267,9 +267,14 @@ class RootScan:
             self._has_met_known |= file is not None
             if row[0] in members:
                 self._meet_member(file, row)
-            elif file is not None and file.unit is None and _is_unchanged(file, row):
+            elif file is not None and file.unit is None and _is_unchanged(file, row) and _was_read(file):
                 self._meet_unchanged(file, row, folder, draft, look_again)
-            elif file is not None and _is_unchanged(file, row) and not self._is_unit_here(file, folder):
+            elif (
+                file is not None
+                and file.unit is not None
+                and _is_unchanged(file, row)
+                and not self._is_unit_here(file, folder)
+            ):
                 self._report.unchanged += 1  # another path to a member of a model elsewhere
             else:
                 if file is not None and file.unit is not None:
@@ -390,7 +395,10 @@ class RootScan:
     def _take_one(self, result: HashResult, met: Met) -> None:
         met.folder.waiting -= 1
         report = self._report
-        is_known = met.known is not None and met.known.unit is None and _is_unchanged(met.known, met.row)
+        known = met.known
+        is_known = (
+            known is not None and known.unit is None and _is_unchanged(known, met.row) and _was_read(known)
+        )
         if result.problem is not None and result.problem.code == "not_found":
             self._troubled.add(met.folder.path)
             if not is_known:
@@ -539,6 +547,11 @@ def _facts(path: str) -> os.stat_result | None:
         return os.stat(path)
     except OSError:
         return None
+
+
+def _was_read(file: KnownFile) -> bool:
+    """Tell whether a file is known by its bytes; one that could never be opened is known by name only."""
+    return file.state != FileState.UNREADABLE or file.sha256 is not None
 
 
 def _is_unchanged(file: KnownFile, row: FileRow) -> bool:
