@@ -87,7 +87,7 @@ def read_stream(file: FileBytes, form: str = "pickle") -> Contents:
 
 
 def read_text(file: FileBytes) -> Contents | None:
-    """Read what may be a pickle of protocol 0 or 1, which have no mark of their own; None if it is none.
+    """Read what may be a pickle of protocol 0 or 1, which have no mark of their own; None if it is surely none.
 
     It is one if it ends as a pickle does and builds something, or imports what is dangerous: an unpickler would go
     that far, whatever comes after.
@@ -98,10 +98,10 @@ def read_text(file: FileBytes) -> Contents | None:
     contents = Contents("pickle")
     reading = _Reading(contents)
     reading.take_beginning(file)
-    if reading.found is None:
-        return None
     reading.describe()
     reading.judge()
+    if reading.found is None:
+        return contents  # nobody could look: it may be one
     whole = reading.found["problem"] is None and (
         reading.found["imports"] or contents.specs or contents.metadata
     )
