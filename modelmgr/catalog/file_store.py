@@ -315,10 +315,11 @@ class FileStore(Connections):
         with self.transaction() as writer:
             conn = writer.connection()
             for model_id in dict.fromkeys(model_ids):
+                # The file before links to it, but a link's name before that of a blob.
                 first = conn.execute(
                     "SELECT path, size_bytes, mtime_ns, state, sha256, unit FROM files WHERE model_id = ? "
                     "ORDER BY CASE state WHEN 'present' THEN 0 WHEN 'unreadable' THEN 1 WHEN 'offline' THEN 2 "
-                    "ELSE 3 END, link_target IS NOT NULL, id LIMIT 1",
+                    "ELSE 3 END, path GLOB '*[/\\]blobs[/\\]*', link_target IS NOT NULL, id LIMIT 1",
                     (model_id,),
                 ).fetchone()
                 if first is None:

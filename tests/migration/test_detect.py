@@ -401,7 +401,7 @@ def test_nothing_is_touched(disk: Disk) -> None:
 def test_the_sources_have_different_ids_and_each_record_id_one_reader() -> None:
     assert len({source.id for source in ALL}) == len(ALL)
     ids = [record_id for source in ALL for record_id in source.record_ids]
-    assert sorted([*ids, "api"]) == sorted(BY_RECORD_ID)  # no container is of that source
+    assert sorted([*ids, "api", "embedded"]) == sorted(BY_RECORD_ID)  # no container is of these two
     assert len(set(ids)) == len(ids)
 
 

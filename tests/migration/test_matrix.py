@@ -37,7 +37,7 @@ SPECIMENS: list[Specimen] = [
 ]
 
 # Nobody's unless asked for by name.
-WITHOUT_SPECIMEN = {"gguf-header", "api"}  # the latter is in no container, see below
+WITHOUT_SPECIMEN = {"gguf-header", "api", "embedded"}  # the last two are in no container, see below
 
 Bend = Callable[[bytes], bytes]
 
