@@ -418,6 +418,7 @@ TABLES: tuple[type[Model], ...] = (
 PARTIAL_INDEXES: dict[str, str] = {
     "files_scanned_folder": "files(scanned_folder) WHERE scanned_folder IS NOT NULL",
     "files_unit": "files(unit) WHERE unit IS NOT NULL",
+    "files_part": "files(sha256, model_id) WHERE unit IS NOT NULL",
     "files_not_present": "files(state, size_bytes) WHERE state <> 'present'",
     "files_without_hash": "files(size_bytes) WHERE sha256 IS NULL",
     "models_danger": "models(danger, id) WHERE danger IS NOT NULL",
