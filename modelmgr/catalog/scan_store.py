@@ -3,6 +3,7 @@
 Written in bulk: a library of a hundred thousand files comes in at some ten thousand a second.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -51,6 +52,16 @@ _FILE_COLUMNS = (
     "id, model_id, path, size_bytes, mtime_ns, inode, device, state, sha256, partial_hashes, seen_at, "
     "scanned_folder, unit, member, link_target, quick, tensor_quick, tensor_sha256"
 )
+
+
+def _marks(columns: str) -> str:
+    return ", ".join("?" * (columns.count(",") + 1))
+
+
+_INSERT_MODEL = f"INSERT INTO models({_MODEL_COLUMNS}) VALUES ({_marks(_MODEL_COLUMNS)})"
+_INSERT_FILE = f"INSERT INTO files({_FILE_COLUMNS}) VALUES ({_marks(_FILE_COLUMNS)})"
+MANY_MODELS = 50
+"""From so many on it is worth to fill the search index in one go."""
 
 
 class ScanStore(PlaceStore):
@@ -336,9 +347,12 @@ class Putting:
         rows, self._rows = self._rows, _Rows()
         conn = self._conn
         if rows.models:
-            conn.executemany(
-                f"INSERT INTO models({_MODEL_COLUMNS}) VALUES ({_marks(_MODEL_COLUMNS)})", rows.models
-            )
+            with (
+                engine.search_filled_after(conn, rows.models[0][0])
+                if len(rows.models) >= MANY_MODELS
+                else contextlib.nullcontext()
+            ):
+                conn.executemany(_INSERT_MODEL, rows.models)
             conn.executemany("INSERT INTO headers(model_id, header, facts) VALUES (?, ?, ?)", rows.headers)
             conn.executemany("INSERT INTO origins(model_id, origins) VALUES (?, ?)", rows.origins)
             conn.executemany(
@@ -346,9 +360,7 @@ class Putting:
             )
             _insert_records(conn, rows.records)
         if rows.files:
-            conn.executemany(
-                f"INSERT INTO files({_FILE_COLUMNS}) VALUES ({_marks(_FILE_COLUMNS)})", rows.files
-            )
+            conn.executemany(_INSERT_FILE, rows.files)
         put_hashes(conn, rows.hashes)
 
 
@@ -388,7 +400,3 @@ def _insert_records(conn: engine.Connection, rows: Sequence[tuple[Any, ...]]) ->
 
 def _next_id(conn: engine.Connection, table: str) -> int:
     return int(conn.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
-
-
-def _marks(columns: str) -> str:
-    return ", ".join("?" * (columns.count(",") + 1))
