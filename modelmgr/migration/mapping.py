@@ -357,6 +357,9 @@ class _Case:
         self, witnesses: Sequence[Witness], known_hash: bool, known_size: bool, header: HeaderFacts | None
     ) -> None:
         self.header = header
+        if not witnesses:
+            self._sidecars, self.ranked, self._outdated = {}, [], {}
+            return
         speaking = [witness for witness in witnesses if not witness.claims.marker]
         self._sidecars = _said_by_sidecars(speaking)
         speaking.sort(key=lambda witness: (_laid_aside(witness, self._sidecars), _recency(witness)))

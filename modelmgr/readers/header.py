@@ -21,6 +21,7 @@ _EVIDENCE_LIMIT = 24
 _LIST_LIMIT = 64
 _DEPTH_LIMIT = 6
 _NUMBER_LIMIT = 2**63
+_MARGIN = 2 * len(CUT_MARK) + 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,10 @@ class Header:
         metadata: dict[str, Any] = {}
         room = METADATA_LIMIT_BYTES
         omitted = 0
+        is_little = _is_little(self.metadata)
         for key, value in self.metadata.items():
             safe_key, safe_value = _cut(clean(str(key)), _KEY_LIMIT), _safe(value, 0)
-            size = len(json.dumps(safe_key)) + len(json.dumps(safe_value)) + 4
+            size = 0 if is_little else len(json.dumps(safe_key)) + len(json.dumps(safe_value)) + 4
             if size > room or safe_key in metadata:
                 omitted += 1
                 continue
@@ -131,6 +133,16 @@ class Header:
         if omitted:
             answer["metadata_omitted"] = omitted
         return answer
+
+
+def _is_little(metadata: Mapping[str, Any]) -> bool:
+    """Tell whether texts are so short that they need not be measured: a character takes at most twelve in JSON."""
+    characters = 0
+    for key, value in metadata.items():
+        if not isinstance(value, str):
+            return False
+        characters += min(len(key), _KEY_LIMIT) + min(len(value), TEXT_LIMIT) + _MARGIN
+    return 12 * characters < METADATA_LIMIT_BYTES
 
 
 def _cut(text: str, limit: int) -> str:

@@ -60,8 +60,8 @@ def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:
     found: list[list[str | int]] = []
     for tag, count in most:
         if len(tag) <= _LINE_LIMIT:
-            is_plain = tag.isascii() and tag.isprintable() and tag.strip() == tag and len(tag) > 9
-            shown = tag if is_plain else _line(tag)  # a plain tag says something, unless it is a short "none"
+            is_plain = tag.isascii() and tag.isprintable() and tag.strip() == tag
+            shown = tag if is_plain and tag.lower() not in _NOTHING else _line(tag)
             if shown:
                 found.append([shown, min(count, _COUNT_LIMIT)])
     return found
