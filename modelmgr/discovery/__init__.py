@@ -29,7 +29,6 @@ from modelmgr.discovery.scan import (
     is_blob,
     looks_like_a_model,
     walk_folders,
-    walk_models,
 )
 from modelmgr.discovery.watch import PACE, Pace, watch_folders
 
@@ -66,6 +65,5 @@ __all__ = [
     "sha256_of",
     "tensor_quick_of",
     "walk_folders",
-    "walk_models",
     "watch_folders",
 ]

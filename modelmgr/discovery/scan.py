@@ -344,17 +344,3 @@ def _settled(mtime_ns: int) -> int:
     # whole seconds, the kernels in up to 16 ms.
     tick_ns = _COARSE_NS if mtime_ns % 1_000_000_000 == 0 else _FINE_NS
     return mtime_ns if mtime_ns < time.time_ns() - tick_ns else 0
-
-
-def walk_models(
-    root: str, progress: Progress, report: Callable[[Problem], None]
-) -> Iterator[list[tree.Entry]]:
-    """Yield the files below `root` that may be models, a folder at a time. See `tree.walk` for what is entered."""
-    for listing in tree.walk(root, progress, wanted=looks_like_a_model, report=report):
-        found = [
-            entry
-            for entry in listing.entries
-            if os.path.splitext(entry.name)[1].lower() in MODEL_SUFFIXES or is_blob(entry.path)
-        ]
-        if found:
-            yield found
