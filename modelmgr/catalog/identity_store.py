@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.file_store import (
@@ -191,7 +192,8 @@ class IdentityStore(FileStore):
             "WHERE r.model_id = ? AND r.source = records.source AND r.payload_sha256 = records.payload_sha256)",
             (provisional, EMBEDDED, home),
         )
-        for table in ("user_values", "records", "attachments"):
+        self._join_values(conn, provisional, home)
+        for table in ("records", "attachments"):
             conn.execute(f"UPDATE OR IGNORE {table} SET model_id = ? WHERE model_id = ?", (home, provisional))
         # What the home has already, to the byte, needs no second copy.
         conn.execute("DELETE FROM records WHERE model_id = ?", (provisional,))
@@ -203,6 +205,25 @@ class IdentityStore(FileStore):
                 (provisional, home),
             )
         conn.execute("DELETE FROM models WHERE id = ?", (provisional,))
+
+    @staticmethod
+    def _join_values(conn: engine.Connection, provisional: int, home: int) -> None:
+        """Let what the user said of two models be said of one: texts and lists join, else the later word counts."""
+        rows = conn.execute(
+            'SELECT "column", value, set_at FROM user_values WHERE model_id IN (?, ?) ORDER BY set_at, model_id = ?',
+            (provisional, home, provisional),
+        ).fetchall()
+        said: dict[str, tuple[Any, int]] = {}
+        for column, text, set_at in rows:
+            value = json.loads(text)
+            if column in said:
+                value = _joined(column, said[column][0], value)
+            said[column] = value, set_at
+        conn.execute("DELETE FROM user_values WHERE model_id = ?", (provisional,))
+        conn.executemany(
+            'INSERT OR REPLACE INTO user_values(model_id, "column", value, set_at) VALUES (?, ?, ?, ?)',
+            [(home, column, json.dumps(value), set_at) for column, (value, set_at) in said.items()],
+        )
 
     def _clear_out(self, conn: engine.Connection, model_id: int, heir: int) -> None:
         """Let a model that has lost its last file to another, and was nothing but that file, go into it."""
@@ -273,6 +294,19 @@ class IdentityStore(FileStore):
         conn.execute("UPDATE units SET model_id = ? WHERE id = ?", (goal, unit_id))
         self.refresh([model_id])
         return HashOutcome(goal, created=home is None)
+
+
+def _joined(column: str, former: Any, value: Any) -> Any:
+    """Return what two values of one column, the later one last, amount to."""
+    if isinstance(former, list) and isinstance(value, list):
+        return list(dict.fromkeys([*former, *value]))
+    if column == "favorite":
+        return former or value
+    if column == "notes" and isinstance(former, str) and isinstance(value, str):
+        if value in former:
+            return former
+        return value if former in value else f"{former}\n\n{value}"
+    return value
 
 
 def composite_sha256(members: Mapping[str, str]) -> str:
