@@ -310,6 +310,28 @@ class FileStore(Connections):
                 writer.execute_sql("DELETE FROM models WHERE id = ?", (model_id,))
         return bool(is_empty)
 
+    def forget_empty(self) -> int:
+        """Forget the models that lost their last file before it was hashed, if nobody has said anything of them.
+
+        One whose hash is known stays: its bytes may come again.
+
+        Returns:
+            How many there were.
+        """
+        with engine.translated(self.path):
+            rows = self._question().execute_sql(
+                "SELECT id FROM models WHERE file_count = 0 AND path IS NULL AND sha256 IS NULL "
+                "AND NOT EXISTS (SELECT 1 FROM files WHERE model_id = models.id) "
+                f"AND NOT EXISTS ({_OTHER_RECORD}models.id) "
+                "AND NOT EXISTS (SELECT 1 FROM user_values WHERE model_id = models.id)"
+            )
+            ids = [row[0] for row in rows.fetchall()]
+        forgotten = 0
+        for some in in_pieces(ids):
+            with self.transaction(Changes(models=True)):
+                forgotten += sum(map(self.remove_if_nothing_left, some))
+        return forgotten
+
     def refresh(self, model_ids: Iterable[int]) -> None:
         """Derive the columns that are facts of the files: first path, count, size, time, states."""
         with self.transaction() as writer:

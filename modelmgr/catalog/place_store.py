@@ -96,6 +96,11 @@ class PlaceStore(IdentityStore):
 
     # --- moves ---
 
+    def missing_below(self, folder: str) -> list[KnownFile]:
+        """Return the files below a folder that are missing."""
+        condition, parameters = below_condition(folder)
+        return list(self._files_where(f"files.state = 'missing' AND {condition}", parameters))
+
     def forget_moved(self, gone: Sequence[KnownFile], since: int) -> list[int]:
         """Forget those missing paths whose file was met at another one since, each for one.
 
@@ -104,25 +109,32 @@ class PlaceStore(IdentityStore):
             since: the greatest row id of `files` before the scan.
 
         Returns:
-            The models of the paths that were forgotten.
+            The models of the paths that were forgotten, one for each.
         """
-        used: set[int] = set()
-        models: list[int] = []
-        with self.transaction(Changes(models=True)) as writer:
-            conn = writer.connection()
-            for file in gone:
-                rows = conn.execute(
-                    "SELECT id FROM files WHERE model_id = ? AND id > ? AND state = 'present' AND size_bytes = ? "
-                    "AND member IS ? AND unit IS NULL",
-                    (file.model_id, since, file.size_bytes, file.member),
-                ).fetchall()
-                place = next((row_id for (row_id,) in rows if row_id not in used), None)
-                if place is not None and file.unit is None:
-                    used.add(place)
-                    conn.execute("DELETE FROM files WHERE id = ? AND state = 'missing'", (file.id,))
-                    models.append(file.model_id)
-            self.refresh(models)
-        return models
+        new_places: dict[tuple[int, int], int] = {}
+        single = [file for file in gone if file.unit is None]
+        with engine.translated(self.path):
+            for some in in_pieces(list(dict.fromkeys(file.model_id for file in single))):
+                rows = self._question().execute_sql(
+                    "SELECT model_id, size_bytes, count(*) FROM files WHERE id > ? AND state = 'present' "
+                    f"AND unit IS NULL AND model_id IN ({', '.join('?' * len(some))}) GROUP BY 1, 2",
+                    [since, *some],
+                )
+                new_places.update(((model_id, size), count) for model_id, size, count in rows)
+        replaced: list[KnownFile] = []
+        for file in single:
+            left = new_places.get((file.model_id, file.size_bytes), 0)
+            if left:
+                new_places[file.model_id, file.size_bytes] = left - 1
+                replaced.append(file)
+        for some_files in in_pieces(replaced):
+            with self.transaction(Changes(models=True)) as writer:
+                writer.connection().executemany(
+                    "DELETE FROM files WHERE id = ? AND state = 'missing'",
+                    [(file.id,) for file in some_files],
+                )
+                self.refresh(file.model_id for file in some_files)
+        return [file.model_id for file in replaced]
 
     def last_file_id(self) -> int:
         """Return the greatest row id of `files`."""

@@ -508,18 +508,22 @@ class RootScan:
                 report.offline += 1
             else:
                 state = FileState.MISSING
-                report.missing += 1
                 missing.append(file)
             if file.state != state:
                 states[file.id] = state
         items = list(states.items())
         for start in range(0, len(items), CHUNK_FILES):
             self._catalog.mark_files(dict(items[start : start + CHUNK_FILES]))
-        for start in range(0, len(missing), CHUNK_FILES):
-            moved = self._catalog.forget_moved(missing[start : start + CHUNK_FILES], self._since)
-            report.moved += len(moved)
-            report.missing -= len(moved)
-            self.changed_models += moved
+        if whole:  # in folders that did not change, too
+            missing = [
+                file
+                for file in self._catalog.missing_below(self._root)
+                if not is_below_any(file.path, self._ignored_below)
+            ]
+        moved = self._catalog.forget_moved(missing, self._since)
+        report.moved += len(moved)
+        report.missing += len(missing) - len(moved)
+        self.changed_models += moved
         if self._hash_files:
             self._adopt()
         return False

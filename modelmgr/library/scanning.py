@@ -120,6 +120,7 @@ class Scanning(Merging):
                     self._scan_file(root, hash_files, report)
                 if hash_files:
                     self._hash(root, options, report, progress)
+            self.catalog.forget_empty()
             self.read_hashes(progress)
         except Cancelled:
             report.cancelled = True
@@ -136,6 +137,7 @@ class Scanning(Merging):
         try:
             for root in _outermost(self.catalog.folder_facts()):
                 self._scan_changed(root, None, options, report, progress)
+            self.catalog.forget_empty()
         except Cancelled:
             report.cancelled = True
         report.elapsed_s = time.monotonic() - start
@@ -153,6 +155,7 @@ class Scanning(Merging):
                 some = [folder for folder in told if is_below(folder, root)]
                 if some:
                     self._scan_changed(root, some, options, report, progress)
+            self.catalog.forget_empty()
         except Cancelled:
             report.cancelled = True
         report.elapsed_s = time.monotonic() - start
@@ -216,6 +219,7 @@ class Scanning(Merging):
         start = time.monotonic()
         try:
             self._hash(None, options, report, progress)
+            self.catalog.forget_empty()
         except Cancelled:
             report.cancelled = True
         report.elapsed_s = time.monotonic() - start
@@ -253,6 +257,7 @@ class Scanning(Merging):
                 self._follow(walk, report)
         if is_away:
             self._set_offline(root, report)
+            self.catalog.forget_scanned(root)  # what was met there instead is not to be known again
         else:
             self.catalog.set_folder_state(root, FileState.PRESENT, device)
 

@@ -137,6 +137,59 @@ def test_two_files_change_their_names_with_each_other(library: Library, models: 
     assert {row.file_state for row in library.catalog.page(ModelQuery(), None)} == {"present"}
 
 
+def test_many_copies_that_moved_are_each_moved_once(library: Library, models: Path) -> None:
+    first = write(models / "a" / "0.safetensors", WORDS)
+    for number in range(1, 1200):
+        shutil.copy(first, models / "a" / f"{number}.safetensors")
+    scan(library, models)
+    (models / "b").mkdir()
+    for number in range(700):
+        shutil.copy(first, models / "b" / f"{number}.safetensors")
+    shutil.rmtree(models / "a")
+    report = scan(library)
+    assert (report.added, report.moved, report.missing) == (700, 700, 500)
+    assert len(details(library, only(library)).files) == 1200
+    assert (scan(library).missing, scan(library).missing) == (500, 500)
+
+
+def test_a_file_that_is_found_again_later_has_moved(library: Library, models: Path) -> None:
+    path = write(models / "a" / "ink.safetensors", WORDS)
+    write(models / "a" / "other.safetensors", {"ss_output_name": "other"}, fill=b"fog")
+    scan(library, models)
+    away = path.rename(models / "ink.txt")
+    for _ in range(3):
+        assert scan(library).missing == 1
+    away.rename(models / "ink.safetensors")
+    report = scan(library)
+    assert (report.moved, report.missing) == (1, 0)
+
+
+def test_a_file_that_was_replaced_before_it_was_hashed_leaves_nothing(library: Library, models: Path) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    scan(library, models, hash_files=False)
+    write(path, {"ss_output_name": "other"}, rows=32)
+    scan(library)
+    assert only(library).hash_state == "done"
+
+
+def test_what_was_said_of_two_copies_is_said_of_the_model(library: Library, models: Path) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    shutil.copy(path, models / "copy.safetensors")
+    scan(library, models, hash_files=False)
+    one, two = library.catalog.page(ModelQuery(), None)
+    for row, number in ((one, 1), (two, 2)):
+        library.edit([row.id], "notes", f"note {number}")
+        library.edit([row.id], "tags", ["both", f"tag {number}"])
+        library.edit([row.id], "rating", number)
+        library.edit([row.id], "favorite", number == 1)
+    library.hash_waiting(Progress())
+    row = only(library)
+    assert sorted(row.notes.split("\n\n") if row.notes else []) == ["note 1", "note 2"]
+    assert sorted(row.tags) == ["both", "tag 1", "tag 2"]
+    assert row.favorite
+    assert row.rating in (1, 2)
+
+
 # --- rewritten headers ------------------------------------------------------------------------------------
 
 
@@ -421,6 +474,20 @@ def test_a_folder_that_moved_brings_everything_along(
     assert all(
         row.path and row.path.startswith(str(goal)) for row in library.catalog.page(ModelQuery(), None)
     )
+
+
+def test_another_place_is_not_taken_for_the_folder_that_is_away(library: Library, models: Path) -> None:
+    write(models / "ink.safetensors", WORDS)
+    scan(library, models)
+    away = models.rename(models.with_name("away"))
+    models.mkdir()
+    for _ in range(3):
+        assert scan(library).offline == 1
+        assert library.catalog.folders()[0].state == "offline"
+    models.rmdir()
+    away.rename(models)
+    scan(library)
+    assert (only(library).file_state, library.catalog.folders()[0].state) == ("present", "present")
 
 
 # --- searches ---------------------------------------------------------------------------------------------
