@@ -82,7 +82,9 @@ def onnx(
     )
 
 
-NUMPY = b"\x93NUMPY\x01\x00\x42\x00{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }".ljust(75) + b"\n"
+NUMPY = (
+    b"\x93NUMPY\x01\x00\x42\x00{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }".ljust(75) + b"\n"
+)
 ONNX = onnx([["N", 3, "H", "W"]], [["N", 3, "H4", "W4"]])
 
 
