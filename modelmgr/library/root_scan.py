@@ -140,6 +140,7 @@ class RootScan:
         self._devices: set[int] = set()
         self._unread: list[str] = []
         self._troubled: set[str] = set()
+        self._held: dict[str, FolderDraft] = {}
         self._ignored_below: list[str] = []
         self._gone: list[KnownFile] = []
         self._has_met_known = False
@@ -261,27 +262,27 @@ class RootScan:
         )
         rows = {row[0]: row for row in folder.files}
         members = self._members(folder, rows, pipeline)
+        if members:
+            self._held[folder.path] = draft
         for row in folder.files:
             file = known.pop(row[0], None)
             self._devices.add(row[4])
             self._has_met_known |= file is not None
             if row[0] in members:
                 self._meet_member(file, row)
-            elif file is not None and file.unit is None and _is_unchanged(file, row) and _was_read(file):
+            elif file is not None and file.unit is None and _is_unchanged(file, row):
                 self._meet_unchanged(file, row, folder, draft, look_again)
-            elif (
-                file is not None
-                and file.unit is not None
-                and _is_unchanged(file, row)
-                and not self._is_unit_here(file, folder)
-            ):
+            elif file is not None and _is_unchanged(file, row) and not self._is_unit_here(file, folder):
                 self._report.unchanged += 1  # another path to a member of a model elsewhere
             else:
                 if file is not None and file.unit is not None:
                     self._chunk.released.append(file.id)
                 self._meet_new(file, row, folder, draft)
         ignored = {path for path, _ in folder.ignored}
-        self._leave(folder.path, [file for file in known.values() if file.path not in ignored])
+        left = [file for file in known.values() if file.path not in ignored]
+        if left:
+            self._held[folder.path] = draft
+        self._leave(folder.path, left)
 
     def _members(
         self, folder: Folder, rows: Mapping[str, FileRow], pipeline: _Pipeline | None
@@ -322,6 +323,9 @@ class RootScan:
     def _meet_unchanged(
         self, file: KnownFile, row: FileRow, folder: Folder, draft: FolderDraft, look_again: bool
     ) -> None:
+        if not _was_read(file):
+            self._enqueue(file, row, folder, draft, hash_it=False)
+            return
         if file.state == FileState.PRESENT:
             self._report.unchanged += 1
         else:
@@ -396,9 +400,7 @@ class RootScan:
         met.folder.waiting -= 1
         report = self._report
         known = met.known
-        is_known = (
-            known is not None and known.unit is None and _is_unchanged(known, met.row) and _was_read(known)
-        )
+        is_known = known is not None and known.unit is None and _is_unchanged(known, met.row)
         if result.problem is not None and result.problem.code == "not_found":
             self._troubled.add(met.folder.path)
             if not is_known:
@@ -406,19 +408,30 @@ class RootScan:
                 report.problems.append(result.problem)
         elif (found := self._identify(result, met)) is None:
             report.ignored += not is_known
-        elif met.known is not None and is_known:
-            self._chunk.looked.append((met.known.model_id, found))
+        elif known is not None and is_known:
+            self._look_again(known, found, met.folder)
         else:
             self._chunk.found.append(found)
             if found.state == FileState.UNREADABLE:
                 self._troubled.add(met.folder.path)
                 report.failed += 1
-            elif met.known is None:
+            elif known is None:
                 report.added += 1
             else:
                 report.updated += 1
         if not met.folder.waiting:
             self._chunk.folders.append(met.folder)
+
+    def _look_again(self, file: KnownFile, found: FoundModel, folder: FolderDraft) -> None:
+        """Take what a file of unchanged facts is by newer rules, or by the first look that was possible."""
+        if found.state == FileState.UNREADABLE:
+            self._troubled.add(folder.path)
+            self._report.failed += not _was_read(file)
+            return
+        self._chunk.looked.append((file.model_id, found))
+        if not _was_read(file):
+            self._report.updated += 1
+            self._chunk.states[file.id] = FileState.PRESENT
 
     def _write_if_full(self) -> None:
         if self._chunk.is_full():
@@ -440,15 +453,27 @@ class RootScan:
                 self.changed_models.append(model_id)
             for file, (_, size_bytes, mtime_ns, inode, device, _) in chunk.touched:
                 catalog.touch_file(file.id, size_bytes, mtime_ns, inode, device)
-            if chunk.touched and self._hash_files:
-                catalog.set_hash_state([file.model_id for file, _ in chunk.touched], HashState.HASHING)
+            unhashed = [file.model_id for file, _ in chunk.touched]
+            unhashed += [model_id for model_id, found in chunk.looked if found.file_id in chunk.states]
+            if unhashed and self._hash_files:
+                catalog.set_hash_state(unhashed, HashState.HASHING)
             if chunk.states:
                 catalog.mark_files(chunk.states)
             # The files first: writing them makes digests void.
             catalog.put_folders(
-                (draft.path, draft.mtime_ns, None if draft.path in self._troubled else draft.digest)
+                (draft.path, 0, None)
+                if draft.path in self._held
+                else (draft.path, draft.mtime_ns, None if draft.path in self._troubled else draft.digest)
                 for draft in chunk.folders
             )
+
+    def _release(self) -> None:
+        """Remember the folders about which there was more to do after the walk: until now a stop had them met again."""
+        held, self._held = self._held, {}
+        self._catalog.put_folders(
+            (draft.path, draft.mtime_ns, None if draft.path in self._troubled else draft.digest)
+            for draft in held.values()
+        )
 
     # --- models of several files ------------------------------------------------------------------------
 
@@ -524,6 +549,7 @@ class RootScan:
         report.moved += len(moved)
         report.missing += len(missing) - len(moved)
         self.changed_models += moved
+        self._release()
         if self._hash_files:
             self._adopt()
         return False
