@@ -20,6 +20,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
 from modelmgr.gui import theme
 from modelmgr.gui.api_door import ApiDoor
+from modelmgr.gui.garbage import Garbage
 from modelmgr.gui.main_window import MainWindow
 from modelmgr.gui.states import ErrorWindow
 from modelmgr.gui.tasks import Tasks
@@ -159,7 +160,8 @@ def open_window(catalog: Path) -> QMainWindow:
     door.setParent(window)
     tasks.setParent(window)
     news.changed.connect(window.take_news)
-    window.closed.connect(partial(_end, door, news, tasks, store))
+    garbage = Garbage(window)
+    window.closed.connect(partial(_end, door, news, tasks, store, garbage))
     window.load_first_rows()
     window.show()
     window.start_asking()
@@ -167,12 +169,13 @@ def open_window(catalog: Path) -> QMainWindow:
     return window
 
 
-def _end(door: ApiDoor, news: News, tasks: Tasks, store: Catalog) -> None:
+def _end(door: ApiDoor, news: News, tasks: Tasks, store: Catalog, garbage: Garbage) -> None:
     # First of all: what other programs still ask would find a catalog that is closed.
     door.end()
     news.stop()
     tasks.shutdown()
     store.close()
+    garbage.stop()
 
 
 def open_error_window(error: CatalogError, path: str) -> ErrorWindow:

@@ -1,5 +1,6 @@
 """A catalog with made-up models, put there as a scan and a promotion would, and the tasks of a window."""
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,15 @@ from modelmgr.gui import open_window, theme
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.values import BatchState, Hashes, Origin, PendingQuery, Record, Totals
+
+
+@pytest.fixture(autouse=True)
+def garbage_stays() -> Iterator[None]:
+    """Let no worker thread of a test destroy what is left of a widget; see `modelmgr.gui.garbage`."""
+    gc.disable()
+    yield
+    gc.enable()
+
 
 TYPES = ("lora", "checkpoint", "vae", "embedding")
 BASES = ("SDXL 1.0", "SD 1.5", "Flux.1 D", None)

@@ -1,0 +1,48 @@
+"""Python's cyclic garbage is collected in the GUI thread alone.
+
+Left to itself a collection runs in whichever thread makes the next object. One that met a dead dialog there would
+destroy it outside the GUI thread, and Qt ends the process (also metabrainz/picard and ankitects/anki collect by hand).
+"""
+
+import gc
+from typing import ClassVar
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+INTERVAL_MS = 500
+
+
+class Garbage(QObject):
+    """Collects while a window is open; as many may be open as like. Made and stopped in the GUI thread."""
+
+    _at_work: ClassVar[int] = 0
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._timer = QTimer(self)
+        self._timer.setInterval(INTERVAL_MS)
+        self._timer.timeout.connect(self._collect)
+        self._timer.start()
+        Garbage._at_work += 1
+        gc.disable()
+
+    def stop(self) -> None:
+        """Leave it to Python again, once no window is open any more."""
+        if self._timer.isActive():
+            self._timer.stop()
+            Garbage._at_work -= 1
+            if not Garbage._at_work:
+                gc.enable()
+
+    @Slot()
+    def _collect(self) -> None:
+        # As Python would: the oldest generation whose turn it is.
+        due = [
+            generation
+            for generation, (count, threshold) in enumerate(
+                zip(gc.get_count(), gc.get_threshold(), strict=True)
+            )
+            if threshold and count > threshold
+        ]
+        if due:
+            gc.collect(due[-1])
