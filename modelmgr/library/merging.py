@@ -306,6 +306,7 @@ def header_facts(header: Header) -> dict[str, Any]:
     return {
         "type": header.type,
         "base_model": header.base_model,
+        "base_by_name": header.facts.get("base_by_name"),
         # Where the header leaves only the base open (it names the candidates), it still proves the type.
         "certain": header.type != "unknown" and (header.confidence != "ambiguous" or bool(header.candidates)),
         "suggestions": dict(header.suggestions),
@@ -329,6 +330,7 @@ def merge_facts(facts: Mapping[str, Any] | None) -> mapping.HeaderFacts | None:
         facts["certain"],
         facts["suggestions"],
         frozenset(facts.get("personal", ())),
+        facts.get("base_by_name"),
     )
 
 

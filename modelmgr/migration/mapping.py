@@ -166,6 +166,7 @@ class HeaderFacts:
         certain: True if tensor names and shapes prove the type.
         suggestions: light columns that embedded metadata offers.
         personal: the names of `suggestions` that the person typed there with an editor.
+        base_by_name: a finer base model within that family, which only the file's name suggests.
     """
 
     type: str = UNKNOWN
@@ -173,6 +174,7 @@ class HeaderFacts:
     certain: bool = False
     suggestions: Mapping[str, Any] = field(default_factory=dict)
     personal: frozenset[str] = frozenset()
+    base_by_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -567,6 +569,9 @@ def _bases_said(case: _Case, file_path: str | None, of_others: bool = False) -> 
         # Converters to GGUF use one architecture's word for all its relatives: any record knows better.
         late = (file_path or "").lower().endswith(".gguf")
         said.append(_Said(base, Origin("header", HEADER), late=late))
+        # A name is no witness against anybody who says something else.
+        if case.header.base_by_name and all(one.value == base for one in said):
+            said.append(_Said(case.header.base_by_name, Origin("file", PLACE)))
         said.sort(key=_weight)
     return said
 

@@ -48,7 +48,9 @@ class Header:
         problems: what is wrong with the file; each is kept, the file is listed nevertheless.
         suggestions: light columns that the metadata offer (`name`, `trigger_words`, `tags` ...).
         personal: those of `suggestions` that a person typed into an editor of headers.
-        facts: more that the format states: context length, experts, GGUF version, inputs and outputs ...
+        facts: more that the format states: context length, experts, GGUF version, inputs and outputs ...; also
+            ``finer``, the names within the family of `base_model` that share every tensor with it, and
+            ``base_by_name``, the one of them that the file's name suggests.
         embedded: all that the file says of itself, as a record's payload (JSON text in UTF-8), or None where nothing
             is worth keeping. safetensors: the exact bytes of ``__metadata__``.
         embedded_made: whether `embedded` was written by us from another format's values.

@@ -35,6 +35,8 @@ class Verdict:
     type: str = "unknown"
     base_model: str | None = None
     candidates: tuple[str, ...] = ()
+    finer: tuple[str, ...] = ()
+    base_by_name: str | None = None
     variant: str | None = None
     architecture: str | None = None
     algorithm: str | None = None
@@ -199,6 +201,13 @@ def _name_finely(view: View, answer: Answer) -> None:
                 answer["proven"] = answer["base"]
                 _decide(answer, choice["base"], f"{key}: {text}")
                 return
+    # Nothing in the file tells; its name may, but that is for whoever weighs what others say.
+    answer["finer"] = [choice["base"] for choice in reversed(finer["words"])]
+    words = {word.lower() for word in _WORDS.findall(view.name)}
+    if not words & set(finer["stop"]):
+        answer["by_name"] = next(
+            (choice["base"] for choice in finer["words"] if words & set(choice["words"])), None
+        )
 
 
 # --- words ------------------------------------------------------------------------------------------------
@@ -215,6 +224,8 @@ def _state(view: View, answer: Answer, verdict: Verdict) -> None:
     verdict.candidates = tuple(
         dict.fromkeys(word for c in answer.get("candidates", ()) if (word := word_of(c)) is not None)
     )
+    verdict.finer = tuple(word for c in answer.get("finer", ()) if (word := word_of(c)) is not None)
+    verdict.base_by_name = word_of(answer.get("by_name"))
     proven = answer.get("proven", base)
     if (
         kind in ("llm", "mmproj", "shard", "vocab", "llm_adapter", "embedding_model")

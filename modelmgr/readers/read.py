@@ -93,6 +93,10 @@ def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
     columns, personal = suggestions(contents.metadata)
     defects = contents.defects + verdict.defects
     embedded, made = _embedded(contents)
+    if verdict.base_model is not None and verdict.finer:
+        contents.facts["finer"] = list(verdict.finer)
+        if verdict.base_by_name is not None:
+            contents.facts["base_by_name"] = verdict.base_by_name
     parameters = contents.facts.get("parameter_count", verdict.parameter_count)
     return Header(
         format=contents.format,

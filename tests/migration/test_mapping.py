@@ -711,3 +711,12 @@ def test_of_the_versions_of_one_record_the_newest_is_heard_and_an_older_one_fill
     broken = replace(new, claims=Claims(problem="unparsed_payload"))
     marker = replace(new, claims=Claims(marker=True))
     assert merged(old, broken).fields == merged(old, marker).fields == merged(old).fields
+
+
+def test_a_file_name_refines_the_base_only_where_nobody_says_another():
+    header = HeaderFacts("checkpoint", "SDXL", certain=True, base_by_name="Pony")
+    alone = merged(header=header)
+    assert alone.fields["base_model"] == "Pony"
+    assert (alone.origins["base_model"].source, alone.origins["base_model"].rank) == ("file", 7)
+    assert value("base_model", witness(1, base_model="SDXL 1.0"), header=header) == "SDXL 1.0"
+    assert value("base_model", witness(1, base_model="Illustrious"), header=header) == "Illustrious"

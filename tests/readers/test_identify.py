@@ -710,7 +710,10 @@ def test_finer_names_of_sdxl_come_from_embedded_metadata(
 
 
 def test_a_file_name_alone_makes_no_pony(safetensors_file: Callable[..., str]) -> None:
-    assert read_header(safetensors_file(SDXL, name="ponyDiffusionV6XL.safetensors")).base_model == "SDXL"
+    header = read_header(safetensors_file(SDXL, name="ponyDiffusionV6XL.safetensors"))
+    assert (header.base_model, header.facts["base_by_name"]) == ("SDXL", "Pony")
+    assert header.as_json()["finer"] == ["Pony", "Illustrious", "NoobAI"]
+    assert "base_by_name" not in read_header(safetensors_file(SDXL, name="animagine.safetensors")).facts
     assert read_header(safetensors_file(SD15, name="pony.safetensors")).base_model == "SD 1.x"
 
 

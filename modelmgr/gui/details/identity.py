@@ -77,6 +77,15 @@ def sure_words(row: ModelRow, header: Mapping[str, Any] | None, origins: Mapping
         return "Likely, but the file fits other kinds as well."
     if header.get("type") in (None, "unknown") and not header.get("base_model"):
         return "Nothing in the file proves what it is."
+    finer = [foreign_text(str(word), 60) for word in header.get("finer") or []]
+    if finer and confidence != "metadata":
+        names = ", ".join(finer[:-1]) + (" or " if finer[:-1] else "") + finer[-1]
+        family = foreign_text(str(header["base_model"]), 60)
+        told = f"It is of the {family} family. Whether {names} can't be told by the file"
+        by_name = header.get("base_by_name")
+        if by_name and row.base_model == by_name:
+            return f"{told}; its name says {foreign_text(str(by_name), 60)}."
+        return f"{told}. Choose one if you know it:"
     return _SURE.get(str(confidence), "")
 
 
@@ -229,7 +238,7 @@ class IdentityView(QWidget):
         words = sure_words(row, header, origins)
         self._words.setText(words)
         self._words.setVisible(bool(words))
-        found = (header or {}).get("candidates") or []
+        found = (header or {}).get("candidates") or (header or {}).get("finer") or []
         candidates = [str(word) for word in found][:CANDIDATES] if isinstance(found, list) else []
         self._show_candidates(candidates if len(candidates) > 1 else [], row.base_model)
         self._grid.show_facts(header_facts(header))
