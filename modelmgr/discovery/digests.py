@@ -69,11 +69,22 @@ else:
 
 if sys.platform == "linux":
 
+    def read_at_hand(descriptor: int, view: memoryview) -> int:
+        """Read as `read_into` what the system has in memory (preadv2(2), RWF_NOWAIT); 0 where it would wait."""
+        try:
+            return os.preadv(descriptor, (view,), -1, os.RWF_NOWAIT)
+        except OSError:  # or it can't tell: the waiting read says what is wrong
+            return 0
+
     def expect(descriptor: int, offset: int, count: int) -> None:
         """Have the disk fetch what will be read next, while something else is done."""
         os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_WILLNEED)
 
 else:
+
+    def read_at_hand(descriptor: int, view: memoryview) -> int:
+        """Leave it to the waiting read: the system does not tell what it has in memory."""
+        return 0
 
     def expect(descriptor: int, offset: int, count: int) -> None:
         """Leave it to the system to read ahead."""

@@ -25,6 +25,7 @@ from modelmgr.discovery.digests import (
     hashes_of_small,
     identity,
     open_with_facts,
+    read_at_hand,
     read_into,
     tensors_at,
 )
@@ -422,14 +423,18 @@ class Hashing:
         """Read until the view is full or the file ends, in pieces that a slow disk gives in a tenth of a second."""
         filled = 0
         while filled < len(view):
-            start = time.perf_counter()
-            count = read_into(descriptor, view[filled : filled + lane.piece])
-            took = time.perf_counter() - start
-            lane.read_s += took
-            if took > READ_MOST_S:
-                lane.piece = max(lane.piece // 2, READ_LEAST_BYTES)
-            elif took < READ_MOST_S / 8:
-                lane.piece = min(lane.piece * 2, BLOCK_BYTES)
+            piece = view[filled : filled + lane.piece]
+            # Only what is waited for is the disk's: a thread that reads memory may wait for the interpreter.
+            count = read_at_hand(descriptor, piece)
+            if not count:
+                start = time.perf_counter()
+                count = read_into(descriptor, piece)
+                took = time.perf_counter() - start
+                lane.read_s += took
+                if took > READ_MOST_S:
+                    lane.piece = max(lane.piece // 2, READ_LEAST_BYTES)
+                elif took < READ_MOST_S / 8:
+                    lane.piece = min(lane.piece * 2, BLOCK_BYTES)
             self._go_on(count)
             if not count:
                 break
