@@ -88,6 +88,8 @@ class ScanStore(PlaceStore):
             putting = Putting(self, writer.connection(), wanted)
             ids = [putting.put(model) for model in wanted]
             putting.write()
+            for model_id, model in putting.joined:
+                self.put_embedded(model_id, model.path, model.mtime_ns, model.embedded)
             self.refresh(putting.stale)
             if rewritten is not None:
                 rewritten += putting.rewritten
@@ -164,6 +166,7 @@ class Putting:
     def __init__(self, store: ScanStore, conn: engine.Connection, found: Sequence[FoundModel]) -> None:
         self.stale: set[int] = set()
         self.rewritten: list[int] = []
+        self.joined: list[tuple[int, FoundModel]] = []
         self._store = store
         self._conn = conn
         self._now = int(time.time())
@@ -213,6 +216,7 @@ class Putting:
         elif sha256 is not None and sha256 in self._homes:
             model_id = self._homes[sha256]
             self.stale.add(model_id)
+            self.joined.append((model_id, model))
         else:
             model_id = self.new_model(model)
             if sha256 is not None:

@@ -612,3 +612,14 @@ def test_a_quick_check_tells_that_a_folder_is_away_and_back(
     models.with_name("away").rename(models)
     library.quick_check(Progress())
     assert only(library).file_state == "present"
+
+
+def test_a_model_that_was_only_claimed_gets_what_its_file_says(
+    library: Library, models: Path, sha256: Sha256
+) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    with library.catalog.transaction():
+        model_id, _ = library.catalog.ensure_model(sha256(path), "Claimed", 5)
+    scan(library, models)
+    assert only(library).id == model_id
+    assert [record.source for record in details(library, only(library)).records] == ["embedded"]
