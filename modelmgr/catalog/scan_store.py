@@ -67,7 +67,12 @@ MANY_MODELS = 50
 class ScanStore(PlaceStore):
     """Writes about files that were met. Each method joins the caller's transaction or makes its own."""
 
-    def put_found(self, found: Iterable[FoundModel], rewritten: list[int] | None = None) -> list[int]:
+    def put_found(
+        self,
+        found: Iterable[FoundModel],
+        rewritten: list[int] | None = None,
+        changed: list[int] | None = None,
+    ) -> list[int]:
         """Write files that a scan met; each is a row of the library at once.
 
         A file whose hash is that of a known model, and a further path of a known file (same inode, size and mtime:
@@ -76,6 +81,7 @@ class ScanStore(PlaceStore):
 
         Args:
             found: see above.
+            changed: told the ids of models that had no header before and have one now.
             rewritten: told the ids of the models that go on under a new header; their light columns are as before.
 
         Returns:
@@ -90,6 +96,10 @@ class ScanStore(PlaceStore):
             putting.write()
             for model_id, model in putting.joined:
                 self.put_embedded(model_id, model.path, model.mtime_ns, model.embedded)
+                if self.header_facts(model_id) is None:  # so far nobody had its file
+                    self.put_header(model_id, model.format, model.header, model.facts, model.danger)
+                    if changed is not None:
+                        changed.append(model_id)
             self.refresh(putting.stale)
             if rewritten is not None:
                 rewritten += putting.rewritten

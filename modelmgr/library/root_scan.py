@@ -16,6 +16,8 @@ from modelmgr.values import Changes, FileState, HashState, Problem, ScanReport, 
 
 CHUNK_FILES = 500
 CHUNK_S = 0.25
+JOBS_AT_ONCE = 128
+"""New files of one folder that go to the threads together; what is ready is taken after each such lot."""
 SMALL_BYTES = 8 * 1024 * 1024
 """Files up to here are hashed as soon as they are met; larger ones after the walk."""
 
@@ -135,6 +137,7 @@ class RootScan:
         self._rules_version = rules_version
         self._chunk = _Chunk()
         self._met: dict[int, Met] = {}
+        self._jobs: list[HashJob] = []
         self._next_key = -1
         self._bodies: set[tuple[int, int]] = set()
         self._devices: set[int] = set()
@@ -234,7 +237,9 @@ class RootScan:
             if remembered.mtime_ns != folder.mtime_ns:
                 self._chunk.folders.append(draft)
             return
+        draft.waiting += 1  # it is not complete before all its files were met
         self._compare(folder, remembered, draft, pipeline)
+        draft.waiting -= 1
         if not draft.waiting:
             self._chunk.folders.append(draft)
         self._write_if_full()
@@ -278,6 +283,10 @@ class RootScan:
                 if file is not None and file.unit is not None:
                     self._chunk.released.append(file.id)
                 self._meet_new(file, row, folder, draft)
+            if len(self._jobs) >= JOBS_AT_ONCE:
+                self._hand_over()
+                self._take(self._hashing.ready())
+        self._hand_over()
         ignored = {path for path, _ in folder.ignored}
         left = [file for file in known.values() if file.path not in ignored]
         if left:
@@ -370,7 +379,12 @@ class RootScan:
         self._next_key -= 1
         draft.waiting += 1
         self._met[key] = Met(path, row, file, draft, os.path.realpath(path) if is_link else None)
-        self._hashing.add([HashJob(key, path, row[1], row[2], look=True, hash=hash_it, device=row[4])])
+        self._jobs.append(HashJob(key, path, row[1], row[2], look=True, hash=hash_it, device=row[4]))
+
+    def _hand_over(self) -> None:
+        jobs, self._jobs = self._jobs, []
+        if jobs:
+            self._hashing.add(jobs)
 
     def _trouble(self, found: Problem) -> None:
         """Hear of something that can't be looked at."""
@@ -446,7 +460,7 @@ class RootScan:
         with catalog.transaction(Changes(models=True) if is_news else None):
             if chunk.released:
                 catalog.release_members(chunk.released)
-            catalog.put_found(chunk.found, self.rewritten_models)
+            catalog.put_found(chunk.found, self.rewritten_models, self.changed_models)
             for model_id, found in chunk.looked:
                 catalog.put_header(model_id, found.format, found.header, found.facts, found.danger)
                 catalog.put_embedded(model_id, found.path, found.mtime_ns, found.embedded)

@@ -622,4 +622,7 @@ def test_a_model_that_was_only_claimed_gets_what_its_file_says(
         model_id, _ = library.catalog.ensure_model(sha256(path), "Claimed", 5)
     scan(library, models)
     assert only(library).id == model_id
-    assert [record.source for record in details(library, only(library)).records] == ["embedded"]
+    found = details(library, only(library))
+    assert [record.source for record in found.records] == ["embedded"]
+    assert found.header is not None
+    assert (found.row.type, found.row.path) == ("lora", str(path))
