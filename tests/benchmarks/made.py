@@ -183,6 +183,39 @@ def make_tree(root: Path, files: int, size_bytes: int = 4_096) -> None:
         (folder / f"model {number}.safetensors").write_bytes(model_bytes(number, size_bytes))
 
 
+def make_library(root: Path, files: int) -> None:
+    """Write so many LoRAs of 100 to 400 kB, 200 to a folder, each with a sidecar and a preview beside it."""
+    chance = random.Random(files)
+    noise = os.urandom(1 << 20)
+    for number in range(files):
+        folder = root / f"{number // 200:05d}"
+        if number % 200 == 0:
+            folder.mkdir(parents=True)
+        name = f"model {number}"
+        tags = {f"{word} {place} {number}": place + 1 for place, word in enumerate(chance.sample(WORDS, 3))}
+        header: dict[str, Any] = {
+            "__metadata__": {
+                "ss_output_name": name,
+                "ss_base_model_version": "sdxl_base_v1-0",
+                "ss_tag_frequency": json.dumps({"10_folder": tags}),
+            }
+        }
+        end = 0
+        for block in range(chance.randrange(5, 19)):
+            module = f"lora_unet_input_blocks_4_1_transformer_blocks_{block}_attn2_to_k"
+            for part, shape in (("lora_down", [4, 2048]), ("lora_up", [640, 4])):
+                begin, end = end, end + 2 * shape[0] * shape[1]
+                entry = {"dtype": "F16", "shape": shape, "data_offsets": [begin, end]}
+                header[f"{module}.{part}.weight"] = entry
+        text = json.dumps(header, separators=(",", ":")).encode()
+        start = chance.randrange(len(noise) - end)
+        path = folder / f"{name}.safetensors"
+        path.write_bytes(struct.pack("<Q", len(text)) + text + noise[start : start + end])
+        body = payload(chance, name, sha256_of(number), payload_size(chance))
+        (folder / f"{name}.civitai.info").write_bytes(body)
+        (folder / f"{name}.preview.png").write_bytes(noise[:100])
+
+
 def make_sidecars(root: Path, sidecars: int) -> None:
     """Write so many sidecars of 4 to 20 KB, a hundred to a folder."""
     for number in range(sidecars):

@@ -271,7 +271,7 @@ def importing(bench: Bench) -> None:
 
 
 def scanning(bench: Bench) -> None:
-    """First scan and rescan of a tree, against a bare walk with stat."""
+    """First scan and rescan of a tree, against a bare walk with stat; whole processes against openssl and find."""
     files = bench.scale * 1_000
     tree = bench.folder / "tree"
     made.make_tree(tree, files)
@@ -313,6 +313,62 @@ def scanning(bench: Bench) -> None:
             f"scan and hash of {files:,} new files vs openssl", first, openssl, unit="file", amount=files
         )
     known.close()
+    scanning_as_processes(bench)
+
+
+def scanning_as_processes(bench: Bench) -> None:
+    """Scan a library of small LoRAs with sidecars and previews as it is done from a terminal."""
+    if not shutil.which("openssl") or sys.platform != "linux":  # others have another find
+        return
+    files = bench.scale * 1_250
+    tree = bench.folder / "library"
+    made.make_library(tree, files)
+    numbers = iter(range(1_000))
+    # An installed program has its bytecode; the first round makes it.
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(HERE.parent.parent),
+        "PYTHONPYCACHEPREFIX": str(bench.folder / "bytecode"),
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
+
+    def scan(catalog: Path) -> None:
+        words = [sys.executable, "-m", "modelmgr", "--catalog", str(catalog), "scan", str(tree), "--json"]
+        subprocess.run(words, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+    def first() -> None:
+        scan(bench.folder / f"library {next(numbers)}.sqlite")
+
+    def openssl() -> None:
+        subprocess.run(
+            "find . -name '*.safetensors' -print0 | xargs -0 -n 500 -P 2 openssl dgst -sha256 >/dev/null",
+            shell=True,
+            check=True,
+            cwd=tree,
+        )
+
+    def find() -> None:
+        subprocess.run(["find", str(tree), "-printf", "%s %T@ %p\\n"], check=True, stdout=subprocess.DEVNULL)
+
+    bench.against(
+        f"process: scan of {files:,} new LoRAs vs openssl", first, openssl, unit="file", amount=files
+    )
+    path = bench.folder / "library known.sqlite"
+    scan(path)
+    bench.against(
+        f"process: scan of {files:,} known LoRAs vs find", lambda: scan(path), find, unit="file", amount=files
+    )
+    with Catalog.open(path) as known:
+        library = Library(known)
+
+        def again() -> None:
+            assert library.scan([str(tree)], progress=Progress()).unchanged == files
+
+        def check() -> None:
+            assert library.quick_check(Progress()).seen == 0
+
+        bench.against(f"scan of {files:,} known LoRAs vs find", again, find, unit="file", amount=files)
+        bench.against(f"quick check of {files:,} LoRAs vs find", check, find, unit="file", amount=files)
 
 
 def hashing(bench: Bench) -> None:
