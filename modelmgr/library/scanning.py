@@ -637,6 +637,8 @@ class Scanning(Merging):
 def _changed(file: KnownFile, job: HashJob) -> Problem:
     if (job.size_bytes, job.mtime_ns) == (file.size_bytes, file.mtime_ns):
         message = "The bytes changed although size and time did not: the disk or the copy may be damaged."
+    elif job.mtime_ns == file.mtime_ns:
+        message = "The size changed although the time did not: the file may be half written or cut off."
     else:
         message = "The file was changed since it was hashed; a scan will take it as it is now."
     return Problem(file.path, "changed", message)

@@ -266,6 +266,20 @@ def test_verify_tells_rot_from_edits_and_from_missing_files(
     assert good.exists()
 
 
+def test_verify_tells_a_file_that_was_cut_while_its_time_stayed(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    path = lora("one.safetensors")
+    scan(library, models)
+    facts = path.stat()
+    os.truncate(path, facts.st_size // 2)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    report = library.verify(progress=Progress())
+    assert report.changed == 1
+    assert "half written" in report.problems[0].message
+    assert scan(library).updated == 1
+
+
 def test_the_users_value_outlives_scans_and_can_be_taken_back(
     library: Library, models: Path, lora: Lora
 ) -> None:
