@@ -16,6 +16,9 @@ from modelmgr.catalog.known_hashes import FORMER, hashes_of_file, put_hashes
 from modelmgr.catalog.schema import path_in
 from modelmgr.values import Changes, Hashes
 
+GROWING_PARTS = 500
+"""A model of more parts than this that grows is taken for another."""
+
 
 class IdentityStore(FileStore):
     """Writes about hashes. Each method joins the caller's transaction or makes its own."""
@@ -283,6 +286,8 @@ class IdentityStore(FileStore):
         others = conn.execute(
             "SELECT 1 FROM units WHERE model_id = ? AND id <> ?", (model_id, unit_id)
         ).fetchone()
+        if others is None and former is not None and self._has_grown(conn, unit_id, former, members):
+            former = None  # more of the same model has come
         if former is None and home is None:
             conn.execute("UPDATE models SET sha256 = ? WHERE id = ?", (sha256, model_id))
             return HashOutcome(model_id, created=False)
@@ -294,6 +299,19 @@ class IdentityStore(FileStore):
         conn.execute("UPDATE units SET model_id = ? WHERE id = ?", (goal, unit_id))
         self.refresh([model_id])
         return HashOutcome(goal, created=home is None)
+
+    @staticmethod
+    def _has_grown(conn: engine.Connection, unit_id: int, former: str, members: Mapping[str, str]) -> bool:
+        """Tell whether the model of a former key had some of the members as they are, the first that were met."""
+        names = conn.execute(
+            "SELECT member, min(id) FROM files WHERE unit = ? GROUP BY member ORDER BY 2", (unit_id,)
+        ).fetchall()
+        had: dict[str, str] = {}
+        for name, _ in names[:GROWING_PARTS]:
+            had[name] = members[name]
+            if composite_sha256(had) == former:
+                return True
+        return False
 
 
 def _joined(column: str, former: Any, value: Any) -> Any:

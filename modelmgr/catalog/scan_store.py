@@ -196,6 +196,7 @@ class Putting:
             marks = ", ".join("?" * len(some))
             self._homes.update(conn.execute(f"SELECT sha256, id FROM models WHERE sha256 IN ({marks})", some))
         self._bodies: dict[tuple[int, int, int, int], tuple[Any, ...]] = {}
+        paths = {model.path for model in found}
         for some in in_pieces([model.inode for model in found if model.inode]):
             marks = ", ".join("?" * len(some))
             for inode, device, size_bytes, mtime_ns, *rest in conn.execute(
@@ -203,7 +204,8 @@ class Putting:
                 f"WHERE inode IN ({marks}) AND state = 'present' ORDER BY sha256 IS NULL DESC",
                 some,
             ):
-                self._bodies[inode, device, size_bytes, mtime_ns] = (path_out(rest[0]), *rest[1:])
+                if path_out(rest[0]) not in paths:
+                    self._bodies[inode, device, size_bytes, mtime_ns] = (path_out(rest[0]), *rest[1:])
 
     def put(self, model: FoundModel) -> int:
         """Take one file; return its model's id."""

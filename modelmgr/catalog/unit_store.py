@@ -2,25 +2,30 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from modelmgr.catalog import engine
-from modelmgr.catalog.file_store import (
-    in_pieces,
-)
+from modelmgr.catalog.file_store import KnownFile, in_pieces
 from modelmgr.catalog.found import FoundUnit, Member
 from modelmgr.catalog.scan_store import Putting, ScanStore
-from modelmgr.catalog.schema import path_in
+from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes
 
 
 class UnitStore(ScanStore):
     """Writes about them. Each method joins the caller's transaction or makes its own."""
 
-    def put_unit(self, found: FoundUnit) -> tuple[int, list[int]]:
+    def put_unit(
+        self, found: FoundUnit, is_promised: Callable[[str], bool] = lambda _: True
+    ) -> tuple[int, list[int]]:
         """Write a place of a model of several files with its members.
 
-        A member that was a model of its own becomes a part of this one, with all that was said of it.
+        A member that was a model of its own becomes a part of this one, with all that was said of it. A missing
+        member is forgotten if the model is whole without it, or never was known by its hash.
+
+        Args:
+            found: see above.
+            is_promised: tells of a member that is missing whether the model lacks it.
 
         Returns:
             The model's id, and the models that went into it.
@@ -44,6 +49,7 @@ class UnitStore(ScanStore):
                 unit_id, model_id = row
                 conn.execute("UPDATE units SET kind = ? WHERE id = ?", (found.kind, unit_id))
             absorbed = self._put_members(conn, unit_id, model_id, found.members, now)
+            self._forget_parts(conn, unit_id, model_id, is_promised)
             outcome = self._settle_unit(conn, unit_id)
             if outcome is not None:
                 model_id = outcome.model_id
@@ -54,6 +60,48 @@ class UnitStore(ScanStore):
                 self.put_embedded(model_id, found.path, model.mtime_ns, model.embedded)
         return model_id, absorbed
 
+    @staticmethod
+    def _forget_parts(
+        conn: engine.Connection, unit_id: int, model_id: int, is_promised: Callable[[str], bool]
+    ) -> None:
+        (sha256,) = conn.execute("SELECT sha256 FROM models WHERE id = ?", (model_id,)).fetchone()
+        missing = conn.execute(
+            "SELECT id, member FROM files WHERE unit = ? AND state = 'missing'", (unit_id,)
+        )
+        conn.executemany(
+            "DELETE FROM files WHERE id = ?",
+            [(row_id,) for row_id, member in missing.fetchall() if sha256 is None or not is_promised(member)],
+        )
+
+    def strays(self, units: Iterable[int], root: str) -> list[KnownFile]:
+        """Return the present files of units that are neither at a member's place nor links to one that is there.
+
+        Args:
+            units: row ids of units.
+            root: the units at and below this folder are asked too.
+        """
+        wanted = list(dict.fromkeys([*units, *self.units_below(root).values()]))
+        found: list[KnownFile] = []
+        for some in in_pieces(wanted):
+            marks = ", ".join("?" * len(some))
+            with engine.translated(self.path):
+                places = {
+                    row_id: path_out(path)
+                    for row_id, path in self._question().execute_sql(
+                        f"SELECT id, path FROM units WHERE id IN ({marks})", some
+                    )
+                }
+            files = list(self._files_where(f"files.unit IN ({marks}) AND files.state = 'present'", some))
+            bodies: set[tuple[int | None, int, int]] = set()
+            aside: list[KnownFile] = []
+            for file in files:
+                if _is_at_place(file, places[file.unit or 0]):
+                    bodies.add((file.unit, file.inode, file.device))
+                else:
+                    aside.append(file)
+            found += [file for file in aside if (file.unit, file.inode, file.device) not in bodies]
+        return found
+
     def _put_members(
         self, conn: engine.Connection, unit_id: int, model_id: int, members: Sequence[Member], now: int
     ) -> list[int]:
@@ -63,7 +111,8 @@ class UnitStore(ScanStore):
             facts = (member.size_bytes, member.mtime_ns, member.inode, member.device)
             link_target = None if member.link_target is None else path_in(member.link_target)
             row = conn.execute(
-                "SELECT id, model_id, size_bytes, mtime_ns FROM files WHERE path = ?", (path_in(member.path),)
+                "SELECT id, model_id, size_bytes, mtime_ns, inode FROM files WHERE path = ?",
+                (path_in(member.path),),
             ).fetchone()
             if row is None:
                 conn.execute(
@@ -75,10 +124,13 @@ class UnitStore(ScanStore):
             else:
                 conn.execute(
                     "UPDATE files SET model_id = ?, size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, "
-                    "state = 'present', unit = ?, member = ?, link_target = ?, "
-                    "sha256 = CASE WHEN ? THEN sha256 END WHERE id = ?",
-                    (model_id, *facts, unit_id, member.name, link_target, row[2:] == facts[:2], row[0]),
+                    "state = 'present', unit = ?, member = ?, link_target = ? WHERE id = ?",
+                    (model_id, *facts, unit_id, member.name, link_target, row[0]),
                 )
+                if row[2:] != facts[:3]:
+                    conn.execute(
+                        "UPDATE files SET sha256 = NULL, partial_hashes = NULL WHERE id = ?", (row[0],)
+                    )
                 left.add(row[1])
             # Another path to the same bytes (a blob behind a link) belongs where they belong.
             twins = conn.execute(
@@ -119,8 +171,18 @@ class UnitStore(ScanStore):
                 units = conn.execute(
                     f"SELECT DISTINCT unit FROM files WHERE id IN ({marks})", some
                 ).fetchall()
-                conn.execute(f"UPDATE files SET unit = NULL, member = NULL WHERE id IN ({marks})", some)
+                conn.execute(
+                    "UPDATE files SET unit = NULL, member = NULL, tensor_quick = NULL, tensor_sha256 = NULL "
+                    f"WHERE id IN ({marks})",
+                    some,
+                )
                 conn.executemany(
                     "DELETE FROM units WHERE id = ? AND NOT EXISTS (SELECT 1 FROM files WHERE unit = units.id)",
                     units,
                 )
+
+
+def _is_at_place(file: KnownFile, place: str) -> bool:
+    """Tell whether a file is where its unit has that member: below the folder, or beside the first part."""
+    names = (file.member or "").split("/")
+    return file.path in (os.path.join(place, *names), os.path.join(os.path.dirname(place), *names))

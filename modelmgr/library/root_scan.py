@@ -4,8 +4,9 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from modelmgr import discovery, tree
+from modelmgr import discovery, parts, tree
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.catalog.found import FoundModel, FoundUnit, Member, ScannedFolder
@@ -31,19 +32,22 @@ class FolderDraft:
 
     Attributes:
         waiting: how many of them are not.
+        is_open: whether models of several files, or files that went, are still to be written.
     """
 
     path: str
     mtime_ns: int
     digest: str | None
-    listing: Folder
+    listing: Folder | None
     waiting: int = 0
     siblings: FolderNames | None = None
+    is_open: bool = False
 
     def beside(self) -> FolderNames:
         """Return the names of everything in the folder, as the walk found them."""
         if self.siblings is None:
-            names = [*self.listing.names, *(row[0] for row in self.listing.files)]
+            listing = self.listing
+            names = None if listing is None else [*listing.names, *(row[0] for row in listing.files)]
             self.siblings = FolderNames(self.path, names)
         return self.siblings
 
@@ -146,6 +150,8 @@ class RootScan:
         self._held: dict[str, FolderDraft] = {}
         self._ignored_below: list[str] = []
         self._gone: list[KnownFile] = []
+        self._open: list[FolderDraft] = []
+        self._reopened: set[str] = set()
         self._has_met_known = False
         self._pipelines: dict[str, _Pipeline] = {}
         self._component_of: dict[str, str] = {}
@@ -208,7 +214,6 @@ class RootScan:
             self._write()
             raise
         self._write()
-        self._put_units()
 
     def _visit(self, folder: Folder, remembered: ScannedFolder | None) -> None:
         report = self._report
@@ -223,6 +228,9 @@ class RootScan:
         self._devices.add(folder.device)
         digest = f"{self._rules_version}:{folder.digest}"
         is_same = remembered is not None and remembered.digest == digest
+        if not is_same and folder.path in self._unit_paths().values():
+            self._reopened.add(folder.path)  # what its parts are may be another question now
+        is_same = is_same and os.path.dirname(folder.path) not in self._reopened
         self._note_pipeline(folder, is_same)
         pipeline = self._pipelines.get(self._component_of.get(folder.path, ""))
         if pipeline is not None:
@@ -333,7 +341,7 @@ class RootScan:
         self, file: KnownFile, row: FileRow, folder: Folder, draft: FolderDraft, look_again: bool
     ) -> None:
         if not _was_read(file):
-            self._enqueue(file, row, folder, draft, hash_it=False)
+            self._enqueue(file, row, draft, hash_it=False)
             return
         if file.state == FileState.PRESENT:
             self._report.unchanged += 1
@@ -341,7 +349,7 @@ class RootScan:
             self._report.updated += 1
             self._chunk.states[file.id] = FileState.PRESENT
         if look_again and file.state == FileState.PRESENT:
-            self._enqueue(file, row, folder, draft, hash_it=False)
+            self._enqueue(file, row, draft, hash_it=False)
 
     def _meet_new(self, file: KnownFile | None, row: FileRow, folder: Folder, draft: FolderDraft) -> None:
         at_once = self._hash_files and row[1] <= SMALL_BYTES
@@ -352,7 +360,7 @@ class RootScan:
         body = (row[3], row[4])
         is_twin = bool(row[3]) and body in self._bodies
         self._bodies.add(body)
-        self._enqueue(file, row, folder, draft, hash_it=at_once and not is_twin)
+        self._enqueue(file, row, draft, hash_it=at_once and not is_twin)
 
     def _goes_on(self, file: KnownFile, row: FileRow, folder: Folder) -> bool:
         """Tell whether a file that changed may stay with its model until its hash says what it is.
@@ -370,15 +378,14 @@ class RootScan:
         except OSError:
             return False
 
-    def _enqueue(
-        self, file: KnownFile | None, row: FileRow, folder: Folder, draft: FolderDraft, *, hash_it: bool
-    ) -> None:
-        path = os.path.join(folder.path, row[0])
-        is_link = row[5] or folder.link_target is not None
+    def _enqueue(self, file: KnownFile | None, row: FileRow, draft: FolderDraft, *, hash_it: bool) -> None:
+        path = os.path.join(draft.path, row[0])
+        by_link = draft.listing is None or draft.listing.link_target is not None
+        target = os.path.realpath(path) if row[5] or by_link else path
         key = self._next_key
         self._next_key -= 1
         draft.waiting += 1
-        self._met[key] = Met(path, row, file, draft, os.path.realpath(path) if is_link else None)
+        self._met[key] = Met(path, row, file, draft, target if target != path else None)
         self._jobs.append(HashJob(key, path, row[1], row[2], look=True, hash=hash_it, device=row[4]))
 
     def _hand_over(self) -> None:
@@ -489,39 +496,63 @@ class RootScan:
             for draft in held.values()
         )
 
+    def _digest_of(self, draft: FolderDraft) -> str | None:
+        return None if draft.path in self._troubled else draft.digest
+
+    def _close(self) -> None:
+        """Remember the digests of folders of which the last is written only now."""
+        for start in range(0, len(self._open), CHUNK_FILES):
+            some = self._open[start : start + CHUNK_FILES]
+            self._catalog.put_folders((draft.path, draft.mtime_ns, self._digest_of(draft)) for draft in some)
+        self._open.clear()
+
     # --- models of several files ------------------------------------------------------------------------
 
     def _put_units(self) -> None:
         groups, self._groups = self._groups, []
+        wanted = [(group, rows, frozenset[str]()) for group, rows in groups]
         for root, pipeline in self._pipelines.items():
             if pipeline.is_changed:
                 group = discovery.pipeline(root, pipeline.listings, discovery.read_marker)
                 if group is not None:
-                    groups.append((group, {name: pipeline.rows[name] for name in group.members}))
+                    rows = {name: pipeline.rows[name] for name in group.members}
+                    wanted.append((group, rows, pipeline.components))
         self._pipelines.clear()
         self._component_of.clear()
-        for group, rows in groups:
+        for group, rows, components in wanted:
             self._progress.step(self._report.seen, None, group.name)
             members = tuple(
                 Member(name, path, *rows[name][1:5], os.path.realpath(path) if os.path.islink(path) else None)
                 for name, path in group.members.items()
             )
             found = self._identify_group(group, members)
-            folders = {os.path.dirname(member.path) for member in members}
-            with self._catalog.transaction(Changes(models=True)):
-                digests = {
-                    path: folder
-                    for folder_path in folders
-                    for path, folder in self._catalog.scanned_folders(folder_path).items()
-                    if path in folders
-                }
-                model_id, _ = self._catalog.put_unit(
-                    FoundUnit(group.path, found.format or group.kind, members, found)
-                )
-                self.changed_models.append(model_id)
-                self._catalog.put_folders(
-                    (path, folder.mtime_ns, folder.digest) for path, folder in digests.items()
-                )
+            unit = FoundUnit(group.path, found.format or group.kind, members, found)
+            model_id, _ = self._catalog.put_unit(unit, partial(_is_promised, group, components))
+            self.changed_models.append(model_id)
+
+    def _release_strays(self) -> None:
+        """Look anew at further paths to parts of models that have no such part any more."""
+        strays = self._catalog.strays({file.unit for file in self._gone if file.unit is not None}, self._root)
+        if not strays:
+            return
+        report = self._report
+        counts = report.added, report.updated, report.unchanged, report.ignored, report.failed
+        for file in strays:
+            folder, name = os.path.split(file.path)
+            draft = FolderDraft(folder, 0, None, None)
+            try:
+                entry = tree.entry_of(file.path)
+            except OSError:
+                continue  # the next scan sees what became of it
+            row = (name, entry.size_bytes, entry.mtime_ns, entry.inode, entry.device, entry.is_link)
+            self._chunk.released.append(file.id)
+            at_once = self._hash_files and entry.size_bytes <= SMALL_BYTES
+            self._enqueue(file, row, draft, hash_it=at_once)
+        self._hand_over()
+        self._take(self._hashing.rest())
+        self._write()
+        # They were counted where the walk met them.
+        report.added, report.updated, report.unchanged, report.ignored, report.failed = counts
 
     # --- what was not met -------------------------------------------------------------------------------
 
@@ -553,6 +584,8 @@ class RootScan:
         items = list(states.items())
         for start in range(0, len(items), CHUNK_FILES):
             self._catalog.mark_files(dict(items[start : start + CHUNK_FILES]))
+        self._put_units()
+        self._release_strays()
         if whole:  # in folders that did not change, too
             missing = [
                 file
@@ -566,6 +599,7 @@ class RootScan:
         self._release()
         if self._hash_files:
             self._adopt()
+        self._close()
         return False
 
     def _adopt(self) -> None:
@@ -584,6 +618,14 @@ class RootScan:
             if former is not None:
                 self._catalog.adopt(file.id, former.model_id)
                 self.changed_models.append(former.model_id)
+
+
+def _is_promised(group: Group, components: frozenset[str], name: str) -> bool:
+    """Tell whether a model of several files lacks something without a part that it had."""
+    component, _, file_name = name.rpartition("/")
+    if group.kind == "shards" or name in group.missing or parts.part_of(file_name) is not None:
+        return True
+    return component in components and not any(other.startswith(f"{component}/") for other in group.members)
 
 
 def _facts(path: str) -> os.stat_result | None:

@@ -404,6 +404,84 @@ def test_a_diffusers_folder_is_one_model(library: Library, models: Path) -> None
     assert states[key_of(files)] == ("present", None)
 
 
+class Stopping(Progress):
+    """Cancels itself after a number of steps."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self._left = left
+
+    def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
+        self._left -= 1
+        if self._left < 0:
+            self.cancel()
+        super().step(done, total, text, unit)
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_a_cancelled_scan_hides_no_part_and_no_loss(library: Library, models: Path, steps: int) -> None:
+    parts = shards(models / "story")
+    library.scan([str(models)], progress=Stopping(steps))
+    scan(library)
+    assert only(library).sha256 == key_of([(path.name, path) for path in parts])
+    parts[0].unlink()
+    library.scan(progress=Stopping(steps))
+    scan(library)
+    assert only(library).file_state == "missing"
+
+
+def test_what_was_said_of_some_parts_is_said_of_the_whole(library: Library, models: Path) -> None:
+    parts = shards(models / "story")
+    for part in parts[1:]:
+        part.rename(f"{part}.part")
+    for part in parts[1:]:
+        scan(library, models)
+        library.edit([only(library).id], "notes", "keep me")
+        Path(f"{part}.part").rename(part)
+    scan(library)
+    row = only(library)
+    assert (row.sha256, row.notes) == (key_of([(path.name, path) for path in parts]), "keep me")
+
+
+def test_a_link_to_a_part_that_was_replaced_is_a_model_of_its_own(library: Library, models: Path) -> None:
+    parts = shards(models / "story")
+    link = models / "other.safetensors"
+    os.link(parts[0], link)
+    scan(library, models)
+    assert len(library.catalog.page(ModelQuery(), None)) == 1
+    parts[0].unlink()
+    shards(models / "story", fill="y")
+    scan(library)
+    rows = {row.path: row.sha256 for row in library.catalog.page(ModelQuery(states=("present",)), None)}
+    assert rows == {
+        str(parts[0]): key_of([(path.name, path) for path in parts]),
+        str(link): hashlib.sha256(link.read_bytes()).hexdigest(),
+    }
+
+
+def test_without_its_index_a_pipeline_is_files(library: Library, models: Path) -> None:
+    files = pipeline(models / "sdxl")
+    scan(library, models)
+    (models / "sdxl" / "model_index.json").unlink()
+    scan(library)
+    rows = {row.path for row in library.catalog.page(ModelQuery(states=("present",)), None)}
+    assert rows == {str(path) for _, path in files}
+
+
+def test_a_pipeline_is_whole_without_a_variant_but_not_without_a_part(library: Library, models: Path) -> None:
+    files = pipeline(models / "sdxl")
+    half = models / "sdxl" / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    demo.write_safetensors(half, {"conv_in.weight": ("F16", (320, 4, 3, 3))}, None, b"half")
+    scan(library, models)
+    half.unlink()
+    scan(library)
+    (row,) = library.catalog.page(ModelQuery(states=("present",)), None)
+    assert row.sha256 == key_of(files)
+    files[0][1].unlink()
+    scan(library)
+    assert library.catalog.page(ModelQuery(states=("present",)), None) == []
+
+
 # --- what the user knows ----------------------------------------------------------------------------------
 
 
