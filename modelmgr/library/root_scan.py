@@ -32,7 +32,6 @@ class FolderDraft:
 
     Attributes:
         waiting: how many of them are not.
-        is_open: whether models of several files, or files that went, are still to be written.
     """
 
     path: str
@@ -41,7 +40,6 @@ class FolderDraft:
     listing: Folder | None
     waiting: int = 0
     siblings: FolderNames | None = None
-    is_open: bool = False
 
     def beside(self) -> FolderNames:
         """Return the names of everything in the folder, as the walk found them."""
@@ -150,7 +148,6 @@ class RootScan:
         self._held: dict[str, FolderDraft] = {}
         self._ignored_below: list[str] = []
         self._gone: list[KnownFile] = []
-        self._open: list[FolderDraft] = []
         self._reopened: set[str] = set()
         self._has_met_known = False
         self._pipelines: dict[str, _Pipeline] = {}
@@ -490,21 +487,12 @@ class RootScan:
 
     def _release(self) -> None:
         """Remember the folders about which there was more to do after the walk: until now a stop had them met again."""
-        held, self._held = self._held, {}
-        self._catalog.put_folders(
-            (draft.path, draft.mtime_ns, None if draft.path in self._troubled else draft.digest)
-            for draft in held.values()
-        )
-
-    def _digest_of(self, draft: FolderDraft) -> str | None:
-        return None if draft.path in self._troubled else draft.digest
-
-    def _close(self) -> None:
-        """Remember the digests of folders of which the last is written only now."""
-        for start in range(0, len(self._open), CHUNK_FILES):
-            some = self._open[start : start + CHUNK_FILES]
-            self._catalog.put_folders((draft.path, draft.mtime_ns, self._digest_of(draft)) for draft in some)
-        self._open.clear()
+        held, self._held = list(self._held.values()), {}
+        for start in range(0, len(held), CHUNK_FILES):
+            self._catalog.put_folders(
+                (draft.path, draft.mtime_ns, None if draft.path in self._troubled else draft.digest)
+                for draft in held[start : start + CHUNK_FILES]
+            )
 
     # --- models of several files ------------------------------------------------------------------------
 
@@ -599,7 +587,6 @@ class RootScan:
         self._release()
         if self._hash_files:
             self._adopt()
-        self._close()
         return False
 
     def _adopt(self) -> None:
