@@ -6,6 +6,7 @@ import pytest
 
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.found import FoundModel
+from modelmgr.catalog.scan_store import MANY_MODELS
 from modelmgr.values import FileState, Hashes, ModelQuery, Origin
 
 Found = Callable[..., FoundModel]
@@ -146,3 +147,16 @@ def test_payloads_can_not_be_rewritten(catalog: Catalog) -> None:
             (batch, A),
         )
         writer.execute_sql("UPDATE pending_models SET meta_json = x'01'")
+
+
+def test_a_batch_of_new_models_is_found_like_single_ones(catalog: Catalog, found: Found) -> None:
+    triggers = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name"
+    before = catalog._reader.execute_sql(triggers).fetchall()
+    catalog.put_found([found("/m/before.gguf")])
+    ids = catalog.put_found([found(f"/m/ink {number:03}.gguf") for number in range(2 * MANY_MODELS)])
+    catalog.put_found([found("/m/ink after.gguf")])
+    assert catalog._reader.execute_sql(triggers).fetchall() == before
+    assert catalog.count(ModelQuery(search="ink")) == len(ids) + 1
+    assert catalog.count(ModelQuery(search="ink 042")) == 1
+    with catalog.transaction() as writer:  # raises where index and text differ
+        writer.execute_sql("INSERT INTO model_search(model_search, rank) VALUES ('integrity-check', 1)")

@@ -10,7 +10,7 @@ import pytest
 
 from modelmgr.errors import NotFound
 from modelmgr.library import Library
-from modelmgr.library.root_scan import SMALL_BYTES
+from modelmgr.library.root_scan import JOBS_AT_ONCE, SMALL_BYTES
 from modelmgr.progress import Progress, Step
 from modelmgr.values import ModelQuery, ModelRow, ScanReport
 
@@ -305,3 +305,15 @@ def test_progress_speaks_of_files_and_then_of_bytes(library: Library, models: Pa
     library.scan([str(models)], progress=Progress(steps.append))
     assert {step.unit for step in steps} <= {"files", "bytes"}
     assert steps
+
+
+def test_a_folder_of_many_files_is_written_in_parts_and_remembered_only_whole(
+    library: Library, models: Path
+) -> None:
+    many = 3 * JOBS_AT_ONCE
+    for number in range(many):
+        (models / f"ink {number}.safetensors").write_bytes(b"%d" % number)
+    assert scan(library, models).added == many
+    (digest,) = (folder.digest for folder in library.catalog.scanned_folders(str(models)).values())
+    assert digest is not None
+    assert scan(library, models).unchanged == many
