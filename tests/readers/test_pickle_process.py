@@ -208,6 +208,18 @@ def test_without_a_process_a_file_is_listed_all_the_same(
     assert header.facts["pickle_scan"]["message"].startswith("Could not be scanned: ")
 
 
+def test_without_a_process_a_pickle_without_a_mark_is_not_taken_for_a_text(
+    file_of: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file_of(b"cos\nsystem\n(Vecho\ntR.", "x.pt")
+    process = pickle_process._Process()
+    monkeypatch.setattr(pickle_process, "_process", process)
+    monkeypatch.setattr(sys, "executable", str(Path(path).parent / "no python"))
+    header = read_header(path)
+    assert header.format == "pickle"
+    assert header.facts["pickle_scan"]["verdict"] == "unscanned"
+
+
 def test_the_process_ends_with_the_program(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
