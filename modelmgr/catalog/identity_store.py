@@ -12,7 +12,7 @@ from modelmgr.catalog.file_store import (
     FileStore,
 )
 from modelmgr.catalog.found import HashOutcome
-from modelmgr.catalog.known_hashes import FORMER, hashes_of_file, put_hashes
+from modelmgr.catalog.known_hashes import FORMER, forget_former, hashes_of_file, put_hashes
 from modelmgr.catalog.schema import path_in
 from modelmgr.values import Changes, Hashes
 
@@ -144,6 +144,7 @@ class IdentityStore(FileStore):
             goal = home[0] if home is not None else self._split(conn, model_id, sha256)
             marks = ", ".join("?" * len(links))
             conn.execute(f"UPDATE files SET model_id = ? WHERE id IN ({marks})", (goal, *links))
+            forget_former(conn, links)
             outcome = HashOutcome(goal, created=home is None)
         return HashOutcome(
             outcome.model_id,

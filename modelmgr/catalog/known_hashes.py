@@ -9,6 +9,12 @@ Hash = tuple[str, int, str, str]
 FORMER = "former"
 """Key of `files.partial_hashes`: full hashes from before the header was rewritten, between blanks."""
 
+FORMER_ALONE = (
+    "CASE WHEN json_type(partial_hashes, '$.former') IS NOT NULL "
+    "THEN json_object('former', json_extract(partial_hashes, '$.former')) END"
+)
+"""SQL: what is left of `files.partial_hashes` when the bytes changed, and maybe not the tensors."""
+
 HASHES_AN_INSERT = 250
 
 
@@ -38,4 +44,24 @@ def put_hashes(conn: Any, hashes: Sequence[Hash] | Iterator[Hash]) -> None:
             "INSERT OR IGNORE INTO known_hashes(holder, holder_id, kind, hash) "
             f"VALUES {', '.join(['(?, ?, ?, ?)'] * len(some))}",
             [value for row in some for value in row],
+        )
+
+
+def forget_short(conn: Any, row_id: int) -> None:
+    """Forget the short hashes of a file, but not the full ones that it had formerly."""
+    conn.execute(
+        "DELETE FROM known_hashes WHERE holder = 'file' AND holder_id = ? AND kind <> 'SHA256'", (row_id,)
+    )
+
+
+def forget_former(conn: Any, row_ids: Sequence[int]) -> None:
+    """Forget what files had been, for they hold something else now."""
+    for row_id in row_ids:
+        conn.execute(
+            "UPDATE files SET partial_hashes = json_remove(partial_hashes, '$.former') "
+            "WHERE id = ? AND json_type(partial_hashes, '$.former') IS NOT NULL",
+            (row_id,),
+        )
+        conn.execute(
+            "DELETE FROM known_hashes WHERE holder = 'file' AND holder_id = ? AND kind = 'SHA256'", (row_id,)
         )

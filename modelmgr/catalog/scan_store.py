@@ -25,7 +25,7 @@ from modelmgr.catalog.file_store import (
 )
 from modelmgr.catalog.found import Embedded, FoundModel
 from modelmgr.catalog.identity_store import same_tensors
-from modelmgr.catalog.known_hashes import Hash, put_hashes
+from modelmgr.catalog.known_hashes import FORMER_ALONE, Hash, forget_short, put_hashes
 from modelmgr.catalog.place_store import PlaceStore
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, FileState, HashState, Origin
@@ -146,9 +146,10 @@ class ScanStore(PlaceStore):
         with self.transaction() as writer:
             writer.execute_sql(
                 "UPDATE files SET size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, state = 'present', "
-                "sha256 = NULL, partial_hashes = NULL WHERE id = ?",
+                f"sha256 = NULL, partial_hashes = {FORMER_ALONE} WHERE id = ?",
                 (size_bytes, mtime_ns, inode, device, file_id),
             )
+            forget_short(writer.connection(), file_id)
             row = writer.execute_sql("SELECT model_id FROM files WHERE id = ?", (file_id,)).fetchone()
             if row:
                 self.refresh([row[0]])
@@ -307,6 +308,7 @@ class Putting:
             self._rows.files.append((row_id, *facts))
         else:
             self.write()  # the row may point to a model that is new
+            self._conn.execute("DELETE FROM known_hashes WHERE holder = 'file' AND holder_id = ?", (row_id,))
             columns = _FILE_COLUMNS.removeprefix("id, ")
             self._conn.execute(
                 f"UPDATE files SET ({columns}) = ({', '.join('?' * len(facts))}) WHERE id = ?",
@@ -340,10 +342,11 @@ class Putting:
             return None
         self.write()
         self._conn.execute(
-            "UPDATE files SET size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, state = ?, partial_hashes = NULL "
-            "WHERE id = ?",
+            "UPDATE files SET size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, state = ?, "
+            f"partial_hashes = {FORMER_ALONE} WHERE id = ?",
             (model.size_bytes, model.mtime_ns, model.inode, model.device, model.state, known[0]),
         )
+        forget_short(self._conn, known[0])
         if not is_same and not self._store._is_alone(self._conn, known[1], known[0]):
             return None
         outcome = self._store.put_hash(

@@ -7,7 +7,8 @@ from modelmgr import discovery, tree
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import HashJob
 from modelmgr.errors import ModelmgrError, NotFound, Usage
-from modelmgr.library.scanning import FILES_AT_ONCE, OPTIONS, Scanning
+from modelmgr.library.merging import header_facts
+from modelmgr.library.scanning import FILES_AT_ONCE, OPTIONS, Scanning, danger_of, embedded_of
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import read_header
 from modelmgr.values import Changes, MoveReport, Problem, ScanOptions, ScanReport, is_below
@@ -64,10 +65,17 @@ class Places(Scanning):
                 path=path,
             )
         known = self.catalog.known_file(path)
+        if known is not None and known.unit is not None:
+            raise ModelmgrError(
+                f"{os.path.basename(path)} is a part of another model.", code="hash_mismatch", path=path
+            )
         with self.catalog.transaction(Changes(models=True)):
             if known is None:
                 found = self._identify(entry, None, self.names_in(os.path.dirname(path)), True, report)
-                assert found is not None
+                if found is None:
+                    raise ModelmgrError(
+                        f"{os.path.basename(path)} holds no model.", code="hash_mismatch", path=path
+                    )
                 self.catalog.put_found([found])
                 known = self.catalog.known_file(path)
             assert known is not None
@@ -75,8 +83,14 @@ class Places(Scanning):
             if not is_same:
                 self.catalog.expect_tensors(known.id, lost)
             facts = known.id, path, entry.size_bytes, entry.mtime_ns
-            self._put_hash(*facts, result.hashes, report, header_is_new=not is_same)
-            self.relight(model_id)
+            goal = self._put_hash(*facts, result.hashes, report, header_is_new=not is_same)
+            if rows[0].sha256 is None and goal is not None:  # nobody knows whether these are the bytes it had
+                header = read_header(path)
+                self.catalog.put_header(
+                    goal, header.format, header.as_json(), header_facts(header), danger_of(header)
+                )
+                self.catalog.put_embedded(goal, path, entry.mtime_ns, embedded_of(header))
+            self.relight(goal or model_id)
         report.added = report.hashed = 1
         report.bytes_hashed = entry.size_bytes
         return report

@@ -222,6 +222,30 @@ def test_a_rewritten_header_leaves_the_model_what_it_was(
     assert match.model.id == row.id
 
 
+@SIZES
+def test_every_former_hash_leads_to_the_model_and_none_to_another(
+    library: Library, models: Path, rows: int, sha256: Sha256
+) -> None:
+    path = write(models / "ink.safetensors", WORDS, rows)
+    former: list[str] = []
+    options = ScanOptions("all")
+    for number in range(3):
+        write(path, WORDS | {"modelspec.title": f"Ink {number}"}, rows)
+        library.scan([str(models)], options=options, progress=Progress())
+        former.append(sha256(path))
+    row = only(library)
+    for digits in former:
+        assert [match.model and match.model.id for match in library.catalog.by_hash(digits)] == [row.id]
+    short = [digits for kind, digits, _ in details(library, row).hashes if kind in ("CRC32", "BLAKE3")]
+    edit(library, row)
+    write(path, WORDS, rows, b"fog")
+    library.scan([str(models)], options=options, progress=Progress())
+    (other,) = library.catalog.page(ModelQuery(states=("present",)), None)
+    for digits in (*former, *short):
+        matches = library.catalog.by_hash(digits)
+        assert other.id not in [match.model.id for match in matches if match.model], digits
+
+
 def test_a_header_rewritten_beside_a_copy_makes_another_model(
     library: Library, models: Path, sha256: Sha256
 ) -> None:
