@@ -148,7 +148,9 @@ def test_hashes_of_a_file_go_when_it_is_rewritten_and_when_it_goes(catalog: Cata
     assert brief(catalog.by_hash(CLAIMED[:10])) == [("AutoV2", "claimed", REAL, "", "Ink")]
     catalog.touch_file(file.id, file.size_bytes, 10**18 + 1, 0, 1)
     assert catalog.by_hash(BLAKE3) == []
-    assert len(catalog.by_hash(CLAIMED)) == 1  # what it was formerly, it was: its tensors may still be the same
+    assert (
+        len(catalog.by_hash(CLAIMED)) == 1
+    )  # what it was formerly, it was: its tensors may still be the same
     # The model keeps its identity while its file is hashed again.
     assert brief(catalog.by_hash(REAL)) == [("SHA256", "computed", REAL, "", "Ink")]
     catalog.put_partial_hashes(path, {"BLAKE3": BLAKE3})
