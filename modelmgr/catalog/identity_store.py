@@ -296,6 +296,24 @@ class IdentityStore(FileStore):
             self._merge_into(conn, model_id, home[0])
             return HashOutcome(home[0], created=False, gone=model_id)
         goal = home[0] if home is not None else self._split(conn, model_id, sha256)
+        if home is None:  # the whole was read when its parts were met
+            conn.execute(
+                "INSERT INTO records(model_id, source, source_path, record_key, payload_sha256, extra_sha256, "
+                "size_bytes, imported_at, container_mtime, binding, chief, extra, meta_json) "
+                "SELECT ?, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, imported_at, "
+                "container_mtime, binding, chief, extra, meta_json FROM records WHERE id = "
+                "(SELECT max(id) FROM records WHERE model_id = ? AND source = ?)",
+                (goal, model_id, EMBEDDED),
+            )
+            conn.execute(
+                "INSERT INTO headers(model_id, header, facts) SELECT ?, header, facts FROM headers "
+                "WHERE model_id = ?",
+                (goal, model_id),
+            )
+            conn.execute(
+                "UPDATE models SET (format, danger) = (SELECT format, danger FROM models WHERE id = ?) WHERE id = ?",
+                (model_id, goal),
+            )
         conn.execute("UPDATE files SET model_id = ? WHERE unit = ?", (goal, unit_id))
         conn.execute("UPDATE units SET model_id = ? WHERE id = ?", (goal, unit_id))
         self.refresh([model_id])

@@ -175,6 +175,8 @@ class RootScan:
         units = self._catalog.units_below(self._root)
         starts: dict[str, bool] = {}
         for path in changed:
+            if self._is_left_out(path):
+                continue
             above = next((unit for unit in units if is_below_any(path, [unit]) and os.path.isdir(unit)), None)
             starts[above or path] = above is not None
         inodes = [
@@ -193,6 +195,16 @@ class RootScan:
             if path not in starts and is_below_any(path, gone):
                 self._leave(path, self._catalog.files_in(folder.id).values())
         self._settle(device, whole=False)
+
+    def _is_left_out(self, folder: str) -> bool:
+        """Tell whether the rules hide a folder or one that it lies in."""
+        matches, inside = self._rules.matcher(), ""
+        for name in os.path.relpath(folder, self._library).split(os.sep):
+            inside += name + os.sep
+            is_hidden = self._rules.skip_hidden and name.startswith(".") and name != os.curdir
+            if is_hidden or (matches is not None and matches(inside)):
+                return True
+        return False
 
     def _walk(
         self, starts: Sequence[tuple[str, Iterable[tuple[int, int]]]], remembered: dict[str, ScannedFolder]
@@ -425,6 +437,8 @@ class RootScan:
                 report.failed += 1
                 report.problems.append(result.problem)
         elif (found := self._identify(result, met)) is None:
+            if met.known is not None and not is_known:  # a blob that is no model any more
+                self._chunk.states[met.known.id] = FileState.MISSING
             report.ignored += not is_known
         elif known is not None and is_known:
             self._look_again(known, found, met.folder)

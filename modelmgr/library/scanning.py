@@ -572,7 +572,8 @@ class Scanning(Merging):
         outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, hashes, header_is_new)
         if outcome is None:
             return None
-        if outcome.created or outcome.rewritten:
+        known = self.catalog.known_file(path) if outcome.created or outcome.rewritten else None
+        if known is not None and known.unit is None:  # what several files are was read with all of them
             try:
                 header = read_header(path)
             except OSError:

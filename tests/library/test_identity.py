@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelmgr import demo
+from modelmgr.discovery import IgnoreRules
 from modelmgr.errors import ModelmgrError, NotFound
 from modelmgr.library import Library
 from modelmgr.library.root_scan import SMALL_BYTES
@@ -728,3 +729,40 @@ def test_a_model_that_was_only_claimed_gets_what_its_file_says(
     assert [record.source for record in found.records] == ["embedded"]
     assert found.header is not None
     assert (found.row.type, found.row.path) == ("lora", str(path))
+
+
+def test_a_change_in_a_folder_that_is_left_out_is_not_looked_at(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    lora("a/one.safetensors", 1)
+    lora("two.safetensors", 2)
+    scan(library, models)
+    library.set_folder_rules(str(models), IgnoreRules(("a/",)))
+    scan(library)
+    lora("a/three.safetensors", 3)
+    told = [str(models / "a"), str(models)]
+    assert library.look_at_changed(told, Progress()).added == 0
+    assert library.quick_check(Progress()).added == 0
+    assert library.catalog.count(ModelQuery()) == 2
+
+
+def test_a_part_that_is_replaced_does_not_speak_for_the_whole(library: Library, models: Path) -> None:
+    files = pipeline(models / "sdxl")
+    scan(library, models)
+    former = only(library)
+    demo.write_safetensors(files[0][1], {"conv_in.weight": ("F16", (320, 4, 3, 3))}, None, b"other")
+    scan(library)
+    (row,) = library.catalog.page(ModelQuery(states=("present",)), None)
+    assert row.id != former.id
+    assert (row.format, row.type) == ("diffusers-folder", former.type)
+    assert details(library, row).header == details(library, former).header
+
+
+def test_a_blob_that_is_no_model_any_more_is_missing(library: Library, models: Path) -> None:
+    blob = models / "blobs" / ("sha256-" + "a" * 64)
+    blob.parent.mkdir()
+    demo.write_gguf(blob, {"general.architecture": "llama"}, {"token_embd.weight": ("F32", (4, 4))})
+    scan(library, models)
+    blob.write_text("{}")
+    report = scan(library)
+    assert (report.ignored, only(library).file_state) == (1, "missing")
