@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from modelmgr.catalog.file_store import (
 )
 from modelmgr.catalog.found import HashOutcome
 from modelmgr.catalog.known_hashes import FORMER, forget_former, hashes_of_file, put_hashes
-from modelmgr.catalog.schema import path_in
+from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, Hashes
 
 GROWING_PARTS = 500
@@ -264,19 +265,37 @@ class IdentityStore(FileStore):
         former = self.former_hashes(known.model_id) if known is not None else frozenset()
         self.put_partial_hashes(path, {FORMER: " ".join(sorted(former | {sha256}))})
 
+    @staticmethod
+    def _member_hashes(conn: engine.Connection, unit_id: int) -> dict[str, str]:
+        """Return the hash of each member of a unit, empty where it isn't known."""
+        (place,) = conn.execute("SELECT path FROM units WHERE id = ?", (unit_id,)).fetchone()
+        folder = path_out(place)
+        hashes: dict[str, str] = {}
+        own: set[str] = set()
+        for member, path, sha256 in conn.execute(
+            "SELECT member, path, CASE state WHEN 'present' THEN coalesce(sha256, '') ELSE '' END FROM files "
+            "WHERE unit = ?",
+            (unit_id,),
+        ):
+            tail = member.replace("/", os.sep)
+            # A link elsewhere may still stand for bytes that are no longer these.
+            is_own = path_out(path) in (
+                os.path.join(folder, tail),
+                os.path.join(os.path.dirname(folder), tail),
+            )
+            if is_own or (member not in own and not hashes.get(member)):
+                hashes[member] = sha256
+            if is_own:
+                own.add(member)
+        return hashes
+
     def _settle_unit(self, conn: engine.Connection, unit_id: int) -> HashOutcome | None:
         """Give a unit its key and let it join the model of that key, if the hashes of all members are known."""
         model_id, former = conn.execute(
             "SELECT model_id, models.sha256 FROM units JOIN models ON models.id = model_id WHERE units.id = ?",
             (unit_id,),
         ).fetchone()
-        members = dict(
-            conn.execute(
-                "SELECT member, max(CASE WHEN state = 'present' THEN coalesce(sha256, '') ELSE '' END) FROM files "
-                "WHERE unit = ? GROUP BY member",
-                (unit_id,),
-            ).fetchall()
-        )
+        members = self._member_hashes(conn, unit_id)
         if not members or not all(members.values()):
             return None
         sha256 = composite_sha256(members)

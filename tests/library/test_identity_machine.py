@@ -44,6 +44,10 @@ def test_the_catalog_keeps_up_with_the_disk(
 
 
 FOUND: dict[str, list[Step]] = {
+    "a part that is written through while a link to it is looked at later": [
+        ("whole_pipeline", 30, 13, 11), ("hard_link", 38, 41, 41), ("scan", 12, 26, 42), ("create", 36, 53, 6),
+        ("ollama", 26, 13, 48), ("copy", 14, 4, 10), ("change", 12, 7, 57),
+    ],
     "a stop before the parts are written": [("shards", 0, 0, 0), ("scan_stopped", 0, 2, 1)],
     "a link to a part that is replaced": [
         ("shards", 0, 0, 0), ("hard_link", 0, 1, 0), ("scan", 0, 0, 0), ("shards", 0, 0, 2),
