@@ -10,17 +10,13 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
-    QGridLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
+from modelmgr.gui.elsewhere import Elsewhere
 from modelmgr.gui.jobs_panel import error_text
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
@@ -91,26 +87,8 @@ class FolderMoveDialog(QDialog):
             place = self._old.count() - 1
             self._old.setItemData(place, plain_tip(folder.path), Qt.ItemDataRole.ToolTipRole)
         self._old.setCurrentIndex(max(0, self._old.findData(old)))
-        self._new = QLineEdit(self)
-        self._new.setObjectName("moveNew")
-        self._new.setAccessibleName(self.tr("Where it is now"))
-        self._new.setPlaceholderText(self.tr("A folder of this computer"))
-        browse = QPushButton(self.tr("Choose…"), self)
-        browse.setObjectName("moveChoose")
-        browse.setAutoDefault(False)
-        browse.clicked.connect(self._on_choose)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(theme.M)
-        grid.setVerticalSpacing(theme.S)
-        grid.addWidget(theme.plain_label(self.tr("Library folder"), "secondary", self), 0, 0)
-        grid.addWidget(self._old, 0, 1)
-        grid.addWidget(theme.plain_label(self.tr("It is now"), "secondary", self), 1, 0)
-        beside = QHBoxLayout()
-        beside.setSpacing(theme.S)
-        beside.addWidget(self._new, 1)
-        beside.addWidget(browse)
-        grid.addLayout(beside, 1, 1)
-        grid.setColumnStretch(1, 1)
+        places = Elsewhere(self.tr("Library folder"), self._old, "move", self)
+        self._new = places.new
         self._words = theme.plain_label("", None, self)
         self._words.setObjectName("moveWords")
         self._words.setWordWrap(True)
@@ -129,7 +107,7 @@ class FolderMoveDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
         layout.setSpacing(theme.M)
-        layout.addLayout(grid)
+        layout.addWidget(places)
         layout.addWidget(self._words)
         layout.addWidget(note)
         layout.addStretch(1)
@@ -199,16 +177,6 @@ class FolderMoveDialog(QDialog):
         if self.sender() is self._looking:
             self._looking = None
             self._show_words(error_text(error))
-
-    @Slot()
-    def _on_choose(self) -> None:
-        dialog = QFileDialog(self, self.tr("Where is it now?"))
-        dialog.setObjectName("moveFolderDialog")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(self._new.setText)
-        dialog.open()
 
     @Slot()
     def _on_accepted(self) -> None:

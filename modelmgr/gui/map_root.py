@@ -13,12 +13,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
-    QGridLayout,
-    QHBoxLayout,
     QHeaderView,
-    QLineEdit,
-    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -28,6 +23,7 @@ from PySide6.QtWidgets import (
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.elsewhere import Elsewhere
 from modelmgr.gui.reasons import NO_FILE, missing_path, tail_below
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
@@ -118,26 +114,8 @@ class MapRootDialog(QDialog):
             tip = f"{foreign_text(folder)}\n{counted(number, 'record')}"
             self._old.setItemData(self._old.count() - 1, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
         self._old.setEditText(old or (folders[0][0] if folders else ""))
-        self._new = QLineEdit(self)
-        self._new.setObjectName("mapNew")
-        self._new.setAccessibleName(self.tr("Where it is now"))
-        self._new.setPlaceholderText(self.tr("A folder of this computer"))
-        browse = QPushButton(self.tr("Choose…"), self)
-        browse.setObjectName("mapChoose")
-        browse.setAutoDefault(False)
-        browse.clicked.connect(self._on_choose)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(theme.M)
-        grid.setVerticalSpacing(theme.S)
-        grid.addWidget(theme.plain_label(self.tr("Records speak of"), "secondary", self), 0, 0)
-        grid.addWidget(self._old, 0, 1)
-        grid.addWidget(theme.plain_label(self.tr("It is now"), "secondary", self), 1, 0)
-        beside = QHBoxLayout()
-        beside.setSpacing(theme.S)
-        beside.addWidget(self._new, 1)
-        beside.addWidget(browse)
-        grid.addLayout(beside, 1, 1)
-        grid.setColumnStretch(1, 1)
+        places = Elsewhere(self.tr("Records speak of"), self._old, "map", self)
+        self._new = places.new
         self._words = theme.plain_label("", parent=self)
         self._words.setObjectName("mapWords")
         self._words.setWordWrap(True)
@@ -164,7 +142,7 @@ class MapRootDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
         layout.setSpacing(theme.M)
-        layout.addLayout(grid)
+        layout.addWidget(places)
         layout.addWidget(self._words)
         layout.addWidget(self._examples, 1)
         layout.addWidget(buttons)
@@ -219,16 +197,6 @@ class MapRootDialog(QDialog):
             self.tr("Map {}").format(counted(reach.found, "record")) if reach.found else self.tr("Map")
         )
         self.reach_shown.emit()
-
-    @Slot()
-    def _on_choose(self) -> None:
-        dialog = QFileDialog(self, self.tr("Where is it now?"))
-        dialog.setObjectName("mapFolderDialog")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(self._new.setText)
-        dialog.open()
 
     @Slot()
     def _on_accepted(self) -> None:

@@ -151,6 +151,17 @@ def test_a_candidate_is_chosen_and_sticks_until_it_is_taken_back(qtbot, catalog,
     qtbot.waitUntil(lambda: catalog.rows([row.id])[0].base_model != "Pony")
 
 
+def test_what_shares_every_tensor_is_named_and_can_be_chosen(pane, show):
+    header = {"format": "safetensors", "type": "checkpoint", "base_model": "SDXL", "confidence": "certain"}
+    header |= {"finer": ["Pony", "Illustrious", "NoobAI"], "base_by_name": "Pony"}
+    row = show(header=header)
+    chips = find(pane, "identityCandidates").findChildren(QToolButton, "candidateButton")
+    assert [chip.text() for chip in chips] == ["SDXL", "Pony", "Illustrious", "NoobAI"]
+    assert "Pony, Illustrious or NoobAI can't be told" in sure_words(row, header, {})
+    assert sure_words(row._replace(base_model="Pony"), header, {}).endswith("its name says Pony.")
+    assert "can't be told" not in sure_words(row, header | {"confidence": "metadata", "finer": []}, {})
+
+
 def test_while_the_answer_is_on_its_way_no_candidate_is_taken(qtbot, catalog, pane, show):
     row = show(header=HEADER)
     pane.show_model(row)

@@ -111,6 +111,13 @@ def _agrees(shown: str | None, found: str) -> bool:
     return shown is not None and (shown == found or vocabulary.is_finer(shown, found))
 
 
+def _choices(header: Mapping[str, Any]) -> list[str]:
+    """Return the base models among which a person may choose: those left open, or a family and its finer names."""
+    finer = header.get("finer") or []
+    found = header.get("candidates") or (finer and [header.get("base_model"), *finer])
+    return [str(word) for word in found][:CANDIDATES] if isinstance(found, list) else []
+
+
 def header_facts(header: Mapping[str, Any] | None) -> list[Fact]:
     """Return what the file's own header says, as facts."""
     facts = []
@@ -238,8 +245,7 @@ class IdentityView(QWidget):
         words = sure_words(row, header, origins)
         self._words.setText(words)
         self._words.setVisible(bool(words))
-        found = (header or {}).get("candidates") or (header or {}).get("finer") or []
-        candidates = [str(word) for word in found][:CANDIDATES] if isinstance(found, list) else []
+        candidates = _choices(header or {})
         self._show_candidates(candidates if len(candidates) > 1 else [], row.base_model)
         self._grid.show_facts(header_facts(header))
         self._reset.setVisible(
