@@ -125,3 +125,17 @@ class LegacySource(ABC):
             sha256: the computed one of the file it is bound to, if known: a record of several versions then tells
                 which of them is meant.
         """
+
+
+class WithoutContainer(LegacySource):
+    """A source whose records come from no file: this program makes them, exports carry them."""
+
+    many = True
+
+    def probe(self, container: Container, report: Report) -> bool:
+        """Say no."""
+        return False
+
+    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
+        """Yield nothing."""
+        return iter(())

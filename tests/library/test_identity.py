@@ -18,6 +18,7 @@ from modelmgr.library import Library
 from modelmgr.library.root_scan import SMALL_BYTES
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import Changes, ModelDetails, ModelQuery, ModelRow, ScanOptions, ScanReport
+from tests.library.identity_world import Stopping
 
 Lora = Callable[..., Path]
 Sha256 = Callable[[Path], str]
@@ -427,20 +428,6 @@ def test_a_diffusers_folder_is_one_model(library: Library, models: Path) -> None
     states = {row.sha256: (row.file_state, row.notes) for row in library.catalog.page(ModelQuery(), None)}
     assert states[row.sha256] == ("missing", "keep me")
     assert states[key_of(files)] == ("present", None)
-
-
-class Stopping(Progress):
-    """Cancels itself after a number of steps."""
-
-    def __init__(self, left: int) -> None:
-        super().__init__()
-        self._left = left
-
-    def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
-        self._left -= 1
-        if self._left < 0:
-            self.cancel()
-        super().step(done, total, text, unit)
 
 
 @pytest.mark.parametrize("steps", range(8))

@@ -7,34 +7,24 @@ columns.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from modelmgr.migration.reading.database import plain_columns
-from modelmgr.migration.source import Container, LegacySource, Report
+from modelmgr.migration.source import WithoutContainer
 from modelmgr.migration.sources.civitai import CONTAINS_SECRET
 from modelmgr.migration.sources.generic_columns import Row, claims_of, unwrap
 from modelmgr.migration.sources.generic_text import element_claims
 from modelmgr.migration.sources.nested import has_own_rules
 from modelmgr.payload import contains_secret, parse
-from modelmgr.progress import Progress
 from modelmgr.values import Claims, InlineModel, Record
 
 
-class Inline(LegacySource):
-    """See the module. No container is ever of this source."""
+class Inline(WithoutContainer):
+    """See the module."""
 
     id = "api"
     record_ids = ("api",)
-    many = True
-
-    def probe(self, container: Container, report: Report) -> bool:
-        """Say no."""
-        return False
-
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield nothing; `record_of` makes the records."""
-        return iter(())
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return what was said beside the payload, filled up with what that says.
