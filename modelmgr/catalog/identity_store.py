@@ -13,7 +13,7 @@ from modelmgr.catalog.file_store import (
     FileStore,
 )
 from modelmgr.catalog.found import HashOutcome
-from modelmgr.catalog.known_hashes import FORMER, forget_former, hashes_of_file, put_hashes
+from modelmgr.catalog.known_hashes import FORMER, forget_former, hand_down, hashes_of_file, put_hashes
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, Hashes
 
@@ -185,6 +185,7 @@ class IdentityStore(FileStore):
             (model_id, min(links)),
         ).fetchone()
         if row is not None:
+            hand_down(conn, row[0], links[0])
             conn.execute("DELETE FROM files WHERE id = ?", row)
         return row is not None
 

@@ -1,5 +1,6 @@
 """The rows of `known_hashes`: what stands in them, and how they are written."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -52,6 +53,27 @@ def forget_short(conn: Any, row_id: int) -> None:
     conn.execute(
         "DELETE FROM known_hashes WHERE holder = 'file' AND holder_id = ? AND kind <> 'SHA256'", (row_id,)
     )
+
+
+def hand_down(conn: Any, row_id: int, heir_id: int) -> None:
+    """Let a file have what is known of the one that it takes the place of: its hashes, and those it had before."""
+    rows = {
+        number: (sha256, json.loads(text) if text else {}, tensors)
+        for number, sha256, text, tensors in conn.execute(
+            "SELECT id, sha256, partial_hashes, tensor_sha256 FROM files WHERE id IN (?, ?)",
+            (row_id, heir_id),
+        )
+    }
+    (sha256, hashes, tensors), (own_sha256, own, own_tensors) = rows[row_id], rows[heir_id]
+    former = {*hashes.pop(FORMER, "").split(), *own.get(FORMER, "").split()}
+    merged = (hashes if sha256 == own_sha256 else {}) | own
+    if former:
+        merged[FORMER] = " ".join(sorted(former))
+    if merged != own:
+        conn.execute("UPDATE files SET partial_hashes = ? WHERE id = ?", (json.dumps(merged), heir_id))
+        put_hashes(conn, hashes_of_file(heir_id, merged))
+    if tensors and sha256 == own_sha256 and not own_tensors:
+        conn.execute("UPDATE files SET tensor_sha256 = ? WHERE id = ?", (tensors, heir_id))
 
 
 def forget_former(conn: Any, row_ids: Sequence[int]) -> None:

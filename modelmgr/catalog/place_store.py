@@ -11,6 +11,7 @@ from modelmgr.catalog.file_store import (
 )
 from modelmgr.catalog.found import ScannedFolder
 from modelmgr.catalog.identity_store import IdentityStore
+from modelmgr.catalog.known_hashes import hand_down
 from modelmgr.catalog.library_view import below_condition
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, FileState
@@ -129,7 +130,16 @@ class PlaceStore(IdentityStore):
                 replaced.append(file)
         for some_files in in_pieces(replaced):
             with self.transaction(Changes(models=True)) as writer:
-                writer.connection().executemany(
+                conn = writer.connection()
+                for file in some_files:
+                    heir = conn.execute(
+                        "SELECT id FROM files WHERE model_id = ? AND state = 'present' "
+                        "ORDER BY sha256 IS ? DESC, id DESC LIMIT 1",
+                        (file.model_id, file.sha256),
+                    ).fetchone()
+                    if heir is not None:
+                        hand_down(conn, file.id, heir[0])
+                conn.executemany(
                     "DELETE FROM files WHERE id = ? AND state = 'missing'",
                     [(file.id,) for file in some_files],
                 )

@@ -753,3 +753,23 @@ def test_a_blob_that_is_no_model_any_more_is_missing(library: Library, models: P
     blob.write_text("{}")
     report = scan(library)
     assert (report.ignored, only(library).file_state) == (1, "missing")
+
+
+@SIZES
+def test_a_moved_file_keeps_its_hashes_and_those_it_had(
+    library: Library, models: Path, rows: int, sha256: Sha256
+) -> None:
+    path = write(models / "ink.safetensors", WORDS, rows)
+    library.scan([str(models)], options=ScanOptions("all"), progress=Progress())
+    former = sha256(path)
+    write(path, WORDS | {"modelspec.title": "Other"}, rows)
+    library.scan(options=ScanOptions("all"), progress=Progress())
+    before = details(library, only(library)).hashes
+    assert {"CRC32", "BLAKE3", "AutoV3", "tensors"} <= {kind for kind, _, _ in before}
+    assert ("SHA256", former, "former") in before
+    shutil.copy(path, models / "moved.safetensors")
+    path.unlink()
+    library.scan(options=ScanOptions("sha256"), progress=Progress())
+    assert sorted(details(library, only(library)).hashes) == sorted(before)
+    (match,) = library.catalog.by_hash(former)
+    assert match.model is not None
