@@ -53,9 +53,15 @@ from modelmgr.gui.mending import Mending
 from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.reasons import hash_words
-from modelmgr.gui.states import DropHint, FirstStart, MessageBar, NothingMatches, Pages
+from modelmgr.gui.search.chips import FilterChips
+from modelmgr.gui.search.counts import Overview
+from modelmgr.gui.search.edit import SearchEdit
+from modelmgr.gui.search.filters import Filters
+from modelmgr.gui.search.nothing import NothingMatches
+from modelmgr.gui.search.panel import FilterPanel
+from modelmgr.gui.search.words import searched_hash
+from modelmgr.gui.states import DropHint, FirstStart, MessageBar, Pages
 from modelmgr.gui.table.columns import is_absent
-from modelmgr.gui.table.filters import FilterChips, FilterPanel, Filters, Overview, SearchEdit, searched_hash
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.view import LibraryView
 from modelmgr.gui.tasks import Task, Tasks

@@ -23,7 +23,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.api_section import ApiSection
 from modelmgr.gui.cells import CheckBox, QuietDelegate
-from modelmgr.gui.table.filters import FlowLayout
+from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.text import counted, foreign_text, plain_tip
 from modelmgr.settings import HASH_WORKERS, READ_LIMITS_MB_S, Settings
 from modelmgr.values import FileState, LibraryFolder

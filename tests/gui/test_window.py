@@ -29,7 +29,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogTooNew
 from modelmgr.gui import open_window, theme
 from modelmgr.gui.app import open_error_window
-from modelmgr.gui.table.filters import searched_text
+from modelmgr.gui.search.words import searched_text
 from modelmgr.library import Library
 from modelmgr.settings import Settings, settings_path, window_state_path
 from modelmgr.sqlite import driver

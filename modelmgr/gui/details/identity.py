@@ -12,9 +12,9 @@ from modelmgr.gui import theme
 from modelmgr.gui.details.facts import Fact, FactsGrid, long_fact, plain_value
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.details.records import RawView
+from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.table.columns import danger_text
-from modelmgr.gui.table.filters import FlowLayout
 from modelmgr.gui.text import foreign_text, plain_tip, type_label
 from modelmgr.values import ModelRow, Origin
 

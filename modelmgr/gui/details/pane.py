@@ -32,11 +32,11 @@ from modelmgr.gui.details.identity import CORRECTED, DangerBadge, EvidenceView, 
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.details.records import RecordsView, Shown, show_record
 from modelmgr.gui.details.told import ToldSections
+from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.reasons import origin_text, source_label
 from modelmgr.gui.table.columns import is_absent, state_of, state_text
-from modelmgr.gui.table.filters import FlowLayout
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
     column_label,

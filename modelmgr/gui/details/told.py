@@ -14,7 +14,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.details.facts import Fact, FactsGrid, Section, long_fact, plain_value
 from modelmgr.gui.details.records import RawView
-from modelmgr.gui.table.filters import FlowLayout
+from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import VIEW_LIMIT, count_text, foreign_text, plain_tip
 from modelmgr.values import StoredRecord

@@ -29,9 +29,9 @@ from PySide6.QtWidgets import (
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, scaled
+from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.jobs_panel import ElidedLabel, Pace, error_text, show_step
 from modelmgr.gui.reasons import problem_label, source_label
-from modelmgr.gui.table.filters import FlowLayout
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import (
     VIEW_LIMIT,

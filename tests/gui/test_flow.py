@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from modelmgr.gui.table.filters import FlowLayout
+from modelmgr.gui.flow import FlowLayout
 
 
 def test_buttons_stand_side_by_side_or_below_and_hidden_ones_take_no_room(qtbot):

@@ -1,0 +1,1 @@
+"""What narrows the library down: search field, facets, saved filters, chips, and the page for "nothing matches"."""

@@ -1,0 +1,48 @@
+"""What is searched and filtered for, in words: labels of values, the query as one line, a hash that was pasted."""
+
+import re
+from collections.abc import Iterable
+
+from modelmgr.gui.text import foreign_text, state_label, type_label
+
+
+def value_label(group: str, value: str) -> str:
+    """Return how a facet's value is shown."""
+    if group == "types":
+        return type_label(value)
+    if group == "states":
+        return state_label(value)
+    return foreign_text(value, 300)
+
+
+_NAMED_HASH = re.compile(
+    r"\s*(?:(?:sha-?256|auto-?v[123]|crc-?32|blake3|model hash|hash)\s*[:=]\s*)?(?:0x)?([0-9a-f]{8,64})\s*",
+    re.IGNORECASE,
+)
+
+
+def searched_text(text: str) -> str:
+    """Return what to search for: of a hash that was pasted with its name (``AutoV2: 6C7440BA8B``) the digits alone."""
+    named = _NAMED_HASH.fullmatch(text)
+    return named[1] if named else text
+
+
+def searched_hash(text: str) -> str | None:
+    """Return the digits if nothing but a hash is searched for."""
+    named = _NAMED_HASH.fullmatch(text)
+    return named[1].lower() if named else None
+
+
+def label_of(active: Iterable[tuple[str, str]]) -> str:
+    """Return what is on, in the words of the search field: ``ink type:lora``."""
+    words = {"types": "type", "base_models": "base", "tags": "tag", "folders": "folder", "states": "state"}
+    parts = []
+    for group, value in active:
+        if group == "search":
+            parts.append(foreign_text(value, 200))
+        elif group == "favorite":
+            parts.append("favourites")
+        else:
+            shown = foreign_text(value, 200)
+            parts.append(f'{words[group]}:"{shown}"' if " " in shown else f"{words[group]}:{shown}")
+    return " ".join(parts)
