@@ -12,140 +12,19 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-SMALL, LARGE = (1280, 720), (2560, 1440)
-QUIET_MS = 400
-LONGEST_MS = 20_000
+from tests.studio import ALL_LOOKS, Look, Studio  # noqa: E402
 
-
-@dataclass(frozen=True)
-class Look:
-    """One way to show everything: palette, scale, size of the window, direction of reading."""
-
-    palette: str = "light"
-    scale: float = 1.0
-    size: tuple[int, int] = SMALL
-    mirrored: bool = False
-
-    @property
-    def suffix(self) -> str:
-        """What the names of its pictures end with; nothing for the plainest."""
-        parts = [self.palette] if self.palette != "light" else []
-        parts += [f"{self.scale:.0%}".rstrip("%")] if self.scale != 1 else []
-        parts += ["large"] if self.size == LARGE else []
-        parts += ["mirrored"] if self.mirrored else []
-        return "".join(f"-{part}" for part in parts)
-
-
-ALL_LOOKS = [
-    *(Look(palette, scale) for palette in ("light", "dark", "contrast") for scale in (1.0, 1.5, 2.0)),
-    Look(size=LARGE),
-    Look(mirrored=True),
-]
 README_PICTURES = {
     Look(): ["library", "pending", "compare", "wizard-preview", "first-start"],
     Look("dark"): ["library"],
 }
-
-
-class Studio:
-    """One process, one look: opens the window again and again and takes pictures of it."""
-
-    def __init__(self, look: Look, target: Path, work: Path, wanted: list[str]) -> None:
-        from PySide6.QtCore import Qt
-        from PySide6.QtWidgets import QApplication
-
-        from modelmgr.demo import write_demo_library
-
-        self.look = look
-        self.target = target
-        self.work = work
-        self.wanted = wanted
-        self.app = QApplication(sys.argv[:1])
-        if look.palette != "light":
-            self.app.setPalette(palette_of(look.palette))
-        if look.mirrored:
-            self.app.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
-        self.demo = write_demo_library(work / "library")
-
-    def wants(self, name: str) -> bool:
-        """Tell whether a picture is to be taken."""
-        return not self.wanted or name in self.wanted
-
-    @contextmanager
-    def window(self, catalog: str) -> Iterator[Any]:
-        """Open the window on a catalog, at rest, and close it afterwards."""
-        from modelmgr.gui import open_window
-
-        window = open_window(self.work / catalog)
-        window.resize(*self.look.size)
-        self.settle(window)
-        yield window
-        window.close()
-        self.app.processEvents()
-
-    def settle(self, widget: Any) -> None:
-        """Let the window work until its picture has not changed for a while."""
-        from PySide6.QtCore import QElapsedTimer, QEventLoop, QTimer
-
-        whole, still = QElapsedTimer(), QElapsedTimer()
-        whole.start()
-        still.start()
-        before = None
-        while still.elapsed() < QUIET_MS and whole.elapsed() < LONGEST_MS:
-            turn = QEventLoop()
-            QTimer.singleShot(50, turn.quit)
-            turn.exec()
-            now = widget.grab().toImage()
-            if now != before:
-                still.restart()
-            before = now
-
-    def take(self, name: str, widget: Any) -> None:
-        """Save a picture of a widget at rest."""
-        self.settle(widget)
-        path = self.target / f"{name}{self.look.suffix}.png"
-        assert widget.grab().save(str(path)), path
-        print(path)
-
-    def make_library(self, catalog: str) -> None:
-        """Make a catalog as `modelmgr demo` does: scanned, one tool's records promoted, the others waiting."""
-        from modelmgr.catalog import Catalog
-        from modelmgr.library import Library
-        from modelmgr.progress import Progress
-
-        with Catalog.open(self.work / catalog) as store:
-            library = Library(store)
-            library.scan([str(folder) for folder in self.demo.folders], progress=Progress())
-            library.import_paths([str(self.demo.folders[0])], progress=Progress())
-            library.promote(None, progress=Progress())
-            rest = (self.demo.root, self.demo.csv, self.demo.json, self.demo.jsonl)
-            library.import_paths([str(path) for path in rest], progress=Progress())
-
-
-def palette_of(name: str) -> Any:
-    """Return a palette by name."""
-    from PySide6.QtGui import QColor, QPalette
-
-    from modelmgr.gui import theme
-
-    if name == "dark":
-        return theme.dark_palette()
-    palette = QPalette(QColor("black"), QColor("black"))
-    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
-        palette.setColor(role, QColor("white"))
-    palette.setColor(QPalette.ColorRole.Base, QColor("black"))
-    palette.setColor(QPalette.ColorRole.Highlight, QColor("yellow"))
-    palette.setColor(QPalette.ColorRole.HighlightedText, QColor("black"))
-    return palette
 
 
 # --- the screens ------------------------------------------------------------------------------------------
@@ -413,13 +292,14 @@ def take_all(look: Look, target: Path, wanted: list[str]) -> None:
     """Take the wanted pictures (all if none are named) in this process."""
     with tempfile.TemporaryDirectory(prefix="modelmgr-screenshots-", ignore_cleanup_errors=True) as work:
         os.environ["HOME"] = work  # nothing of whoever takes the pictures shall be on them
-        studio = Studio(look, target, Path(work), wanted)
-        if any(
-            studio.wants(name)
-            for show in (show_library, show_pending, show_compare, show_mending, show_settings)
-            for name in SCREENS[show]
-        ):
-            studio.make_library("full.sqlite")
+
+        def save(name: str, widget: Any) -> None:
+            path = target / f"{name}{look.suffix}.png"
+            assert widget.grab().save(str(path)), path
+            print(path)
+
+        studio = Studio(look, Path(work), wanted, save)
+        studio.make_library("full.sqlite")
         for show, names in SCREENS.items():
             if any(studio.wants(name) for name in names):
                 show(studio)
