@@ -25,10 +25,11 @@ from modelmgr.catalog.import_store import (
 from modelmgr.errors import ModelmgrError, Unreadable, Usage
 from modelmgr.library.merging import Merging, claims_of
 from modelmgr.migration import detect, promotion
+from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import base_name, models_beside, subject_of
 from modelmgr.migration.hashes import full_sha256
 from modelmgr.migration.source import Container, LegacySource
-from modelmgr.migration.sources import ALL, inline
+from modelmgr.migration.sources import inline
 from modelmgr.progress import REPORT_INTERVAL_S, Cancelled, Progress
 from modelmgr.values import (
     MIB,
@@ -882,7 +883,7 @@ def _note_outside(report: ImportReport, path: str) -> None:
 
 def _check_source(source: str) -> None:
     known = sorted(
-        {source.id for source in ALL} | {record_id for source in ALL for record_id in source.record_ids}
+        {known_id for source in legacy_sources.ALL for known_id in (source.id, *source.record_ids)}
     )
     if source not in known:
         raise Usage(f"{source} is no known source; known are: {', '.join(known)}.", source=source)

@@ -14,9 +14,9 @@ from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import EMBEDDED, MERGED_COLUMNS
 from modelmgr.errors import Usage
 from modelmgr.migration import mapping, promotion
+from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import folded
 from modelmgr.migration.previews import FolderPictures
-from modelmgr.migration.sources import BY_RECORD_ID
 from modelmgr.progress import Progress
 from modelmgr.readers import Header
 from modelmgr.values import (
@@ -292,7 +292,7 @@ def claims_of(record: Record, siblings: frozenset[str] = frozenset(), sha256: st
 
     Arguments as `LegacySource.claims`.
     """
-    source = BY_RECORD_ID.get(record.source)
+    source = legacy_sources.BY_RECORD_ID.get(record.source)
     return source.claims(record, siblings, sha256) if source is not None else Claims()
 
 

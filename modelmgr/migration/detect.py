@@ -8,9 +8,9 @@ from typing import Literal
 
 from modelmgr import sqlite, tree
 from modelmgr.errors import Unreadable, Usage
+from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.reading.container import read_beginning
 from modelmgr.migration.source import Container, LegacySource, Report
-from modelmgr.migration.sources import ALL
 from modelmgr.progress import Progress
 from modelmgr.values import MODEL_SUFFIXES, Problem, is_below_any
 
@@ -65,7 +65,7 @@ def find(
     Raises:
         Usage: no source has that id.
     """
-    sources = [one for one in ALL if source is None or source in (one.id, *one.record_ids)]
+    sources = [one for one in legacy_sources.ALL if source is None or source in (one.id, *one.record_ids)]
     if not sources:
         raise Usage(f"{source} is no known source.", source=source)
     return _Search(paths, library_folders, sources, progress, report, asked=source is not None).found()

@@ -8,8 +8,8 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
+from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.source import LegacySource, Place
-from modelmgr.migration.sources import ALL
 from modelmgr.values import InstalledTool
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -18,18 +18,18 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 def find_installed(
     environment: Mapping[str, str] | None = None,
     system: str = sys.platform,
-    sources: Sequence[LegacySource] = ALL,
+    sources: Sequence[LegacySource] | None = None,
 ) -> list[InstalledTool]:
     """Return the tools that are found, in order of their names, with the places that exist.
 
     Args:
         environment: variables for the templates; those of the process if not given.
         system: as `sys.platform`.
-        sources: whose places are looked at.
+        sources: whose places are looked at; None for all.
     """
     known = os.environ if environment is None else environment
     found: dict[str, dict[str, str]] = {}
-    for source in sources:
+    for source in legacy_sources.ALL if sources is None else sources:
         for place in source.places:
             path = place_of(place, known, system)
             if path is not None and os.path.exists(path):

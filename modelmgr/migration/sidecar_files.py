@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from modelmgr import payload
+from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import stem_of, suffix_of
 from modelmgr.migration.hashes import sha256_of_hashes
 from modelmgr.migration.mapping import BOUND, PERSONAL, normal_form
-from modelmgr.migration.sources import BY_RECORD_ID
 from modelmgr.migration.sources.civitai import (
     has_default_license,
     is_version,
@@ -158,7 +158,7 @@ class Format(ABC):
         return found
 
     def _claims(self, record: Record, known: Known) -> Any:
-        return BY_RECORD_ID[record.source].claims(
+        return legacy_sources.BY_RECORD_ID[record.source].claims(
             record, frozenset((known.file_name,)), known.hashes.get("sha256")
         )
 

@@ -1,7 +1,7 @@
 """What every legacy source is: probe a container, read its records, say what a record claims.
 
 A source never writes, locks or renames anything; it opens databases only as private copies. One format of one tool,
-one file under `sources/`; their order in `sources.ALL` is the order of probing.
+one file under `sources/`; their order in `sources.registry` is the order of probing.
 """
 
 from abc import ABC, abstractmethod
