@@ -214,7 +214,7 @@ def test_a_moved_folder_keeps_what_is_known_of_its_models(qtbot, open_on, scanne
     library.scan([], progress=Progress())
     scanned.close()
     window = open_on(tmp_path / "catalog.sqlite")
-    qtbot.waitUntil(lambda: bool(window._folders))
+    qtbot.waitUntil(lambda: bool(window.folders))
     find(window, "actionMoveFolder", QAction).trigger()
     dialog = find(window, "folderMoveDialog", FolderMoveDialog)
     with qtbot.waitSignal(dialog.previewed):
@@ -309,7 +309,7 @@ def test_a_bad_pattern_is_named_and_what_was_typed_stays(qtbot, host, scanned, l
 
 
 def test_rules_and_moves_begin_in_the_settings(qtbot, window, folder):
-    qtbot.waitUntil(lambda: bool(window._folders))
+    qtbot.waitUntil(lambda: bool(window.folders))
     find(window, "actionSettings", QAction).trigger()
     dialog = find(window, "settingsDialog", QDialog)
     rules = find(dialog, "settingFolderRules", QPushButton)

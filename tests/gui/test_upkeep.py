@@ -129,7 +129,7 @@ def test_a_scan_takes_the_place_of_quiet_hashing_which_goes_on_afterwards(qtbot,
     Settings(check_at_start=False, watch_folders=False).save(settings_path(path))
     window = open_on(path)
     upkeep = window._upkeep
-    qtbot.waitUntil(lambda: upkeep._has_begun and bool(window._folders), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: upkeep._has_begun and bool(window.folders), timeout=WAIT_MS)
     upkeep.go_on()
     quiet = upkeep._hashing
     assert quiet is not None and quiet.is_quiet and quiet.can_pause

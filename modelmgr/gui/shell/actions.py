@@ -1,0 +1,269 @@
+"""All commands of the window as one table: menus, tool bar, palette and the list of shortcuts are made of it.
+
+A new command is one line in `menus`, and one `Actions.on` that says what it does.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from modelmgr.gui import theme
+from modelmgr.gui.text import plain_tip
+
+Keys = str | QKeySequence.StandardKey
+
+SELECTION, ABSENT, LIBRARY = "selection", "absent", "library"
+"""What a command may need: selected models; one selected model whose file is gone; the library page in front."""
+
+
+class Command(NamedTuple):
+    """One thing that the user can have done.
+
+    Attributes:
+        name: the object name of its action.
+        text: what menus say, with a mnemonic and an ellipsis if it asks for more.
+        keys: its shortcut.
+        icon: a name of the icon set.
+        tip: more words, for tool tip and status bar.
+        needs: one of `SELECTION`, `ABSENT`, `LIBRARY`; without it the command is off.
+        checkable: it is on or off.
+        group: of all commands of a group exactly one is on.
+        in_table: its keys count while rows have the focus alone; in a text field they mean text.
+    """
+
+    name: str
+    text: str
+    keys: Keys = ""
+    icon: str = ""
+    tip: str = ""
+    needs: str = ""
+    checkable: bool = False
+    group: str = ""
+    in_table: bool = False
+
+
+class Submenu(NamedTuple):
+    """A place in a menu for one that a page makes.
+
+    Attributes:
+        name: what `menus.build` is given the menu by.
+    """
+
+    name: str
+
+
+class Menu(NamedTuple):
+    """One menu of the bar; None is a line between entries."""
+
+    title: str
+    entries: tuple[Command | Submenu | None, ...]
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Commands", text)
+
+
+def menus() -> tuple[Menu, ...]:
+    """Return every command, at its place in the menus."""
+    return (
+        Menu(
+            _tr("&File"),
+            (
+                Command(
+                    "actionAddFolder", _tr("&Add folder…"), "Ctrl+O", "folder-plus",
+                    _tr("Add a folder of models to the library"),
+                ),
+                Command(
+                    "actionImportLegacy", _tr("&Import from other tools…"), "Ctrl+I", "download",
+                    _tr("Bring in notes, trigger words and previews from other tools"),
+                ),
+                None,
+                Command(
+                    "actionScan", _tr("&Scan folders"), "F5", "refresh-cw",
+                    _tr("Look through all library folders for what is new or gone"),
+                ),
+                Command(
+                    "actionMoveFolder", _tr("A folder is else&where now…"),
+                    tip=_tr("Say where a library folder is now, and keep all that is known of its models"),
+                ),
+                None,
+                Command("actionSettings", _tr("Se&ttings…"), "Ctrl+,", "settings"),
+                None,
+                Command("actionQuit", _tr("&Quit"), "Ctrl+Q"),
+            ),
+        ),
+        Menu(
+            _tr("&Edit"),
+            (
+                Command("actionFind", _tr("&Find"), QKeySequence.StandardKey.Find, "search"),
+                None,
+                Command("actionRename", _tr("&Rename"), "F2", "pencil", needs=SELECTION, in_table=True),
+                Command("actionFavorite", _tr("&Favourite"), "Ctrl+D", "star", needs=SELECTION),
+                None,
+                Command(
+                    "actionCopy", _tr("&Copy"), QKeySequence.StandardKey.Copy, "copy",
+                    needs=SELECTION, in_table=True,
+                ),
+                Command("actionCopyPath", _tr("Copy &path"), needs=SELECTION),
+                Command("actionCopyTriggerWords", _tr("Copy &trigger words"), "Ctrl+Shift+C", needs=SELECTION),
+                Command("actionCopyHash", _tr("Copy SHA-&256"), needs=SELECTION),
+                None,
+                Command(
+                    "actionCorrect", _tr("Correct type and &base model…"), "Ctrl+E", "wrench",
+                    _tr("Say yourself what the selected models are"), SELECTION,
+                ),
+                Command(
+                    "actionResetIdentity", _tr("Type and base model as &found"),
+                    tip=_tr("Forget what you said of type and base model of the selected models"),
+                    needs=SELECTION,
+                ),
+                None,
+                Command(
+                    "actionReveal", _tr("Show in its f&older"), "Ctrl+Shift+O", "folder", needs=SELECTION
+                ),
+                Command("actionLocate", _tr("L&ocate the file…"), icon="search", needs=ABSENT),
+                Command("actionVerify", _tr("&Verify the hash"), icon="circle-check", needs=SELECTION),
+                Command("actionComputeHashes", _tr("Compute a&ll hashes"), needs=SELECTION),
+            ),
+        ),
+        Menu(
+            _tr("&View"),
+            (
+                Command(
+                    "actionShowLibrary", _tr("&Library"), "Ctrl+1", "library", checkable=True, group="pages"
+                ),
+                Command(
+                    "actionShowPending", _tr("&Pending"), "Ctrl+2", "inbox", checkable=True, group="pages"
+                ),
+                None,
+                Command(
+                    "actionFilters", _tr("&Filters"), "F9", "panel-left", needs=LIBRARY, checkable=True
+                ),
+                Command(
+                    "actionDetails", _tr("&Details"), "F10", "panel-right", needs=LIBRARY, checkable=True
+                ),
+                None,
+                Submenu("columns"),
+                Command("actionComfortable", _tr("&Comfortable rows"), checkable=True),
+            ),
+        ),
+        Menu(
+            _tr("&Pending"),
+            (
+                Command(
+                    "actionPromote", _tr("&Promote all that is ready"), "Ctrl+Return", "list-checks",
+                    _tr("Attach the records that have found their files"),
+                ),
+            ),
+        ),
+        Menu(
+            _tr("&Help"),
+            (
+                Command("actionCommands", _tr("&Everything by name…"), "Ctrl+K"),
+                None,
+                Command("actionAbout", _tr("&About modelmgr"), icon="info"),
+            ),
+        ),
+    )  # fmt: skip
+
+
+ROW_MENU = (
+    "actionRename",
+    "actionFavorite",
+    None,
+    "actionCopy",
+    "actionCopyPath",
+    "actionCopyTriggerWords",
+    "actionCopyHash",
+    None,
+    "actionCorrect",
+    "actionResetIdentity",
+    None,
+    "actionReveal",
+    "actionLocate",
+    "actionVerify",
+    "actionComputeHashes",
+)
+"""The context menu of models, wherever they are shown."""
+
+
+class Actions:
+    """The window's actions, made of the table and found by name.
+
+    Attributes:
+        menus: the table they were made of.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        self.menus = menus()
+        self._window = window
+        self._by_name: dict[str, QAction] = {}
+        self._needing: dict[str, list[QAction]] = {}
+        groups: dict[str, QActionGroup] = {}
+        for command in self.commands():
+            action = self._make(command)
+            if command.group:
+                if command.group not in groups:
+                    groups[command.group] = QActionGroup(window)
+                groups[command.group].addAction(action)
+        self["actionQuit"].setMenuRole(QAction.MenuRole.QuitRole)
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._by_name[name]
+
+    def commands(self) -> Iterator[Command]:
+        """Yield every command, in the order of the menus."""
+        for menu in self.menus:
+            for entry in menu.entries:
+                if isinstance(entry, Command):
+                    yield entry
+
+    def on(self, name: str, slot: Callable[..., object]) -> None:
+        """Have a slot called when the action is triggered; one that can be checked tells it its state."""
+        action = self._by_name[name]
+        (action.toggled if action.isCheckable() else action.triggered).connect(slot)
+
+    def set_met(self, need: str, is_met: bool) -> None:
+        """Switch all commands on or off that need one of `SELECTION`, `ABSENT`, `LIBRARY`."""
+        for action in self._needing.get(need, ()):
+            action.setEnabled(is_met)
+
+    def add_row_menu(self, view: QWidget) -> None:
+        """Give a view of models its context menu, and the keys that count there alone."""
+        for name in ROW_MENU:
+            if name is None:
+                separator = QAction(view)
+                separator.setSeparator(True)
+                view.addAction(separator)
+            else:
+                view.addAction(self._by_name[name])
+
+    def _make(self, command: Command) -> QAction:
+        action = QAction(command.text, self._window)
+        action.setObjectName(command.name)
+        if command.keys:
+            action.setShortcut(QKeySequence(command.keys))
+        if command.icon:
+            theme.set_icon(action, command.icon)
+        action.setCheckable(command.checkable)
+        if command.tip:
+            action.setStatusTip(command.tip)
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        words = command.tip or plain_name(command.text)
+        action.setToolTip(plain_tip(f"{words} ({keys})" if keys else words))
+        if command.in_table:
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        else:
+            self._window.addAction(action)
+        if command.needs:
+            self._needing.setdefault(command.needs, []).append(action)
+        self._by_name[command.name] = action
+        return action
+
+
+def plain_name(text: str) -> str:
+    """Return the text of an action without mnemonic and ellipsis."""
+    return text.replace("&&", "\0").replace("&", "").replace("\0", "&").rstrip("…")

@@ -1,0 +1,186 @@
+"""What the user does with the selected models."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+
+from modelmgr.gui.details import DetailsPane
+from modelmgr.gui.details.identity import CORRECTED
+from modelmgr.gui.mending import Mending
+from modelmgr.gui.shell.actions import ABSENT, SELECTION, Actions
+from modelmgr.gui.shell.errands import Errands
+from modelmgr.gui.shell.library_page import LibraryPage
+from modelmgr.gui.shell.messages import Messages
+from modelmgr.gui.table.columns import is_absent
+from modelmgr.gui.tasks import Tasks
+from modelmgr.progress import Progress
+from modelmgr.values import ModelRow, VerifyReport
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
+
+
+def _edit(library: "Library", ids: Sequence[int], column: str, value: object) -> None:
+    library.edit(ids, column, value)
+
+
+def _verify(library: "Library", hashes: Sequence[str], progress: Progress) -> VerifyReport:
+    return library.verify(hashes, progress=progress)
+
+
+class Deeds(QObject):
+    """Joins the commands on models to the selection of the library page."""
+
+    def __init__(
+        self,
+        library: "Library",
+        tasks: Tasks,
+        page: LibraryPage,
+        details: DetailsPane,
+        mending: Mending,
+        errands: Errands,
+        messages: Messages,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._library = library
+        self._tasks = tasks
+        self._page = page
+        self._table = page.table
+        self._details = details
+        self._mending = mending
+        self._errands = errands
+        self._messages = messages
+
+    def join(self, actions: Actions) -> None:
+        """Do what the actions say, and switch them with the selection."""
+        self._actions = actions
+        for name, slot in (
+            ("actionRename", self._table.rename_current),
+            ("actionFavorite", self._on_favorite),
+            ("actionCopy", self._on_copy),
+            ("actionCopyPath", self._on_copy_path),
+            ("actionCopyTriggerWords", self._on_copy_words),
+            ("actionCopyHash", self._on_copy_hash),
+            ("actionCorrect", self._on_correct),
+            ("actionResetIdentity", self._on_reset_identity),
+            ("actionReveal", self._on_reveal),
+            ("actionLocate", self._on_locate),
+            ("actionVerify", self._on_verify),
+            ("actionComputeHashes", self._on_compute_hashes),
+        ):
+            actions.on(name, slot)
+        actions.set_met(ABSENT, False)
+        self._page.selected.connect(self._on_selected)
+        self._table.model_selected.connect(self._on_model_selected)
+        self._page.model.renamed.connect(self._on_renamed)
+        self._details.correction_wanted.connect(self._on_correct)
+        self._details.locate_wanted.connect(self._mending.ask_place)
+        self._details.move_wanted.connect(self._mending.ask_move_of)
+        self._details.hashes_wanted.connect(self._on_hashes_wanted)
+
+    @Slot(int)
+    def _on_selected(self, count: int) -> None:
+        self._actions.set_met(SELECTION, bool(count))
+
+    @Slot(object)
+    def _on_model_selected(self, row: ModelRow | None) -> None:
+        self._actions.set_met(ABSENT, row is not None and is_absent(row))
+
+    # --- edits ------------------------------------------------------------------------------------------
+
+    @Slot(int, str)
+    def _on_renamed(self, model_id: int, name: str) -> None:
+        self._edit([model_id], "name", name)
+
+    @Slot()
+    def _on_favorite(self) -> None:
+        ids = self._table.selected_ids()
+        if len(ids) <= 1:
+            self._details.toggle_favorite()
+            return
+        row = self._table.selected_model()
+        self._edit(list(ids), "favorite", not (row is not None and row.favorite))
+
+    def _edit(self, ids: Sequence[int], column: str, value: object) -> None:
+        self._tasks.change(
+            partial(_edit, self._library, ids, column, value),
+            failed=partial(self._messages.result, self.tr("What you changed was not saved")),
+        )
+
+    @Slot()
+    def _on_correct(self) -> None:
+        self._mending.ask_correction(self._table.selected_ids().tolist(), self._table.selected_model())
+
+    @Slot()
+    def _on_reset_identity(self) -> None:
+        ids = self._table.selected_ids().tolist()
+        if ids:
+            self._mending.correct(ids, dict.fromkeys(CORRECTED))
+
+    # --- copies and places ------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_copy(self) -> None:
+        self._table.copy_cells()
+
+    @Slot()
+    def _on_copy_path(self) -> None:
+        self._table.copy_cells(_path_of)
+
+    @Slot()
+    def _on_copy_words(self) -> None:
+        self._table.copy_cells(_trigger_words_of)
+
+    @Slot()
+    def _on_copy_hash(self) -> None:
+        self._table.copy_cells(_hash_of)
+
+    @Slot()
+    def _on_reveal(self) -> None:
+        row = self._table.selected_model()
+        if row is not None and row.folder:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(row.folder))
+
+    @Slot()
+    def _on_locate(self) -> None:
+        row = self._table.selected_model()
+        if row is not None:
+            self._mending.ask_place(row)
+
+    # --- hashes -----------------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_verify(self) -> None:
+        self._page.model.ask_rows(self._table.selected_ids(), self._verify_rows)
+
+    def _verify_rows(self, rows: list[ModelRow]) -> None:
+        hashes = [row.sha256 for row in rows if row.sha256]
+        if not hashes:
+            self._messages.say(self.tr("The hash of these models is not computed yet"))
+            return
+        task = self._tasks.run(self.tr("Verifying"), partial(_verify, self._library, hashes), can_pause=True)
+        task.succeeded.connect(self._errands.tell_problems)
+
+    @Slot()
+    def _on_compute_hashes(self) -> None:
+        self._mending.compute_hashes(self._table.selected_ids().tolist())
+
+    @Slot(int)
+    def _on_hashes_wanted(self, model_id: int) -> None:
+        self._mending.compute_hashes([model_id])
+
+
+def _path_of(row: ModelRow) -> str:
+    return row.path or ""
+
+
+def _trigger_words_of(row: ModelRow) -> str:
+    return ", ".join(row.trigger_words)
+
+
+def _hash_of(row: ModelRow) -> str:
+    return row.sha256 or ""

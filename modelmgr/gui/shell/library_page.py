@@ -1,0 +1,286 @@
+"""The library page: filters on the left, beside them the models, or what stands in their place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from modelmgr.catalog import Catalog
+from modelmgr.gui import theme
+from modelmgr.gui.previews import Previews
+from modelmgr.gui.reasons import hash_words
+from modelmgr.gui.search.chips import FilterChips
+from modelmgr.gui.search.counts import Overview
+from modelmgr.gui.search.edit import SearchEdit
+from modelmgr.gui.search.filters import Filters
+from modelmgr.gui.search.nothing import NothingMatches
+from modelmgr.gui.search.panel import FilterPanel
+from modelmgr.gui.search.words import searched_hash
+from modelmgr.gui.states import FirstStart, Pages
+from modelmgr.gui.table.model import LibraryModel
+from modelmgr.gui.table.view import LibraryView
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import count_text, counted, size_text
+from modelmgr.settings import Settings
+from modelmgr.values import Changes, HashMatch, ModelQuery
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
+
+_TABLE, _NOTHING, _FIRST = range(3)
+_PANEL_WIDTH, _START_WIDTH = 196, 1360
+
+
+def _installs(library: "Library") -> Sequence[str]:
+    """Return the tools that have something at a usual place of this user."""
+    return [found.tool for found in library.installed_tools()]
+
+
+def _hash_matches(catalog: Catalog, search: str, digits: str) -> tuple[str, Sequence[HashMatch]]:
+    return search, catalog.by_hash(digits)
+
+
+def near_miss(
+    catalog: Catalog, query: ModelQuery, choices: Sequence[tuple[str, str, ModelQuery]]
+) -> tuple[ModelQuery, str, str, int] | None:
+    """Return which filter, taken off, would leave the fewest models but some; None if none would."""
+    counts = [(catalog.count(wider), group, value) for group, value, wider in choices]
+    found = [entry for entry in counts if entry[0]]
+    if not found:
+        return None
+    count, group, value = min(found)
+    return query, group, value, count
+
+
+class LibraryPage(QWidget):
+    """Filters, chips and the models.
+
+    Signals:
+        wanted(): something was searched or filtered for; the page should be in front.
+        counted(str): "12,345 models, 3 selected, 4.1 TB".
+        selected(int): how many models are selected.
+        said(str): something to say in passing.
+
+    Attributes:
+        filters: what is asked for.
+        search: the field that searches; the tool bar shows it.
+        panel: the facets.
+        model: the models asked for, in their order.
+        table: their view.
+        first: the page of an empty library.
+    """
+
+    wanted = Signal()
+    counted = Signal(str)
+    selected = Signal(int)
+    said = Signal(str)
+
+    def __init__(self, library: "Library", tasks: Tasks, previews: Previews, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("libraryPage")
+        self._library = library
+        self._catalog = library.catalog
+        self._tasks = tasks
+        self._overview: Overview | None = None
+        self._selected_count = 0
+        self.filters = Filters(self)
+        self.search = SearchEdit(self)
+        self.model = LibraryModel(self._catalog, tasks, self)
+        self.panel = FilterPanel(self.filters, self._catalog, tasks, self)
+        self.table = LibraryView(self.model, previews, self)
+        self.first = FirstStart(self)
+        self._nothing = NothingMatches(self.filters, self)
+        self._build()
+        self._join()
+
+    def _build(self) -> None:
+        self._rows = Pages(self)
+        for page in (self.table, self._nothing, self.first):
+            self._rows.addWidget(page)
+        centre = QWidget(self)
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self._chips_row = QWidget(centre)
+        chips_layout = QVBoxLayout(self._chips_row)
+        chips_layout.setContentsMargins(theme.S, theme.S, theme.S, theme.XS)
+        chips_layout.addWidget(FilterChips(self.filters, self._chips_row))
+        layout.addWidget(self._chips_row)
+        layout.addWidget(self._rows, 1)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self._splitter.setObjectName("librarySplitter")
+        self._splitter.setHandleWidth(1)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.addWidget(self.panel)
+        self._splitter.addWidget(centre)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setSizes([_PANEL_WIDTH, _START_WIDTH - _PANEL_WIDTH])
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._splitter)
+
+    def _join(self) -> None:
+        self.filters.changed.connect(self._on_query_changed)
+        self.search.searched.connect(self.filters.set_search)
+        self.search.left_downwards.connect(self.table.select_first)
+        self.table.left_upwards.connect(self.take_focus)
+        self.table.sort_wanted.connect(self.filters.sort)
+        self.table.selection_counted.connect(self._on_selection_counted)
+        self.model.counted.connect(self._on_counted)
+        self.panel.counted.connect(self._on_overview)
+
+    # --- from outside -----------------------------------------------------------------------------------
+
+    def load_first_rows(self) -> None:
+        """Show the first rows before the window is painted: two short questions, a millisecond or two."""
+        query = self.filters.query
+        self.model.load_at_once(query)
+        self.table.show_sort(query.sort, query.descending)
+        self.search.show_text(query.search)
+
+    def take_news(self, changes: Changes) -> None:
+        """Take in what was written to the catalog."""
+        if changes.models:
+            self.model.refresh(changes)
+        if changes.models or changes.folders:
+            self.panel.refresh()
+
+    def take_settings(self, settings: Settings) -> None:
+        """Look as the user has chosen."""
+        self.table.set_comfortable(settings.comfortable_rows)
+        self.table.viewport().update()
+
+    def take_palette(self) -> None:
+        """Take the colours of now."""
+        self.table.take_palette()
+
+    def show_folders(self, count: int) -> None:
+        """Say how many folders the library has, for the page of an empty library."""
+        self.first.show_folders(count)
+        self._show_rows_or_state()
+
+    @Slot()
+    def take_focus(self) -> None:
+        """Give the search the keyboard."""
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def state(self) -> dict[str, Any]:
+        """Return what comes back at the next start."""
+        return {
+            "splitter": self._splitter.sizes() if self.panel.isVisible() else [_PANEL_WIDTH, 1000],
+            "columns": self.table.column_state(),
+            "query": self.filters.as_state(),
+        }
+
+    def restore_query(self, state: Mapping[str, Any], *, order_only: bool) -> None:
+        """Ask again for what was asked for last; of order and filters the order alone, if `order_only`."""
+        query = state.get("query")
+        if isinstance(query, dict):
+            self.filters.restore(query, order_only=order_only)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Bring back the looks; anything odd is as if it weren't there."""
+        sizes = state.get("splitter")
+        if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(s, int) and s > 0 for s in sizes):
+            self._splitter.setSizes(sizes)
+        columns = state.get("columns")
+        if isinstance(columns, list):
+            self.table.restore_columns([entry for entry in columns if isinstance(entry, dict)])
+        self._show_chips()
+        self._on_selection_counted(0)
+
+    # --- what the parts say -----------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_query_changed(self, query: ModelQuery) -> None:
+        self.search.show_text(query.search)
+        self.table.show_sort(query.sort, query.descending)
+        self._show_chips()
+        self.model.show_query(query)
+        self.wanted.emit()
+        digits = searched_hash(query.search)
+        if digits is not None:
+            question = partial(_hash_matches, self._catalog, query.search, digits)
+            self._tasks.ask(question, self._on_hash_known, key=(id(self), "hash"))
+
+    @Slot(object)
+    def _on_hash_known(self, found: tuple[str, Sequence[HashMatch]]) -> None:
+        search, matches = found
+        if search == self.filters.query.search:
+            words = hash_words(matches)
+            self._nothing.show_hint(words)
+            if matches:
+                self.said.emit(words)
+
+    @Slot(int)
+    def _on_counted(self, _count: int) -> None:
+        self._tell_count()
+        self._show_rows_or_state()
+
+    @Slot(int)
+    def _on_selection_counted(self, count: int) -> None:
+        self._selected_count = count
+        self.selected.emit(count)
+        self._tell_count()
+
+    @Slot(object)
+    def _on_overview(self, overview: Overview) -> None:
+        self._overview = overview
+        self._tell_count()
+        self._show_rows_or_state()
+
+    def _tell_count(self) -> None:
+        parts = [counted(self.model.rowCount(), "model")]
+        if self._selected_count:
+            parts.append(self.tr("{} selected").format(count_text(self._selected_count)))
+        overview = self._overview
+        if overview is not None and replace(overview.query, sort="name", descending=False) == replace(
+            self.filters.query, sort="name", descending=False
+        ):
+            parts.append(size_text(overview.total_bytes))
+        self.counted.emit(", ".join(parts))
+
+    # --- rows, or what stands in their place ------------------------------------------------------------
+
+    def _show_rows_or_state(self) -> None:
+        page = _TABLE
+        if not self.model.rowCount():
+            page = _NOTHING if self.filters.is_narrowed else _FIRST
+        if page == self._rows.currentIndex():
+            return
+        focused = self.window().focusWidget()
+        had_focus = focused is not None and self._rows.isAncestorOf(focused)
+        self._rows.setCurrentIndex(page)
+        self._show_chips()
+        if page == _NOTHING:
+            self._ask_near_miss()
+        elif page == _FIRST:
+            self._tasks.ask(partial(_installs, self._library), self._on_installs)
+        elif had_focus:
+            self.table.setFocus()
+
+    def _show_chips(self) -> None:
+        """Show what is on above the table; the page for "nothing matches" has chips of its own."""
+        has_chips = any(group != "search" for group, _value in self.filters.active())
+        self._chips_row.setVisible(has_chips and self._rows.currentIndex() != _NOTHING)
+
+    def _ask_near_miss(self) -> None:
+        choices = [
+            (group, value, self.filters.without(group, value)) for group, value in self.filters.active()
+        ]
+        if len(choices) > 1:
+            question = partial(near_miss, self._catalog, self.filters.query, choices)
+            self._tasks.ask(question, self._on_near_miss, key=(id(self), "near"))
+
+    @Slot(object)
+    def _on_near_miss(self, found: tuple[ModelQuery, str, str, int] | None) -> None:
+        if found is not None and found[0] == self.filters.query:
+            self._nothing.show_near_miss(*found[1:])
+
+    @Slot(object)
+    def _on_installs(self, tools: Sequence[str]) -> None:
+        self.first.show_found(tools)

@@ -1,0 +1,53 @@
+"""What the window looked like, in one small file beside the catalog."""
+
+import base64
+import binascii
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray
+from PySide6.QtWidgets import QMainWindow
+
+from modelmgr.settings import read_json, write_json
+
+log = logging.getLogger(__name__)
+
+
+def load(path: Path) -> Mapping[str, Any]:
+    """Read what was saved; nothing where nothing can be read."""
+    return read_json(path)
+
+
+def save(path: Path, state: Mapping[str, Any]) -> None:
+    """Write it. A window that opens as if for the first time is no reason to trouble anyone."""
+    try:
+        write_json(path, state)
+    except OSError as error:
+        log.info("The window's state was not saved: %s", error)
+
+
+def frame_state(window: QMainWindow) -> dict[str, Any]:
+    """Return place, size and docks of a window."""
+    return {
+        "geometry": base64.b64encode(window.saveGeometry().data()).decode("ascii"),
+        "docks": base64.b64encode(window.saveState().data()).decode("ascii"),
+    }
+
+
+def restore_frame(window: QMainWindow, state: Mapping[str, Any]) -> None:
+    """Bring back place, size and docks; anything odd is as if it weren't there."""
+    for key, restore in (("geometry", window.restoreGeometry), ("docks", window.restoreState)):
+        found = _bytes(state.get(key))
+        if found is not None:
+            restore(found)
+
+
+def _bytes(found: object) -> QByteArray | None:
+    if not isinstance(found, str):
+        return None
+    try:
+        return QByteArray(base64.b64decode(found.encode("ascii"), validate=True))
+    except (binascii.Error, ValueError):
+        return None
