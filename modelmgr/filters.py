@@ -10,14 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from modelmgr.errors import Usage
-from modelmgr.values import SORT_COLUMNS, ModelQuery
+from modelmgr.search import MOST_CHARACTERS, MOST_WORDS
+from modelmgr.values import MODEL_STATES, SORT_COLUMNS, ModelQuery
 from modelmgr.vocabulary import TYPES, canonical_base, canonical_type
-
-MOST_WORDS = 100
-"""Of a search, and of a filter that takes many: SQLite understands no more than a thousand."""
-
-MODEL_STATES = ("present", "missing", "offline", "unreadable", "duplicate", "unidentified", "hashing")
-"""What `ModelQuery.states` may name."""
 
 
 class FilterKind(StrEnum):
@@ -119,11 +114,13 @@ def bounded_words(text: str) -> str:
     """Return a search text as it is.
 
     Raises:
-        Usage: it has too many words.
+        Usage: it is too long.
     """
     number = len(text.split())
     if number > MOST_WORDS:
         raise Usage(f"The search has {number:,} words; {MOST_WORDS} are the most.")
+    if len(text) > MOST_CHARACTERS:
+        raise Usage(f"The search has {len(text):,} characters; {MOST_CHARACTERS:,} are the most.")
     return text
 
 

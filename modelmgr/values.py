@@ -36,6 +36,9 @@ MODEL_SUFFIXES = frozenset(
 
 MIB = 1024 * 1024
 
+MODEL_STATES = ("present", "missing", "offline", "unreadable", "duplicate", "unidentified", "hashing")
+"""What `ModelQuery.states` may name."""
+
 
 class FileState(StrEnum):
     """Where a file is, seen from the last look."""
@@ -284,11 +287,13 @@ class ModelQuery:
     """What the library view shows, in which order.
 
     Attributes:
-        search: words that must all occur (name, file, tags, trigger words ...); understands ``type:lora``,
-            ``base:"Flux.1 D"``, ``tag:ink``.
-        types, base_models, tags, folders, states: any of each; empty means all. `states` are ``present``,
-            ``missing``, ``offline``, ``unreadable``, ``duplicate``, ``unidentified``, ``hashing``.
+        search: words that must all occur (name, file, tags, trigger words ...) and fields, in the language of
+            `modelmgr.search`.
+        types, base_models, folders, states: any of each; empty means all. `states` are those of `MODEL_STATES`.
+        tags: all of them.
         sort: a light column of `SORT_COLUMNS`.
+        excluded: what is left out: the name of a field above that takes several, and a value of it.
+        then_by: further columns of `SORT_COLUMNS` for models that are equal in `sort`, each with whether it descends.
     """
 
     search: str = ""
@@ -300,6 +305,8 @@ class ModelQuery:
     favorite: bool | None = None
     sort: str = "name"
     descending: bool = False
+    excluded: tuple[tuple[str, str], ...] = ()
+    then_by: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ LEAVES = (
     "values",
     "tree",
     "vocabulary",
+    "search",
     "filters",
     "pictures",
     "payload",
