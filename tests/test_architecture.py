@@ -20,6 +20,7 @@ LEAVES = (
     "tree",
     "vocabulary",
     "search",
+    "edits",
     "filters",
     "pictures",
     "payload",

@@ -1,10 +1,11 @@
 """The face of the catalog."""
 
+from modelmgr.catalog.edit_store import EditStore
 from modelmgr.catalog.hash_store import HashStore
 from modelmgr.catalog.model_pages import ModelPages
 from modelmgr.catalog.pending_store import PendingStore
 from modelmgr.catalog.unit_store import UnitStore
 
 
-class Catalog(ModelPages, HashStore, UnitStore, PendingStore):
+class Catalog(ModelPages, HashStore, UnitStore, PendingStore, EditStore):
     """What the program remembers. Questions and writes stand in its parts, the connections below them."""

@@ -443,20 +443,6 @@ class FileStore(Connections):
         if text != former:
             conn.execute("UPDATE models SET search_text = ? WHERE id = ?", (text, model_id))
 
-    def put_user_value(self, model_id: int, column: str, value: Any) -> None:
-        """Remember what the user set; None takes it back."""
-        with self.transaction() as writer:
-            if value is None:
-                writer.execute_sql(
-                    'DELETE FROM user_values WHERE model_id = ? AND "column" = ?', (model_id, column)
-                )
-            else:
-                writer.execute_sql(
-                    'INSERT INTO user_values(model_id, "column", value, set_at) VALUES (?, ?, ?, ?) '
-                    'ON CONFLICT(model_id, "column") DO UPDATE SET value = excluded.value, set_at = excluded.set_at',
-                    (model_id, column, json.dumps(value), int(time.time())),
-                )
-
 
 def printable(text: str) -> str:
     """Return text that any database column holds: undecodable bytes and lone surrogates become U+FFFD, no NUL."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelmgr.catalog import engine
+from modelmgr.catalog.edit_store import join_histories
 from modelmgr.catalog.file_store import (
     EMBEDDED,
     FileStore,
@@ -225,10 +226,13 @@ class IdentityStore(FileStore):
             if column in said:
                 value = _joined(column, said[column][0], value)
             said[column] = value, set_at
+        texts = {column: json.dumps(value) for column, (value, _) in said.items()}
+        had = conn.execute('SELECT "column", value FROM user_values WHERE model_id = ?', (home,)).fetchall()
+        join_histories(conn, provisional, home, dict(had), texts)
         conn.execute("DELETE FROM user_values WHERE model_id = ?", (provisional,))
         conn.executemany(
             'INSERT OR REPLACE INTO user_values(model_id, "column", value, set_at) VALUES (?, ?, ?, ?)',
-            [(home, column, json.dumps(value), set_at) for column, (value, set_at) in said.items()],
+            [(home, column, texts[column], set_at) for column, (_, set_at) in said.items()],
         )
 
     def _clear_out(self, conn: engine.Connection, model_id: int, heir: int) -> None:

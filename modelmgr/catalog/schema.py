@@ -21,7 +21,7 @@ from peewee import (
     TextField,
 )
 
-VERSION = 4
+VERSION = 5
 
 
 def path_in(path: str) -> str | bytes:
@@ -139,6 +139,42 @@ class UserValueTable(Model):
 
         table_name = "user_values"
         primary_key = CompositeKey("model", "column")
+
+
+class EditGroupTable(Model):
+    """One deed of the user that changed values of his own, of one model or of many.
+
+    `undone` is null while it is in force; undone groups are counted up in the order of their undoing, and it is 0 for
+    one that was overtaken: after a new edit only its number redoes it. `size_bytes` is what its rows hold.
+    """
+
+    made_at = BigIntegerField()
+    door = TextField()
+    note = TextField(default="")
+    undone = IntegerField(null=True)
+    size_bytes = BigIntegerField(default=0)
+
+    class Meta:
+        """The table's name."""
+
+        table_name = "edit_groups"
+
+
+class EditTable(Model):
+    """The user's value of one column of one model before and after an edit, as JSON; null where he had none."""
+
+    group = ForeignKeyField(EditGroupTable, on_delete="CASCADE", backref="+")
+    model = ForeignKeyField(ModelTable, on_delete="CASCADE", backref="+", index=False)
+    column = TextField()
+    before = TextField(null=True)
+    after = TextField(null=True)
+    undone = BooleanField(default=False)
+
+    class Meta:
+        """The table's name and index (which ends with the id)."""
+
+        table_name = "edits"
+        indexes = ((("model", "column"), False),)
 
 
 class TagTable(Model):
@@ -400,6 +436,8 @@ TABLES: tuple[type[Model], ...] = (
     HeaderTable,
     OriginTable,
     UserValueTable,
+    EditGroupTable,
+    EditTable,
     TagTable,
     FileTable,
     FolderTable,

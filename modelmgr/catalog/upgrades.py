@@ -53,6 +53,11 @@ def _known_folders(conn: engine.Connection) -> None:
     conn.executemany("UPDATE files SET scanned_folder = ? WHERE id = ?", places)
 
 
+def _edits(conn: engine.Connection) -> None:
+    """Version 5: the history of the user's values. What was set before has none: an undo begins with what comes."""
+    _complete(conn)
+
+
 def _folder_of(path: str, folders: dict[str, int]) -> int:
     """Return the number of a file's folder; a new one gets the next."""
     return folders.setdefault(os.path.dirname(path), len(folders) + 1)
@@ -80,7 +85,7 @@ def _complete(conn: engine.Connection) -> None:
     engine.create_missing(conn)
 
 
-STEPS: Mapping[int, Step] = {2: _gone_and_undo, 3: _known_hashes, 4: _known_folders}
+STEPS: Mapping[int, Step] = {2: _gone_and_undo, 3: _known_hashes, 4: _known_folders, 5: _edits}
 """The version that a step leads to -> the step. Version 1 is made by `engine.create_all`."""
 
 

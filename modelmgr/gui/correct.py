@@ -21,14 +21,12 @@ from modelmgr.gui import theme
 from modelmgr.gui.details.identity import CORRECTED
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted, foreign_text, type_label
-from modelmgr.progress import Progress
+from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import ModelQuery
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
 
-AT_ONCE = 200
-"""Models that are corrected in one transaction."""
 BASE_LIMIT = 100
 _KEEP, _FOUND = "keep", "found"
 
@@ -36,17 +34,19 @@ _KEEP, _FOUND = "keep", "found"
 def correct(
     library: "Library", ids: Sequence[int], values: Mapping[str, str | None], progress: Progress
 ) -> int:
-    """Set the user's own type and base model of many models, some hundred at a time; None forgets what was set.
+    """Set the user's own type and base model of many models, as one edit; None forgets what was set.
 
     Returns:
-        How many models were corrected; cancelled, those before it stay so.
+        How many models are as they were wished.
+
+    Raises:
+        Cancelled: those that were corrected stay so.
     """
-    for start in range(0, len(ids), AT_ONCE):
-        progress.step(start, len(ids), unit="models")
-        for column in CORRECTED:
-            if column in values:
-                library.edit(ids[start : start + AT_ONCE], column, values[column])
-    return len(ids)
+    wanted = {column: values[column] for column in CORRECTED if column in values}
+    report = library.edit_models(ids, wanted, progress=progress)
+    if report.cancelled:
+        raise Cancelled
+    return report.models
 
 
 def known_bases(catalog: Catalog) -> tuple[list[str], list[str]]:

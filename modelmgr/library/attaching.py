@@ -83,6 +83,22 @@ class Attaching(Merging):
                 found.append(self._kept(seen, real, problems, unheard) if keep else seen)
         return found
 
+    def kept_picture(self, path: str, progress: Progress) -> str:
+        """Copy a picture that the user chose into the catalog's own folder; return the path of the copy.
+
+        Raises:
+            ModelmgrError: it is too large, can't be read, or the disk of the catalog takes no copies.
+            Cancelled: between two blocks of it.
+        """
+        problems: list[Problem] = []
+        real = os.path.realpath(path)
+        seen = _look(path, real, "preview", None, progress)
+        kept = self._kept(seen, real, problems, progress).kept if seen is not None else None
+        if kept is None:
+            reason = problems[0].message if problems else "It is no file."
+            raise ModelmgrError(f"{path} can't be kept. {reason}", code="not_kept", path=path)
+        return self.catalog.copy_path(kept)
+
     def forget_named(self, model_id: int, claims: Claims) -> None:
         """Forget the picture that a record named which has left a model, unless it is the model's in any other way."""
         named = _named(claims)

@@ -5,15 +5,18 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from modelmgr.library.merging import Merging, ModelCase, header_facts, merge_facts
+from modelmgr import edits
+from modelmgr.library.editing import Editing, Wish
+from modelmgr.library.merging import ModelCase, header_facts, merge_facts
 from modelmgr.migration import mapping
+from modelmgr.progress import Progress
 from modelmgr.readers import read_header
-from modelmgr.values import Opinion
+from modelmgr.values import Door, Opinion
 
 ALIKE_RECORDS = 50
 
 
-class Choosing(Merging):
+class Choosing(Editing):
     """Opinions on the light columns, of models and of pending models, and the choice among them."""
 
     def opinions(self, model_id: int) -> dict[str, tuple[Opinion, ...]]:
@@ -58,12 +61,18 @@ class Choosing(Merging):
         return self._opinions(case, frozenset(record.id for record in alike))
 
     def choose(self, model_ids: Collection[int], column: str, value: Any) -> None:
-        """Let a column of these models show this value from now on: the user's own value, as by `edit`.
+        """Let a column of these models show one of its opinions from now on: the user's own value, as by `edit`.
+
+        Args:
+            model_ids: of the models.
+            column: a light column.
+            value: as a record or the file says it, however unfit to be typed; None for what was imported.
 
         Raises:
             Usage: no such column.
         """
-        self.edit(model_ids, column, value)
+        wish = Wish({edits.checked_column(column): value}, {})
+        self._edit(model_ids, wish, "", Door.WINDOW, Progress())
 
     def _model_of(self, path: str | None, sha256: str | None) -> int | None:
         """Return the model of a file, else that of a hash."""

@@ -4,15 +4,14 @@ import bisect
 import contextlib
 import itertools
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.file_store import EMBEDDED, MERGED_COLUMNS
-from modelmgr.errors import Usage
+from modelmgr.catalog.file_store import EMBEDDED
 from modelmgr.migration import mapping, promotion
 from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import folded
@@ -35,9 +34,6 @@ READ_AT_ONCE = 100
 PLACE_RANK = 7
 NO_MODEL_FORMATS = frozenset(("unknown", "text", "empty", "invalid", "lfs-pointer", "zip"))
 """What a file with the name of a model may turn out to be instead."""
-
-EDITABLE = frozenset(MERGED_COLUMNS)
-"""The light columns that the user may set."""
 
 
 @dataclass(slots=True)
@@ -272,19 +268,6 @@ class Merging:
                     read.append((holder, row_id, hashes_of(claims_of(record, siblings, sha256))))
             self.catalog.put_read(read)
         return len(unread)
-
-    def edit(self, ids: Collection[int], column: str, value: Any) -> None:
-        """Set the user's own value of a light column; None goes back to what was imported.
-
-        Raises:
-            Usage: no such column.
-        """
-        if column not in EDITABLE:
-            raise Usage(f"{column} is no column that can be edited.", column=column)
-        with self.catalog.transaction():
-            for model_id in ids:
-                self.catalog.put_user_value(model_id, column, value)
-                self.relight(model_id)
 
 
 def claims_of(record: Record, siblings: frozenset[str] = frozenset(), sha256: str | None = None) -> Claims:

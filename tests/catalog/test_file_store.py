@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from modelmgr.catalog import Catalog
+from modelmgr.catalog.edit_store import NewEdit
 from modelmgr.catalog.found import FoundModel
 from modelmgr.catalog.scan_store import MANY_MODELS
 from modelmgr.values import FileState, Hashes, ModelQuery, Origin
@@ -93,7 +94,7 @@ def test_a_hash_of_a_file_that_changed_meanwhile_counts_for_nothing(catalog: Cat
 def test_a_moved_file_joins_its_model_with_the_users_values(catalog: Catalog, found: Found) -> None:
     catalog.put_found([found("/m/a.gguf")])
     model = put_hash(catalog, "/m/a.gguf", A)
-    catalog.put_user_value(model, "notes", "mine")
+    catalog.put_edits(catalog.begin_edits("cli", ""), [NewEdit(model, "notes", None, '"mine"')])
     catalog.mark_files({only(catalog, "/m/a.gguf"): FileState.MISSING})
     assert catalog.rows([model])[0].file_state == "missing"
     catalog.put_found([found("/elsewhere/b.gguf")])
@@ -110,7 +111,7 @@ def test_removing_a_folder_keeps_models_about_which_something_was_said(
     catalog.add_folder("/n", 1)
     catalog.put_found([found("/m/plain.gguf"), found("/m/edited.gguf"), found("/n/other.gguf")])
     edited = catalog.page(ModelQuery(search="edited"), None)[0]
-    catalog.put_user_value(edited.id, "rating", 5)
+    catalog.put_edits(catalog.begin_edits("cli", ""), [NewEdit(edited.id, "rating", None, "5")])
     assert catalog.remove_folder("/m") == (1, 1)
     assert {row.name for row in catalog.page(ModelQuery(), None)} == {"edited", "other"}
     assert [folder.path for folder in catalog.folders()] == ["/n"]

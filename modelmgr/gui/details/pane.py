@@ -88,8 +88,7 @@ def _edit(library: "Library", ids: Sequence[int], column: str, value: Any) -> No
 
 
 def _reset(library: "Library", ids: Sequence[int]) -> None:
-    for column in CORRECTED:
-        library.edit(ids, column, None)
+    library.edit_models(ids, dict.fromkeys(CORRECTED))
 
 
 class DetailsPane(QWidget):
