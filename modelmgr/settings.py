@@ -107,6 +107,12 @@ def window_state_path(catalog_path: str | os.PathLike[str]) -> Path:
     return catalog.with_name(catalog.name + ".window.json")
 
 
+def drafts_path(catalog_path: str | os.PathLike[str]) -> Path:
+    """Return the file beside a catalog that keeps what is being typed."""
+    catalog = Path(os.path.realpath(catalog_path))
+    return catalog.with_name(catalog.name + ".drafts.json")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a small JSON object of ours; an empty one where there is none that can be read."""
     try:

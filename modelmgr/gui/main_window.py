@@ -32,6 +32,7 @@ from modelmgr.gui.previews import Previews
 from modelmgr.gui.shell import remembered
 from modelmgr.gui.shell.actions import LIBRARY, Actions
 from modelmgr.gui.shell.deeds import Deeds
+from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.shell.drops import Drops
 from modelmgr.gui.shell.errands import Errands
 from modelmgr.gui.shell.library_page import LibraryPage
@@ -42,7 +43,7 @@ from modelmgr.gui.states import MessageBar, Pages
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text
 from modelmgr.gui.upkeep import Upkeep
-from modelmgr.settings import Settings, settings_path, window_state_path
+from modelmgr.settings import Settings, drafts_path, settings_path, window_state_path
 from modelmgr.values import Changes, LibraryFolder, PendingQuery, PendingState
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class MainWindow(QMainWindow):
 
     Signals:
         closed(): it has closed; all work has ended and the state is saved.
+
+    Attributes:
+        drafts: what is being typed in any of the panes.
     """
 
     closed = Signal()
@@ -86,6 +90,7 @@ class MainWindow(QMainWindow):
         self._upkeep = Upkeep(library, tasks, self._preferences.settings, self)
         self._mending = Mending(library, tasks, self)
         self._previews = Previews(tasks, self)
+        self.drafts = Drafts(drafts_path(self._catalog.path), tasks, self)
         self._build_pages()
         self._build_status_bar()
         self._messages = Messages(self._message_bar, self._jobs, self)
@@ -520,6 +525,7 @@ class MainWindow(QMainWindow):
         self._is_closed = True
         self._look_soon.stop()
         self._details.flush()
+        self.drafts.close()
         remembered.save(self._state_file, self._state())
         self.hide()
         self.closed.emit()

@@ -1,0 +1,55 @@
+"""What is typed and not saved outlives a crash, and nothing else does."""
+
+import json
+
+from modelmgr.gui.shell import drafts
+from modelmgr.gui.shell.drafts import Drafts
+
+
+def test_what_was_typed_is_there_after_a_crash(qtbot, tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr(drafts, "SAVE_AFTER_MS", 10)
+    path = tmp_path / "d.json"
+    typed = Drafts(path, tasks)
+    typed.keep("notes:1", "half a sen", "Notes of Inkwash")
+    typed.keep("notes:1", "half a sentence", "Notes of Inkwash")
+    qtbot.waitUntil(path.exists)
+    # No close: the program is gone.
+    again = Drafts(path, tasks)
+    assert again.take("notes:1") == "half a sentence"
+    assert again.found["notes:1"].title == "Notes of Inkwash"
+    assert again.take("notes:2") is None
+
+
+def test_what_is_done_is_forgotten(qtbot, tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr(drafts, "SAVE_AFTER_MS", 10)
+    path = tmp_path / "d.json"
+    typed = Drafts(path, tasks)
+    typed.keep("a", "one")
+    qtbot.waitUntil(path.exists)
+    again = Drafts(path, tasks)
+    with qtbot.waitSignal(again.changed):
+        again.done("a")
+    assert again.take("a") is None
+    qtbot.waitUntil(lambda: not path.exists())
+
+
+def test_closing_writes_at_once_what_is_left(tasks, tmp_path):
+    path = tmp_path / "d.json"
+    typed = Drafts(path, tasks)
+    typed.keep("a", "x" * (drafts.LONGEST_CHARS + 5))
+    for number in range(drafts.MOST_DRAFTS + 5):
+        typed.keep(f"b{number}", "y")
+    typed.close()
+    again = Drafts(path, tasks)
+    assert len(again.found) == drafts.MOST_DRAFTS
+    assert again.take("a") is None
+    assert again.take(f"b{drafts.MOST_DRAFTS}") == "y"
+
+
+def test_an_odd_file_is_no_draft(tasks, tmp_path):
+    path = tmp_path / "d.json"
+    for content in ("", "[]", '{"a": 3, "b": {"text": 4, "title": ""}, "c": {"text": "x"}}'):
+        path.write_text(content)
+        assert not Drafts(path, tasks).found
+    path.write_text(json.dumps({"a": {"text": "good", "title": ""}}))
+    assert Drafts(path, tasks).take("a") == "good"
