@@ -451,27 +451,39 @@ class Promoting(Attaching, Importing, Scanning):
             raise NotFound(f"There is no pending model {pending_id}.", id=pending_id)
         self.catalog.set_file(pending_id, path, located=True)
 
-    def map_root(self, old: str, new: str) -> int:
+    def map_root(self, old: str, new: str, progress: Progress) -> int:
         r"""Look for the files of pending models under another root: ``D:\AI`` is now ``/data/ai``.
 
         Returns:
-            How many pending models found their file there.
+            How many pending models found their file there; if it is stopped, those that had found theirs by then.
         """
-        former = _comparable(old).rstrip("/") + "/"
-        found = 0
-        for row in self.catalog.pending_page(PendingQuery(states=(PendingState.PENDING,)), None):
-            if row.file_path and os.path.isfile(row.file_path):
-                continue
-            record = self.catalog.pending_record(row.id)
-            claimed = claims_of(record).path if record is not None else None
-            if not claimed or not _comparable(claimed).startswith(former):
-                continue
-            tail = claimed.replace("\\", "/").removeprefix("//?/")[len(former) :]
-            path = os.path.normpath(os.path.join(new, *tail.split("/")))
-            if is_below(path, os.path.abspath(new)) and os.path.isfile(path):
-                self.catalog.set_file(row.id, path, located=True)
-                found += 1
+        ids = self.catalog.pending_order(PendingQuery(states=(PendingState.PENDING,)))
+        found = done = 0
+        try:
+            for start in range(0, len(ids), CHUNK_ROWS):
+                for row in self.catalog.pending_rows(ids[start : start + CHUNK_ROWS]):
+                    progress.step(done, len(ids), row.name, "records")
+                    done += 1
+                    path = self._mapped(row, old, new)
+                    if path is not None:
+                        self.catalog.set_file(row.id, path, located=True)
+                        found += 1
+        except Cancelled:
+            return found
         return found
+
+    def _mapped(self, row: PendingModel, old: str, new: str) -> str | None:
+        """Return the file of a pending model that has none, if it lies below `new` as its record says below `old`."""
+        if row.file_path and os.path.isfile(row.file_path):
+            return None
+        record = self.catalog.pending_record(row.id)
+        claimed = claims_of(record).path if record is not None else None
+        former = _comparable(old).rstrip("/") + "/"
+        if not claimed or not _comparable(claimed).startswith(former):
+            return None
+        tail = claimed.replace("\\", "/").removeprefix("//?/")[len(former) :]
+        path = os.path.normpath(os.path.join(new, *tail.split("/")))
+        return path if is_below(path, os.path.abspath(new)) and os.path.isfile(path) else None
 
 
 def _fits(known: KnownFile, entry: tree.Entry) -> bool:

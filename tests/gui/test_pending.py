@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QLabel,
     QLineEdit,
-    QMessageBox,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
@@ -29,8 +28,8 @@ from modelmgr.demo import write_safetensors
 from modelmgr.gui.compare import CompareDialog, OpinionCard
 from modelmgr.gui.map_root import MapRootDialog
 from modelmgr.gui.pending import PendingPage
-from modelmgr.gui.pending_preview import Preview, breakable, read_preview
-from modelmgr.gui.pending_table import PendingTable
+from modelmgr.gui.pending.reading import Preview, breakable, read_preview
+from modelmgr.gui.pending.table import PendingTable
 from modelmgr.gui.reasons import (
     explanation,
     folder_in,
@@ -41,6 +40,7 @@ from modelmgr.gui.reasons import (
     source_label,
     tail_below,
 )
+from modelmgr.gui.strips import AskStrip
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.progress import Progress
@@ -290,7 +290,7 @@ def test_the_list_can_be_searched(qtbot, page):
 
 def test_an_inbox_that_never_held_anything_says_what_to_do_next(qtbot, make_page):
     page = make_page()
-    button = page.button("pendingImportButton")
+    button = page.button("pendingNothingImport")
     qtbot.waitUntil(button.isVisible, timeout=WAIT_MS)
     with qtbot.waitSignal(page.page.import_requested):
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -474,10 +474,10 @@ def test_attaching_in_spite_of_a_wrong_hash_asks_first(qtbot, page, inbox):
     page.show("decision", 3)
     page.select("Wrong")
     page.click("attachAnywayButton")
-    box = page.page.findChild(QMessageBox, "attachAnywayQuestion")
-    assert "wrong.safetensors" in box.text()
-    assert box.textFormat() == Qt.TextFormat.PlainText
-    assert box.defaultButton().text() == "Don't attach"
+    box = page.page.findChild(AskStrip, "attachAnywayQuestion")
+    assert "wrong.safetensors" in box.words
+    qtbot.waitUntil(lambda: box.findChild(QPushButton, "askNo").hasFocus())
+    assert box.findChild(QPushButton, "askNo").text() == "Don't attach"
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
         qtbot.mouseClick(box.findChild(QPushButton, "confirmAttachButton"), Qt.MouseButton.LeftButton)
     assert said.args == ["1 record was promoted."]
@@ -493,16 +493,17 @@ def test_attaching_in_spite_of_a_wrong_hash_asks_first(qtbot, page, inbox):
 def test_attaching_can_be_left_alone(qtbot, page, inbox):
     page.select("Wrong")
     page.click("attachAnywayButton")
-    box = page.page.findChild(QMessageBox, "attachAnywayQuestion")
-    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    box = page.page.findChild(AskStrip, "attachAnywayQuestion")
+    with qtbot.waitSignal(box.declined):
+        qtbot.keyClick(box.findChild(QPushButton, "askNo"), Qt.Key.Key_Escape)
     assert inbox.row("Wrong").state == "pending"
 
 
 def test_attaching_a_mixed_selection_touches_only_what_has_a_wrong_hash(qtbot, page, inbox):
     page.table.selectAll()
     page.click("attachAnywayButton")
-    box = page.page.findChild(QMessageBox, "attachAnywayQuestion")
-    assert box.text() == "Attach 1 record to their files although the hashes differ?"
+    box = page.page.findChild(AskStrip, "attachAnywayQuestion")
+    assert box.words == "Attach 1 record to their files although the hashes differ?"
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
         qtbot.mouseClick(box.findChild(QPushButton, "confirmAttachButton"), Qt.MouseButton.LeftButton)
     assert inbox.row("Wrong").state == "promoted"
@@ -588,7 +589,7 @@ def test_clearing_promoted_records_asks_first_and_keeps_their_payloads(qtbot, pa
     page.page.reload()
     page.show("promoted", 1)
     page.click("clearPromotedButton")
-    box = page.page.findChild(QMessageBox, "clearPromotedQuestion")
+    box = page.page.findChild(AskStrip, "clearPromotedQuestion")
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
         qtbot.mouseClick(box.findChild(QPushButton, "confirmClearButton"), Qt.MouseButton.LeftButton)
     assert said.args == ["1 promoted record was cleared from the list."]

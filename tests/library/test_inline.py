@@ -426,7 +426,7 @@ def test_the_user_may_name_another_file(library: Library, elsewhere: Path, lora:
 def test_another_root_is_looked_under(library: Library, models: Path, lora: Lora) -> None:
     lora("ink.safetensors")
     put(library, InlineModel(b"{}", path="D:\\AI\\ink.safetensors"))
-    assert library.map_root("D:\\AI", str(models)) == 1
+    assert library.map_root("D:\\AI", str(models), Progress()) == 1
     assert promote(library).promoted == 1
 
 

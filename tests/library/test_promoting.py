@@ -379,7 +379,7 @@ def test_another_root_brings_the_files_of_foreign_paths_back(
     table.write_text(json.dumps({"name": "One", "path": drive + "AI\\loras\\one.safetensors"}) + "\n")
     imported(library, table)
     assert [row.problem for row in pending(library)] == ["no_file"]
-    assert library.map_root("d:/ai", str(models)) == 1
+    assert library.map_root("d:/ai", str(models), Progress()) == 1
     assert [row.file_path for row in pending(library)] == [str(path)]
     assert promote(library).promoted == 1
     assert os.path.exists(path)

@@ -15,8 +15,6 @@ from typing import Any
 from PySide6.QtCore import (
     QAbstractTableModel,
     QCoreApplication,
-    QItemSelection,
-    QItemSelectionModel,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -25,11 +23,9 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
-from modelmgr.gui.cells import STATE_ROLE, QuietDelegate, scaled
+from modelmgr.gui.cells import STATE_ROLE
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, explanation, reason, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import foreign_text, plain_tip, type_label
@@ -38,8 +34,6 @@ from modelmgr.values import PendingModel, PendingQuery, PendingState
 PAGE_ROWS = 128
 KEPT_ROWS = 64 * PAGE_ROWS
 PAGES_A_QUESTION = 4
-FOUND_AGAIN_ROWS = 8
-"""So many selected rows are found again one by one in a new order; more are looked for all at once."""
 
 UNKNOWN_TEXT = "…"
 Index = QModelIndex | QPersistentModelIndex
@@ -58,7 +52,7 @@ class _Column:
     width: int
 
 
-_COLUMNS = (
+COLUMNS = (
     _Column("Name", "name", 190),
     _Column("Why", "problem", 236),
     _Column("Type", "type", 98),
@@ -298,7 +292,7 @@ class PendingTable(QAbstractTableModel):
     def _touch_all(self) -> None:
         # A view repaints what is visible of it, and no more.
         if self._ids:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._ids) - 1, len(_COLUMNS) - 1))
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._ids) - 1, len(COLUMNS) - 1))
 
     # --- Qt ---------------------------------------------------------------------------------------------
 
@@ -306,7 +300,7 @@ class PendingTable(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._ids)
 
     def columnCount(self, parent: Index = _NO_INDEX) -> int:
-        return 0 if parent.isValid() else len(_COLUMNS)
+        return 0 if parent.isValid() else len(COLUMNS)
 
     def data(self, index: Index, role: int = _DISPLAY) -> Any:
         if role in (_DISPLAY, _ACCESSIBLE):
@@ -328,150 +322,10 @@ class PendingTable(QAbstractTableModel):
         return _FLAGS if index.isValid() else Qt.ItemFlag.NoItemFlags
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(_COLUMNS):
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(COLUMNS):
             return None
         if role == _DISPLAY:
-            return QCoreApplication.translate("PendingColumns", _COLUMNS[section].title)
+            return QCoreApplication.translate("PendingColumns", COLUMNS[section].title)
         if role == _ALIGNMENT:
             return int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         return None
-
-
-class PendingView(QTableView):
-    """The table itself. What is selected stays selected, and in sight, when the rows change places.
-
-    Signals:
-        selection_changed(): other rows are selected than before, or none.
-        sort_wanted(str, bool): the user clicked a header: light column, descending.
-    """
-
-    selection_changed = Signal()
-    sort_wanted = Signal(str, bool)
-
-    def __init__(self, model: PendingTable, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._table = model
-        self._kept: list[int] = []
-        self._kept_row = -1
-        self._is_restoring = False
-        self.setObjectName("pendingTable")
-        self.setAccessibleName(self.tr("Pending records"))
-        self.setModel(model)
-        self.setItemDelegate(QuietDelegate(self))
-        self.setCornerWidget(QWidget(self))
-        header = self.horizontalHeader()
-        # The header walks all rows to see whether its column is selected; an empty selection of its own answers
-        # at once (a stock view takes a quarter of a minute for Ctrl+A over a million rows).
-        header.setSelectionModel(QItemSelectionModel(model, header))
-        header.setHighlightSections(False)
-        header.setSectionsMovable(True)
-        header.setStretchLastSection(True)
-        header.setMinimumSectionSize(48)
-        header.setSortIndicatorClearable(True)
-        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        header.setSortIndicatorShown(True)
-        header.setSectionsClickable(True)
-        header.sortIndicatorChanged.connect(self._on_sort_changed)
-        rows = self.verticalHeader()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(theme.ROW_HEIGHT)
-        rows.hide()
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setWordWrap(False)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        for section, column in enumerate(_COLUMNS):
-            self.setColumnWidth(section, scaled(self, column.width))
-        self.selectionModel().selectionChanged.connect(self._on_selection_changed)
-        model.about_to_reorder.connect(self._keep)
-        model.reordered.connect(self._restore)
-
-    # --- selection --------------------------------------------------------------------------------------
-
-    @property
-    def stretches(self) -> list[tuple[int, int]]:
-        """The selected rows as stretches (first, last); never row by row, there may be a million."""
-        pieces = self.selectionModel().selection()
-        return [(pieces.at(at).top(), pieces.at(at).bottom()) for at in range(pieces.size())]
-
-    @property
-    def selected_count(self) -> int:
-        """How many rows are selected."""
-        return sum(last - first + 1 for first, last in self.stretches)
-
-    @property
-    def selected_ids(self) -> list[int]:
-        """The ids of the selected rows, in order."""
-        return self._table.ids_between(self.stretches)
-
-    @property
-    def only_selected(self) -> int | None:
-        """The id of the selected row, if just one is."""
-        stretches = self.stretches
-        if len(stretches) != 1 or stretches[0][0] != stretches[0][1]:
-            return None
-        row = stretches[0][0]
-        return self._table.ids[row] if row < len(self._table.ids) else None
-
-    @Slot()
-    def _on_selection_changed(self) -> None:
-        if not self._is_restoring:
-            self.selection_changed.emit()
-
-    @Slot()
-    def _keep(self) -> None:
-        self._kept = self.selected_ids
-        self._kept_row = min((first for first, _last in self.stretches), default=-1)
-        self._is_restoring = True
-
-    @Slot()
-    def _restore(self) -> None:
-        if not self._is_restoring:
-            return
-        if not self.selectionModel().hasSelection() and self._kept:
-            self._select_kept()
-        self._is_restoring = False
-        self.selection_changed.emit()
-
-    def _select_kept(self) -> None:
-        """Select what was selected; if the one selected row is gone, the row that took its place.
-
-        So a person works through an inbox with one key: what was settled leaves, the next one is there.
-        """
-        ids = self._table.ids
-        rows: list[int] = []
-        if len(self._kept) <= FOUND_AGAIN_ROWS:
-            for row_id in self._kept:
-                try:
-                    rows.append(ids.index(row_id))
-                except ValueError:
-                    continue
-        else:
-            wanted = frozenset(self._kept)
-            rows = [row for row, row_id in enumerate(ids) if row_id in wanted]
-        if not rows and len(self._kept) == 1 and ids:
-            rows = [min(self._kept_row, len(ids) - 1)]
-        if not rows:
-            return
-        rows.sort()
-        selection = QItemSelection()
-        first = last = rows[0]
-        for row in [*rows[1:], -1]:
-            if row == last + 1:
-                last = row
-                continue
-            end = self._table.index(last, len(_COLUMNS) - 1)
-            selection.select(self._table.index(first, 0), end)
-            first = last = row
-        flags = QItemSelectionModel.SelectionFlag
-        self.selectionModel().setCurrentIndex(self._table.index(rows[0], 0), flags.NoUpdate)
-        self.selectionModel().select(selection, flags.ClearAndSelect | flags.Rows)
-
-    @Slot(int, Qt.SortOrder)
-    def _on_sort_changed(self, section: int, order: Qt.SortOrder) -> None:
-        column = _COLUMNS[section].sort if 0 <= section < len(_COLUMNS) else "id"
-        self.sort_wanted.emit(column, order == Qt.SortOrder.DescendingOrder)

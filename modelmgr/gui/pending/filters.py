@@ -11,7 +11,7 @@ from modelmgr.gui.reasons import reason, source_label
 from modelmgr.gui.text import count_text, type_label
 from modelmgr.values import PendingQuery
 
-_LETTERS = 20
+_LETTERS = 14
 _WORDS = Qt.ItemDataRole.UserRole + 1
 
 

@@ -1,0 +1,109 @@
+"""The deeds as buttons over the table: those that fit the group, live where they fit what is selected."""
+
+from collections.abc import Callable, Collection, Mapping
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from modelmgr.gui import theme
+from modelmgr.gui.flow import FlowLayout
+from modelmgr.gui.text import plain_tip
+
+_DEEDS = {
+    "promote_all": ("promoteReadyButton", "Promote all", "", ""),
+    "promote": (
+        "promoteSelectedButton",
+        "&Promote selected",
+        "Make the selected records part of the library, as far as their files bear them out",
+        "Ctrl+Shift+Return",
+    ),
+    "again": (
+        "tryAgainButton",
+        "Try &again",
+        "Look for the file again and promote what is clear now",
+        "Ctrl+R",
+    ),
+    "locate": ("locateButton", "&Locate…", "Say which file the selected record speaks of", "Ctrl+L"),
+    "map": (
+        "mapFolderButton",
+        "&Map a folder…",
+        "Say where a folder of many records is now; first it is shown how many are found there",
+        "",
+    ),
+    "keep": (
+        "keepWithoutFileButton",
+        "&Keep without file",
+        "Make a model without a file of it; a scan that meets its bytes links it",
+        "",
+    ),
+    "attach": (
+        "attachAnywayButton",
+        "&Attach anyway…",
+        "Attach the records to their files although the hashes differ; you are asked first",
+        "",
+    ),
+    "dismiss": ("dismissButton", "&Dismiss", "Set the selected records aside; they are kept", "Del"),
+    "restore": ("restoreButton", "&Restore", "Let the selected records wait again", ""),
+    "undo": (
+        "undoPromotionButton",
+        "&Undo promotion",
+        "Take the selected records back among those that wait",
+        "",
+    ),
+    "clear": (
+        "clearPromotedButton",
+        "&Clear promoted…",
+        "Take this history off the list; the library keeps everything",
+        "",
+    ),
+}
+"""Deed -> object name of its button, words, what it means, and the key over the table."""
+
+
+class DeedBar(QWidget):
+    """The buttons, and the actions behind them, which are the table's context menu too.
+
+    Args:
+        slots: deed -> what is done.
+    """
+
+    def __init__(self, slots: Mapping[str, Callable[[], None]], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.actions_by_deed: dict[str, QAction] = {}
+        self._buttons: dict[str, QPushButton] = {}
+        layout = FlowLayout(self, spacing=theme.S)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for deed, (name, words, tip, key) in _DEEDS.items():
+            action = QAction(_tr(words), self)
+            if key:
+                action.setShortcut(QKeySequence(key))
+                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            action.triggered.connect(slots[deed])
+            button = QPushButton(_tr(words), self)
+            button.setObjectName(name)
+            keys = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) if key else ""
+            told = _tr(tip) if tip else ""
+            button.setToolTip(plain_tip(f"{told} ({keys})" if keys else told))
+            button.clicked.connect(action.trigger)
+            if deed == "promote_all":
+                button.setProperty("primary", True)
+            self.actions_by_deed[deed] = action
+            self._buttons[deed] = button
+            layout.addWidget(button)
+
+    def name(self, deed: str, words: str) -> None:
+        """Write other words on a deed."""
+        self.actions_by_deed[deed].setText(words)
+        self._buttons[deed].setText(words)
+
+    def show_deeds(self, shown: Collection[str], live: Collection[str]) -> None:
+        """Show the buttons of some deeds; those that are `live` can be done now."""
+        for deed, action in self.actions_by_deed.items():
+            action.setEnabled(deed in live)
+            self._buttons[deed].setEnabled(deed in live)
+            self._buttons[deed].setVisible(deed in shown)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("PendingPage", text)

@@ -1,0 +1,245 @@
+"""The groups of the inbox, by what is to be done, and the list that leads to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
+
+from modelmgr.gui import theme
+from modelmgr.gui.cells import SoftDelegate
+from modelmgr.gui.reasons import DECISIONS, NO_FILE, NO_MODEL, UNREAD
+from modelmgr.gui.text import count_text, counted
+from modelmgr.values import PendingState
+
+WAITING, READY, DECISION, MISSING, UNREADABLE, OTHER, PROMOTED, DISMISSED, ALL = (
+    "waiting",
+    "ready",
+    "decision",
+    "missing",
+    "unreadable",
+    "other",
+    "promoted",
+    "dismissed",
+    "all",
+)
+
+PENDING = (PendingState.PENDING.value,)
+
+_NAME = Qt.ItemDataRole.UserRole
+_ICON_PX = 16
+_LETTERS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One thing to do: its title, what it means, what to say when there is none, and the deeds that fit."""
+
+    name: str
+    icon: str
+    title: str
+    words: str
+    empty: str
+    deeds: tuple[str, ...]
+
+
+def all_groups() -> dict[str, Group]:
+    """Return the groups in the order of the list, by name, in the language of the window."""
+    tr = _tr
+    groups = (
+        Group(
+            WAITING,
+            "inbox",
+            tr("Everything waiting"),
+            tr("What other tools say about your models, not yet part of the library."),
+            tr("All done. Nothing is waiting."),
+            ("promote_all", "promote", "locate", "dismiss"),
+        ),
+        Group(
+            READY,
+            "circle-check",
+            tr("Ready to promote"),
+            tr("These records have found their files. Promoting makes them part of the library."),
+            tr("Nothing is ready to promote"),
+            ("promote_all", "promote", "dismiss"),
+        ),
+        Group(
+            DECISION,
+            "circle-question-mark",
+            tr("Needs a decision"),
+            tr("The program can't tell what is right here. Both sides stand below; the choice is yours."),
+            tr("Nothing needs a decision"),
+            ("attach", "again", "locate", "dismiss"),
+        ),
+        Group(
+            MISSING,
+            "file-search",
+            tr("File not found"),
+            tr("The files of these records aren't where they should be. What they say is kept."),
+            tr("Every record has found its file"),
+            ("locate", "map", "keep", "again", "dismiss"),
+        ),
+        Group(
+            UNREADABLE,
+            "file-warning",
+            tr("Can't be read"),
+            tr("Their text could not be read as data. They are kept to the byte, and can be promoted."),
+            tr("Every record could be read"),
+            ("promote_all", "promote", "dismiss"),
+        ),
+        Group(
+            OTHER,
+            "notebook",
+            tr("About no model"),
+            tr("Recipes, and rows that tools keep beside their models. They are kept whole."),
+            tr("Every record speaks of a model"),
+            ("dismiss",),
+        ),
+        Group(
+            PROMOTED,
+            "history",
+            tr("Promoted"),
+            tr("The history of what became part of the library. It can be undone, or cleared."),
+            tr("Nothing has been promoted yet"),
+            ("undo", "clear"),
+        ),
+        Group(
+            DISMISSED,
+            "archive",
+            tr("Dismissed"),
+            tr("What you set aside. It is kept and can be restored."),
+            tr("Nothing has been dismissed"),
+            ("restore",),
+        ),
+        Group(
+            ALL,
+            "list",
+            tr("All records"),
+            tr("Every record that was imported, whatever became of it."),
+            tr("Nothing has been imported yet"),
+            ("promote", "locate", "dismiss", "restore"),
+        ),
+    )
+    return {group.name: group for group in groups}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many records each group holds.
+
+    Attributes:
+        of: name of a group -> number.
+        unread: the problems of reading that there are or may be; codes that nobody knows are among them.
+    """
+
+    of: Mapping[str, int]
+    unread: tuple[str, ...] = UNREAD
+
+    @classmethod
+    def from_facets(cls, facets: Mapping[str, Mapping[str, int]]) -> "Counts":
+        """Sort the numbers of the catalog by group."""
+        states, problems = facets.get("state", {}), facets.get("problem", {})
+        told = {*DECISIONS, *NO_FILE, *NO_MODEL, "none"}
+        others = tuple(problem for problem in problems if problem not in told)
+        of = {
+            WAITING: states.get(PendingState.PENDING, 0),
+            READY: problems.get("none", 0),
+            DECISION: sum(problems.get(problem, 0) for problem in DECISIONS),
+            MISSING: sum(problems.get(problem, 0) for problem in NO_FILE),
+            UNREADABLE: sum(problems[problem] for problem in others),
+            OTHER: sum(problems.get(problem, 0) for problem in NO_MODEL),
+            PROMOTED: states.get(PendingState.PROMOTED, 0),
+            DISMISSED: states.get(PendingState.DISMISSED, 0),
+            ALL: sum(states.values()),
+        }
+        return cls(of, tuple(dict.fromkeys((*UNREAD, *others))))
+
+    def kind(self, group: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the states and problems of a group; none means all."""
+        kinds: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+            WAITING: (PENDING, ()),
+            READY: (PENDING, ("none",)),
+            DECISION: (PENDING, DECISIONS),
+            MISSING: (PENDING, NO_FILE),
+            UNREADABLE: (PENDING, self.unread),
+            OTHER: (PENDING, NO_MODEL),
+            PROMOTED: ((PendingState.PROMOTED.value,), ()),
+            DISMISSED: ((PendingState.DISMISSED.value,), ()),
+            ALL: ((), ()),
+        }
+        return kinds[group]
+
+
+class GroupList(QTreeWidget):
+    """The groups with their numbers.
+
+    Signals:
+        chosen(str): the user wants to see this group.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, groups: Sequence[Group], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("pendingGroups")
+        self.setAccessibleName(_tr("Groups of pending records"))
+        self.setColumnCount(2)
+        self.setHeaderHidden(True)
+        self.setRootIsDecorated(False)
+        self.setIndentation(0)
+        self.setUniformRowHeights(True)
+        self.setIconSize(QSize(_ICON_PX, _ICON_PX))
+        self.setItemDelegate(SoftDelegate(self))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.header().setStretchLastSection(False)
+        self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.setFixedWidth(self.fontMetrics().averageCharWidth() * _LETTERS + _ICON_PX)
+        self._items: dict[str, QTreeWidgetItem] = {}
+        for group in groups:
+            item = QTreeWidgetItem([group.title, ""])
+            item.setData(0, _NAME, group.name)
+            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.addTopLevelItem(item)
+            self._items[group.name] = item
+        self._icons = {group.name: group.icon for group in groups}
+        # The margin is the tree's own ground, so that the list begins on the line of the title beside it.
+        self.setViewportMargins(theme.XS, theme.S, theme.XS, theme.S)
+        self._tint()
+        self.currentItemChanged.connect(self._on_current_changed)
+
+    def show_group(self, name: str) -> None:
+        """Mark a group; one that isn't there is left alone."""
+        if name in self._items:
+            self.setCurrentItem(self._items[name])
+
+    def show_counts(self, counts: Mapping[str, int]) -> None:
+        """Write the numbers beside the groups; what is empty is quieter."""
+        colors = theme.colors()
+        for name, item in self._items.items():
+            count = counts.get(name, 0)
+            item.setText(1, count_text(count) if count else "")
+            item.setForeground(0, colors.text if count or name == WAITING else colors.secondary)
+            words = f"{item.text(0)}, {counted(count, 'record')}"
+            item.setData(0, Qt.ItemDataRole.AccessibleTextRole, words)
+
+    def _tint(self) -> None:
+        color = theme.colors().secondary
+        for name, item in self._items.items():
+            item.setIcon(0, theme.icon(self._icons[name], color=color))
+            item.setForeground(1, color)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()
+
+    @Slot(QTreeWidgetItem, QTreeWidgetItem)
+    def _on_current_changed(self, item: QTreeWidgetItem | None, _before: QTreeWidgetItem | None) -> None:
+        if item is not None:
+            self.chosen.emit(item.data(0, _NAME))
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("PendingPage", text)

@@ -1,0 +1,675 @@
+"""The page of the inbox: groups by what to do, the table, and the selected record below."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from modelmgr.catalog import Catalog
+from modelmgr.gui import theme
+from modelmgr.gui.pending.alike import rule_of
+from modelmgr.gui.pending.bar import DeedBar
+from modelmgr.gui.pending.deeds import MISMATCH_QUERY, NO_FILE_QUERY, READY_QUERY, PendingDeeds
+from modelmgr.gui.pending.empty import EmptyPage
+from modelmgr.gui.pending.filters import PendingFilters
+from modelmgr.gui.pending.groups import (
+    ALL,
+    DECISION,
+    DISMISSED,
+    MISSING,
+    PENDING,
+    PROMOTED,
+    READY,
+    UNREADABLE,
+    WAITING,
+    Counts,
+    GroupList,
+    all_groups,
+)
+from modelmgr.gui.pending.places import PlaceStrips, read_places
+from modelmgr.gui.pending.preview import PendingPreview
+from modelmgr.gui.pending.table import WHY, PendingTable
+from modelmgr.gui.pending.view import PendingView
+from modelmgr.gui.reasons import NO_FILE
+from modelmgr.gui.strips import AskStrip, Hairline, SearchEdit, UndoStrip, WorkStrip
+from modelmgr.gui.tasks import Task, Tasks
+from modelmgr.gui.text import count_text, counted, foreign_text
+from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteReport
+
+if TYPE_CHECKING:
+    from modelmgr.library import Library
+
+ASKED_ROWS = 200
+"""So many selected rows are looked at one by one to see which deeds fit; with more, every deed of the group does."""
+
+SEARCH_MS = 150
+FIRST_LOOK_MS = 300
+WIDEST_MINIMUM = 110
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """How many records each filter would show, and how many of what is shown can be promoted at once."""
+
+    query: PendingQuery
+    counts: Mapping[str, Mapping[str, int]]
+    promotable: int
+
+
+def _read_choices(catalog: Catalog, query: PendingQuery, of_all: PendingQuery) -> _Choices:
+    return _Choices(query, catalog.pending_choices(query), catalog.pending_count(of_all))
+
+
+class PendingPage(QWidget):
+    """The page of pending models: groups by what to do, the table, and the selected record below.
+
+    Signals:
+        message(str): the result of a deed, one sentence.
+        import_requested(): the user wants to bring in more.
+        add_folder_requested(str): the user wants this folder in the library.
+    """
+
+    message = Signal(str)
+    import_requested = Signal()
+    add_folder_requested = Signal(str)
+
+    def __init__(self, library: "Library", tasks: Tasks, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._library = library
+        self._catalog = library.catalog
+        self._tasks = tasks
+        self._counts = Counts({})
+        self._group = ""
+        self._wants_focus = False
+        self._sort = ("id", False)
+        self._promotable: int | None = None
+        self.setObjectName("pendingPage")
+        self.setAccessibleName(self.tr("Pending records"))
+        self._groups = all_groups()
+        self._deeds = PendingDeeds(library, tasks, self)
+        self._table = PendingTable(self._catalog, tasks, self)
+        self._build()
+        self._connect()
+        self._enter_group(WAITING)
+
+    # --- building ---------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._list = GroupList(list(self._groups.values()), self)
+        self._view = PendingView(self._table, self)
+        self._bar = DeedBar(
+            {
+                "promote_all": self._on_promote_all,
+                "promote": self.promote_selected,
+                "again": self.promote_selected,
+                "attach": self._on_attach,
+                "locate": self._on_locate,
+                "map": partial(self._on_map_folder, ""),
+                "undo": self._on_undo_selected,
+                "keep": self._on_keep,
+                "dismiss": self._on_dismiss,
+                "restore": self._on_restore,
+                "clear": self._on_clear,
+            },
+            self,
+        )
+        menu = ("promote", "attach", "locate", "keep", "dismiss", "restore", "undo")
+        self._view.addActions([self._bar.actions_by_deed[deed] for deed in (*menu, "again")])
+        self._filters = PendingFilters(self)
+        self._strips = QVBoxLayout()
+        self._strips.setSpacing(theme.XS)
+        self._places = PlaceStrips(self)
+        self._middle = QStackedWidget(self)
+        self._middle.addWidget(self._view)
+        self._none = EmptyPage("pendingEmpty", self)
+        self._middle.addWidget(self._none)
+        upper = QWidget(self)
+        layout = QVBoxLayout(upper)
+        layout.setContentsMargins(theme.S, theme.M, theme.S, 0)
+        layout.setSpacing(theme.S)
+        layout.addLayout(self._build_head())
+        layout.addLayout(self._strips)
+        layout.addWidget(self._places)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._filters)
+        whole = QWidget(self)
+        whole_layout = QVBoxLayout(whole)
+        whole_layout.setContentsMargins(0, 0, 0, 0)
+        whole_layout.setSpacing(theme.S)
+        whole_layout.addWidget(upper)
+        whole_layout.addWidget(self._middle, 1)
+        self._preview = PendingPreview(self._catalog, self._tasks, self)
+        self._split = QSplitter(Qt.Orientation.Vertical, self)
+        self._split.setObjectName("pendingSplitter")
+        self._split.setHandleWidth(1)
+        self._split.setChildrenCollapsible(False)
+        self._split.addWidget(whole)
+        self._split.addWidget(self._preview)
+        self._split.setStretchFactor(0, 3)
+        self._split.setStretchFactor(1, 2)
+        self._split.setSizes([340, 300])
+        inbox = QWidget(self)
+        inbox_layout = QHBoxLayout(inbox)
+        inbox_layout.setContentsMargins(0, 0, 0, 0)
+        inbox_layout.setSpacing(0)
+        inbox_layout.addWidget(self._list)
+        inbox_layout.addWidget(Hairline(inbox))
+        inbox_layout.addWidget(self._split, 1)
+        self._nothing = EmptyPage("pendingNothing", self)
+        self._nothing.show_nothing_yet()
+        self._stack = QStackedWidget(self)
+        self._stack.addWidget(inbox)
+        self._stack.addWidget(self._nothing)
+        whole_page = QVBoxLayout(self)
+        whole_page.setContentsMargins(0, 0, 0, 0)
+        whole_page.addWidget(self._stack)
+
+    def _build_head(self) -> QHBoxLayout:
+        self._title = theme.plain_label("", "pane-title", self)
+        self._title.setObjectName("pendingTitle")
+        self._words = theme.plain_label("", "secondary", self)
+        self._words.setWordWrap(True)
+        self._search = SearchEdit(self)
+        self._search.setObjectName("pendingSearch")
+        self._search.setPlaceholderText(self.tr("Name or place"))
+        self._search.setAccessibleName(self.tr("Search the pending records"))
+        self._search.setClearButtonEnabled(True)
+        self._search.setFixedWidth(self.fontMetrics().averageCharWidth() * 28)
+        texts = QVBoxLayout()
+        texts.setSpacing(theme.XS // 2)
+        texts.addWidget(self._title)
+        texts.addWidget(self._words)
+        head = QHBoxLayout()
+        head.setSpacing(theme.L)
+        head.addLayout(texts, 1)
+        head.addWidget(self._search, 0, Qt.AlignmentFlag.AlignTop)
+        return head
+
+    def _connect(self) -> None:
+        self._list.chosen.connect(self._on_group_chosen)
+        self._view.selection_changed.connect(self._show_selected)
+        self._view.sort_wanted.connect(self._on_sort_wanted)
+        self._view.activated.connect(self._on_activated)
+        self._table.reordered.connect(self._on_reordered)
+        self._table.rows_arrived.connect(self._show_selected)
+        self._preview.deeds.candidate_chosen.connect(self._on_candidate_chosen)
+        self._preview.deeds.compare_wanted.connect(self._on_compare)
+        self._preview.deeds.attach_wanted.connect(self._on_attach_shown)
+        self._preview.deeds.dismiss_wanted.connect(self._on_dismiss_shown)
+        self._preview.shown.connect(self._show_alike)
+        self._filters.changed.connect(self._show_query)
+        self._places.add_wanted.connect(self.add_folder_requested)
+        self._places.map_wanted.connect(self._on_map_folder)
+        self._deeds.message.connect(self.message)
+        self._deeds.changed.connect(self.reload)
+        self._deeds.promoted.connect(self._offer_undo)
+        self._deeds.undone.connect(self._close_strips)
+        self._deeds.busy_changed.connect(self._update_deeds)
+        self._deeds.working.connect(self._show_work)
+        for page in (self._nothing, self._none):
+            page.import_wanted.connect(self.import_requested)
+            page.history_wanted.connect(partial(self.show_group, PROMOTED))
+            page.all_wanted.connect(self._on_show_all)
+        self._search_soon = QTimer(self)
+        self._search_soon.setSingleShot(True)
+        self._search_soon.setInterval(SEARCH_MS)
+        self._search_soon.timeout.connect(self._show_query)
+        self._search.textChanged.connect(self._search_soon.start)
+        # A page that nobody has opened yet is filled soon after the window stands, not before its first paint.
+        self._first_look = QTimer(self)
+        self._first_look.setSingleShot(True)
+        self._first_look.setInterval(FIRST_LOOK_MS)
+        self._first_look.timeout.connect(self._look_once)
+        self._first_look.start()
+
+    # --- what others call -------------------------------------------------------------------------------
+
+    @Slot()
+    def reload(self) -> None:
+        """Take in news from the catalog: counts, order and rows."""
+        if self._table.query is None:
+            self._show_query()
+        else:
+            self._table.reload()
+            self._ask_choices()
+        self._ask_counts()
+
+    def show_group(self, name: str) -> None:
+        """Show one of the groups ``waiting ready decision missing unreadable promoted dismissed all``."""
+        self._list.show_group(name)
+
+    def review(self, name: str) -> None:
+        """Show all of a group, whatever was searched or filtered before."""
+        self._search.clear()
+        self._filters.take_off()
+        self.show_group(name)
+        self._show_query()
+        # What has just been imported may not have been told of yet.
+        self._ask_counts()
+
+    def take_focus(self) -> None:
+        """Give the records the keyboard, as soon as they are there."""
+        self._wants_focus = not self._view.isVisible()
+        if not self._wants_focus:
+            self._view.setFocus()
+
+    @Slot()
+    def promote_selected(self) -> None:
+        """Promote the selected records, as far as their files bear them out."""
+        ids = self._view.selected_ids
+        if not ids:
+            self.message.emit(self.tr("Select the records to promote first."))
+            return
+        self._deeds.promote(ids)
+
+    @Slot()
+    def promote_ready(self) -> None:
+        """Promote everything that is ready."""
+        self._deeds.promote(None, READY_QUERY)
+
+    @property
+    def group(self) -> str:
+        """The name of the group that is shown."""
+        return self._group
+
+    # --- groups and counts ------------------------------------------------------------------------------
+
+    def _ask_counts(self) -> None:
+        self._tasks.ask(self._catalog.pending_facets, self._take_counts, key=(id(self), "counts"))
+
+    @Slot(object)
+    def _take_counts(self, facets: Mapping[str, Mapping[str, int]]) -> None:
+        self._counts = Counts.from_facets(facets)
+        self._list.show_counts(self._counts.of)
+        self._stack.setCurrentIndex(0 if self._counts.of[ALL] else 1)
+        if self._wants_focus:
+            self.take_focus()
+        if not self._table.ids:
+            self._show_empty()
+        self._update_group()
+
+    @Slot(str)
+    def _on_group_chosen(self, name: str) -> None:
+        if name == self._group:
+            return
+        self._enter_group(name)
+        # Before the first look the window comes back as it was; that look asks for everything.
+        if self._table.query is not None:
+            self._show_query()
+
+    def _enter_group(self, name: str) -> None:
+        self._group = name
+        self._promotable = None
+        self._filters.forget_problem()
+        self.show_group(name)
+        self._title.setText(self._groups[name].title)
+        self._words.setText(self._groups[name].words)
+        self._view.setColumnHidden(WHY, name in (READY, PROMOTED, DISMISSED))
+        self._view.clearSelection()
+        self._places.clear()
+        self._update_group()
+
+    @Slot()
+    def _look_once(self) -> None:
+        if self._table.query is None:
+            self.reload()
+
+    def _query(self) -> PendingQuery:
+        states, problems = self._counts.kind(self._group)
+        sort, descending = self._sort
+        return self._filters.narrowed(
+            PendingQuery(
+                states, problems, search=self._search.text().strip(), sort=sort, descending=descending
+            )
+        )
+
+    def _query_of_all(self) -> PendingQuery:
+        """Return what one button promotes: what is shown, as far as nothing stands in its way."""
+        query = self._query()
+        if self._group == UNREADABLE:
+            return query
+        is_shown = not query.problems or "none" in query.problems
+        return replace(query, states=PENDING, problems=("none",) if is_shown else ("",))
+
+    @property
+    def _is_narrowed(self) -> bool:
+        return self._filters.is_on or bool(self._search.text().strip())
+
+    @Slot()
+    def _show_query(self) -> None:
+        self._table.show_query(self._query())
+        self._ask_choices()
+
+    def _ask_choices(self) -> None:
+        question = partial(_read_choices, self._catalog, self._query(), self._query_of_all())
+        self._tasks.ask(question, self._take_choices, key=(id(self), "choices"))
+
+    @Slot(object)
+    def _take_choices(self, choices: _Choices) -> None:
+        if choices.query != self._query():
+            return
+        self._filters.show_counts(choices.counts, self._counts.kind(self._group)[1])
+        self._promotable = choices.promotable
+        self._name_promote_all()
+        self._update_deeds()
+
+    @Slot(str, bool)
+    def _on_sort_wanted(self, column: str, descending: bool) -> None:
+        self._sort = (column, descending)
+        self._show_query()
+
+    def _count_of_all(self) -> int:
+        """Return how many records the one button for all would promote."""
+        if self._is_narrowed and self._promotable is not None:
+            return self._promotable
+        return self._counts.of.get(READY if self._group in (WAITING, ALL) else self._group, 0)
+
+    def _name_promote_all(self) -> None:
+        count = self._count_of_all()
+        if self._group == WAITING:
+            words = (
+                self.tr("Promote {} ready").format(count_text(count)) if count else self.tr("Promote ready")
+            )
+        elif count > 1:
+            words = self.tr("Promote all {}").format(count_text(count))
+        else:
+            words = self.tr("Promote all")
+        self._bar.name("promote_all", words)
+
+    def _update_group(self) -> None:
+        """Show the deeds that fit the group, with numbers, and ask for the folders that its records name."""
+        self._name_promote_all()
+        asked = {DECISION: "outside", MISSING: "no_file"}.get(self._group)
+        if asked is not None and self._counts.of.get(self._group, 0):
+            self._places.expect(asked)
+            question = partial(read_places, self._catalog, asked)
+            self._tasks.ask(question, self._places.show_places, key=(id(self), "places"))
+        else:
+            self._places.clear()
+        self._update_deeds()
+
+    @Slot()
+    def _on_reordered(self) -> None:
+        is_empty = not len(self._table.ids)
+        if is_empty:
+            self._show_empty()
+        self._middle.setCurrentIndex(1 if is_empty else 0)
+        if self._wants_focus:
+            self.take_focus()
+        self._show_selected()
+
+    def _show_empty(self) -> None:
+        """Say why there is no row: nothing matches, or nothing is to be done."""
+        searched = self._search.text().strip()
+        group = self._groups[self._group]
+        if self._filters.is_on:
+            self._none.show_no_match(self.tr("Nothing here passes the filters"))
+        elif searched:
+            self._none.show_no_match(self.tr("Nothing here matches “{}”").format(foreign_text(searched, 200)))
+        elif self._group == WAITING:
+            promoted = self._counts.of.get(PROMOTED, 0)
+            is_ = self.tr("is") if promoted == 1 else self.tr("are")
+            words = f"{counted(promoted, 'record')} {is_} " + self.tr("part of your library.")
+            self._none.show_done(group.empty, words if promoted else "", has_history=promoted > 0)
+        else:
+            self._none.show_none(group.icon, group.empty)
+
+    @Slot()
+    def _on_show_all(self) -> None:
+        self.review(self._group)
+
+    # --- selection --------------------------------------------------------------------------------------
+
+    @Slot()
+    def _show_selected(self) -> None:
+        row_id = self._view.only_selected
+        row = self._table.known(row_id) if row_id is not None else None
+        count = self._view.selected_count
+        if row is not None:
+            self._preview.show_row(row)
+        elif row_id is None:
+            words = self.tr("{} are selected").format(counted(count, "record")) if count else ""
+            self._preview.show_hint(words)
+        self._preview.setVisible(count > 0 and self._middle.currentWidget() is self._view)
+        self._update_deeds()
+
+    @Slot(QModelIndex)
+    def _on_activated(self, _index: QModelIndex) -> None:
+        """Enter leads from a record to what can be decided about it."""
+        self._preview.take_focus()
+
+    def _selected_rows(self) -> list[PendingModel] | None:
+        """Return the selected rows, or None if they are too many to be looked at."""
+        if self._view.selected_count > ASKED_ROWS:
+            return None
+        rows = (self._table.known(row_id) for row_id in self._view.selected_ids)
+        return [row for row in rows if row is not None]
+
+    @Slot()
+    def _update_deeds(self) -> None:
+        rows = self._selected_rows()
+        count = self._view.selected_count
+        is_idle = not self._deeds.is_busy
+        waits = rows is None or any(row.state == PendingState.PENDING for row in rows)
+        fits = {
+            "promote_all": is_idle and self._count_of_all() > 0,
+            "promote": is_idle and waits and count > 0,
+            "again": is_idle and waits and count > 0,
+            "attach": is_idle and (rows is None or any(_may(row, ("hash_mismatch",)) for row in rows)),
+            "keep": is_idle and (rows is None or any(_may(row, NO_FILE) for row in rows)),
+            "locate": count == 1 and waits,
+            "dismiss": waits and count > 0,
+            "restore": rows is None or any(row.state == PendingState.DISMISSED for row in rows),
+            "map": self._counts.of.get(MISSING, 0) > 0,
+            "undo": is_idle and (rows is None or any(row.state == PendingState.PROMOTED for row in rows)),
+            "clear": self._counts.of.get(PROMOTED, 0) > 0,
+        }
+        live = {deed for deed, is_live in fits.items() if is_live}
+        # Where all kinds of records stand together, the rarer deeds show up with a record that they fit.
+        rare = live & {"attach", "keep"} if self._group == WAITING else set()
+        self._bar.show_deeds({*self._groups[self._group].deeds, *rare}, live)
+        self._bar.setVisible(self._counts.of.get(self._group, 0) > 0)
+
+    # --- strips -----------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _show_work(self, task: Task) -> None:
+        self._close_strips()
+        self._strips.addWidget(WorkStrip(task, self))
+
+    @Slot(object)
+    def _offer_undo(self, report: PromoteReport) -> None:
+        """Say over the table what was promoted, until it is undone, read, or something else is promoted."""
+        from modelmgr.gui.jobs_panel import sentence
+
+        self._close_strips()
+        strip = UndoStrip(sentence(report), self)
+        strip.accepted.connect(partial(self._deeds.undo, report.pending_ids))
+        strip.closed.connect(self._close_strips)
+        self._strips.addWidget(strip)
+
+    @Slot()
+    def _close_strips(self) -> None:
+        while (item := self._strips.takeAt(0)) is not None:
+            if (strip := item.widget()) is not None:
+                strip.hide()
+                strip.deleteLater()
+
+    def _ask(self, strip: AskStrip, deed: Callable[[], None]) -> None:
+        """Put a question over the table; the deed is done if the answer is yes."""
+        self._close_strips()
+        self._strips.addWidget(strip)
+        strip.show()
+        strip.ask(deed)
+
+    # --- deeds ------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_promote_all(self) -> None:
+        if self._group == UNREADABLE or self._is_narrowed:
+            self._deeds.promote(None, self._query_of_all())
+        else:
+            self.promote_ready()
+
+    @Slot()
+    def _on_undo_selected(self) -> None:
+        self._deeds.undo(self._view.selected_ids)
+
+    @Slot()
+    def _on_keep(self) -> None:
+        self._deeds.promote(self._view.selected_ids, NO_FILE_QUERY, allow_missing=True)
+
+    @Slot()
+    def _on_dismiss(self) -> None:
+        self._deeds.dismiss(self._view.selected_ids)
+
+    @Slot()
+    def _on_restore(self) -> None:
+        self._deeds.restore(self._view.selected_ids)
+
+    @Slot()
+    def _on_attach(self) -> None:
+        ids = self._view.selected_ids
+        mismatches = [row for row in self._selected_rows() or [] if _may(row, ("hash_mismatch",))]
+        if len(mismatches) == 1 and len(ids) == 1:
+            words = self.tr("Attach “{}” to {} although the hashes differ?").format(
+                foreign_text(mismatches[0].name, 200),
+                foreign_text(os.path.basename(mismatches[0].file_path or ""), 200) or self.tr("its file"),
+            )
+        else:
+            count = counted(len(mismatches) or len(ids), "record")
+            words = self.tr("Attach {} to their files although the hashes differ?").format(count)
+        strip = AskStrip(
+            "attachAnywayQuestion",
+            words,
+            self.tr("The computed hash counts. What the record claims stays in the record, to the byte."),
+            self.tr("Attach anyway"),
+            self.tr("Don't attach"),
+            self,
+            yes_name="confirmAttachButton",
+        )
+        self._ask(strip, partial(self._deeds.promote, ids, MISMATCH_QUERY, attach_anyway=True))
+
+    @Slot()
+    def _on_clear(self) -> None:
+        count = counted(self._counts.of.get(PROMOTED, 0), "promoted record")
+        strip = AskStrip(
+            "clearPromotedQuestion",
+            self.tr("Clear {} from this list?").format(count),
+            self.tr(
+                "The library keeps every one of them with its whole payload. A row is cleared only where that "
+                "copy is equal to the byte. Their promotion can't be undone after that."
+            ),
+            self.tr("Clear"),
+            self.tr("Keep"),
+            self,
+            yes_name="confirmClearButton",
+        )
+        self._ask(strip, self._deeds.clear_promoted)
+
+    @Slot()
+    def _on_locate(self) -> None:
+        row_id = self._view.only_selected
+        row = self._table.known(row_id) if row_id is not None else None
+        if row is None:
+            return
+        dialog = QFileDialog(self, self.tr("Which file is “{}”?").format(foreign_text(row.name, 200)))
+        dialog.setObjectName("locateDialog")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setDirectory(_nearest_folder(row))
+        dialog.fileSelected.connect(partial(self._deeds.locate, row.id))
+        dialog.open()
+
+    @Slot(str)
+    def _on_map_folder(self, folder: str) -> None:
+        from modelmgr.gui.map_root import MapRootDialog
+
+        folders = self._places.folders if self._group == MISSING else ()
+        dialog = MapRootDialog(self._catalog, self._tasks, folders, folder, self)
+        dialog.wanted.connect(self._deeds.map_root)
+        dialog.open()
+
+    # --- decisions about the record that is shown -------------------------------------------------------
+
+    @Slot(int)
+    def _show_alike(self, row_id: int) -> None:
+        """Ask how many other records need the decision that this one needs."""
+        row = self._table.known(row_id)
+        if row is None or row.state != PendingState.PENDING or row.problem not in DECIDED_BELOW:
+            return
+        question = partial(self._catalog.pending_count, self._alike(row.problem))
+        answer = partial(self._preview.show_alike, row_id)
+        self._tasks.ask(question, answer, key=(id(self), "alike"))
+
+    def _alike(self, problem: str) -> PendingQuery:
+        """Return those of the records shown that have a problem in common."""
+        return replace(self._query(), states=PENDING, problems=(problem,))
+
+    @Slot(int, str, bool)
+    def _on_candidate_chosen(self, row_id: int, path: str, for_all: bool) -> None:
+        row = self._table.known(row_id)
+        rule = rule_of(path, row.candidates) if row is not None and for_all else None
+        if rule is not None:
+            self._deeds.locate_alike(self._alike("ambiguous"), rule)
+        else:
+            self._deeds.locate(row_id, path)
+
+    @Slot(int, bool)
+    def _on_attach_shown(self, row_id: int, for_all: bool) -> None:
+        ids: Sequence[int] | None = None if for_all else [row_id]
+        query = self._alike("hash_mismatch") if for_all else MISMATCH_QUERY
+        self._deeds.promote(ids, query, attach_anyway=True)
+
+    @Slot(int, str, bool)
+    def _on_dismiss_shown(self, row_id: int, problem: str, for_all: bool) -> None:
+        if not for_all:
+            self._deeds.dismiss([row_id])
+            return
+        self._deeds.dismiss_all(self._alike(problem))
+
+    @Slot(int)
+    def _on_compare(self, pending_id: int) -> None:
+        from modelmgr.gui.compare import CompareDialog
+
+        row = self._table.known(pending_id)
+        if row is not None:
+            CompareDialog(self._library, self._tasks, row.name, self, pending_id=pending_id).show()
+
+    # --- Qt ---------------------------------------------------------------------------------------------
+
+    def minimumSizeHint(self) -> QSize:
+        # Before the first show the layout counts the buttons of all groups, which never stand together.
+        most = self.fontMetrics().averageCharWidth() * WIDEST_MINIMUM
+        return super().minimumSizeHint().boundedTo(QSize(most, 10_000))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._look_once()
+
+
+DECIDED_BELOW = ("hash_mismatch", "ambiguous")
+"""Problems whose decision stands with the record, and can be made for all alike."""
+
+
+def _may(row: PendingModel, problems: Sequence[str]) -> bool:
+    return row.state == PendingState.PENDING and row.problem in problems
+
+
+def _nearest_folder(row: PendingModel) -> str:
+    """Return an existing folder near the record, for a file dialog to begin in."""
+    for path in (row.file_path, row.source_path):
+        folder = os.path.dirname(path or "")
+        while folder and not os.path.isdir(folder):
+            parent = os.path.dirname(folder)
+            if parent == folder:
+                break
+            folder = parent
+        if folder and os.path.dirname(folder) != folder:
+            return folder
+    return os.path.expanduser("~")

@@ -1,0 +1,273 @@
+"""Quiet strips over a page: what stands there to be done, what was just done, and a question that blocks nothing."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
+from modelmgr.gui.jobs_panel import Pace, show_step
+from modelmgr.gui.tasks import Task
+from modelmgr.gui.text import foreign_text, plain_tip
+from modelmgr.progress import Step
+
+BLINK_MS = 250
+
+_ICON_PX = 16
+
+
+class Strip(QFrame):
+    """A rounded strip: an icon, words, and what the derived class adds behind them."""
+
+    def __init__(self, words: str, parent: QWidget, icon: str = "info", more: str = "") -> None:
+        super().__init__(parent)
+        self._icon_name = icon
+        self._icon = QLabel(self)
+        self._label = theme.plain_label(words, parent=self)
+        self._label.setWordWrap(True)
+        self._more = theme.plain_label(more, "secondary", self)
+        self._more.setWordWrap(True)
+        self._more.setVisible(bool(more))
+        texts = QVBoxLayout()
+        texts.setSpacing(theme.XS // 2)
+        texts.addWidget(self._label)
+        texts.addWidget(self._more)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(theme.S, theme.XS, theme.XS, theme.XS)
+        self._row.setSpacing(theme.S)
+        self._row.addWidget(self._icon)
+        self._row.addLayout(texts, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._tint()
+
+    @property
+    def words(self) -> str:
+        """What it says."""
+        return self._label.text()
+
+    def _tint(self) -> None:
+        color = theme.colors().secondary
+        self._icon.setPixmap(theme.pixmap(self._icon_name, _ICON_PX, color, self.devicePixelRatioF()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.colors()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(colors.line)
+        painter.setBrush(colors.hover)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+        painter.end()
+
+
+class Banner(Strip):
+    """A sentence, and the one thing to do about it.
+
+    Signals:
+        accepted(str): the button was pressed for this folder.
+    """
+
+    accepted = Signal(str)
+
+    def __init__(self, words: str, button: str, folder: str, parent: QWidget) -> None:
+        super().__init__(words, parent)
+        self._folder = folder
+        self.setObjectName("pendingBanner")
+        self._label.setObjectName("pendingBannerText")
+        self._button = QPushButton(button, self)
+        self._button.setObjectName("pendingBannerButton")
+        self._button.setAccessibleDescription(words)
+        self._button.clicked.connect(self._on_clicked)
+        self._row.addWidget(self._button)
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        self.accepted.emit(self._folder)
+
+
+class UndoStrip(Strip):
+    """Says what was just done, and offers to take it back.
+
+    Signals:
+        accepted(): it is to be taken back.
+        closed(): the user has read it.
+    """
+
+    accepted = Signal()
+    closed = Signal()
+
+    def __init__(self, words: str, parent: QWidget) -> None:
+        super().__init__(words, parent, "circle-check")
+        self.setObjectName("undoStrip")
+        undo = QPushButton(self.tr("&Undo"), self)
+        undo.setObjectName("undoPromotionStripButton")
+        undo.setAccessibleDescription(words)
+        undo.clicked.connect(self.accepted)
+        close = QToolButton(self)
+        close.setObjectName("undoStripClose")
+        close.setToolTip(plain_tip(self.tr("Close")))
+        close.setAccessibleName(self.tr("Close this message"))
+        theme.set_icon(close, "x")
+        close.clicked.connect(self.closed)
+        self._row.addWidget(undo)
+        self._row.addWidget(close)
+
+
+class AskStrip(Strip):
+    """A question in its place on the page: what would be done, and the two ways. Esc is the harmless one.
+
+    The harmless answer has the focus, so that a key that was meant for something else does no harm.
+
+    Signals:
+        agreed(): the user said yes; the strip is gone then.
+        declined(): the user said no.
+    """
+
+    agreed = Signal()
+    declined = Signal()
+
+    def __init__(
+        self, name: str, words: str, more: str, yes: str, no: str, parent: QWidget, *, yes_name: str
+    ) -> None:
+        super().__init__(words, parent, "circle-question-mark", more)
+        self.setObjectName(name)
+        self.setAccessibleName(words)
+        self.setAccessibleDescription(more)
+        self._back: QWidget | None = None
+        self._no = QPushButton(no, self)
+        self._no.setObjectName("askNo")
+        self._no.setAccessibleDescription(words)
+        self._no.clicked.connect(self._on_no)
+        self._yes = QPushButton(yes, self)
+        self._yes.setObjectName(yes_name)
+        self._yes.setAccessibleDescription(words)
+        self._yes.clicked.connect(self._on_yes)
+        for button in (self._no, self._yes):
+            button.setAutoDefault(False)
+            self._row.addWidget(button)
+
+    def ask(self, deed: Callable[[], None]) -> None:
+        """Take the keyboard, and give it back with the answer; `deed` is done if it is yes."""
+        self.agreed.connect(deed)
+        self._back = self.window().focusWidget()
+        self._no.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    @Slot()
+    def _on_yes(self) -> None:
+        self._end(True)
+
+    @Slot()
+    def _on_no(self) -> None:
+        self._end(False)
+
+    def _end(self, is_yes: bool) -> None:
+        if self.isHidden():
+            return
+        self.hide()
+        if self._back is not None and self._back.isVisible():
+            self._back.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.deleteLater()
+        (self.agreed if is_yes else self.declined).emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self._end(False)
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            # Buttons outside of a dialog hear only the space bar.
+            (self._yes if self._yes.hasFocus() else self._no).click()
+            return
+        super().keyPressEvent(event)
+
+
+class WorkStrip(Strip):
+    """How far a deed of this page is: bar, rate, remaining time, and a way to stop it.
+
+    It shows up only once the deed lasts longer than a blink, and goes with it.
+    """
+
+    def __init__(self, task: Task, parent: QWidget) -> None:
+        super().__init__(task.title, parent, "refresh-cw", " ")
+        self.setObjectName("workStrip")
+        self._task = task
+        self._pace = Pace()
+        self._bar = QProgressBar(self)
+        self._bar.setObjectName("workProgress")
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(task.title)
+        self._bar.setFixedWidth(scaled(self, 200))
+        show_step(self._bar, None)
+        self._stop = QPushButton(self.tr("&Stop"), self)
+        self._stop.setObjectName("workStop")
+        self._stop.setAccessibleDescription(task.title)
+        self._stop.clicked.connect(self._on_stop)
+        self._row.addWidget(self._bar)
+        self._row.addWidget(self._stop)
+        self.hide()
+        task.progressed.connect(self._on_progressed)
+        task.finished.connect(self._on_finished)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self.show)
+        self._soon.start(BLINK_MS)
+
+    @Slot(object)
+    def _on_progressed(self, step: Step) -> None:
+        self._pace.add(step, monotonic())
+        name = foreign_text(step.text, 60)
+        words = self._pace.words(step)
+        self._more.setText(f"{words} · {name}" if name else words)
+        show_step(self._bar, step)
+
+    @Slot()
+    def _on_stop(self) -> None:
+        self._task.cancel()
+        self._stop.setEnabled(False)
+        self._stop.setText(self.tr("Stopping…"))
+
+    @Slot()
+    def _on_finished(self) -> None:
+        self._soon.stop()
+        self.hide()
+        self.deleteLater()
+
+
+class SearchEdit(QLineEdit):
+    """A search that Esc clears."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+            return
+        super().keyPressEvent(event)
+
+
+class Hairline(QWidget):
+    """One pixel between two panes."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.colors().line)
+        painter.end()
