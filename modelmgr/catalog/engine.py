@@ -47,7 +47,7 @@ PRAGMAS = (
     "PRAGMA mmap_size=0",  # a mapped file ends the process by SIGBUS when its disk goes
     f"PRAGMA journal_size_limit={64 * MIB}",
     "PRAGMA temp_store=MEMORY",
-    "PRAGMA cache_size=-16384",
+    "PRAGMA cache_size=-8192",  # with 16 MiB a scan writes no faster, measured, and holds 10 MB more
     f"PRAGMA synchronous={'FULL' if wal_is_safe() else 'EXTRA'}",
 )
 

@@ -33,7 +33,7 @@ from modelmgr.discovery.lanes import BATCH_WAIT_S, HashJob, Lane
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import MIB, Hashes, Problem
 
-WAITING_FILES = 4096
+WAITING_FILES = 1024
 UNTAKEN_BYTES = 8 * MIB
 RESULT_BYTES = 4096
 LOOK_BYTES = 256 * 1024
@@ -97,7 +97,7 @@ class Hashing:
 
     Two workers read a disk, one does where it turns and is no faster than the processor; at most four in all, each with
     a buffer of 1 MiB. Small files come first, and before them what is preferred: for that a worker leaves a large file
-    for a moment. At most 4,096 jobs wait, and 8 MiB of results (a header counting as much as it has bytes).
+    for a moment. At most 1,024 jobs wait, and 8 MiB of results (a header counting as much as it has bytes).
 
     Args:
         progress: asked for every block that is read; told of bytes and files while `rest` waits.
