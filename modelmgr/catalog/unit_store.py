@@ -17,7 +17,7 @@ class UnitStore(ScanStore):
 
     def put_unit(
         self, found: FoundUnit, is_promised: Callable[[str], bool] = lambda _: True
-    ) -> tuple[int, list[int]]:
+    ) -> list[int]:
         """Write a place of a model of several files with its members.
 
         A member that was a model of its own becomes a part of this one, with all that was said of it. A missing
@@ -28,7 +28,7 @@ class UnitStore(ScanStore):
             is_promised: tells of a member that is missing whether the model lacks it.
 
         Returns:
-            The model's id, and the models that went into it.
+            The models whose light columns may follow from something else now, that of the unit first.
         """
         with self.transaction(Changes(models=True)) as writer:
             conn = writer.connection()
@@ -48,17 +48,21 @@ class UnitStore(ScanStore):
             else:
                 unit_id, model_id = row
                 conn.execute("UPDATE units SET kind = ? WHERE id = ?", (found.kind, unit_id))
+            former = model_id
             absorbed = self._put_members(conn, unit_id, model_id, found.members, now)
             self._forget_parts(conn, unit_id, model_id, is_promised)
             outcome = self._settle_unit(conn, unit_id)
             if outcome is not None:
                 model_id = outcome.model_id
-            self.refresh([model_id, *absorbed])
+            for part in absorbed:  # what was said of a part is said of the model that it belongs to now
+                if part != model_id:
+                    self._merge_into(conn, part, model_id)
+            self.refresh([model_id, former])
             if row is not None or outcome is not None:
                 model = found.model
                 self.put_header(model_id, model.format, model.header, model.facts, model.danger)
                 self.put_embedded(model_id, found.path, model.mtime_ns, model.embedded)
-        return model_id, absorbed
+        return list(dict.fromkeys((model_id, former)))
 
     @staticmethod
     def _forget_parts(
@@ -154,8 +158,6 @@ class UnitStore(ScanStore):
             for other in left
             if conn.execute("SELECT 1 FROM files WHERE model_id = ? LIMIT 1", (other,)).fetchone() is None
         ]
-        for other in gone:
-            self._merge_into(conn, other, model_id)
         self.refresh(left - set(gone))
         return gone
 

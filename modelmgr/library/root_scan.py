@@ -529,8 +529,7 @@ class RootScan:
             )
             found = self._identify_group(group, members)
             unit = FoundUnit(group.path, found.format or group.kind, members, found)
-            model_id, _ = self._catalog.put_unit(unit, partial(_is_promised, group, components))
-            self.changed_models.append(model_id)
+            self.changed_models += self._catalog.put_unit(unit, partial(_is_promised, group, components))
 
     def _release_strays(self) -> None:
         """Look anew at further paths to parts of models that have no such part any more."""

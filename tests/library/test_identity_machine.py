@@ -67,6 +67,10 @@ FOUND: dict[str, list[Step]] = {
         ("create", 0, 0, 0), ("scan_some", 0, 0, 0), ("rewrite", 0, 1, 0), ("note", 0, 0, 0),
         ("scan_stopped", 0, 3, 1), ("rewrite", 0, 1, 0),
     ],
+    "a noted model becomes a part of a changed whole": [
+        ("ollama", 15, 44, 9), ("hard_link", 53, 24, 36), ("scan_headers", 32, 44, 30), ("note", 44, 42, 54),
+        ("whole_pipeline", 48, 15, 49), ("scan_some", 8, 32, 46), ("swap", 35, 18, 5),
+    ],
     "a part that was never hashed goes": [("shards", 1, 0, 0), ("scan_headers", 0, 0, 0), ("move_across", 0, 0, 0)],
 }  # fmt: skip
 """What once went wrong."""
