@@ -644,6 +644,8 @@ class World:
             lacking = {
                 file.member for file in known.values() if file.unit == unit and file.state != "present"
             }
+            if self._has_ignored(unit, disk):
+                continue  # what a rule hides stays as it was
             if lacking - set(members):
                 ((state,),) = self.ask("SELECT file_state FROM models WHERE id = ?", model)
                 several = self.ask("SELECT 1 FROM units WHERE model_id = ? AND id <> ?", model, unit)
