@@ -15,9 +15,7 @@ from modelmgr.values import Changes
 class UnitStore(ScanStore):
     """Writes about them. Each method joins the caller's transaction or makes its own."""
 
-    def put_unit(
-        self, found: FoundUnit, is_promised: Callable[[str], bool] = lambda _: True
-    ) -> list[int]:
+    def put_unit(self, found: FoundUnit, is_promised: Callable[[str], bool] = lambda _: True) -> list[int]:
         """Write a place of a model of several files with its members.
 
         A member that was a model of its own becomes a part of this one, with all that was said of it. A missing
