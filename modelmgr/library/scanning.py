@@ -113,13 +113,15 @@ class Scanning(Merging):
         report = ScanReport()
         start = time.monotonic()
         try:
-            for root in self._roots(paths, report):
+            roots = self._roots(paths, report)
+            for root in roots:
                 if os.path.isdir(root) or not os.path.exists(root):
                     self._scan_folder(root, hash_files, options, report, progress)
                 else:
                     self._scan_file(root, hash_files, report)
-                if hash_files:
-                    self._hash(root, options, report, progress)
+            # The list is complete before large files are read; and what one root lost another may have.
+            for root in roots if hash_files else ():
+                self._hash(root, options, report, progress)
             self.catalog.forget_empty()
             self.read_hashes(progress)
         except Cancelled:
