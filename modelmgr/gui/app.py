@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, cast
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QMainWindow
 
+import modelmgr
 from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
-from modelmgr.gui import theme
+from modelmgr.gui import logs, theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.garbage import Garbage
+from modelmgr.gui.instance import Instance
 from modelmgr.gui.main_window import MainWindow
 from modelmgr.gui.states import ErrorWindow
 from modelmgr.gui.tasks import Tasks
@@ -191,19 +193,28 @@ def open_error_window(error: CatalogError, path: str) -> ErrorWindow:
 class _Session(QObject):
     """One run of the program: the window, or the page that says why there is none."""
 
-    def __init__(self, path: str, dropped: Sequence[str]) -> None:
+    def __init__(self, path: str, dropped: Sequence[str], instance: Instance) -> None:
         super().__init__()
+        self._instance = instance
         self._path = path
         self._dropped = dropped
         self._window: QMainWindow | None = None
         self.code = 0
         self.interrupted = False
+        self.is_handed_over = False
 
     @Slot()
     def open(self) -> None:
-        """Open the window; after an error the page that offers to try again."""
+        """Open the window, or hand over to the one that is open; after an error the page that offers to try again."""
         before = self._window
         try:
+            self.is_handed_over = self._instance.hand_over(self._dropped)
+            if self.is_handed_over:
+                self.code = 0
+                if before is not None:
+                    before.close()
+                return
+            log.info("modelmgr %s opens the window", modelmgr.__version__)
             window = open_window(Path(self._path))
         except CatalogError as error:
             log.error("%s", error.message)
@@ -217,8 +228,24 @@ class _Session(QObject):
             if self._dropped and isinstance(window, MainWindow):
                 window.drop_paths(self._dropped)
                 self._dropped = ()
+        QTimer.singleShot(0, self._instance.listen)
         if before is not None:
             before.close()
+
+    @Slot(object)
+    def show_again(self, paths: Sequence[str]) -> None:
+        """Come to the front with what another start was given: the user wants this window."""
+        window = self._window
+        if window is None:
+            return
+        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        if isinstance(window, MainWindow):
+            window.drop_paths(paths)
+        else:
+            self._dropped = [*self._dropped, *paths]
 
     def stop(self) -> None:
         """Close the window, as Ctrl+C asks for."""
@@ -239,17 +266,15 @@ def run(catalog_path: str, paths: Sequence[str] = ()) -> int:
     app.setApplicationName("modelmgr")
     app.setApplicationDisplayName("modelmgr")
     app.setDesktopFileName("modelmgr")
-    sys.excepthook = _log_uncaught
-    session = _Session(path, [os.path.abspath(dropped) for dropped in paths])
-    with _stopped_by_signals(session.stop):
-        session.open()
-        app.exec()
+    dropped = [os.path.abspath(each) for each in paths]
+    with Instance.of(path) as instance:
+        session = _Session(path, dropped, instance)
+        instance.asked.connect(session.show_again)
+        with logs.kept(path), _stopped_by_signals(session.stop):
+            session.open()
+            if not session.is_handed_over:
+                app.exec()
     return EXIT_CANCELLED if session.interrupted else session.code
-
-
-def _log_uncaught(kind: type[BaseException], error: BaseException, trace: object) -> None:
-    # A fault in one slot is a bug of ours, and no reason to take the window away from the user.
-    log.critical("An error that nobody expected", exc_info=(kind, error, trace))  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ they take as long to load as all that the first paint needs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QVBoxLayout, QWidget
 
-from modelmgr import sqlite
 from modelmgr.gui import theme
-from modelmgr.gui.api_door import ApiDoor, DoorState
+from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.jobs_panel import JobsPanel
@@ -31,10 +29,12 @@ from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.shell import remembered
 from modelmgr.gui.shell.actions import LIBRARY, Actions
+from modelmgr.gui.shell.choices import Choices
 from modelmgr.gui.shell.deeds import Deeds
 from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.shell.drops import Drops
 from modelmgr.gui.shell.errands import Errands
+from modelmgr.gui.shell.help import Help
 from modelmgr.gui.shell.library_page import LibraryPage
 from modelmgr.gui.shell.menus import MainToolBar, fill_menu_bar
 from modelmgr.gui.shell.messages import Messages
@@ -79,7 +79,6 @@ class MainWindow(QMainWindow):
         self._library = library
         self._catalog = library.catalog
         self._tasks = tasks
-        self._door = door
         self._state_file = window_state_path(self._catalog.path)
         self._is_closed = False
         self._sheet = ""
@@ -106,7 +105,19 @@ class MainWindow(QMainWindow):
             self._messages,
             self,
         )
+        self._choices = Choices(
+            self._preferences,
+            door,
+            self._upkeep,
+            self._errands,
+            self._mending,
+            self._messages,
+            str(self._catalog.path),
+            self,
+        )
         self._actions = Actions(self)
+        self._help = Help(self._actions, self._catalog, tasks, self._preferences, self._messages, self)
+        self._help.sources.append(self._choices.entries)
         self._build_bars()
         self._drops = Drops(self, self.drop_paths)
         self._look_soon = QTimer(self)
@@ -180,17 +191,15 @@ class MainWindow(QMainWindow):
             ("actionImportLegacy", self._errands.open_wizard),
             ("actionScan", self._errands.scan_all),
             ("actionMoveFolder", self._on_move_folder),
-            ("actionSettings", self.open_settings),
+            ("actionSettings", self._choices.open_settings),
             ("actionQuit", self.close),
             ("actionFind", self._on_find),
             ("actionShowLibrary", self._on_page_chosen),
             ("actionShowPending", self._on_page_chosen),
             ("actionFilters", self._page.panel.setVisible),
             ("actionDetails", self._on_details_toggled),
-            ("actionComfortable", self._on_comfortable),
+            ("actionComfortable", self._choices.set_comfortable),
             ("actionPromote", self.promote),
-            ("actionCommands", self.open_palette),
-            ("actionAbout", self._on_about),
         ):
             self._actions.on(name, slot)
         self._deeds.join(self._actions)
@@ -217,12 +226,10 @@ class MainWindow(QMainWindow):
         self._pending.add_folder_requested.connect(self._errands.add_folder)
         self._errands.review_wanted.connect(self._on_review_wanted)
         self._preferences.changed.connect(self._take_settings)
-        self._preferences.not_saved.connect(self._on_settings_not_saved)
-        self._door.changed.connect(self._on_api_changed)
         self._tasks.failed.connect(self._messages.result)
         self._tasks.finished.connect(self._on_task_finished)
         self._look_soon.timeout.connect(self._errands.look_after_crash)
-        self._look_soon.timeout.connect(self._bring_api)
+        self._look_soon.timeout.connect(self._choices.bring_api)
 
     # --- start ------------------------------------------------------------------------------------------
 
@@ -354,92 +361,13 @@ class MainWindow(QMainWindow):
     def _on_move_folder(self) -> None:
         self._mending.ask_move()
 
-    # --- settings and help ------------------------------------------------------------------------------
-
-    @Slot()
-    def open_settings(self) -> None:
-        """Open the settings."""
-        self._open_settings_at("library")
-
-    @Slot()
-    def open_api_settings(self) -> None:
-        """Open the settings where they are about the local API."""
-        self._open_settings_at("api")
-
-    def _open_settings_at(self, tab: str) -> None:
-        from modelmgr.gui.settings_dialog import SettingsDialog
-
-        dialog = SettingsDialog(
-            self._preferences.settings, self.folders, str(self._catalog.path), self._door, self
-        )
-        dialog.chosen.connect(self._on_settings_chosen)
-        dialog.folder_removed.connect(self._errands.remove_folder)
-        dialog.rules_wanted.connect(self._mending.ask_rules)
-        dialog.move_wanted.connect(self._mending.ask_move)
-        dialog.show_tab(tab)
-        dialog.open()
-
-    @Slot(object)
-    def _on_settings_chosen(self, settings: Settings) -> None:
-        self._preferences.keep(settings)
-        self._upkeep.follow(settings)
-        self._bring_api()
+    # --- settings ---------------------------------------------------------------------------------------
 
     @Slot(object)
     def _take_settings(self, settings: Settings) -> None:
-        comfortable = self._actions["actionComfortable"]
-        comfortable.blockSignals(True)
-        comfortable.setChecked(settings.comfortable_rows)
-        comfortable.blockSignals(False)
+        self._actions["actionComfortable"].setChecked(settings.comfortable_rows)
         self._previews.is_on = settings.show_previews
         self._page.take_settings(settings)
-
-    @Slot(str)
-    def _on_settings_not_saved(self, why: str) -> None:
-        self._messages.show(
-            self.tr("The settings hold until you quit; they could not be saved: {}").format(why),
-            is_problem=True,
-        )
-
-    @Slot(bool)
-    def _on_comfortable(self, is_on: bool) -> None:
-        self._preferences.keep(replace(self._preferences.settings, comfortable_rows=is_on))
-
-    @Slot()
-    def _bring_api(self) -> None:
-        settings = self._preferences.settings
-        self._door.follow(settings.api_enabled, settings.api_port)
-
-    @Slot()
-    def _on_api_changed(self) -> None:
-        self._messages.overtake(self.open_api_settings)
-        if self._door.state == DoorState.FAILED:
-            from modelmgr.gui.api_section import problem_text
-
-            self._messages.show(
-                self.tr("Other programs can't use the library now. {}").format(problem_text(self._door)),
-                is_problem=True,
-                button=self.tr("Settings…"),
-                then=self.open_api_settings,
-            )
-        elif self._door.state == DoorState.OPEN:
-            self._messages.say(self.tr("Other programs can use the library at {}").format(self._door.address))
-        elif self._door.state == DoorState.CLOSED:
-            self._messages.say(self.tr("Other programs can no longer use the library"))
-
-    @Slot()
-    def open_palette(self) -> None:
-        """Offer every action by its name."""
-        from modelmgr.gui.dialogs import CommandPalette
-
-        actions = [self._actions[command.name] for command in self._actions.commands()]
-        CommandPalette(actions, self).open()
-
-    @Slot()
-    def _on_about(self) -> None:
-        from modelmgr.gui.dialogs import about_box
-
-        about_box(self, str(self._catalog.path), sqlite.version).open()
 
     # --- state ------------------------------------------------------------------------------------------
 
@@ -448,6 +376,7 @@ class MainWindow(QMainWindow):
         self.resize(_START_SIZE)
         remembered.restore_frame(self, state)
         self._page.restore(state)
+        self._help.restore(state)
         folds = state.get("sections")
         if isinstance(folds, dict):
             self._details.restore_folds(folds)
@@ -461,6 +390,7 @@ class MainWindow(QMainWindow):
         return {
             **remembered.frame_state(self),
             **self._page.state(),
+            **self._help.state(),
             "sections": self._details.fold_state(),
             "filters_shown": self._actions["actionFilters"].isChecked(),
             "details_shown": self._actions["actionDetails"].isChecked(),

@@ -3,12 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QObject,
+    QPoint,
+    QRect,
+    QRectF,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QGridLayout,
+    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QMessageBox,
@@ -30,6 +42,71 @@ from modelmgr.values import FileState, LibraryFolder
 
 TABS = ("library", "reading", "window", "api")
 _PATH = Qt.ItemDataRole.UserRole
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Settings", text)
+
+
+def tab_titles() -> dict[str, str]:
+    """Return the titles of the `TABS`, with mnemonics."""
+    return {
+        "library": _tr("&Library"),
+        "reading": _tr("&Reading"),
+        "window": _tr("&Window"),
+        "api": _tr("Local A&PI"),
+    }
+
+
+def setting_titles() -> dict[str, tuple[str, str]]:
+    """Return every setting: the name of its control -> its tab and its title, for whoever looks for it by name."""
+    return {
+        "settingFolders": ("library", _tr("Library folders")),
+        "settingWatch": ("library", _tr("Notice new and gone files at once")),
+        "settingCheckAtStart": ("library", _tr("Look for news at the start")),
+        "settingHash": ("reading", _tr("Compute hashes while scanning")),
+        "settingHashKinds": ("reading", _tr("Which hashes are computed")),
+        "settingHashWorkers": ("reading", _tr("Files hashed at once")),
+        "settingReadLimit": ("reading", _tr("Read at most so many megabytes a second")),
+        "settingPreviews": ("window", _tr("Show previews in the table")),
+        "settingComfortable": ("window", _tr("Comfortable rows")),
+        "settingRestore": ("window", _tr("Begin with the filters of the last time")),
+        "settingApi": ("api", _tr("Let other programs use this library while the window is open")),
+        "settingApiPort": ("api", _tr("Port of the local API")),
+    }
+
+
+class _Marks(QWidget):
+    """Lies over the tabs and draws a line round the settings that were looked for."""
+
+    def __init__(self, over: QWidget) -> None:
+        super().__init__(over)
+        self._over = over
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._marked: Sequence[QWidget] = ()
+        over.installEventFilter(self)
+
+    def mark(self, widgets: Sequence[QWidget]) -> None:
+        """Mark these."""
+        self._marked = widgets
+        self.setGeometry(self._over.rect())
+        self.raise_()
+        self.setVisible(bool(widgets))
+        self.update()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self.setGeometry(self._over.rect())
+        return super().eventFilter(watched, event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.colors().accent_on_base, 1.5))
+        for widget in self._marked:
+            if widget.isVisible():
+                place = QRectF(QRect(widget.mapTo(self._over, QPoint(0, 0)), widget.size()))
+                painter.drawRoundedRect(place.adjusted(-3, -2, 3, 2), 6, 6)
 
 
 class _Tab(QWidget):
@@ -309,15 +386,28 @@ class SettingsDialog(QDialog):
         self._tabs.setObjectName("settingsTabs")
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setDrawBase(False)
+        self._search = QLineEdit(self)
+        self._search.setObjectName("settingsSearch")
+        self._search.setPlaceholderText(self.tr("Search the settings"))
+        self._search.setAccessibleName(self.tr("Search the settings"))
+        self._search.setClearButtonEnabled(True)
+        self._search.addAction(theme.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self._search.textChanged.connect(self._on_searched)
+        self._note = theme.plain_label("", "secondary", self)
+        self._note.setObjectName("settingsNote")
+        self._note.hide()
+        whole.addWidget(self._search)
+        whole.addWidget(self._note)
         whole.addWidget(self._tabs)
         self._library = LibrarySection(settings, folders, catalog_path, self)
         self._reading = ReadingSection(settings, self)
         self._window = WindowSection(settings, self)
         self._api = ApiSection(settings, door, self)
-        self._tabs.addTab(self._library, self.tr("&Library"))
-        self._tabs.addTab(self._reading, self.tr("&Reading"))
-        self._tabs.addTab(self._window, self.tr("&Window"))
-        self._tabs.addTab(self._api, self.tr("Local A&PI"))
+        sections = (self._library, self._reading, self._window, self._api)
+        for name, section in zip(TABS, sections, strict=True):
+            self._tabs.addTab(section, tab_titles()[name])
+        self._marks = _Marks(self._tabs)
+        self._tabs.currentChanged.connect(self._marks.update)
         self._library.folder_removed.connect(self.folder_removed)
         self._library.rules_wanted.connect(self.rules_wanted)
         self._library.move_wanted.connect(self.move_wanted)
@@ -334,6 +424,38 @@ class SettingsDialog(QDialog):
     def show_tab(self, name: str) -> None:
         """Show one of the `TABS`."""
         self._tabs.setCurrentIndex(TABS.index(name))
+
+    def point_at(self, name: str) -> None:
+        """Show a setting by the name of its control, and give it the keyboard."""
+        self.show_tab(setting_titles()[name][0])
+        control = self._control(name)
+        control.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self._marks.mark([control])
+
+    def _control(self, name: str) -> QWidget:
+        found = self._tabs.findChild(QWidget, name)
+        assert isinstance(found, QWidget), name
+        return found
+
+    @Slot(str)
+    def _on_searched(self, text: str) -> None:
+        """Mark the settings that a text means, and show the first of them."""
+        words = text.casefold().split()
+        found = [name for name in setting_titles() if words and self._means(name, words)]
+        self._note.setVisible(bool(words) and not found)
+        self._note.setText(self.tr("No setting is called that"))
+        if found:
+            tabs = [setting_titles()[name][0] for name in found]
+            if TABS[self._tabs.currentIndex()] not in tabs:
+                self.show_tab(tabs[0])
+        self._marks.mark([self._control(name) for name in found])
+
+    def _means(self, name: str, words: Sequence[str]) -> bool:
+        control = self._control(name)
+        said = " ".join(
+            (setting_titles()[name][1], control.accessibleName(), control.accessibleDescription())
+        )
+        return all(word in said.casefold() for word in words)
 
     def accept(self) -> None:
         self.chosen.emit(

@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.shell.entries import Entry, keys_text
 from modelmgr.gui.text import plain_tip
 
 Keys = str | QKeySequence.StandardKey
@@ -32,6 +33,7 @@ class Command(NamedTuple):
         checkable: it is on or off.
         group: of all commands of a group exactly one is on.
         in_table: its keys count while rows have the focus alone; in a text field they mean text.
+        off: why it is off, where that isn't said by what it `needs`.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Command(NamedTuple):
     checkable: bool = False
     group: str = ""
     in_table: bool = False
+    off: str = ""
 
 
 class Submenu(NamedTuple):
@@ -100,9 +103,6 @@ def menus() -> tuple[Menu, ...]:
             (
                 Command("actionFind", _tr("&Find"), QKeySequence.StandardKey.Find, "search"),
                 None,
-                Command("actionRename", _tr("&Rename"), "F2", "pencil", needs=SELECTION, in_table=True),
-                Command("actionFavorite", _tr("&Favourite"), "Ctrl+D", "star", needs=SELECTION),
-                None,
                 Command(
                     "actionCopy", _tr("&Copy"), QKeySequence.StandardKey.Copy, "copy",
                     needs=SELECTION, in_table=True,
@@ -110,13 +110,20 @@ def menus() -> tuple[Menu, ...]:
                 Command("actionCopyPath", _tr("Copy &path"), needs=SELECTION),
                 Command("actionCopyTriggerWords", _tr("Copy &trigger words"), "Ctrl+Shift+C", needs=SELECTION),
                 Command("actionCopyHash", _tr("Copy SHA-&256"), needs=SELECTION),
+            ),
+        ),
+        Menu(
+            _tr("&Model"),
+            (
+                Command("actionRename", _tr("&Rename"), "F2", "pencil", needs=SELECTION, in_table=True),
+                Command("actionFavorite", _tr("&Favourite"), "Ctrl+D", "star", needs=SELECTION),
                 None,
                 Command(
                     "actionCorrect", _tr("Correct type and &base model…"), "Ctrl+E", "wrench",
                     _tr("Say yourself what the selected models are"), SELECTION,
                 ),
                 Command(
-                    "actionResetIdentity", _tr("Type and base model as &found"),
+                    "actionResetIdentity", _tr("&Type and base model as found"),
                     tip=_tr("Forget what you said of type and base model of the selected models"),
                     needs=SELECTION,
                 ),
@@ -124,9 +131,9 @@ def menus() -> tuple[Menu, ...]:
                 Command(
                     "actionReveal", _tr("Show in its f&older"), "Ctrl+Shift+O", "folder", needs=SELECTION
                 ),
-                Command("actionLocate", _tr("L&ocate the file…"), icon="search", needs=ABSENT),
+                Command("actionLocate", _tr("&Locate the file…"), icon="search", needs=ABSENT),
                 Command("actionVerify", _tr("&Verify the hash"), icon="circle-check", needs=SELECTION),
-                Command("actionComputeHashes", _tr("Compute a&ll hashes"), needs=SELECTION),
+                Command("actionComputeHashes", _tr("&Compute all hashes"), needs=SELECTION),
             ),
         ),
         Menu(
@@ -163,11 +170,27 @@ def menus() -> tuple[Menu, ...]:
             _tr("&Help"),
             (
                 Command("actionCommands", _tr("&Everything by name…"), "Ctrl+K"),
+                Command("actionShortcuts", _tr("&Shortcuts"), "F1", "keyboard"),
+                None,
+                Command(
+                    "actionCopyDiagnostics", _tr("&Copy diagnostics"), icon="clipboard-list",
+                    tip=_tr("Versions, counts, settings and the last lines of the log, to send along"),
+                ),
+                Command("actionOpenLogs", _tr("Open the &log folder"), icon="folder-open"),
                 None,
                 Command("actionAbout", _tr("&About modelmgr"), icon="info"),
             ),
         ),
     )  # fmt: skip
+
+
+def _why(command: Command) -> str:
+    """Return why a command is off."""
+    return command.off or {
+        SELECTION: _tr("Select a model first"),
+        ABSENT: _tr("Select a model whose file is missing"),
+        LIBRARY: _tr("On the library page alone"),
+    }.get(command.needs, _tr("Not possible now"))
 
 
 ROW_MENU = (
@@ -226,6 +249,25 @@ class Actions:
         action = self._by_name[name]
         (action.toggled if action.isCheckable() else action.triggered).connect(slot)
 
+    def entries(self) -> list[Entry]:
+        """Return every command by its name, with the menu it is in and why it is off."""
+        found = []
+        for menu in self.menus:
+            place = plain_name(menu.title)
+            for command in menu.entries:
+                if isinstance(command, Command):
+                    action = self._by_name[command.name]
+                    title = plain_name(action.text())
+                    if action.isCheckable() and not command.group:
+                        title = _tr("{} (is on)").format(title) if action.isChecked() else title
+                    found.append(
+                        Entry(
+                            command.name, title, place, keys_text(action.shortcut()), action.icon(),
+                            "" if action.isEnabled() else _why(command), action.trigger,
+                        )
+                    )  # fmt: skip
+        return found
+
     def set_met(self, need: str, is_met: bool) -> None:
         """Switch all commands on or off that need one of `SELECTION`, `ABSENT`, `LIBRARY`."""
         for action in self._needing.get(need, ()):
@@ -251,7 +293,7 @@ class Actions:
         action.setCheckable(command.checkable)
         if command.tip:
             action.setStatusTip(command.tip)
-        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        keys = keys_text(action.shortcut())
         words = command.tip or plain_name(command.text)
         action.setToolTip(plain_tip(f"{words} ({keys})" if keys else words))
         if command.in_table:

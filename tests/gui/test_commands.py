@@ -1,0 +1,186 @@
+"""The commands of the window: reachable from menus, by name and by keys, and what they say when they are off."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QMainWindow, QMenu, QWidget
+
+from modelmgr.gui.settings_dialog import SettingsDialog, setting_titles
+from modelmgr.gui.shell.entries import Entry, ranked
+
+
+@pytest.fixture
+def window(open_on, catalog, fill, tmp_path) -> QMainWindow:
+    """A window on 8 models."""
+    fill.add(8)
+    catalog.close()
+    return open_on(tmp_path / "catalog.sqlite")
+
+
+def find(window, name, kind=QWidget):
+    found = window.findChild(kind, name)
+    assert found is not None, name
+    return found
+
+
+def in_menus(menu: QMenu) -> set[QAction]:
+    found = set()
+    for action in menu.actions():
+        found |= in_menus(action.menu()) if action.menu() else {action}
+    return found
+
+
+def all_in_menus(window) -> set[QAction]:
+    return set().union(*(in_menus(action.menu()) for action in window.menuBar().actions()))
+
+
+def test_every_action_with_a_name_is_in_a_menu(window):
+    named = {action for action in window.actions() if action.objectName().startswith("action")}
+    assert len(named) > 20
+    assert named <= all_in_menus(window)
+
+
+def test_no_two_commands_share_keys_where_both_count(window):
+    keys = Counter(
+        key.toString(QKeySequence.SequenceFormat.PortableText)
+        for action in all_in_menus(window)
+        for key in action.shortcuts()
+    )
+    assert {key: number for key, number in keys.items() if number > 1} == {}
+
+
+def test_no_two_entries_of_a_menu_share_a_mnemonic(window):
+    for action in window.menuBar().actions():
+        letters = Counter(
+            entry.text()[entry.text().index("&") + 1].casefold()
+            for entry in action.menu().actions()
+            if "&" in entry.text()
+        )
+        assert {letter: number for letter, number in letters.items() if number > 1} == {}, action.text()
+
+
+# --- by name ------------------------------------------------------------------------------------------------
+
+
+def entries(*titles: str) -> list[Entry]:
+    return [Entry(title, title, "Edit", run=print) for title in titles]
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("sc", "Scan folders"),
+        ("fol sc", "Scan folders"),
+        ("add", "Add folder"),
+        ("cptw", "Copy trigger words"),
+        ("copy pa", "Copy path"),
+    ],
+)
+def test_a_few_letters_find_what_is_meant(typed, first):
+    found = ranked(entries("Copy path", "Copy trigger words", "Add folder", "Scan folders"), typed)
+    assert found[0].title == first
+
+
+def test_chance_letters_mean_nothing_and_recent_ones_come_first():
+    some = entries("Copy path", "Show what is in the folder of this")
+    assert ranked(some, "swof") == []
+    assert [entry.title for entry in ranked(some, "", [some[1].key])] == [some[1].title, some[0].title]
+    assert ranked(some, "zz") == []
+
+
+def opened(qtbot, window) -> QLineEdit:
+    find(window, "actionCommands", QAction).trigger()
+    return window.findChildren(QLineEdit, "commandEdit")[-1]
+
+
+def rows(edit: QLineEdit) -> list[Entry]:
+    model = find(edit.window(), "commandList", QListView).model()
+    return [model.entry(row) for row in range(model.rowCount())]
+
+
+def test_what_is_off_says_why_and_does_not_run(qtbot, window):
+    edit = opened(qtbot, window)
+    qtbot.keyClicks(edit, "rename")
+    (entry, *_) = rows(edit)
+    assert entry.why_not == "Select a model first"
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert edit.window().isVisible()
+    qtbot.keyClick(edit, Qt.Key.Key_Escape)
+
+
+def test_what_was_used_lately_comes_first_even_after_a_restart(qtbot, window, open_on, tmp_path):
+    edit = opened(qtbot, window)
+    qtbot.keyClicks(edit, "fold filt")
+    assert rows(edit) == []
+    assert find(edit.window(), "commandNothing", QLabel).isVisible()
+    edit.clear()
+    qtbot.keyClicks(edit, "pend")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert find(window, "actionShowPending", QAction).isChecked()
+    window.close()
+    again = open_on(tmp_path / "catalog.sqlite")
+    edit = opened(qtbot, again)
+    assert [entry.title for entry in rows(edit)[:2]] == ["Used lately", rows(edit)[1].title]
+    assert rows(edit)[1].key == "actionShowPending"
+    qtbot.keyClick(edit, Qt.Key.Key_Down)
+    qtbot.keyClick(edit, Qt.Key.Key_Escape)
+
+
+def test_a_setting_is_found_by_its_name(qtbot, window):
+    edit = opened(qtbot, window)
+    qtbot.keyClicks(edit, "previews")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    dialog = find(window, "settingsDialog", SettingsDialog)
+    assert find(dialog, "settingPreviews").isVisible()
+    dialog.reject()
+
+
+def test_every_setting_can_be_looked_for(qtbot, window):
+    find(window, "actionSettings", QAction).trigger()
+    dialog = find(window, "settingsDialog", SettingsDialog)
+    controls = {
+        widget.objectName()
+        for widget in dialog.findChildren(QWidget)
+        if widget.objectName().startswith("setting") and not widget.objectName().startswith("settings")
+    }
+    buttons = {"settingFolderRules", "settingMoveFolder", "settingRemoveFolder"}
+    assert controls - buttons == set(setting_titles())
+    search = find(dialog, "settingsSearch", QLineEdit)
+    qtbot.keyClicks(search, "comfort")
+    assert find(dialog, "settingComfortable").isVisible()
+    search.setText("zebra")
+    assert find(dialog, "settingsNote").isVisible()
+    dialog.reject()
+
+
+# --- shortcuts and diagnostics ------------------------------------------------------------------------------
+
+
+def test_the_list_of_shortcuts_has_every_key_and_can_be_searched(qtbot, window):
+    find(window, "actionShortcuts", QAction).trigger()
+    dialog = find(window, "shortcutList")
+    model = find(dialog, "shortcuts", QListView).model()
+    shown = {model.entry(row).key for row in range(model.rowCount())}
+    with_keys = {action.objectName() for action in window.actions() if not action.shortcut().isEmpty()}
+    assert with_keys <= shown
+    qtbot.keyClicks(find(dialog, "shortcutEdit", QLineEdit), "ctrl+k")
+    assert model.entry(0).key == "actionCommands"
+    dialog.reject()
+
+
+def test_the_diagnostics_have_counts_and_no_home(qtbot, window, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    clipboard = QGuiApplication.clipboard()
+    clipboard.clear()
+    find(window, "actionCopyDiagnostics", QAction).trigger()
+    qtbot.waitUntil(lambda: "modelmgr" in clipboard.text())
+    text = clipboard.text()
+    assert "models: 8" in text
+    assert "api_enabled: False" in text
+    assert f"Catalog: {Path('~/catalog.sqlite')}" in text
+    assert str(tmp_path) not in text
+    assert QApplication.activeModalWidget() is None
