@@ -24,6 +24,7 @@ LEAVES = (
     "filters",
     "pictures",
     "payload",
+    "payload_parts",
     "parts",
     "documents",
     "terminal",

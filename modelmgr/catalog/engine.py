@@ -149,6 +149,26 @@ class Database(peewee.SqliteDatabase):
             self.close()
 
 
+@contextlib.contextmanager
+def open_blob(database: Database, table: str, column: str, row_id: int) -> Iterator[Any]:
+    """Open a BLOB to be read in pieces; None for a row that isn't there.
+
+    It knows where its pages lie as far as it has been read; opened anew for each piece, a walk took quadratic time.
+    """
+    conn = database.connection()
+    # `pysqlite3` still calls it by the name that it had before Python 3.11 took it in.
+    opened = conn.blobopen if hasattr(conn, "blobopen") else conn.open_blob
+    try:
+        blob = opened(table, column, row_id, readonly=True)
+    except driver.OperationalError as error:
+        if "no such rowid" not in str(error):
+            raise
+        yield None
+        return
+    with blob:
+        yield blob
+
+
 def file_uri(path: str, query: str) -> bytes | str:
     """Return a SQLite URI for a path of any bytes."""
     quoted = "".join(

@@ -1,11 +1,13 @@
 """The questions about active models: the library view (light columns only), and the details of one."""
 
+import contextlib
 import json
 import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from modelmgr.catalog import engine, query
@@ -172,13 +174,14 @@ class LibraryView(AttachmentStore):
             )
             return Facets(tags=dict(tags.fetchall()), **counts)
 
-    def details(self, key: str | int) -> ModelDetails | None:
+    def details(self, key: str | int, payload_limit: int = PAYLOAD_LIMIT_BYTES) -> ModelDetails | None:
         """Return everything about one model, or None if there is none; one statement reads payloads.
 
         Where the file of its preview is gone, the row shows the copy of it that was kept.
 
         Args:
             key: the sha256, or the row id of a model whose hash isn't known.
+            payload_limit: bytes; larger payloads are left out.
         """
         column = "sha256" if isinstance(key, str) else "id"
         with engine.translated(self.path), self._snapshot() as reader:
@@ -194,7 +197,7 @@ class LibraryView(AttachmentStore):
             return ModelDetails(
                 asked=key,
                 row=row,
-                records=tuple(self._records(reader, row.id)),
+                records=tuple(self._records(reader, row.id, payload_limit)),
                 files=tuple(_files(reader, row.id)),
                 header=json.loads(header[0]) if header else None,
                 provenance=_origins(reader, row.id),
@@ -208,12 +211,14 @@ class LibraryView(AttachmentStore):
             return list(self._records(self._question(), model_id))
 
     @staticmethod
-    def _records(reader: engine.Database, model_id: int) -> Iterator[StoredRecord]:
+    def _records(
+        reader: engine.Database, model_id: int, payload_limit: int = PAYLOAD_LIMIT_BYTES
+    ) -> Iterator[StoredRecord]:
         cursor = reader.execute_sql(
             "SELECT id, source, source_path, record_key, payload_sha256, size_bytes, extra, imported_at, "
             f"container_mtime, CASE WHEN size_bytes <= ? THEN meta_json END, {gone_at('records')} "
             "FROM records WHERE model_id = ? ORDER BY chief DESC, id DESC",
-            (PAYLOAD_LIMIT_BYTES, model_id),
+            (payload_limit, model_id),
         )
         for (
             row_id,
@@ -258,6 +263,18 @@ class LibraryView(AttachmentStore):
         """Return the exact bytes of one active record, whatever its size."""
         found = self._value("SELECT meta_json FROM records WHERE id = ?", (record_id,))
         return None if found is None else bytes(found)
+
+    @contextlib.contextmanager
+    def open_payload(self, record_id: int) -> Iterator[Callable[[int, int], bytes]]:
+        """Read a payload in pieces, in one thread: the function takes the first byte and how many, fewer at the end.
+
+        A record that is gone has none.
+        """
+        with (
+            engine.translated(self.path),
+            engine.open_blob(self._question(), "records", "meta_json", record_id) as blob,
+        ):
+            yield partial(_piece, blob)
 
     def record_of(self, sha256: str, record_id: int) -> bytes | None:
         """Return the exact bytes of an active record of this model, whatever their size; None if it has no such."""
@@ -388,6 +405,13 @@ class _Snapshot:
         conn = self._database.connection()
         if self._own and conn.in_transaction:
             conn.execute("COMMIT")
+
+
+def _piece(blob: Any, first: int, size: int) -> bytes:
+    if blob is None:
+        return b""
+    blob.seek(min(first, len(blob)))
+    return bytes(blob.read(size))
 
 
 def gone_at(table: str) -> str:

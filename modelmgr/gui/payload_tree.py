@@ -1,17 +1,26 @@
-"""A parsed payload as a tree that grows as one looks into it: strangers' JSON may hold a million entries."""
+"""A payload as a tree that grows as one looks into it: strangers' JSON may hold a million entries."""
 
+import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QTreeView, QWidget
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QMenu, QTreeView, QWidget
 
 from modelmgr import payload
-from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
+from modelmgr.gui import theme
+from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip, size_text
 from modelmgr.gui.theme import colors
+from modelmgr.payload_parts import Members, Part
 
 CHUNK = 300
+EXPAND_LIMIT = 500
+"""So many lines are unfolded by one "expand all below"."""
+COPY_LIMIT_BYTES = 16 * 1024 * 1024
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _TIP_FROM = 40
 _DISPLAY, _TOOL_TIP, _FOREGROUND = 0, 3, 9
 Index = QModelIndex | QPersistentModelIndex
@@ -28,13 +37,26 @@ class _Node:
     value: Any
     children: list[int]
     keys: list[str] | None = None
+    then: int | None = None
+    is_asked: bool = False
+    is_done: bool = False
 
 
 class PayloadModel(QAbstractItemModel):
     """A JSON value: keys in the first column, values in the second.
 
-    Nodes are known to Qt by number, for Python's garbage collector knows nothing of pointers in an index.
+    What is a `Part` of a payload that is not parsed is asked for when its members are wanted, and handed over by
+    `put_members`. Nodes are known to Qt by number, for Python's garbage collector knows nothing of pointers in an
+    index.
+
+    Signals:
+        members_wanted(int, object, object, int): number of a node, its `Part`, where to go on, and how many
+            members it has already.
+        grew(): what was handed over is there.
     """
+
+    members_wanted = Signal(int, object, object, int)
+    grew = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -47,12 +69,66 @@ class PayloadModel(QAbstractItemModel):
         """Show another value; with `has_value` false, nothing; with `masks`, dots where a key or a token stands."""
         self.beginResetModel()
         self._masks = masks
-        if has_value and not isinstance(value, dict | list):
+        if has_value and not isinstance(value, dict | list) and not _is_container(value):
             value = {"": value}
         self._nodes = [_Node(-1, 0, "", value if has_value else {}, [])]
-        self._grow(0)
+        if not isinstance(value, Part):
+            self._grow(0)
         self._secondary = colors().secondary
         self.endResetModel()
+
+    def put_members(self, number: int, members: Members) -> None:
+        """Take in what was asked for by `members_wanted`."""
+        if not 0 <= number < len(self._nodes) or not isinstance(self._nodes[number].value, Part):
+            return
+        node = self._nodes[number]
+        node.is_asked, node.then, node.is_done = False, members.then, members.then is None
+        if members.found:
+            first = len(node.children)
+            self.beginInsertRows(self._index_of(number), first, first + len(members.found) - 1)
+            for row, (key, value) in enumerate(members.found, first):
+                node.children.append(len(self._nodes))
+                self._nodes.append(_Node(number, row, key, value, []))
+            self.endInsertRows()
+        self.grew.emit()
+
+    def index_at(self, rows: Sequence[int]) -> QModelIndex:
+        """Return the index of the value at these rows, one a level; as much is made as is needed."""
+        number = 0
+        for row in rows:
+            node = self._nodes[number]
+            while row >= len(node.children) and self.canFetchMore(self._index_of(number)):
+                before = len(node.children)
+                self.fetchMore(self._index_of(number), row + 1 - before)
+                if len(node.children) == before:
+                    return QModelIndex()
+            if row >= len(node.children):
+                return QModelIndex()
+            number = node.children[row]
+        return self._index_of(number)
+
+    def path_text(self, index: Index) -> str:
+        """Return where a value stands: ``civitai.images[3].url``; a key that is no plain word as ``["odd key"]``."""
+        words: list[str] = []
+        number = index.internalId() if index.isValid() else 0
+        while number > 0:
+            node = self._nodes[number]
+            holder = self._nodes[node.parent].value
+            if isinstance(holder, list) or (isinstance(holder, Part) and holder.kind == "list"):
+                words.append(f"[{node.row}]")
+            elif _PLAIN_KEY.fullmatch(node.key):
+                words.append(f".{node.key}")
+            elif node.key or node.parent:
+                words.append(f"[{json.dumps(node.key, ensure_ascii=False)}]")
+            number = node.parent
+        return "".join(reversed(words)).removeprefix(".")
+
+    def value_at(self, index: Index) -> Any:
+        """Return the value itself, which may be a `Part`."""
+        return self._node(index).value
+
+    def _index_of(self, number: int) -> QModelIndex:
+        return QModelIndex() if number <= 0 else self.createIndex(self._nodes[number].row, 0, number)
 
     def exact_text(self, index: Index) -> str:
         """Return a cell as it stands in the payload, for copying."""
@@ -70,13 +146,13 @@ class PayloadModel(QAbstractItemModel):
             return payload.masked_value(node.key, node.value)
         return node.value
 
-    def _grow(self, number: int) -> None:
+    def _grow(self, number: int, count: int = CHUNK) -> None:
         """Make the next nodes below a node."""
         node = self._nodes[number]
         first = len(node.children)
         if isinstance(node.value, dict) and node.keys is None:
             node.keys = list(node.value)
-        for row in range(first, min(first + CHUNK, len(node.value))):
+        for row in range(first, min(first + count, len(node.value))):
             if node.keys is not None:
                 key = node.keys[row]
                 value = node.value[key]
@@ -94,8 +170,7 @@ class PayloadModel(QAbstractItemModel):
         return self.createIndex(row, column, node.children[row])
 
     def parent(self, index: Index = _NO_INDEX) -> QModelIndex:  # type: ignore[override]
-        number = self._node(index).parent if index.isValid() else -1
-        return QModelIndex() if number <= 0 else self.createIndex(self._nodes[number].row, 0, number)
+        return self._index_of(self._node(index).parent if index.isValid() else -1)
 
     def rowCount(self, parent: Index = _NO_INDEX) -> int:
         return 0 if parent.column() > 0 else len(self._node(parent).children)
@@ -104,22 +179,33 @@ class PayloadModel(QAbstractItemModel):
         return 2
 
     def hasChildren(self, parent: Index = _NO_INDEX) -> bool:
-        value = self._node(parent).value
-        return parent.column() <= 0 and isinstance(value, dict | list) and bool(value)
+        node = self._node(parent)
+        if parent.column() > 0:
+            return False
+        if _is_container(node.value):
+            return bool(node.children) or not node.is_done
+        return isinstance(node.value, dict | list) and bool(node.value)
 
     def canFetchMore(self, parent: Index) -> bool:
         node = self._node(parent)
+        if parent.column() <= 0 and _is_container(node.value):
+            return not node.is_done and not node.is_asked
         if parent.column() > 0 or not isinstance(node.value, dict | list):
             return False
         return len(node.children) < len(node.value)
 
-    def fetchMore(self, parent: Index) -> None:
+    def fetchMore(self, parent: Index, count: int = CHUNK) -> None:
         if not self.canFetchMore(parent):
             return
         number = parent.internalId() if parent.isValid() else 0
-        first = len(self._nodes[number].children)
-        self.beginInsertRows(parent, first, min(first + CHUNK, len(self._nodes[number].value)) - 1)
-        self._grow(number)
+        node = self._nodes[number]
+        if isinstance(node.value, Part):
+            node.is_asked = True
+            self.members_wanted.emit(number, node.value, node.then, len(node.children))
+            return
+        first, count = len(node.children), max(count, CHUNK)
+        self.beginInsertRows(parent, first, min(first + count, len(node.value)) - 1)
+        self._grow(number, count)
         self.endInsertRows()
 
     def data(self, index: Index, role: int = _DISPLAY) -> Any:
@@ -141,7 +227,14 @@ class PayloadModel(QAbstractItemModel):
         return None
 
 
+def _is_container(value: Any) -> bool:
+    return isinstance(value, Part) and value.kind != "text"
+
+
 def _value_text(value: Any) -> str:
+    if isinstance(value, Part):
+        size = size_text(value.size_bytes)
+        return f"{value.head}…" if value.kind == "text" else f"{value.kind}, {size}"
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -165,7 +258,13 @@ def _cell_text(value: Any) -> str:
 
 
 class PayloadTree(QTreeView):
-    """Shows a `PayloadModel`; Ctrl+C copies the focused cell as it stands in the payload."""
+    """Shows a `PayloadModel`; Ctrl+C copies the focused cell as it stands in the payload.
+
+    Signals:
+        part_copied(object): the user wants to copy a `Part`.
+    """
+
+    part_copied = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -183,8 +282,77 @@ class PayloadTree(QTreeView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
             index = self.currentIndex()
-            if index.isValid():
-                text = self.payload_model.exact_text(index).encode("utf-8", "replace").decode("utf-8")
-                QGuiApplication.clipboard().setText(text)
+            if index.isValid() and index.column() == 0:
+                copy_text(self.payload_model.exact_text(index))
+            else:
+                self.copy_value()
             return
         super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        index = (
+            self.indexAt(event.pos())
+            if event.reason() == QContextMenuEvent.Reason.Mouse
+            else self.currentIndex()
+        )
+        if index.isValid():
+            self.setCurrentIndex(index)
+            self.menu_of(index).popup(event.globalPos())
+
+    def menu_of(self, index: QModelIndex) -> QMenu:
+        """Return the menu of a line; it goes when it is closed."""
+        menu = QMenu(self)
+        menu.setObjectName("metadataMenu")
+        menu.aboutToHide.connect(menu.deleteLater)
+        value = menu.addAction(self.tr("Copy value"), self.copy_value)
+        path = menu.addAction(self.tr("Copy path"), self.copy_path)
+        theme.set_icon(value, "copy")
+        path.setObjectName("copyPath")
+        value.setObjectName("copyValue")
+        menu.addSeparator()
+        below = menu.addAction(self.tr("Expand all below"), self.expand_below)
+        below.setObjectName("expandBelow")
+        below.setEnabled(self.payload_model.hasChildren(index.siblingAtColumn(0)))
+        menu.addAction(self.tr("Fold all"), self.collapseAll)
+        return menu
+
+    @Slot()
+    def copy_value(self) -> None:
+        """Copy the value of the current line; an object or a list as JSON."""
+        index = self.currentIndex()
+        if not index.isValid():
+            return
+        value = self.payload_model.value_at(index)
+        if isinstance(value, Part):
+            self.part_copied.emit(value)
+        elif isinstance(value, dict | list):
+            copy_text(json.dumps(value, ensure_ascii=False, indent=2))
+        else:
+            copy_text(self.payload_model.exact_text(index.siblingAtColumn(1)))
+
+    @Slot()
+    def copy_path(self) -> None:
+        """Copy where the current line stands in the payload."""
+        if self.currentIndex().isValid():
+            copy_text(self.payload_model.path_text(self.currentIndex()))
+
+    @Slot()
+    def expand_below(self) -> None:
+        """Unfold all that is below the current line, as far as `EXPAND_LIMIT` lines."""
+        waiting = [self.currentIndex().siblingAtColumn(0)]
+        left = EXPAND_LIMIT
+        while waiting and left > 0:
+            index = waiting.pop(0)
+            if not index.isValid() or not self.payload_model.hasChildren(index):
+                continue
+            if not self.payload_model.rowCount(index):
+                self.payload_model.fetchMore(index)
+            self.expand(index)
+            rows = min(left, self.payload_model.rowCount(index))
+            left -= rows
+            waiting.extend(self.payload_model.index(row, 0, index) for row in range(rows))
+
+
+def copy_text(text: str) -> None:
+    """Put a text on the clipboard; what is no Unicode in it as question marks."""
+    QGuiApplication.clipboard().setText(text.encode("utf-8", "replace").decode("utf-8"))

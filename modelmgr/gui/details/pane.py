@@ -30,7 +30,7 @@ from modelmgr.gui.details.hashes import HashesView
 from modelmgr.gui.details.head import PREVIEW_HEIGHT, NotesEdit, PreviewBox, RatingBar
 from modelmgr.gui.details.identity import CORRECTED, DangerBadge, EvidenceView, IdentityView, problem_words
 from modelmgr.gui.details.note_line import NoteLine
-from modelmgr.gui.details.records import RecordsView, Shown, show_record
+from modelmgr.gui.details.records import WHOLE_BYTES, RecordsView, Shown, show_record
 from modelmgr.gui.details.told import ToldSections
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.labels import WrappingLabel
@@ -65,6 +65,7 @@ SETTLE_MS = 90
 """In a row of quick selections only the one that stays so long is asked for; keys repeat every 33 ms."""
 NAME_LINES = 3
 _PICTURES = 50
+_LONG_TEXT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Loaded:
 
 def load_details(catalog: Catalog, key: str | int) -> Loaded:
     """Look a model up by its key and make its chief record ready, in a worker."""
-    details = catalog.details(key)
+    details = catalog.details(key, WHOLE_BYTES)
     chief = show_record(catalog, details.records[0]) if details is not None and details.records else None
     return Loaded(key, details, chief)
 
@@ -139,6 +140,10 @@ class DetailsPane(QWidget):
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self._ask)
+        self._late: tuple[ModelDetails, Shown | None, int] | None = None
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._show_records)
         self._build()
         previews.arrived.connect(self._show_preview)
         self.show_model(None)
@@ -307,6 +312,7 @@ class DetailsPane(QWidget):
         """Show a model: what its row says at once, all the rest when the worker brings it."""
         self._save_notes()
         self._settle.stop()
+        self._later.stop()
         self._row = row
         self._details = None
         if row is None:
@@ -485,12 +491,9 @@ class DetailsPane(QWidget):
             self._show_facts(row, loaded.details.provenance)
             self._show_identity(row)
             return
-        chosen = self._records.place
-        self._show_details(loaded.details, loaded.chief)
-        if old == new and chosen > 0:
-            self._records.choose(chosen)
+        self._show_details(loaded.details, loaded.chief, self._records.place if old == new else 0)
 
-    def _show_details(self, details: ModelDetails, chief: Shown | None) -> None:
+    def _show_details(self, details: ModelDetails, chief: Shown | None, chosen: int = 0) -> None:
         self._details = details
         self._row = details.row
         self._key = details.row.sha256 or details.row.id
@@ -513,7 +516,21 @@ class DetailsPane(QWidget):
             if len(details.records) > 1
             else self.tr("Metadata")
         )
+        self._late = (details, chief, chosen)
+        if chief is not None and len(chief.text) > _LONG_TEXT:
+            # Laying it out takes a turn of the event loop of its own.
+            self._later.start(0)
+        else:
+            self._show_records()
+
+    @Slot()
+    def _show_records(self) -> None:
+        if self._late is None:
+            return
+        (details, chief, chosen), self._late = self._late, None
         self._records.show_records(details.records, chief)
+        if chosen > 0:
+            self._records.choose(chosen)
         self.details_shown.emit(details.asked)
 
     def _show_header(self, details: ModelDetails) -> None:

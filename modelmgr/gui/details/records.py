@@ -1,11 +1,13 @@
 """What the sources say about a model: its records, each as a tree and as the text that it is."""
 
+import json
 import os
+import re
 from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QMimeData, Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QTextOption
+from PySide6.QtGui import QFont, QShowEvent, QTextOption
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -22,13 +24,26 @@ from modelmgr import payload as payloads
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.labels import SecretLine
-from modelmgr.gui.payload_tree import PayloadTree
+from modelmgr.gui.payload_find import FindBar
+from modelmgr.gui.payload_tree import CHUNK, COPY_LIMIT_BYTES, PayloadTree, copy_text
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import VIEW_LIMIT, count_text, date_text, foreign_text, plain_tip, size_text
-from modelmgr.values import StoredRecord
+from modelmgr.payload_parts import Members, Part, Payload
+from modelmgr.progress import Progress
+from modelmgr.values import MIB, StoredRecord
 
+WHOLE_BYTES = MIB // 8
+"""A payload of no more is read with all the patience that strangers' JSON asks for."""
+PARSED_BYTES = MIB
+"""One of no more is parsed at once if it is plain JSON; into any other is only looked as far as the user unfolds it."""
+COPY_BYTES = 64 * MIB
 _SAVE_LIMIT_NAME = 80
+LATE_CHARS = 20_000
+"""A longer text is laid out when it is to be seen: one line of 200,000 letters takes 30 ms."""
+_SHAPED = re.compile("[\u0300-\u036f\u0590-\u1cff\ua800-\uabff\ufe00-\ufe0f\U00010000-\U0010ffff]")
+"""Combining marks, and scripts and signs whose letters change with what stands beside them."""
+_PIECE_BYTES = MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,8 @@ class Shown:
 
 def show_record(catalog: Catalog, record: StoredRecord, limit: int = VIEW_LIMIT) -> Shown:
     """Parse a record's payload and cut its text, in a worker."""
+    if record.size_bytes > WHOLE_BYTES:
+        return _show_large(catalog, record, limit)
     found = record.payload
     if found is None:
         # Too large to come with the details.
@@ -53,11 +70,57 @@ def show_record(catalog: Catalog, record: StoredRecord, limit: int = VIEW_LIMIT)
     return Shown(record, payloads.parse(found), text[:limit], len(text) > limit, has_secret)
 
 
+def _show_large(catalog: Catalog, record: StoredRecord, limit: int) -> Shown:
+    with catalog.open_payload(record.id) as read:
+        head = read(0, 4 * (limit + 1))
+        parsed = _plain(read(0, PARSED_BYTES)) if record.size_bytes <= PARSED_BYTES else None
+        if parsed is None:
+            try:
+                parsed = payloads.Parsed(Payload(read, record.size_bytes).root())
+            except ValueError as error:
+                parsed = payloads.Parsed(ok=False, message=str(error), code="unparsed_payload")
+    text = payloads.text(head, limit + 1)
+    is_cut = len(text) > limit or len(head) < record.size_bytes
+    return Shown(record, parsed, text[:limit], is_cut, payloads.contains_secret(head))
+
+
+def _plain(payload: bytes) -> payloads.Parsed | None:
+    try:
+        return payloads.Parsed(json.loads(payload.decode()), codec="utf-8")
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_members(
+    catalog: Catalog, record: StoredRecord, part: Part, then: int | None, count: int, progress: Progress
+) -> Members:
+    """Return the next members of a part of a large payload, in a worker."""
+    with catalog.open_payload(record.id) as read:
+        return Payload(read, record.size_bytes, progress).members(part, then, count, CHUNK)
+
+
+def read_part(catalog: Catalog, record: StoredRecord, part: Part) -> str | None:
+    """Return a part of a large payload as it is copied, None for one beyond `COPY_LIMIT_BYTES`; in a worker."""
+    if part.size_bytes > COPY_LIMIT_BYTES:
+        return None
+    with catalog.open_payload(record.id) as read:
+        return Payload(read, record.size_bytes).text(part, COPY_LIMIT_BYTES)
+
+
+def read_all(catalog: Catalog, record: StoredRecord) -> str | None:
+    """Return a payload as text, None for one beyond `COPY_BYTES`; in a worker."""
+    if record.size_bytes > COPY_BYTES:
+        return None
+    return payloads.text(catalog.record_payload(record.id) or b"")
+
+
 def write_payload(catalog: Catalog, record_id: int, path: str) -> str:
     """Write the exact bytes of a record into a file that the user named."""
-    found = catalog.record_payload(record_id)
-    with open(path, "wb") as file:
-        file.write(found or b"")
+    with catalog.open_payload(record_id) as read, open(path, "wb") as file:
+        place = 0
+        while piece := read(place, _PIECE_BYTES):
+            file.write(piece)
+            place += len(piece)
     return path
 
 
@@ -67,6 +130,7 @@ class RawView(QPlainTextEdit):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._exact = self._visible = ""
+        self._is_late = False
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
         self.setTextInteractionFlags(
@@ -83,6 +147,38 @@ class RawView(QPlainTextEdit):
         self._exact = exact
         shown = payloads.masked(exact) if masks else exact
         self._visible = foreign_text(shown, len(shown), lines=True)
+        self._is_late = len(self._visible) > LATE_CHARS and not self.isVisible()
+        if not self._is_late:
+            self._fill()
+
+    def toPlainText(self) -> str:
+        """Return what is shown, or will be as soon as this is to be seen."""
+        return self._visible
+
+    def selectAll(self) -> None:
+        """Select all of it."""
+        self._fill_late()
+        super().selectAll()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._fill_late()
+        super().showEvent(event)
+
+    def _fill_late(self) -> None:
+        if self._is_late:
+            self._is_late = False
+            self._fill()
+
+    def _fill(self) -> None:
+        # Letters are joined where the script needs it; where none does, laying out takes half the time without.
+        is_shaped = _SHAPED.search(self._visible) is not None
+        kind = QFont.StyleStrategy
+        strategy = kind.PreferDefault if is_shaped else kind.PreferNoShaping
+        font = self.font()
+        if font.styleStrategy() != strategy:
+            self.setPlainText("")
+            font.setStyleStrategy(strategy)
+            self.setFont(font)
         self.setPlainText(self._visible)
 
     def exact_selection(self) -> str:
@@ -125,6 +221,7 @@ class RecordsView(QWidget):
         self._shown: Shown | None = None
         self._raw_limit = VIEW_LIMIT
         self._unmasked: int | None = None
+        self._reading = Progress()
         self._build()
 
     def _build(self) -> None:
@@ -168,13 +265,25 @@ class RecordsView(QWidget):
         self._tree = PayloadTree(self._views)
         self._tree.setObjectName("metadataTree")
         self._tree.setAccessibleName(self.tr("Metadata as a tree"))
-        self._views.addTab(self._tree, self.tr("Tree"))
+        self._tree.payload_model.members_wanted.connect(self._on_members_wanted)
+        self._tree.part_copied.connect(self._on_part_copied)
+        tree = QWidget(self._views)
+        tree_layout = QVBoxLayout(tree)
+        tree_layout.setContentsMargins(0, theme.XS, 0, 0)
+        tree_layout.setSpacing(theme.XS)
+        self._find = FindBar(self._tasks, tree)
+        self._find.place_wanted.connect(self._on_place_wanted)
+        tree_layout.addWidget(self._find)
+        tree_layout.addWidget(self._tree)
+        self._views.addTab(tree, self.tr("Tree"))
         raw = QWidget(self._views)
         raw_layout = QVBoxLayout(raw)
         raw_layout.setContentsMargins(0, 0, 0, 0)
         raw_layout.setSpacing(theme.XS)
         self._raw = RawView(raw)
         self._raw.setObjectName("metadataRaw")
+        # A bar that comes only with the text would narrow it and have all of it laid out twice.
+        self._raw.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._raw.setAccessibleName(self.tr("Metadata as text"))
         raw_layout.addWidget(self._raw)
         self._more = QPushButton(raw)
@@ -218,8 +327,9 @@ class RecordsView(QWidget):
         """Show nothing, while nobody knows what there is."""
         self._records = ()
         self._shown = None
+        self._reading.cancel()
         self._fill_sources()
-        self._tree.payload_model.show_value(None, has_value=False)
+        self._show_value(None, has_value=False)
         self._raw.show_text("")
         for widget in (self._note, self._more, self._no_metadata, self._secret):
             widget.hide()
@@ -243,6 +353,8 @@ class RecordsView(QWidget):
 
     def _show_payload(self, shown: Shown | None) -> None:
         self._shown = shown
+        self._reading.cancel()
+        self._reading = Progress()
         has_one = shown is not None
         for widget in (self._source, self._views, self._payload_buttons):
             widget.setVisible(has_one)
@@ -250,12 +362,12 @@ class RecordsView(QWidget):
         if shown is None:
             self._note.hide()
             self._secret.hide()
-            self._tree.payload_model.show_value(None, has_value=False)
+            self._show_value(None, has_value=False)
             self._raw.show_text("")
             return
         parsed = shown.parsed
         masks = shown.has_secret and self._unmasked != shown.record.id
-        self._tree.payload_model.show_value(parsed.value, has_value=parsed.ok, masks=masks)
+        self._show_value(parsed.value, has_value=parsed.ok, masks=masks)
         self._raw.show_text(shown.text, masks=masks)
         self._secret.setVisible(masks)
         note = _note_of(shown)
@@ -269,6 +381,44 @@ class RecordsView(QWidget):
                 count_text(len(shown.text)), size_text(shown.record.size_bytes)
             )
         )
+
+    def _show_value(self, value: object, *, has_value: bool, masks: bool = False) -> None:
+        self._tree.payload_model.show_value(value, has_value=has_value, masks=masks)
+        is_known = has_value and not isinstance(value, Part)
+        self._find.setVisible(is_known)
+        self._find.look_in(value if is_known else None, masks=masks)
+
+    @Slot(object)
+    def _on_place_wanted(self, rows: tuple[int, ...]) -> None:
+        index = self._tree.payload_model.index_at(rows)
+        if index.isValid():
+            self._tree.setCurrentIndex(index)
+            self._tree.scrollTo(index)
+
+    @Slot(int, object, object, int)
+    def _on_members_wanted(self, number: int, part: Part, then: int | None, count: int) -> None:
+        if self._shown is not None:
+            record = self._shown.record
+            question = partial(read_members, self._catalog, record, part, then, count, self._reading)
+            self._tasks.ask(question, partial(self._on_members, record.id, number))
+
+    def _on_members(self, record_id: int, number: int, members: Members) -> None:
+        if self._shown is not None and self._shown.record.id == record_id:
+            self._tree.payload_model.put_members(number, members)
+            if members.trouble:
+                self._note.setText(
+                    self.tr(
+                        "{} What stands before that is shown; all of it is kept exactly as it was found."
+                    ).format(members.trouble)
+                )
+                self._note.show()
+
+    @Slot(object)
+    def _on_part_copied(self, part: Part) -> None:
+        if self._shown is not None:
+            self._tasks.ask(
+                partial(read_part, self._catalog, self._shown.record, part), self._put_on_clipboard
+            )
 
     @Slot(int)
     def _on_source_chosen(self, place: int) -> None:
@@ -301,13 +451,13 @@ class RecordsView(QWidget):
     @Slot()
     def _on_copy_payload(self) -> None:
         if self._shown is not None:
-            question = partial(self._catalog.record_payload, self._shown.record.id)
-            self._tasks.ask(question, self._put_on_clipboard)
+            self._tasks.ask(partial(read_all, self._catalog, self._shown.record), self._put_on_clipboard)
 
-    def _put_on_clipboard(self, payload: bytes | None) -> None:
-        if payload is not None:
-            text = payloads.text(payload)
-            QGuiApplication.clipboard().setText(text.encode("utf-8", "replace").decode("utf-8"))
+    def _put_on_clipboard(self, text: str | None) -> None:
+        if text is None:
+            self.message.emit(self.tr("That is too much for the clipboard; save it as a file instead"), None)
+        else:
+            copy_text(text)
 
     @Slot()
     def _on_save_payload(self) -> None:
@@ -350,6 +500,10 @@ def _note_of(shown: Shown) -> str:
         place = "" if parsed.offset is None else f" (at byte {count_text(parsed.offset)})"
         message = foreign_text(parsed.message, 400) or "This could not be read."
         return " ".join((*notes, f"{message}{place} The text is kept exactly as it was found."))
+    if isinstance(parsed.value, Part):
+        notes.append(
+            f"It is large ({size_text(shown.record.size_bytes)}): it is read as far as you unfold it."
+        )
     if "duplicate-keys" in parsed.flags:
         notes.append("Some keys occur twice; the tree shows the last of each.")
     if parsed.tolerant:

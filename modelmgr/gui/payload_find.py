@@ -1,0 +1,210 @@
+"""Finding words in a payload: what is looked for, where it was found, and the field that goes from place to place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QWidget
+
+from modelmgr import payload
+from modelmgr.gui import theme
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import count_text, plain_tip
+from modelmgr.progress import Progress
+
+HITS = 1000
+"""So many places are remembered; of more the field says "1,000+"."""
+_REST_MS = 120
+_CHECK_EVERY = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where words stand in a value.
+
+    Attributes:
+        words: what was looked for.
+        places: the rows that lead to each, from the root.
+        is_more: whether there are more than `HITS`.
+    """
+
+    words: str
+    places: tuple[tuple[int, ...], ...]
+    is_more: bool = False
+
+
+def find_in(value: Any, words: str, progress: Progress, *, masks: bool = False) -> Found:
+    """Find words in the keys and values of a parsed payload, in document order, whatever their case.
+
+    What is shown as dots is not found.
+
+    Raises:
+        Cancelled: something else is looked for now.
+    """
+    wanted = words.casefold()
+    places: list[tuple[int, ...]] = []
+    if not isinstance(value, dict | list):
+        value = {"": value}
+    walks: list[Iterator[tuple[int, tuple[Any, Any]]]] = [_members(value)]
+    rows: list[int] = [0]
+    steps = 0
+    while walks:
+        entry = next(walks[-1], None)
+        if entry is None:
+            walks.pop()
+            rows.pop()
+            continue
+        steps += 1
+        if steps % _CHECK_EVERY == 0:
+            progress.check()
+        rows[-1], (key, inner) = entry
+        is_inside = isinstance(inner, dict | list)
+        shown = payload.masked_value(str(key or ""), inner) if masks and isinstance(inner, str) else inner
+        if (key is not None and wanted in key.casefold()) or (
+            not is_inside and wanted in _written(shown).casefold()
+        ):
+            if len(places) == HITS:
+                return Found(words, tuple(places), is_more=True)
+            places.append(tuple(rows))
+        if is_inside and inner:
+            walks.append(_members(inner))
+            rows.append(0)
+    return Found(words, tuple(places))
+
+
+def _members(value: Any) -> Iterator[tuple[int, tuple[Any, Any]]]:
+    if isinstance(value, dict):
+        return enumerate(value.items())
+    return enumerate((None, entry) for entry in value)
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > 10_000:
+        return ""
+    return str(value)
+
+
+class FindBar(QWidget):
+    """A field for words, how often they occur, and two arrows; Enter and Shift+Enter do as the arrows.
+
+    Signals:
+        place_wanted(object): the rows of the place to show.
+    """
+
+    place_wanted = Signal(object)
+
+    def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tasks = tasks
+        self._value: Any = None
+        self._masks = False
+        self._found: Found | None = None
+        self._place = -1
+        self._progress = Progress()
+        self._field = QLineEdit(self)
+        self._field.setObjectName("metadataFind")
+        self._field.setPlaceholderText(self.tr("Find in the metadata"))
+        self._field.setAccessibleName(self.tr("Find in the metadata"))
+        self._field.setClearButtonEnabled(True)
+        self._field.setMaxLength(200)
+        self._field.installEventFilter(self)
+        self._count = theme.plain_label("", "secondary", self)
+        self._count.setObjectName("metadataFindCount")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.XS)
+        layout.addWidget(self._field, 1)
+        layout.addWidget(self._count)
+        self._ways: list[QToolButton] = []
+        for name, icon, words, step in (
+            ("metadataFindPrevious", "chevron-up", self.tr("Previous place (Shift+Enter)"), -1),
+            ("metadataFindNext", "chevron-down", self.tr("Next place (Enter)"), 1),
+        ):
+            way = QToolButton(self)
+            way.setObjectName(name)
+            way.setToolTip(plain_tip(words))
+            way.setAccessibleName(words)
+            theme.set_icon(way, icon)
+            way.clicked.connect(partial(self._go, step))
+            layout.addWidget(way)
+            self._ways.append(way)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._ask)
+        self._field.textChanged.connect(self._on_text)
+        self._say()
+
+    def look_in(self, value: Any, *, masks: bool = False) -> None:
+        """Look in another value from now on; what is in the field is looked for in it."""
+        self._value, self._masks = value, masks
+        self._on_text()
+
+    def start(self) -> None:
+        """Let the user type."""
+        self._field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self._field.selectAll()
+
+    @Slot()
+    def _on_text(self) -> None:
+        self._progress.cancel()
+        self._found = None
+        self._place = -1
+        self._say()
+        if self._field.text().strip() and self._value is not None:
+            self._rest.start()
+        else:
+            self._rest.stop()
+
+    @Slot()
+    def _ask(self) -> None:
+        self._progress = Progress()
+        words = self._field.text().strip()
+        question = partial(find_in, self._value, words, self._progress, masks=self._masks)
+        self._tasks.ask(question, self._on_found, key=(id(self), "find"))
+
+    @Slot(object)
+    def _on_found(self, found: Found) -> None:
+        if found.words != self._field.text().strip() or self._progress.is_cancelled:
+            return
+        self._found = found
+        self._go(1)
+
+    def _go(self, step: int) -> None:
+        found = self._found
+        if found is not None and found.places:
+            self._place = (self._place + step) % len(found.places)
+            self.place_wanted.emit(found.places[self._place])
+        self._say()
+
+    def _say(self) -> None:
+        found = self._found
+        words = ""
+        if found is not None:
+            of = count_text(len(found.places)) + ("+" if found.is_more else "")
+            words = (
+                self.tr("{} of {}").format(count_text(self._place + 1), of)
+                if found.places
+                else self.tr("Not found")
+            )
+        self._count.setText(words)
+        self._count.setVisible(bool(words))
+        for way in self._ways:
+            way.setVisible(found is not None and len(found.places) > 1)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._go(-1 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1)
+                return True
+            if event.key() == Qt.Key.Key_Escape and self._field.text():
+                self._field.clear()
+                return True
+        return super().eventFilter(watched, event)
