@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelmgr.catalog.query import STATE_CONDITIONS
+from modelmgr.catalog.conditions import STATE_CONDITIONS
 from modelmgr.errors import Usage
 from modelmgr.filters import MODEL_FILTERS, MODEL_STATES, FilterKind, model_query
 from modelmgr.values import ModelQuery

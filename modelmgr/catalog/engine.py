@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import peewee
@@ -36,7 +36,10 @@ BUSY_STEP_MS = 100
 PARTING_TIMEOUT_MS = 1_000
 BACKUP_PAGES = 1_000
 READER_CACHE_KIB = 4_096
-FREQUENT_MODELS = 2_000
+SEARCH_NOTES_CHARACTERS = 2_000
+"""So much of the notes can be searched."""
+
+_MOST_TRIGRAMS = 50  # more of them narrow nothing down
 MAGIC = b"SQLite format 3\0"
 
 PRAGMAS = (
@@ -192,6 +195,7 @@ def connect(path: str, uri_query: str) -> Connection:
     try:
         for pragma in PRAGMAS:
             conn.execute(pragma)
+        conn.create_function("casefold", 1, _casefold, deterministic=True)
     except BaseException:
         conn.close()
         raise
@@ -403,17 +407,23 @@ def search_condition(word: str, *, walking: bool = False) -> tuple[str, str]:
     return "id IN (SELECT rowid FROM model_search WHERE search_text GLOB ?)", f"*{pattern}*"
 
 
-def is_frequent(database: "Database", words: Sequence[str]) -> bool:
-    """Tell whether so many models may hold all these words that walking them in order fills a page sooner."""
-    trigrams = {word[at : at + 3] for word in words for at in range(len(word) - 2)}
-    if not trigrams:
-        return True  # no words, or short ones, which walk anyway
-    match = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in sorted(trigrams))
-    (count,) = database.execute_sql(
-        "SELECT count(*) FROM (SELECT 1 FROM model_search WHERE model_search MATCH ? LIMIT ?)",
-        (match, FREQUENT_MODELS),
-    ).fetchone()
-    return bool(count >= FREQUENT_MODELS)
+def search_match(word: str) -> str | None:
+    """Return what the search index is asked for models that may hold a word: all its trigrams; None if it has none."""
+    trigrams = {word[at : at + 3] for at in range(len(word) - 2)}
+    quoted = ('"' + trigram.replace('"', '""') + '"' for trigram in sorted(trigrams)[:_MOST_TRIGRAMS])
+    return " AND ".join(quoted) or None
+
+
+def folded(expression: str) -> str:
+    """Return SQL for a text case-folded as the search text is; SQLite's own `lower` folds ASCII alone."""
+    return (
+        f"iif(length(CAST({expression} AS BLOB)) = length({expression}), lower({expression}), "
+        f"casefold({expression}))"
+    )
+
+
+def _casefold(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
 
 
 @contextlib.contextmanager

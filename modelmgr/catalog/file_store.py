@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 from modelmgr.catalog import engine
 from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.known_hashes import FORMER
-from modelmgr.catalog.library_view import ROWS_A_STATEMENT, below_condition
-from modelmgr.catalog.schema import path_in, path_out
+from modelmgr.catalog.library_view import ROWS_A_STATEMENT
+from modelmgr.catalog.schema import below_condition, path_in, path_out
 from modelmgr.errors import NotFound
 from modelmgr.values import Changes, FileState, LibraryFolder, Origin
 
-SEARCH_NOTES_CHARACTERS = 2_000
 SEARCH_FILES = 50
 EMBEDDED = "embedded"
 """Source id of the record that is made of a file's own metadata."""
@@ -438,7 +437,7 @@ class FileStore(Connections):
         if aliases is None:
             further = former.partition(_ALIASES)[2]
         else:
-            further = "\n".join(map(printable, aliases))[:SEARCH_NOTES_CHARACTERS].casefold()
+            further = "\n".join(map(printable, aliases))[: engine.SEARCH_NOTES_CHARACTERS].casefold()
         text += _ALIASES + further if further else ""
         if text != former:
             conn.execute("UPDATE models SET search_text = ? WHERE id = ?", (text, model_id))
@@ -495,7 +494,7 @@ def search_text_of(light: LightRow, file_name: str | None, names: Iterable[str] 
     for words in (light.tags, light.trigger_words):
         if words != "[]":
             parts += json.loads(words)
-    parts += [light.base_model, (light.notes or "")[:SEARCH_NOTES_CHARACTERS], *names]
+    parts += [light.base_model, (light.notes or "")[: engine.SEARCH_NOTES_CHARACTERS], *names]
     return "\n".join(part for part in parts if part).casefold()
 
 

@@ -11,8 +11,8 @@ from modelmgr.catalog import engine
 from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.file_store import printable
 from modelmgr.catalog.known_hashes import Hash, claimed_hashes, put_hashes
-from modelmgr.catalog.library_view import ROWS_A_STATEMENT, below_condition
-from modelmgr.catalog.schema import key_in, path_in, path_out
+from modelmgr.catalog.library_view import ROWS_A_STATEMENT
+from modelmgr.catalog.schema import below_condition, key_in, path_in, path_out
 from modelmgr.values import Changes, Record, Totals
 
 OWN_EXTRA_KEYS = ("columns", "header", "joined")

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from modelmgr.catalog import engine, query
+from modelmgr.catalog import engine, query, stretches
 from modelmgr.catalog.attachment_store import AttachmentStore
+from modelmgr.catalog.conditions import STATE_CONDITIONS
 from modelmgr.catalog.known_hashes import FORMER
-from modelmgr.catalog.schema import key_out, path_out
+from modelmgr.catalog.schema import below_condition, key_out, path_out
 from modelmgr.values import (
     LIGHT_KEYS,
     MIB,
@@ -71,52 +72,54 @@ class DuplicateGroup:
 class LibraryView(AttachmentStore):
     """The library as the doors see it. Only `details` and `records_of` read a payload."""
 
-    def count(self, wanted: ModelQuery) -> int:
-        """Return how many models match."""
-        where, parameters = query.conditions(wanted)
-        return int(self._value(f"SELECT count(*) FROM models{where}", parameters))
+    def count(self, wanted: ModelQuery, most: int | None = None) -> int:
+        """Return how many models match; with `most`, no more than that are counted."""
+        with engine.translated(self.path):
+            reader = self._question()
+            where, parameters = stretches.found_by(reader, wanted)
+            if most is None:
+                found = reader.execute_sql(f"SELECT count(*) FROM models{where}", parameters)
+            else:
+                some = f"SELECT 1 FROM models{where} LIMIT ?"
+                found = reader.execute_sql(f"SELECT count(*) FROM ({some})", [*parameters, most])
+            return int(found.fetchone()[0])
 
     def total_bytes(self, wanted: ModelQuery) -> int:
         """Return the size of all files' content that match, each content once."""
-        where, parameters = query.conditions(wanted)
-        return int(self._value(f"SELECT coalesce(sum(size_bytes), 0) FROM models{where}", parameters))
+        with engine.translated(self.path):
+            reader = self._question()
+            where, parameters = stretches.found_by(reader, wanted)
+            found = reader.execute_sql(f"SELECT coalesce(sum(size_bytes), 0) FROM models{where}", parameters)
+            return int(found.fetchone()[0])
 
     def order(self, wanted: ModelQuery) -> "array[int]":
         """Return the ids of all models that match, in order: 8 bytes a model, a quarter second for a million."""
-        where, parameters = query.conditions(wanted)
         with engine.translated(self.path):
-            cursor = self._question().execute_sql(
-                f"SELECT id FROM models{where}{query.ordering(wanted)}", parameters
-            )
+            reader = self._question()
+            where, parameters = stretches.found_by(reader, wanted)
+            ordering = query.ordering(query.order_of(wanted).all)
+            cursor = reader.execute_sql(f"SELECT id FROM models{where}{ordering}", parameters)
             # A generator, not fetchall: the longest stall for other threads is then a quarter.
             return array("q", (row[0] for row in cursor))
 
     def page(self, wanted: ModelQuery, limit: int | None, offset: int = 0) -> list[ModelRow]:
         """Return a stretch of the matching rows in order; all from `offset` on if `limit` is None."""
+        if limit is None:
+            return self.rows(self.order(wanted)[offset:])
         with engine.translated(self.path):
-            where, parameters = query.conditions(wanted, walking=limit is not None and self._walks(wanted))
-            # The ids alone come from an index; only then the rows of this stretch are looked up.
-            cursor = self._question().execute_sql(
-                f"SELECT id FROM models{where}{query.ordering(wanted)} LIMIT ? OFFSET ?",
-                [*parameters, -1 if limit is None else limit, offset],
-            )
-            ids = [row[0] for row in cursor]
+            reader = self._question()
+            where, _parameters = query.conditions(wanted)
+            if where or wanted.then_by:
+                found = stretches.stretch(reader, wanted, offset + limit)
+                ids = [values[-1] for values in found[offset:]]
+            else:
+                # The ids alone come from an index; only then the rows of this stretch are looked up.
+                ordering = query.ordering(query.order_of(wanted).all)
+                cursor = reader.execute_sql(
+                    f"SELECT id FROM models{ordering} LIMIT ? OFFSET ?", [limit, offset]
+                )
+                ids = [row[0] for row in cursor]
         return self.rows(ids)
-
-    def _walks(self, wanted: ModelQuery) -> bool:
-        """Tell whether so many models match that walking them all in order fills a page soonest.
-
-        SQLite's planner can't know: it would fetch and sort a third of the library for its first hundred rows.
-        """
-        filters, words = query.parse_search(wanted)
-        if not engine.is_frequent(self._question(), words):
-            return False
-        where, parameters = query.conditions(filters)
-        found = self._question().execute_sql(
-            f"SELECT count(*) FROM (SELECT 1 FROM models{where} LIMIT ?)",
-            [*parameters, engine.FREQUENT_MODELS],
-        )
-        return bool(found.fetchone()[0] >= engine.FREQUENT_MODELS)
 
     def rows(self, ids: Sequence[int]) -> list[ModelRow]:
         """Return the rows of these ids in the order asked; ids that are gone are left out."""
@@ -163,8 +166,8 @@ class LibraryView(AttachmentStore):
 
     def facets(self, wanted: ModelQuery) -> Facets:
         """Count the matching models by type, base model, tag, folder and state, the most frequent first."""
-        where, parameters = query.conditions(wanted)
         with engine.translated(self.path), self._snapshot() as reader:
+            where, parameters = stretches.found_by(reader, wanted)
             counts = _facets_of_some(reader, where, parameters) if where else _facets_of_all(reader)
             matching = f" WHERE model_id IN (SELECT id FROM models{where})" if where else ""
             tags = reader.execute_sql(
@@ -422,24 +425,6 @@ def gone_at(table: str) -> str:
     )
 
 
-def below_condition(path: str, column: str = "files.path") -> tuple[str, list[Any]]:
-    """Return SQL on a column of paths and its parameters that hold for what is below a folder.
-
-    Paths that are no valid Unicode are stored as BLOB, which SQLite sorts after every TEXT: they need bounds of
-    their own.
-    """
-    stem = path.rstrip(os.sep) + os.sep
-    raw = os.fsencode(stem)
-    raw_high = raw[:-1] + bytes([raw[-1] + 1])
-    bounds = f"({column} >= ? AND {column} < ?)"
-    try:
-        stem.encode()
-    except UnicodeEncodeError:
-        return bounds, [raw, raw_high]
-    high = stem[:-1] + chr(ord(os.sep) + 1)
-    return f"({bounds} OR {bounds})", [stem, high, raw, raw_high]
-
-
 def _file_count(reader: engine.Database, path: str) -> int:
     condition, parameters = below_condition(path)
     return int(reader.execute_sql(f"SELECT count(*) FROM files WHERE {condition}", parameters).fetchone()[0])
@@ -562,9 +547,7 @@ def _facets_of_all(reader: engine.Database) -> dict[str, Any]:
     def number(condition: str) -> int:
         return int(reader.execute_sql(f"SELECT count(*) FROM models WHERE {condition}").fetchone()[0])
 
-    states = {
-        name: number(condition) for name, condition in query.STATE_CONDITIONS.items() if name != "present"
-    }
+    states = {name: number(condition) for name, condition in STATE_CONDITIONS.items() if name != "present"}
     return {
         "types": by("type"),
         "base_models": by("base_model"),
@@ -577,8 +560,8 @@ def _facets_of_all(reader: engine.Database) -> dict[str, Any]:
 
 def _facets_of_some(reader: engine.Database, where: str, parameters: Sequence[Any]) -> dict[str, Any]:
     """Count what a query matches, in one pass: to find it may be dear, so it is found once."""
-    states = [name for name in query.STATE_CONDITIONS if name != "present"]
-    flags = ", ".join(f"({query.STATE_CONDITIONS[name]})" for name in states)
+    states = [name for name in STATE_CONDITIONS if name != "present"]
+    flags = ", ".join(f"({STATE_CONDITIONS[name]})" for name in states)
     rows = reader.execute_sql(
         f"SELECT type, base_model, folder, favorite, {flags}, count(*) FROM models{where} "
         f"GROUP BY {', '.join(str(place) for place in range(1, len(states) + 5))}",

@@ -3,11 +3,10 @@
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from modelmgr.catalog import engine, query
+from modelmgr.catalog import engine, query, stretches
 from modelmgr.catalog.library_view import LibraryView
 from modelmgr.errors import Usage
 from modelmgr.values import LIGHT_KEYS, JsonPage, ModelPage, ModelQuery
@@ -23,7 +22,7 @@ class ModelPages(LibraryView):
 
     def __init__(self, path: str, uri_query: str, temporary: tempfile.TemporaryDirectory[str] | None) -> None:
         super().__init__(path, uri_query, temporary)
-        self._totals: dict[ModelQuery, int] = {}
+        self._totals: dict[tuple[Any, ...], int] = {}
         self._totals_version = ""
         self._totals_lock = threading.Lock()
 
@@ -78,55 +77,10 @@ class ModelPages(LibraryView):
         version = self.version()
         with engine.translated(self.path), self._snapshot() as reader:
             total = self._total(reader, wanted, version) if counted else None
-            found = self._stretch(reader, wanted, place, limit + 1, total)
+            found = stretches.stretch(reader, wanted, limit + 1, place, total)
             rows = rows_of([values[-1] for values in found[:limit]])
         last = tuple(map(_out, found[limit - 1])) if len(found) > limit else None
         return rows, total, last
-
-    def _stretch(
-        self,
-        reader: engine.Database,
-        wanted: ModelQuery,
-        place: list[Any] | None,
-        limit: int,
-        total: int | None,
-    ) -> list[tuple[Any, ...]]:
-        """Return the values of the order's columns of the next rows."""
-        columns = ", ".join(column.partition(" ")[0] for column in query.order_columns(wanted))
-        where, parameters = query.conditions(wanted)
-        if not where or self._walks_to(reader, wanted, limit, total):
-            where, parameters = query.conditions(wanted, walking=True)
-            steps = query.steps_after(wanted, place)
-            ordering = query.ordering(wanted)
-            # Where all but the id is equal, the planner would rather walk the table.
-            index = f" INDEXED BY {query.order_index(wanted)}"
-        else:
-            # Few match: they are all fetched and sorted, once.
-            several = query.steps_after(wanted, place, sorting=True)
-            beyond = " OR ".join(f"({step})" for step, _ in several)
-            steps = [(f"({beyond})", [value for _, values in several for value in values])]
-            ordering = query.ordering(wanted, sorting=True)
-            index = ""
-        found: list[tuple[Any, ...]] = []
-        for step, values in steps:
-            found += reader.execute_sql(
-                f"SELECT {columns} FROM models{index}{where + ' AND' if where else ' WHERE'} {step}{ordering} LIMIT ?",
-                [*parameters, *values, limit - len(found)],
-            ).fetchall()
-            if len(found) >= limit:
-                break
-        return found
-
-    def _walks_to(self, reader: engine.Database, wanted: ModelQuery, limit: int, total: int | None) -> bool:
-        """Tell whether walking the order until the page is full costs less than sorting all that match."""
-        if total is None:
-            return self._walks(wanted)
-        _, words = query.parse_search(wanted)
-        if words:  # to find them all costs more than their number tells
-            return total >= engine.FREQUENT_MODELS and engine.is_frequent(reader, words)
-        # One in (models / total) matches, so that many are walked for each row of the page.
-        (models,) = reader.execute_sql("SELECT max(id) FROM models").fetchone()
-        return total * total > limit * (models or 0)
 
     def _total(self, reader: engine.Database, wanted: ModelQuery, version: str) -> int:
         """Count what matches, or recall it: to count a million rows takes longer than to show a hundred.
@@ -136,7 +90,8 @@ class ModelPages(LibraryView):
             wanted: its order is not looked at.
             version: of the catalog before the snapshot.
         """
-        key = replace(wanted, sort="name", descending=False)
+        where, parameters = query.conditions(wanted)  # what is "30 days ago" moves on
+        key = (where, *parameters)
         reader.execute_sql("SELECT 1 FROM models LIMIT 1").fetchall()  # only now the snapshot is taken
         if reader is not self._reader or self.version() != version:
             return self.count(wanted)  # it shows what no word stands for: a commit just now, or one to come
@@ -162,7 +117,7 @@ def _place(wanted: ModelQuery, after: Sequence[Any]) -> list[Any]:
     Raises:
         Usage: they are none.
     """
-    columns = [column.partition(" ")[0] for column in query.order_columns(wanted)]
+    columns = [key.name for key in query.order_of(wanted).all]
     if not isinstance(after, (list, tuple)) or len(after) != len(columns):
         raise Usage("This is no place in the order that was asked for.")
     return [_in(column, value) for column, value in zip(columns, after, strict=True)]

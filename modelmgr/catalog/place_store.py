@@ -12,8 +12,7 @@ from modelmgr.catalog.file_store import (
 from modelmgr.catalog.found import ScannedFolder
 from modelmgr.catalog.identity_store import IdentityStore
 from modelmgr.catalog.known_hashes import hand_down
-from modelmgr.catalog.library_view import below_condition
-from modelmgr.catalog.schema import path_in, path_out
+from modelmgr.catalog.schema import below_condition, path_in, path_out
 from modelmgr.values import Changes, FileState
 
 

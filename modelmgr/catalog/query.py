@@ -1,17 +1,14 @@
-"""`ModelQuery` -> SQL over `models`: one translation for the order, the rows and the counts alike."""
+"""Orders of the library view, places in them, and the whole question in SQL; the pending page's too."""
 
-import re
-import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import AutoField, BigIntegerField, BooleanField, IntegerField
 
-from modelmgr.catalog.engine import search_condition
-from modelmgr.catalog.schema import ModelTable, path_in
-from modelmgr.values import SORT_COLUMNS, FileState, HashState, ModelQuery, PendingQuery
-from modelmgr.vocabulary import canonical_base, canonical_type
+from modelmgr.catalog.conditions import Condition, conditions_of
+from modelmgr.catalog.schema import ModelTable
+from modelmgr.values import SORT_COLUMNS, ModelQuery, PendingQuery
+from modelmgr.vocabulary import canonical_type
 
 LEAST_INTEGER = -(2**63)
 
@@ -24,136 +21,62 @@ _ORDERS: dict[str, tuple[str, ...]] = {column: (column, "id") for column in SORT
     "hash_state": ("hash_state", "file_count", "id"),
 }
 
-STATE_CONDITIONS: dict[str, str] = {
-    FileState.PRESENT: "file_state = 'present'",
-    FileState.MISSING: "file_state = 'missing'",
-    FileState.OFFLINE: "file_state = 'offline'",
-    FileState.UNREADABLE: "file_state = 'unreadable'",
-    # Of models of several files those that lie in several places.
-    "duplicate": "file_count > 1 AND (id NOT IN (SELECT model_id FROM units) "
-    "OR id IN (SELECT model_id FROM units GROUP BY model_id HAVING count(*) > 1))",
-    "unidentified": "type = 'unknown'",
-    HashState.HASHING: f"hash_state IN ('{HashState.NONE}', '{HashState.HASHING}') AND file_count > 0",
-}
 
-_HASH = re.compile(r"[0-9a-f]{8,64}")
-# Any hash that begins so, of the model, of its files (also before a header was rewritten), claimed by its records.
-_HAS_HASH = (
-    "id IN (SELECT id FROM models WHERE sha256 >= ? AND sha256 < ? "
-    "UNION ALL SELECT f.model_id FROM known_hashes AS k INDEXED BY knownhashtable_hash "
-    "CROSS JOIN files AS f ON f.id = k.holder_id WHERE k.hash >= ? AND k.hash < ? AND k.holder = 'file' "
-    "UNION ALL SELECT r.model_id FROM known_hashes AS k INDEXED BY knownhashtable_hash "
-    "CROSS JOIN records AS r ON r.id = k.holder_id WHERE k.hash >= ? AND k.hash < ? AND k.holder = 'record' "
-    "UNION ALL SELECT model_id FROM files WHERE unit IS NOT NULL AND sha256 >= ? AND sha256 < ?)"
-)
+class Key(NamedTuple):
+    """One column of an order, with its collation, and whether it descends."""
 
-_FIELD_WORDS = {
-    "type": "types",
-    "base": "base_models",
-    "tag": "tags",
-    "folder": "folders",
-    "state": "states",
-}
+    column: str
+    descending: bool = False
+
+    @property
+    def name(self) -> str:
+        """The bare column."""
+        return self.column.partition(" ")[0]
 
 
-def parse_search(query: ModelQuery) -> tuple[ModelQuery, list[str]]:
-    """Split the search text into the plain words and what it adds to the query's filters.
+class Order(NamedTuple):
+    """What models are ordered by, the id last.
 
-    Words may be quoted; ``type:lora``, ``base:"Flux.1 D"``, ``tag:ink``, ``folder:/models`` and
-    ``state:missing`` narrow the query. Anything else with a colon is a plain word.
-
-    Returns:
-        The query with those filters, and the case-folded words that must all occur.
+    Attributes:
+        leading: columns that go before, each sorted within the former.
+        keys: the rest, which one index holds as a whole.
+        index_name: of that index.
     """
-    words: list[str] = []
-    added: dict[str, tuple[str, ...]] = {}
-    for token in _tokens(query.search):
-        field, colon, value = token.partition(":")
-        name = _FIELD_WORDS.get(field.lower()) if colon and value else None
-        if name is None:
-            words.append(token.casefold())
-        else:
-            added[name] = (*added.get(name, getattr(query, name)), value)
-    return replace(query, search="", **added), words  # type: ignore[arg-type]
+
+    leading: tuple[Key, ...]
+    keys: tuple[Key, ...]
+    index_name: str
+
+    @property
+    def all(self) -> tuple[Key, ...]:
+        """Every key in order."""
+        return (*self.leading, *self.keys)
 
 
-def _tokens(text: str) -> Iterable[str]:
-    lexer = shlex.shlex(text, posix=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    lexer.quotes = '"'
-    lexer.escape = ""
-    try:
-        return list(lexer)
-    except ValueError:  # a quotation mark that is still being typed
-        return text.replace('"', " ").split()
+def order_of(query: ModelQuery) -> Order:
+    """Return the order that a query wants; columns that are named again, or that are none, do nothing."""
+    wanted = [(query.sort if query.sort in _ORDERS else "name", query.descending)]
+    for column, descending in query.then_by:
+        if column in _ORDERS and column not in [former for former, _ in wanted]:
+            wanted.append((column, descending))
+    leading = tuple(Key(_ORDERS[column][0], descending) for column, descending in wanted[:-1])
+    last, descending = wanted[-1]
+    return Order(leading, tuple(Key(column, descending) for column in _ORDERS[last]), f"models_{last}")
 
 
-def conditions(query: ModelQuery, *, walking: bool = False) -> tuple[str, list[Any]]:
-    """Return the WHERE clause (with the word WHERE, or empty) and its parameters; `walking`: see the engine."""
-    query, words = parse_search(query)
-    parts: list[str] = []
-    parameters: list[Any] = []
-    for word in words:
-        condition, parameter = search_condition(word, walking=walking)
-        parameters.append(parameter)
-        if _HASH.fullmatch(word):
-            condition = f"({condition} OR {_HAS_HASH})"
-            parameters += [word, word + "g"] * _HAS_HASH.count("< ?")
-        parts.append(condition)
-    free = "+" if walking else ""  # a term that no index may serve leaves the order's index in charge
-    leading = order_columns(query)[0] if walking else ""
-    # In canonical words, as they are stored: a comparison without regard to case would pass by every index.
-    choices: tuple[tuple[str, set[Any]], ...] = (
-        ("type", {_type(word) for word in query.types}),
-        ("base_model", {canonical_base(word) or word for word in query.base_models}),
-        ("folder", {path_in(folder) for folder in query.folders}),
-    )
-    for column, values in choices:
-        # One value of the order's first column is a stretch of its index.
-        is_stretch = column == leading and len(values) == 1
-        _one_of(parts, parameters, column if is_stretch else f"{free}{column}", values)
-    for tag in query.tags:
-        parts.append(
-            "EXISTS (SELECT 1 FROM model_tags WHERE model_id = models.id AND key = ?)"
-            if walking
-            else "id IN (SELECT model_id FROM model_tags WHERE key = ?)"
-        )
-        parameters.append(tag.casefold())
-    if query.states:
-        known = [STATE_CONDITIONS[name] for name in query.states if name in STATE_CONDITIONS]
-        parts.append(
-            f"{free}(" + " OR ".join(f"({condition})" for condition in known) + ")" if known else "0"
-        )
-    if query.favorite is not None:
-        parts.append(f"{'' if leading == 'favorite' else free}favorite = ?")
-        parameters.append(int(query.favorite))
-    return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
-
-
-def order_columns(query: ModelQuery) -> tuple[str, ...]:
-    """Return what the models are ordered by, with collations, the id last."""
-    return _ORDERS.get(query.sort, _ORDERS["name"])
-
-
-def order_index(query: ModelQuery) -> str:
-    """Return the index of `schema.ORDER_INDEXES` that holds the order."""
-    return f"models_{query.sort if query.sort in _ORDERS else 'name'}"
-
-
-def ordering(query: ModelQuery, *, sorting: bool = False) -> str:
-    """Return the ORDER BY clause; descending turns the whole order round.
+def ordering(keys: Sequence[Key], *, sorting: bool = False) -> str:
+    """Return the ORDER BY clause.
 
     Args:
-        query: see there.
+        keys: of the order.
         sorting: True where what matches is to be fetched and sorted, and no index of the order to be walked.
     """
-    free, direction = "+" if sorting else "", " DESC" if query.descending else ""
-    return " ORDER BY " + ", ".join(f"{free}{column}{direction}" for column in order_columns(query))
+    free = "+" if sorting else ""
+    return " ORDER BY " + ", ".join(f"{free}{key.column}{' DESC' * key.descending}" for key in keys)
 
 
 def steps_after(
-    query: ModelQuery, after: Sequence[Any] | None, *, sorting: bool = False
+    keys: Sequence[Key], after: Sequence[Any] | None, *, sorting: bool = False
 ) -> list[tuple[str, list[Any]]]:
     """Return what comes after a place in the order, as conditions that hold for stretches that follow each other.
 
@@ -161,24 +84,24 @@ def steps_after(
     at once; one condition for all of it would be a comparison of rows, which neither NULLs nor NOCASE allow.
 
     Args:
-        query: gives the order.
-        after: the values of `order_columns` there, as they are stored; None for all that there is.
+        keys: of the order.
+        after: the values of its columns there, as they are stored; None for all that there is.
         sorting: as in `ordering`.
     """
     if after is None:
         return [("1", [])]
     free = "+" if sorting else ""
-    columns = [f"{free}{column}" for column in order_columns(query)]
+    columns = [f"{free}{key.column}" for key in keys]
     steps: list[tuple[str, list[Any]]] = []
     for place in reversed(range(len(columns))):
         column, value = columns[place], after[place]
         same = [f"{each} IS ?" for each in columns[:place]]
         beyond: list[tuple[str, list[Any]]] = []
-        if query.descending:
+        if keys[place].descending:
             # NULLs are first in an ascending order and last in a descending one.
             if value is not None:
                 beyond = [(f"{column} < ?", [value])]
-                if order_columns(query)[place] in _NULLABLE:
+                if keys[place].name in _NULLABLE:
                     beyond.append((f"{column} IS NULL", []))
         else:
             beyond = [(f"{column} >= ?", [_least(column)])] if value is None else [(f"{column} > ?", [value])]
@@ -186,11 +109,7 @@ def steps_after(
     return steps
 
 
-_NULLABLE = frozenset(
-    f"{name} COLLATE NOCASE" if name in ("name", "file_name") else name
-    for name, field in ModelTable._meta.fields.items()
-    if field.null
-)
+_NULLABLE = frozenset(name for name, field in ModelTable._meta.fields.items() if field.null)
 NUMBERS = frozenset(
     name
     for name, field in ModelTable._meta.fields.items()
@@ -202,6 +121,40 @@ NUMBERS = frozenset(
 def _least(column: str) -> int | str:
     """Return a column's least value but NULL: a bound leads an index past the NULLs, IS NOT NULL does not."""
     return LEAST_INTEGER if column.lstrip("+") in NUMBERS else ""
+
+
+def conditions(query: ModelQuery) -> tuple[str, list[Any]]:
+    """Return the WHERE clause (with the word WHERE, or empty) and its parameters, for whoever wants all that match."""
+    return where(conditions_of(query))
+
+
+def where(
+    wanted: Sequence[Condition], leader: Condition | None = None, *, walking: bool = False
+) -> tuple[str, list[Any]]:
+    """Return the WHERE clause of some conditions and its parameters.
+
+    Args:
+        wanted: all of them.
+        leader: the one that finds the rows; the others test them. None leaves that to the planner.
+        walking: True where the rows are at hand anyway.
+    """
+    parts: list[str] = []
+    parameters: list[Any] = []
+    for each in wanted:
+        if each is leader:
+            parts.append(
+                each.sql
+                if each.sql.startswith("id IN")
+                else f"id IN (SELECT id FROM models WHERE {each.sql})"
+            )
+            parameters += each.parameters
+        elif walking or leader is not None:
+            parts.append(each.walking)
+            parameters += each.walking_parameters
+        else:
+            parts.append(each.sql)
+            parameters += each.parameters
+    return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 
 
 _PENDING_ORDERS = {

@@ -38,6 +38,24 @@ def path_out(stored: str | bytes) -> str:
     return stored if isinstance(stored, str) else os.fsdecode(stored)
 
 
+def below_condition(path: str, column: str = "files.path") -> tuple[str, list[Any]]:
+    """Return SQL on a column of paths and its parameters that hold for what is below a folder.
+
+    Paths that are no valid Unicode are stored as BLOB, which SQLite sorts after every TEXT: they need bounds of
+    their own.
+    """
+    stem = path.rstrip(os.sep) + os.sep
+    raw = os.fsencode(stem)
+    raw_high = raw[:-1] + bytes([raw[-1] + 1])
+    bounds = f"({column} >= ? AND {column} < ?)"
+    try:
+        stem.encode()
+    except UnicodeEncodeError:
+        return bounds, [raw, raw_high]
+    high = stem[:-1] + chr(ord(os.sep) + 1)
+    return f"({bounds} OR {bounds})", [stem, high, raw, raw_high]
+
+
 def key_in(key: str) -> str | bytes:
     """Return a record key as it is stored: TEXT, or BLOB where lone surrogates or NUL forbid that."""
     try:
@@ -460,6 +478,7 @@ PARTIAL_INDEXES: dict[str, str] = {
     "files_not_present": "files(state, size_bytes) WHERE state <> 'present'",
     "files_without_hash": "files(size_bytes) WHERE sha256 IS NULL",
     "models_danger": "models(danger, id) WHERE danger IS NOT NULL",
+    "models_license": "models(license) WHERE license IS NOT NULL",
 }
 
 # One covering index per sort that people use, the id at its end: without one the order of a million rows takes

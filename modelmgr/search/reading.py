@@ -102,6 +102,9 @@ def shown(text: str) -> str:
     return f"“{text}”" if not text or any(char.isspace() or char == "," for char in text) else text
 
 
+_LOWER = frozenset(("format", "source"))
+"""Fields whose words are all in lower case."""
+
 # --- words ------------------------------------------------------------------------------------------------
 
 
@@ -112,6 +115,8 @@ def _words(field: Field, text: str, say: Say, is_quoted: bool) -> list[Value]:
         return _types(stem, begins, say)
     if field.name == "base":
         return _bases(field, stem, begins, say)
+    if field.name in _LOWER:
+        stem = stem.lower()
     if field.choices:
         folded = stem.lower()
         found = [choice for choice in field.choices if choice == folded] or [

@@ -286,10 +286,10 @@ def test_where_many_match_the_order_is_walked_and_where_few_do_they_are_sorted(c
 
     for query in (ModelQuery(types=("lora",)), ModelQuery(tags=("ink",))):
         many = plan(query)
-        assert "models_name" in many[0]
+        assert any("models_name" in step for step in many)
         assert not [step for step in many if "TEMP B-TREE" in step]
     few = plan(ModelQuery(types=("vae",)))
-    assert "models_type" in few[0]
+    assert any("models_type" in step for step in few)
     assert "USE TEMP B-TREE FOR ORDER BY" in few[-1]
     stretch = plan(ModelQuery(types=("lora",), sort="type"))
     assert "models_type" in stretch[0]

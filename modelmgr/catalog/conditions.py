@@ -1,0 +1,388 @@
+"""`ModelQuery` -> conditions over `models`: the search's terms and the facets, each in SQL."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from modelmgr.catalog import engine
+from modelmgr.catalog.schema import below_condition, path_in
+from modelmgr.search import Match, Term, Value, parse
+from modelmgr.values import FileState, HashState, ModelQuery
+from modelmgr.vocabulary import canonical_base, canonical_type
+
+STATE_CONDITIONS: dict[str, str] = {
+    FileState.PRESENT: "file_state = 'present'",
+    FileState.MISSING: "file_state = 'missing'",
+    FileState.OFFLINE: "file_state = 'offline'",
+    FileState.UNREADABLE: "file_state = 'unreadable'",
+    # Of models of several files those that lie in several places.
+    "duplicate": "file_count > 1 AND (id NOT IN (SELECT model_id FROM units) "
+    "OR id IN (SELECT model_id FROM units GROUP BY model_id HAVING count(*) > 1))",
+    "unidentified": "type = 'unknown'",
+    HashState.HASHING: f"hash_state IN ('{HashState.NONE}', '{HashState.HASHING}') AND file_count > 0",
+}
+
+_GROUP_FIELDS = {
+    "types": "type",
+    "base_models": "base",
+    "tags": "tag",
+    "folders": "folder",
+    "states": "state",
+}
+_COLUMNS = {
+    "type": "type",
+    "base": "base_model",
+    "size": "size_bytes",
+    "added": "added_at",
+    "modified": "modified_at",
+    "rating": "rating",
+    "fav": "favorite",
+    "missing": "file_state",
+    "format": "format",
+    "license": "license",
+    "folder": "folder",
+    "danger": "danger",
+}
+"""Field -> the column that it is about, for fields that are about one with few distinct values or an index."""
+
+_HASH = re.compile(r"[0-9a-f]{8,64}")
+# Any hash that begins so, of the model, of its files (also before a header was rewritten), claimed by its records.
+_HAS_HASH = (
+    "id IN (SELECT id FROM models WHERE sha256 >= ? AND sha256 < ? "
+    "UNION ALL SELECT f.model_id FROM known_hashes AS k INDEXED BY knownhashtable_hash "
+    "CROSS JOIN files AS f ON f.id = k.holder_id WHERE k.hash >= ? AND k.hash < ? AND k.holder = 'file' "
+    "UNION ALL SELECT r.model_id FROM known_hashes AS k INDEXED BY knownhashtable_hash "
+    "CROSS JOIN records AS r ON r.id = k.holder_id WHERE k.hash >= ? AND k.hash < ? AND k.holder = 'record' "
+    "UNION ALL SELECT model_id FROM files WHERE unit IS NOT NULL AND sha256 >= ? AND sha256 < ?)"
+)
+_BEYOND = "\U0010ffff"
+
+
+class Condition(NamedTuple):
+    """What holds for the models that are wanted, in two forms.
+
+    Attributes:
+        sql: the form that finds them: indexes may serve it.
+        walking: the form that tests a row that is at hand anyway, and leaves every index alone.
+        counting: a statement that gives a row for each model that it holds for (or may hold for), from an index alone;
+            empty where none could.
+        column: the only column that it bounds, by constants: a stretch of that column's index.
+    """
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+    walking: str = ""
+    walking_parameters: tuple[Any, ...] = ()
+    counting: str = ""
+    counting_parameters: tuple[Any, ...] = ()
+    column: str = ""
+
+
+def conditions_of(query: ModelQuery) -> list[Condition]:
+    """Return what must hold for each model that the query wants, all of it."""
+    return [_group(terms) for terms in (*_facet_terms(query), *parse(query.search).groups)]
+
+
+def _facet_terms(query: ModelQuery) -> list[tuple[Term, ...]]:
+    found: list[tuple[Term, ...]] = []
+    for group, field in _GROUP_FIELDS.items():
+        words: Sequence[str] = getattr(query, group)
+        if field == "tag":
+            found += [(Term(field, _exactly(field, [word])),) for word in words]
+        elif words:
+            found.append((Term(field, _exactly(field, words)),))
+        left_out = [value for excluded, value in query.excluded if excluded == group]
+        if left_out:
+            found.append((Term(field, _exactly(field, left_out), negated=True),))
+    if query.favorite is not None:
+        found.append((Term("fav", (Value(Match.IS, "yes" if query.favorite else "no"),)),))
+    return found
+
+
+def _exactly(field: str, words: Iterable[str]) -> tuple[Value, ...]:
+    """Return values in canonical words, as they are stored: to compare without case would pass by every index."""
+    if field == "type":
+        words = ((word if (known := canonical_type(word)) == "unknown" else known) for word in words)
+    elif field == "base":
+        words = (canonical_base(word) or word for word in words)
+    return tuple(Value(Match.IS, word) for word in dict.fromkeys(words))
+
+
+def _group(terms: Sequence[Term]) -> Condition:
+    """Return the condition that any of the terms holds."""
+    some = [_term(term) for term in terms]
+    if len(some) == 1:
+        return some[0]
+    countable = all(each.counting for each in some)
+    return Condition(
+        "(" + " OR ".join(each.sql for each in some) + ")",
+        tuple(value for each in some for value in each.parameters),
+        "(" + " OR ".join(each.walking for each in some) + ")",
+        tuple(value for each in some for value in each.walking_parameters),
+        " UNION ALL ".join(each.counting for each in some) if countable else "",
+        tuple(value for each in some for value in each.counting_parameters) if countable else (),
+    )
+
+
+def _term(term: Term) -> Condition:
+    found = _BUILDERS[term.field](term.field, term.values)
+    if not term.negated:
+        return found
+    # What isn't known to hold doesn't hold. Rows are tested: those without are most, as a rule.
+    sql = f"({found.walking}) IS NOT TRUE"
+    return Condition(sql, found.walking_parameters, sql, found.walking_parameters)
+
+
+# --- one field each ---------------------------------------------------------------------------------------
+
+
+def _any_of(
+    parts: Sequence[tuple[str, Sequence[Any]]], *, column: str = "", is_indexed: bool = True
+) -> Condition:
+    """Return the condition that one of some conditions on columns of `models` holds."""
+    sql = " OR ".join(f"({part})" for part, _ in parts) if parts else "0"
+    parameters = tuple(value for _, values in parts for value in values)
+    return Condition(
+        f"({sql})",
+        parameters,
+        f"+({sql})",
+        parameters,
+        f"SELECT 1 FROM models WHERE {sql}" if is_indexed else "",
+        parameters if is_indexed else (),
+        column if len(parts) == 1 else "",
+    )
+
+
+def _listed(column: str, texts: Sequence[Any]) -> list[tuple[str, Sequence[Any]]]:
+    if len(texts) == 1:
+        return [(f"{column} = ?", texts)]
+    return [(f"{column} IN ({', '.join('?' * len(texts))})", texts)] if texts else []
+
+
+def _distinct(column: str, condition: str) -> str:
+    """Return SQL that holds where a column has one of those of its values that a condition on ``v`` holds for.
+
+    Each of its values is looked up in the column's index, which goes fast where there are much fewer than models.
+    """
+    return (
+        f"{column} IN (SELECT v FROM (WITH RECURSIVE d(v) AS (SELECT min({column}) FROM models "
+        f"WHERE {column} IS NOT NULL UNION ALL SELECT (SELECT min({column}) FROM models WHERE {column} > d.v) "
+        f"FROM d WHERE d.v IS NOT NULL) SELECT v FROM d WHERE v IS NOT NULL) WHERE {condition})"
+    )
+
+
+def _word(field: str, values: Sequence[Value]) -> Condition:
+    column = _COLUMNS[field]
+    exact = [value.text for value in values if value.match is Match.IS]
+    parts = _listed(column, exact)
+    for value in values:
+        if value.match is Match.NONE:
+            parts.append((f"{column} IS NULL", ()))
+        elif value.match is Match.BEGINS:
+            parts.append((_distinct(column, f"instr({engine.folded('v')}, ?) = 1"), [value.text.casefold()]))
+    return _any_of(parts, column=column if len(parts) == len(values) == 1 else "")
+
+
+def _amount(field: str, values: Sequence[Value]) -> Condition:
+    column = _COLUMNS[field]
+    parts: list[tuple[str, Sequence[Any]]] = []
+    for value in values:
+        if value.match is Match.NONE:
+            parts.append((f"{column} IS NULL", ()))
+            continue
+        bounds = [(">=", value.low), ("<=", value.high)]
+        known = [(f"{column} {sign} ?", bound) for sign, bound in bounds if bound is not None]
+        parts.append((" AND ".join(part for part, _ in known), [bound for _, bound in known]))
+    return _any_of(parts, column=column)
+
+
+def _flag(field: str, values: Sequence[Value]) -> Condition:
+    wanted = {value.text == "yes" for value in values}
+    if len(wanted) == 2:
+        return _any_of([("1", ())], is_indexed=False)
+    if field == "fav":
+        return _any_of([("favorite = ?", [int(wanted.pop())])], column="favorite")
+    return _any_of(
+        [("file_state = 'missing'" if wanted.pop() else "file_state <> 'missing'", ())], column="file_state"
+    )
+
+
+def _state(_field: str, values: Sequence[Value]) -> Condition:
+    known = [STATE_CONDITIONS[value.text] for value in values if value.text in STATE_CONDITIONS]
+    return _any_of([(condition, ()) for condition in known])
+
+
+def _danger(_field: str, values: Sequence[Value]) -> Condition:
+    either = {"yes": "danger IS NOT NULL", "no": "danger IS NULL"}
+    parts: list[tuple[str, Sequence[Any]]] = [
+        (either[value.text], ()) if value.text in either else ("danger = ?", [value.text]) for value in values
+    ]
+    return _any_of(parts, is_indexed=not any(value.text == "no" for value in values))
+
+
+def _tag(_field: str, values: Sequence[Value]) -> Condition:
+    bounds: list[tuple[str, Sequence[Any]]] = _listed(
+        "key", [value.text.casefold() for value in values if value.match is Match.IS]
+    )
+    for value in values:
+        if value.match is Match.BEGINS:
+            key = value.text.casefold()
+            bounds.append(("key >= ? AND key < ?", [key, key + _BEYOND]))
+    none = " OR tags = '[]'" if any(value.match is Match.NONE for value in values) else ""
+    keys = " OR ".join(f"({part})" for part, _ in bounds) or "0"
+    parameters = tuple(value for _, some in bounds for value in some)
+    return Condition(
+        f"(id IN (SELECT model_id FROM model_tags WHERE {keys}){none})",
+        parameters,
+        f"(EXISTS (SELECT 1 FROM model_tags WHERE model_id = models.id AND ({keys})){none})",
+        parameters,
+        "" if none else f"SELECT 1 FROM model_tags WHERE {keys}",
+        () if none else parameters,
+    )
+
+
+def _source(_field: str, values: Sequence[Value]) -> Condition:
+    bounds = _listed("source", [value.text for value in values if value.match is Match.IS])
+    for value in values:
+        if value.match is Match.BEGINS:
+            bounds.append(("source >= ? AND source < ?", [value.text, value.text + _BEYOND]))
+    none = any(value.match is Match.NONE for value in values)
+    without = " OR NOT EXISTS (SELECT 1 FROM records WHERE model_id = models.id)" if none else ""
+    known = " OR ".join(f"({part})" for part, _ in bounds) or "0"
+    parameters = tuple(value for _, some in bounds for value in some)
+    return Condition(
+        f"(id IN (SELECT model_id FROM records WHERE {known}){without})",
+        parameters,
+        f"(EXISTS (SELECT 1 FROM records WHERE model_id = models.id AND ({known})){without})",
+        parameters,
+        "" if none else f"SELECT 1 FROM records WHERE {known}",
+        () if none else parameters,
+    )
+
+
+def _hash(_field: str, values: Sequence[Value]) -> Condition:
+    parts: list[tuple[str, Sequence[Any]]] = []
+    for value in values:
+        if value.match is Match.NONE:
+            parts.append(("sha256 IS NULL", ()))
+        else:
+            parts.append((_HAS_HASH, [value.text, value.text + "g"] * _HAS_HASH.count("< ?")))
+    found = _any_of(parts)
+    # Of the hashes that may be meant, those of models are as many as any other.
+    known = [value.text for value in values if value.match is not Match.NONE]
+    count = " UNION ALL ".join(
+        ["SELECT 1 FROM models WHERE sha256 >= ? AND sha256 < ?"] * len(known)
+        + ["SELECT 1 FROM models WHERE sha256 IS NULL"] * (len(values) > len(known))
+    )
+    bounds = tuple(bound for text in known for bound in (text, text + "g"))
+    return found._replace(counting=count, counting_parameters=bounds)
+
+
+def _folder(_field: str, values: Sequence[Value]) -> Condition:
+    parts = _listed("folder", [path_in(value.text) for value in values if value.match is Match.IS])
+    for value in values:
+        if value.match is Match.NONE:
+            parts.append(("folder IS NULL", ()))
+        elif value.match is Match.BELOW:
+            below, bounds = below_condition(value.text, "folder")
+            parts.append((f"folder = ? OR {below}", [path_in(value.text), *bounds]))
+        elif value.match is Match.HOLDS:
+            parts.append(
+                (_distinct("folder", f"instr({engine.folded('v')}, ?) > 0"), [value.text.casefold()])
+            )
+    is_stretch = len(values) == 1 and values[0].match is Match.IS
+    return _any_of(parts, column="folder" if is_stretch else "")
+
+
+def _license(_field: str, values: Sequence[Value]) -> Condition:
+    parts: list[tuple[str, Sequence[Any]]] = []
+    for value in values:
+        if value.match is Match.NONE:
+            parts.append(("license IS NULL", ()))
+        else:
+            parts.append(
+                (_distinct("license", f"instr({engine.folded('v')}, ?) > 0"), [value.text.casefold()])
+            )
+    return _any_of(parts, is_indexed=not any(value.match is Match.NONE for value in values))
+
+
+_WITHIN = {
+    "": "",
+    "name": f"instr({engine.folded('name')}, ?) > 0",
+    "file": f"instr({engine.folded('file_name')}, ?) > 0",
+    # The search text has no more of it.
+    "notes": f"instr({engine.folded(f'substr(notes, 1, {engine.SEARCH_NOTES_CHARACTERS})')}, ?) > 0",
+    "trigger": "EXISTS (SELECT 1 FROM json_each(trigger_words) AS word "
+    f"WHERE instr({engine.folded('word.value')}, ?) > 0)",
+}
+_LACKS = {
+    "file": "file_name IS NULL",
+    "notes": "(notes IS NULL OR notes = '')",
+    "trigger": "trigger_words = '[]'",
+}
+
+
+def _text(field: str, values: Sequence[Value]) -> Condition:
+    """Return the condition that a text occurs in what is searched, and, if one is named, in one column."""
+    sql: list[str] = []
+    walking: list[str] = []
+    count: list[str] = []
+    parameters: list[Any] = []
+    walking_parameters: list[Any] = []
+    count_parameters: list[Any] = []
+    is_countable = True
+    for value in values:
+        if value.match is Match.NONE:
+            sql.append(_LACKS[field])
+            walking.append(_LACKS[field])
+            is_countable = False
+            continue
+        word = value.text.casefold()
+        finding, pattern = engine.search_condition(word)
+        testing, part = engine.search_condition(word, walking=True)
+        more, more_parameters = (f" AND {_WITHIN[field]}", [word]) if field else ("", [])
+        hashed, digits = "", []
+        if not field and _HASH.fullmatch(word):
+            hashed, digits = f" OR {_HAS_HASH}", [word, word + "g"] * _HAS_HASH.count("< ?")
+        sql.append(f"({finding}{more}{hashed})")
+        parameters += [pattern, *more_parameters, *digits]
+        walking.append(f"({testing}{more}{hashed})")
+        walking_parameters += [part, *more_parameters, *digits]
+        match = engine.search_match(word)
+        is_countable = is_countable and match is not None
+        if match is not None:
+            count.append("SELECT 1 FROM model_search WHERE model_search MATCH ?")
+            count_parameters.append(match)
+    return Condition(
+        "(" + " OR ".join(sql) + ")",
+        tuple(parameters),
+        "(" + " OR ".join(walking) + ")",
+        tuple(walking_parameters),
+        " UNION ALL ".join(count) if is_countable else "",
+        tuple(count_parameters) if is_countable else (),
+    )
+
+
+_BUILDERS: dict[str, Callable[[str, Sequence[Value]], Condition]] = {
+    "": _text,
+    "type": _word,
+    "base": _word,
+    "tag": _tag,
+    "size": _amount,
+    "added": _amount,
+    "modified": _amount,
+    "rating": _amount,
+    "fav": _flag,
+    "missing": _flag,
+    "state": _state,
+    "hash": _hash,
+    "name": _text,
+    "file": _text,
+    "folder": _folder,
+    "trigger": _text,
+    "notes": _text,
+    "format": _word,
+    "license": _license,
+    "source": _source,
+    "danger": _danger,
+}

@@ -1,0 +1,250 @@
+"""The next rows of an order that match: by walking the order until there are enough, or by finding and sorting all.
+
+SQLite's planner can't know which costs less: it would fetch and sort a third of the library for its first hundred
+rows. Here each condition is counted in an index first (a million entries take some ms), which tells how many rows
+would be met on either way. Conditions that depend on each other make such an estimate wrong; so a walk that meets
+more rows than it should ends, and what matches is sorted.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from modelmgr.catalog import engine, query
+from modelmgr.catalog.conditions import Condition, conditions_of
+from modelmgr.catalog.query import Key, Order
+from modelmgr.values import ModelQuery
+
+COUNTED, COUNTED_WORDS = 300_000, 30_000
+"""More than that need not be told apart; the index of words is slower."""
+
+_FEW = 500
+_PATIENCE = 4
+"""So many times the rows that an estimate tells of are walked before it is held to be wrong."""
+
+_FREQUENT_SHARE, _UNKNOWN_SHARE = 0.2, 0.3
+
+# Columns with so few values that a stretch of equal ones is long: each is a question of its own, by the next column.
+_COARSE = frozenset(
+    ("type", "base_model", "rating", "favorite", "format", "file_count", "file_state", "hash_state", "folder")
+)
+
+
+class Counted(NamedTuple):
+    """A condition and for how many models it holds: about, and not more than was counted; None if nobody can tell."""
+
+    condition: Condition
+    number: int | None
+    is_all: bool = True
+
+    @property
+    def few(self) -> int | None:
+        """The number if it is known to be all."""
+        return self.number if self.is_all else None
+
+    def share(self, models: int) -> float:
+        """Return for which part of all models it holds, as far as that can be told."""
+        if self.number is None:
+            return _UNKNOWN_SHARE
+        part = min(self.number / models, 1.0)
+        return part if self.is_all else max(part, _FREQUENT_SHARE)
+
+
+def stretch(
+    reader: engine.Database,
+    wanted: ModelQuery,
+    limit: int,
+    after: Sequence[Any] | None = None,
+    total: int | None = None,
+) -> list[tuple[Any, ...]]:
+    """Return the values of the order's columns (the id last) of the next rows.
+
+    Args:
+        reader: where to ask.
+        wanted: filters and order.
+        limit: the most rows.
+        after: the values at the place that they come after, None for the first rows.
+        total: how many match in all, if that is known.
+    """
+    (last,) = reader.execute_sql("SELECT max(id) FROM models").fetchone()
+    counted = [_counted(reader, each) for each in conditions_of(wanted)]
+    return _stretch(reader, counted, query.order_of(wanted), limit, after, total, max(last or 0, 1))
+
+
+def found_by(reader: engine.Database, wanted: ModelQuery) -> tuple[str, list[Any]]:
+    """Return the WHERE clause and its parameters for whoever wants all that match, led by what holds for the fewest."""
+    conditions = conditions_of(wanted)
+    if len(conditions) < 2:
+        return query.where(conditions)
+    leader = _leader([_counted(reader, each) for each in conditions])
+    return query.where(conditions, leader.condition if leader is not None else None)
+
+
+def _counted(reader: engine.Database, condition: Condition) -> Counted:
+    if not condition.counting:
+        return Counted(condition, None)
+    most = COUNTED_WORDS if "model_search" in condition.counting else COUNTED
+    (number,) = reader.execute_sql(
+        f"SELECT count(*) FROM ({condition.counting} LIMIT ?)", [*condition.counting_parameters, most]
+    ).fetchone()
+    return Counted(condition, number, number < most)
+
+
+def _leader(counted: Sequence[Counted]) -> Counted | None:
+    """Return what holds for the fewest models, if that is known."""
+    return min(
+        (each for each in counted if each.few is not None), key=lambda each: each.few or 0, default=None
+    )
+
+
+def _stretch(
+    reader: engine.Database,
+    counted: Sequence[Counted],
+    order: Order,
+    limit: int,
+    after: Sequence[Any] | None,
+    total: int | None,
+    models: int,
+) -> list[tuple[Any, ...]]:
+    leader = _leader(counted)
+    if total == 0 or (leader is not None and leader.few == 0):
+        return []
+    first = order.all[0].name
+    along = float(models)
+    matching = float(models)
+    for each in counted:
+        share = each.share(models)
+        matching *= share
+        if each.condition.column == first:
+            along *= share
+    # One in (along / matching) matches, so that many are walked for each row.
+    walked = int(limit * along / max(1.0, matching if total is None else total))
+    conditions = [each.condition for each in counted]
+    if leader is not None and (leader.few or 0) <= max(walked, _FEW):
+        return _sorted(reader, conditions, leader.condition, order.all, limit, after)
+    if order.leading and first in _COARSE:
+        return _led(reader, counted, order, limit, after, models)
+    budget = None if leader is None else max(_PATIENCE * walked, _FEW)
+    index = f"models_{first}" if order.leading else order.index_name
+    found = _walked(reader, conditions, order.all, index, limit, after, budget)
+    if found is None:
+        assert leader is not None
+        found = _sorted(reader, conditions, leader.condition, order.all, limit, after)
+    return found
+
+
+def _walked(
+    reader: engine.Database,
+    conditions: Sequence[Condition],
+    keys: Sequence[Key],
+    index: str,
+    limit: int,
+    after: Sequence[Any] | None,
+    budget: int | None,
+) -> list[tuple[Any, ...]] | None:
+    """Walk along an index of the order until the rows are there; None if `budget` rows are not enough."""
+    columns = ", ".join(key.name for key in keys)
+    ordering = query.ordering(keys)
+    # What bounds the order's first column says where to walk; the rest is asked of each row that is met.
+    bounds = [each for each in conditions if each.column == keys[0].name]
+    tests = [each for each in conditions if each.column != keys[0].name]
+    test, test_parameters = query.where(tests, walking=True)
+    found: list[tuple[Any, ...]] = []
+    for step, values in query.steps_after(keys, after):
+        where, parameters = query.where([*bounds, Condition(step, tuple(values))])
+        # By its name: where all but the id is equal, the planner would rather walk the table.
+        rows = f"models INDEXED BY {index}{where}"
+        more = limit - len(found)
+        if not tests or budget is None:
+            tested = f" AND {test.removeprefix(' WHERE ')}" if tests else ""
+            sql = f"SELECT {columns} FROM {rows}{tested}{ordering} LIMIT ?"
+            asked = [*parameters, *test_parameters, more]
+        else:
+            sql = f"SELECT {columns} FROM (SELECT * FROM {rows}{ordering} LIMIT ?) AS models{test} LIMIT ?"
+            asked = [*parameters, budget, *test_parameters, more]
+        found += reader.execute_sql(sql, asked).fetchall()
+        if len(found) >= limit:
+            break
+        if tests and budget is not None:
+            met = reader.execute_sql(f"SELECT 1 FROM {rows} LIMIT 1 OFFSET ?", [*parameters, budget])
+            if met.fetchone() is not None:
+                return None
+    return found
+
+
+def _sorted(
+    reader: engine.Database,
+    conditions: Sequence[Condition],
+    leader: Condition,
+    keys: Sequence[Key],
+    limit: int,
+    after: Sequence[Any] | None,
+) -> list[tuple[Any, ...]]:
+    """Find all that match by one of the conditions, and sort it."""
+    where, parameters = query.where(conditions, leader)
+    if after is not None:
+        steps = query.steps_after(keys, after, sorting=True)
+        where += " AND (" + " OR ".join(f"({step})" for step, _ in steps) + ")"
+        parameters = [*parameters, *(value for _, values in steps for value in values)]
+    columns = ", ".join(key.name for key in keys)
+    return reader.execute_sql(
+        f"SELECT {columns} FROM models{where}{query.ordering(keys, sorting=True)} LIMIT ?",
+        [*parameters, limit],
+    ).fetchall()
+
+
+def _led(
+    reader: engine.Database,
+    counted: Sequence[Counted],
+    order: Order,
+    limit: int,
+    after: Sequence[Any] | None,
+    models: int,
+) -> list[tuple[Any, ...]]:
+    """Return the next rows of an order by a coarse column and more: of each of its values, until there are enough."""
+    key = order.leading[0]
+    rest = order._replace(leading=order.leading[1:])
+    found: list[tuple[Any, ...]] = []
+    for value in _values(reader, key, after):
+        is_one = f"{key.name} IS ?"
+        group = _counted(
+            reader,
+            Condition(
+                is_one,
+                (value,),
+                f"+{is_one}",
+                (value,),
+                f"SELECT 1 FROM models WHERE {is_one}",
+                (value,),
+                key.name,
+            ),
+        )
+        more = limit - len(found)
+        rows = _stretch(reader, [*counted, group], rest, more, after and after[1:], None, models)
+        found += [(value, *row) for row in rows]
+        if len(found) >= limit:
+            break
+        after = None
+    return found
+
+
+def _values(reader: engine.Database, key: Key, after: Sequence[Any] | None) -> Iterator[Any]:
+    """Yield the values of a column in order, from that of a place on; NULL is the least."""
+    value = None
+    if after is not None:
+        value = after[0]
+        yield value
+    elif not key.descending:
+        yield None
+    if key.descending and after is not None and value is None:
+        return
+    best, sign = ("max", "<") if key.descending else ("min", ">")
+    while True:
+        bound, parameters = (f" AND {key.name} {sign} ?", [value]) if value is not None else ("", [])
+        (value,) = reader.execute_sql(
+            f"SELECT {best}({key.name}) FROM models WHERE {key.name} IS NOT NULL{bound}", parameters
+        ).fetchone()
+        if value is None:
+            break
+        yield value
+    if key.descending:
+        yield None
