@@ -19,10 +19,13 @@ log = logging.getLogger(__name__)
 
 FILE_LIMIT_BYTES = 1024 * 1024
 API_PORTS = range(1024, 65536)
+RatedPictures = Literal["hide", "blur", "show"]
+RATED_PICTURES: tuple[RatedPictures, ...] = get_args(RatedPictures)
 HashKinds = Literal["auto", "all", "sha256"]
 HASH_KINDS: tuple[HashKinds, ...] = get_args(HashKinds)
 HASH_WORKERS = (0, 1, 2, 4)
 READ_LIMITS_MB_S = range(10_001)
+PROMPT_WEIGHTS = range(5, 201)
 
 
 @dataclass(slots=True)
@@ -40,6 +43,8 @@ class Settings:
         watch_folders: notice new and gone files while the window is open.
         comfortable_rows: rows of 44 instead of 28 pixels, with larger pictures.
         show_previews: small pictures in the table; without them the type's icon stands there.
+        rated_pictures: one of `RATED_PICTURES`: what becomes of the pictures of models that are not safe for work.
+        prompt_weight: of a model that is copied as a prompt tag, one of `PROMPT_WEIGHTS`, in hundredths.
         restore_filters: bring back search and filters of the last session.
         api_enabled: the window answers other programs of this computer.
         api_port: where it does so, one of `API_PORTS`.
@@ -53,6 +58,8 @@ class Settings:
     watch_folders: bool = True
     comfortable_rows: bool = False
     show_previews: bool = True
+    rated_pictures: RatedPictures = "blur"
+    prompt_weight: int = 80
     restore_filters: bool = True
     api_enabled: bool = False
     api_port: int = 8765
@@ -85,6 +92,8 @@ _SENSIBLE: Mapping[str, Container[object]] = {
     "hash_kinds": HASH_KINDS,
     "hash_workers": HASH_WORKERS,
     "read_limit_mb_s": READ_LIMITS_MB_S,
+    "rated_pictures": RATED_PICTURES,
+    "prompt_weight": PROMPT_WEIGHTS,
 }
 
 
@@ -111,6 +120,14 @@ def drafts_path(catalog_path: str | os.PathLike[str]) -> Path:
     """Return the file beside a catalog that keeps what is being typed."""
     catalog = Path(os.path.realpath(catalog_path))
     return catalog.with_name(catalog.name + ".drafts.json")
+
+
+def thumbnails_folder(catalog_path: str | os.PathLike[str]) -> Path:
+    """Return where the thumbnails of a catalog's pictures lie; all in there may be deleted at any time."""
+    catalog = Path(os.path.realpath(catalog_path))
+    if catalog == Path(os.path.realpath(default_catalog_path())):
+        return Path(platformdirs.user_cache_dir("modelmgr", appauthor=False)) / "thumbnails"
+    return catalog.with_name(catalog.name + ".thumbnails")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ LEAVES = (
     "edits",
     "filters",
     "pictures",
+    "thumbnails",
     "payload",
     "payload_parts",
     "parts",

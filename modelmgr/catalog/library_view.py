@@ -102,6 +102,15 @@ class LibraryView(AttachmentStore):
             # A generator, not fetchall: the longest stall for other threads is then a quarter.
             return array("q", (row[0] for row in cursor))
 
+    def named(self, prefix: str) -> "array[int]":
+        """Return the ids of all models whose names begin with `prefix`, whatever their case (of ASCII letters)."""
+        with engine.translated(self.path):
+            cursor = self._question().execute_sql(
+                "SELECT id FROM models WHERE name >= ? COLLATE NOCASE AND name < ? COLLATE NOCASE",
+                [prefix, prefix + "\U0010ffff"],
+            )
+            return array("q", (row[0] for row in cursor))
+
     def page(self, wanted: ModelQuery, limit: int | None, offset: int = 0) -> list[ModelRow]:
         """Return a stretch of the matching rows in order; all from `offset` on if `limit` is None."""
         if limit is None:

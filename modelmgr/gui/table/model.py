@@ -42,13 +42,21 @@ ORDER_AT_ONCE = 20_000
 FEW_IDS = 3
 """So many ids are looked up one by one (15 ms each in a million); for more the order is walked once."""
 
+SLOW_AFTER_MS = 150
+"""So long nothing stands where a row is on its way; then a soft bar does."""
+
 UNKNOWN_TEXT = "…"
 Index = QModelIndex | QPersistentModelIndex
 
 _NO_INDEX = QModelIndex()
 _NUMBER_ALIGNMENT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _TEXT_ALIGNMENT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-_FLAGS = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
+_FLAGS = (
+    Qt.ItemFlag.ItemIsSelectable
+    | Qt.ItemFlag.ItemIsEnabled
+    | Qt.ItemFlag.ItemIsDragEnabled
+    | Qt.ItemFlag.ItemNeverHasChildren
+)
 _EDITABLE = _FLAGS | Qt.ItemFlag.ItemIsEditable
 _DISPLAY, _EDIT, _TOOL_TIP, _ALIGNMENT, _FOREGROUND, _ACCESSIBLE, _DESCRIPTION = 0, 2, 3, 7, 9, 11, 12
 _TEXT_ROLES = (_DISPLAY, _ACCESSIBLE)
@@ -152,6 +160,20 @@ def _load_rows(catalog: Catalog, ids: Sequence[int]) -> tuple[Sequence[int], lis
     return ids, catalog.rows(ids)
 
 
+def _find_named(
+    catalog: Catalog, prefix: str, ids: "array[int]", after: int
+) -> tuple["array[int]", int | None]:
+    """Return the order that was asked, and the first row from `after` on whose name begins so, round the end."""
+    named = frozenset(catalog.named(prefix))
+    if not named:
+        return ids, None
+    for rows in (range(after, len(ids)), range(min(after, len(ids)))):
+        for row in rows:
+            if ids[row] in named:
+                return ids, row
+    return ids, None
+
+
 class LibraryModel(QAbstractTableModel):
     """All models that a query matches, in its order.
 
@@ -164,6 +186,7 @@ class LibraryModel(QAbstractTableModel):
         renamed(int, str): the user typed a new name for the model of this id.
 
     Attributes:
+        is_slow: rows that are looked at have been on their way for a while.
         keeper: asked for what must be kept, each time before an order is asked for.
     """
 
@@ -177,6 +200,7 @@ class LibraryModel(QAbstractTableModel):
     def __init__(self, catalog: Catalog, tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.keeper: Callable[[], Kept] = Kept
+        self.is_slow = False
         self._catalog = catalog
         self._tasks = tasks
         self._query = ModelQuery()
@@ -191,6 +215,10 @@ class LibraryModel(QAbstractTableModel):
         self._fetch_soon.setSingleShot(True)
         self._fetch_soon.setInterval(0)
         self._fetch_soon.timeout.connect(self._fetch)
+        self._slow_soon = QTimer(self)
+        self._slow_soon.setSingleShot(True)
+        self._slow_soon.setInterval(SLOW_AFTER_MS)
+        self._slow_soon.timeout.connect(self._on_slow)
         self._greyed = colors().greyed
 
     # --- questions --------------------------------------------------------------------------------------
@@ -213,11 +241,14 @@ class LibraryModel(QAbstractTableModel):
     def row_at(self, row: int) -> ModelRow | None:
         """Return a row if it is known; else ask for it and return None."""
         if row >= len(self._ids):
+            self._begin_waiting()
             return None
         row_id = self._ids[row]
         found = self._rows.get(row_id)
         if found is None or row_id in self._stale:
             self._want(row)
+        if found is None:
+            self._begin_waiting()
         return found
 
     def id_at(self, row: int) -> int | None:
@@ -262,6 +293,16 @@ class LibraryModel(QAbstractTableModel):
         """Have `answer` called with the rows of these ids, wherever they stand."""
         self._tasks.ask(partial(self._catalog.rows, ids), answer)
 
+    def find_named(self, prefix: str, after: int, answer: Callable[[int], None]) -> None:
+        """Have `answer` called with the first row from `after` on whose name begins so; not if there is none."""
+        question = partial(_find_named, self._catalog, prefix, self._ids, after)
+        self._tasks.ask(question, partial(self._on_named, answer), key=(id(self), "named"))
+
+    def _on_named(self, answer: Callable[[int], None], found: tuple["array[int]", int | None]) -> None:
+        ids, row = found
+        if row is not None and ids is self._ids:
+            answer(row)
+
     @Slot(object)
     def _show_first(self, first: _First) -> None:
         if first.query != self._query:
@@ -288,6 +329,7 @@ class LibraryModel(QAbstractTableModel):
 
     @Slot(object)
     def _take_order(self, order: _Order) -> None:
+        self._end_waiting()
         if order.query != self._query or (order.same and order.known is self._ids):
             return
         kept = self.keeper()
@@ -326,6 +368,19 @@ class LibraryModel(QAbstractTableModel):
         if not self._is_fetching and not self._fetch_soon.isActive():
             self._fetch_soon.start()
 
+    def _begin_waiting(self) -> None:
+        if not self.is_slow and not self._slow_soon.isActive():
+            self._slow_soon.start()
+
+    @Slot()
+    def _on_slow(self) -> None:
+        self.is_slow = True
+        self._touch_all()
+
+    def _end_waiting(self) -> None:
+        self._slow_soon.stop()
+        self.is_slow = False
+
     @Slot()
     def _fetch(self) -> None:
         """Ask for the pages wanted last; older wishes are those of rows that were scrolled past."""
@@ -345,6 +400,7 @@ class LibraryModel(QAbstractTableModel):
     def _on_rows(self, answer: tuple[Sequence[int], list[ModelRow]]) -> None:
         asked, rows = answer
         self._is_fetching = False
+        self._end_waiting()
         self._remember(rows)
         gone = set(asked).difference(row.id for row in rows)
         for row_id in gone:

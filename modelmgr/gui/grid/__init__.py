@@ -1,0 +1,1 @@
+"""The library as cards: the same models, in the same order and with the same selection as the table."""

@@ -1,0 +1,219 @@
+"""How the cells of the library table are painted, and where a name is edited."""
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import (
+    QLineEdit,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from modelmgr.gui import theme
+from modelmgr.gui.previews import Previews
+from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN, Look, is_absent, state_of
+from modelmgr.gui.table.model import Index, LibraryModel
+from modelmgr.values import FileState, ModelRow
+
+KEPT_TEXTS = 2000
+MIN_CELL_WIDTH = 40
+_ICON_PX = 16
+_THUMB_PX = 20
+_COMFORTABLE_THUMB_PX = 36
+_DOT_PX = 9
+_BADGE_PX = 14
+
+_SELECTED = QStyle.StateFlag.State_Selected.value
+_HOVERED = QStyle.StateFlag.State_MouseOver.value
+_FOCUSED = QStyle.StateFlag.State_HasFocus.value
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_LEFT_BOTTOM = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
+_LEFT_TOP = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_ABSENT = (str(FileState.MISSING), str(FileState.OFFLINE))
+_BAR_COLUMNS = (NAME_COLUMN, COLUMN_OF_NAME["type"])
+_AGING = ("added_at", "modified_at")
+"""Columns whose words grow older by themselves; they are not kept."""
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Paints the cells.
+
+    A frame has some four hundred of them, so a cell is a handful of calls: rectangles are integers, marks and
+    icons are pixmaps made once, and the words of a cell, cut to its width, are kept as long as its row.
+    """
+
+    def __init__(self, model: LibraryModel, previews: Previews, parent: QTableView) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._previews = previews
+        self._view = parent
+        self.comfortable = False
+        self.take_palette()
+
+    def take_palette(self) -> None:
+        """Take colours, fonts and icons for the palette and font of now."""
+        self._colors = theme.colors()
+        self._ratio = self._view.devicePixelRatioF()
+        self._mirrored = self._view.isRightToLeft()
+        self._pictures: dict[tuple[str, bool], QPixmap] = {}
+        self._texts: dict[int, tuple[ModelRow, dict[tuple[int, int], str]]] = {}
+        font = self._view.font()
+        self._font = QFont(font)
+        self._metrics = QFontMetrics(font)
+        self._small = QFont(font)
+        if font.pointSizeF() > 0:
+            self._small.setPointSizeF(font.pointSizeF() * 0.92)
+        self._small_metrics = QFontMetrics(self._small)
+        self._mono = theme.mono_font(font)
+        self._mono_metrics = QFontMetrics(self._mono)
+
+    def _picture(self, name: str, selected: bool) -> QPixmap:
+        """Return the icon of a type (``lora``), the mark of a state (``state:missing``) or of danger, or a star."""
+        found = self._pictures.get((name, selected))
+        if found is None:
+            colors = self._colors
+            if name.startswith("state:"):
+                color = colors.accent_text if selected else None
+                found = theme.state_pixmap(name[6:], _DOT_PX, color, self._ratio)
+            elif name.startswith("danger:"):
+                color = self._colors.problem if name == "danger:dangerous" else self._colors.busy
+                found = theme.pixmap(
+                    "triangle-alert", _BADGE_PX, self._colors.accent_text if selected else color, self._ratio
+                )
+            elif name == "star":
+                found = theme.pixmap(
+                    "star-filled", _ICON_PX, colors.accent_text if selected else colors.busy, self._ratio
+                )
+            else:
+                color = colors.accent_text if selected else colors.secondary
+                found = theme.pixmap(theme.type_icon_name(name), _ICON_PX, color, self._ratio)
+            self._pictures[name, selected] = found
+        return found
+
+    def _text(self, row: ModelRow, number: int, width: int, metrics: QFontMetrics) -> str:
+        """Return the words of a cell, cut to `width`."""
+        kept = self._texts.get(row.id)
+        if kept is None or kept[0] is not row:
+            if len(self._texts) >= KEPT_TEXTS:
+                self._texts.clear()
+            kept = self._texts[row.id] = (row, {})
+        text = kept[1].get((number, width))
+        if text is None:
+            column = COLUMNS[number]
+            mode = Qt.TextElideMode.ElideMiddle if column.elide_middle else Qt.TextElideMode.ElideRight
+            text = metrics.elidedText(column.text(row), mode, width)
+            if column.name in _AGING:
+                return text
+            kept[1][number, width] = text
+        return text
+
+    def _paint_name(
+        self,
+        painter: QPainter,
+        x: int,
+        y: int,
+        width: int,
+        height: int,
+        row: ModelRow,
+        selected: bool,
+        revealed: bool,
+    ) -> None:
+        side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
+        end = x + width
+        x += theme.S
+        place = end - theme.S - side if self._mirrored else x
+        picture = self._previews.thumbnail(row, side, self._ratio, revealed=revealed) if row.preview else None
+        if picture is not None:
+            painter.drawPixmap(place, y + (height - side) // 2, picture)
+        else:
+            place += (side - _ICON_PX) // 2
+            painter.drawPixmap(place, y + (height - _ICON_PX) // 2, self._picture(row.type, selected))
+        width -= side + 2 * theme.S + theme.XS
+        x = x - theme.XS if self._mirrored else x + side + theme.S
+        if row.danger:
+            width -= _BADGE_PX + theme.XS
+            badge = x if self._mirrored else x + width + theme.XS
+            x += _BADGE_PX + theme.XS if self._mirrored else 0
+            painter.drawPixmap(
+                badge, y + (height - _BADGE_PX) // 2, self._picture(f"danger:{row.danger}", selected)
+            )
+        if not self.comfortable or not row.file_name:
+            painter.drawText(x, y, width, height, _LEFT, self._text(row, NAME_COLUMN, width, self._metrics))
+            return
+        half = height // 2
+        painter.drawText(x, y, width, half, _LEFT_BOTTOM, self._text(row, NAME_COLUMN, width, self._metrics))
+        painter.setFont(self._small)
+        if not selected:
+            painter.setPen(self._colors.greyed if is_absent(row) else self._colors.secondary)
+        file_name = self._text(row, COLUMN_OF_NAME["file_name"], width, self._small_metrics)
+        painter.drawText(x, y + half, width, height - half, _LEFT_TOP, file_name)
+
+    # --- Qt ---------------------------------------------------------------------------------------------
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        colors = self._colors
+        number = index.column()
+        look = COLUMNS[number].look
+        rect = option.rect
+        state = option.state.value
+        selected = bool(state & _SELECTED)
+        row = self._model.row_at(index.row())
+        if selected:
+            painter.fillRect(rect, colors.accent)
+        x, y, width, height = rect.x(), rect.y(), rect.width(), rect.height()
+        if row is None:
+            if number in _BAR_COLUMNS and self._model.is_slow:
+                painter.fillRect(x + theme.S, y + height // 2 - 4, width // 2, 8, colors.line)
+            return
+        painter.setFont(self._font)
+        if selected:
+            painter.setPen(colors.accent_text)
+        elif row.file_state in _ABSENT:
+            painter.setPen(colors.greyed)
+        else:
+            painter.setPen(colors.text if look is Look.NAME else colors.secondary)
+        if look is Look.NAME:
+            self._paint_name(painter, x, y, width, height, row, selected, bool(state & _HOVERED))
+        elif look is Look.FAVORITE:
+            if row.favorite:
+                top = y + (height - _ICON_PX) // 2
+                painter.drawPixmap(x + theme.S, top, self._picture("star", selected))
+        else:
+            left, room, metrics = x + theme.S, width - 2 * theme.S, self._metrics
+            if look is Look.STATE:
+                mark = self._picture(f"state:{state_of(row)}", selected)
+                place = x + width - theme.S - _DOT_PX if self._mirrored else left
+                painter.drawPixmap(place, y + (height - _DOT_PX) // 2, mark)
+                room -= _DOT_PX + 7
+                if not self._mirrored:
+                    left += _DOT_PX + 7
+            elif look is Look.MONO:
+                painter.setFont(self._mono)
+                metrics = self._mono_metrics
+            text = self._text(row, number, room, metrics)
+            if text:
+                painter.drawText(left, y, room, height, _RIGHT if look is Look.NUMBER else _LEFT, text)
+        if state & _FOCUSED:
+            ring = colors.accent_text if selected else colors.accent_on_base
+            painter.setPen(QPen(ring, 1, Qt.PenStyle.DotLine))
+            painter.drawRect(rect.adjusted(1, 1, -2, -2))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(MIN_CELL_WIDTH, theme.ROW_HEIGHT)
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
+        editor = QLineEdit(parent)
+        editor.setObjectName("nameEditor")
+        editor.setAccessibleName(self.tr("Name of the model"))
+        editor.setMaxLength(4096)
+        editor.setAcceptDrops(False)
+        return editor
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
+        inset = theme.S + side + theme.XS
+        left, right = (1, -inset) if self._mirrored else (inset, -1)
+        editor.setGeometry(option.rect.adjusted(left, 1, right, -1))
