@@ -53,6 +53,53 @@ def show_library(studio: Studio) -> None:
         studio.settle(window)
 
 
+def show_grid(studio: Studio) -> None:
+    """The library as cards, and what is blurred of it."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QAction
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QAbstractItemView, QWidget
+
+    from modelmgr.catalog import Catalog
+    from modelmgr.library import Library
+    from modelmgr.values import ModelQuery
+
+    with Catalog.open(studio.work / "full.sqlite") as store:
+        library = Library(store)
+        rows = store.page(ModelQuery(), None)
+        for place, row in enumerate(rows[:12]):
+            library.edit([row.id], "rating", place % 6 or None)
+        pictured = [row for row in rows if row.preview]
+        if pictured:
+            library.edit([pictured[-1].id], "nsfw", True)
+        library.edit(
+            [rows[1].id], "name", "A name that nobody would give a model if it were not for fun " * 4
+        )
+        library.edit([rows[0].id, rows[2].id], "favorite", True)
+    with studio.window("full.sqlite") as window:
+        window.findChild(QAction, "actionShowGrid").trigger()
+        grid = window.findChild(QAbstractItemView, "libraryGrid")
+        studio.settle(window)
+        grid.setFocus()
+        grid.setCurrentIndex(grid.model().index(3, 0))
+        if studio.wants("grid"):
+            studio.take("grid", window)
+        if studio.wants("grid-small"):
+            grid.set_card_size(96)
+            studio.take("grid-small", window)
+        if studio.wants("grid-large"):
+            grid.set_card_size(320)
+            studio.take("grid-large", window)
+        if studio.wants("preview-large"):
+            names = [grid.model().index(row, 0).data() for row in range(grid.model().rowCount())]
+            grid.setCurrentIndex(grid.model().index(names.index("Inkwash Harbor"), 0))
+            QTest.keyClick(grid, Qt.Key.Key_Space)
+            studio.take("preview-large", window)
+            window.findChild(QWidget, "largePreview").hide()
+        grid.set_card_size(160)
+        window.findChild(QAction, "actionShowTable").trigger()
+
+
 def show_pending(studio: Studio) -> None:
     """The pending page, and where a folder is said to be elsewhere."""
     from PySide6.QtGui import QAction
@@ -265,6 +312,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "library-missing",
         "library-unidentified",
     ],
+    show_grid: ["grid", "grid-small", "grid-large", "preview-large"],
     show_pending: ["pending", "pending-decision", "pending-missing", "pending-promoted", "map-folder"],
     show_compare: ["compare"],
     show_mending: ["details", "correct", "folder-move", "folder-rules", "task-paused"],

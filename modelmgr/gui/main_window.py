@@ -43,7 +43,8 @@ from modelmgr.gui.states import MessageBar, Pages
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text
 from modelmgr.gui.upkeep import Upkeep
-from modelmgr.settings import Settings, drafts_path, settings_path, window_state_path
+from modelmgr.settings import Settings, drafts_path, settings_path, thumbnails_folder, window_state_path
+from modelmgr.thumbnails import Thumbnails
 from modelmgr.values import Changes, LibraryFolder, PendingQuery, PendingState
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class MainWindow(QMainWindow):
         self._preferences = Preferences(settings_path(self._catalog.path), self)
         self._upkeep = Upkeep(library, tasks, self._preferences.settings, self)
         self._mending = Mending(library, tasks, self)
-        self._previews = Previews(tasks, self)
+        self._previews = Previews(tasks, self, store=Thumbnails(thumbnails_folder(self._catalog.path)))
         self.drafts = Drafts(drafts_path(self._catalog.path), tasks, self)
         self._build_pages()
         self._build_status_bar()
@@ -168,10 +169,11 @@ class MainWindow(QMainWindow):
         self._toolbar = MainToolBar(self._actions, self._page.search, self)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self._toolbar)
         submenus: Mapping[str, Callable[[], QMenu]] = {
-            "columns": partial(self._page.table.make_column_menu, self)
+            "columns": partial(self._page.shelf.table.make_column_menu, self)
         }
         fill_menu_bar(self.menuBar(), self._actions, submenus)
-        self._actions.add_row_menu(self._page.table)
+        for view in (self._page.shelf.table, self._page.shelf.grid):
+            self._actions.add_row_menu(view)
         for name in ("actionFilters", "actionDetails"):
             self._actions[name].setChecked(True)
 
@@ -184,6 +186,7 @@ class MainWindow(QMainWindow):
         self._jobs = JobsPanel(self._tasks, bar)
         bar.addWidget(self._count_label)
         bar.addPermanentWidget(self._jobs, 1)
+        bar.addPermanentWidget(self._page.shelf.slider)
 
     def _join_actions(self) -> None:
         for name, slot in (
@@ -199,6 +202,10 @@ class MainWindow(QMainWindow):
             ("actionFilters", self._page.panel.setVisible),
             ("actionDetails", self._on_details_toggled),
             ("actionComfortable", self._choices.set_comfortable),
+            ("actionShowGrid", self._page.shelf.show_grid),
+            ("actionLargerCards", self._page.shelf.enlarge),
+            ("actionSmallerCards", self._page.shelf.reduce),
+            ("actionUncover", self._on_rated_changed),
             ("actionPromote", self.promote),
         ):
             self._actions.on(name, slot)
@@ -211,9 +218,12 @@ class MainWindow(QMainWindow):
         self._page.first.add_wanted.connect(self._errands.choose_folder)
         self._page.first.import_wanted.connect(self._errands.open_wizard)
         self._page.first.demo_wanted.connect(self._errands.open_demo)
-        self._page.table.model_selected.connect(self._details.show_model)
-        self._page.table.model_selected.connect(self._upkeep.prefer)
-        self._page.table.left_upwards.connect(self._on_find)
+        selection = self._page.shelf.selection
+        selection.model_selected.connect(self._details.show_model)
+        selection.model_selected.connect(self._upkeep.prefer)
+        self._page.shelf.left_upwards.connect(self._on_find)
+        self._page.shelf.details_wanted.connect(self._on_details_wanted)
+        self._page.shelf.switched.connect(self._on_look_switched)
         self._details.row_changed.connect(self._page.model.put_row)
         self._details.import_wanted.connect(self._errands.open_wizard)
         self._details.message.connect(self._messages.result)
@@ -367,7 +377,24 @@ class MainWindow(QMainWindow):
     def _take_settings(self, settings: Settings) -> None:
         self._actions["actionComfortable"].setChecked(settings.comfortable_rows)
         self._previews.is_on = settings.show_previews
+        self._on_rated_changed()
         self._page.take_settings(settings)
+
+    @Slot()
+    def _on_rated_changed(self) -> None:
+        uncovered = self._actions["actionUncover"].isChecked()
+        self._previews.show_rated(self._preferences.settings.rated_pictures, uncovered=uncovered)
+
+    @Slot(bool)
+    def _on_look_switched(self, is_grid: bool) -> None:
+        self._actions["actionShowGrid" if is_grid else "actionShowTable"].setChecked(True)
+        for name in ("actionLargerCards", "actionSmallerCards"):
+            self._actions[name].setVisible(is_grid)
+
+    @Slot()
+    def _on_details_wanted(self) -> None:
+        self._actions["actionDetails"].setChecked(True)
+        self._details.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     # --- state ------------------------------------------------------------------------------------------
 
@@ -377,6 +404,7 @@ class MainWindow(QMainWindow):
         remembered.restore_frame(self, state)
         self._page.restore(state)
         self._help.restore(state)
+        self._on_look_switched(self._page.shelf.is_grid)
         folds = state.get("sections")
         if isinstance(folds, dict):
             self._details.restore_folds(folds)

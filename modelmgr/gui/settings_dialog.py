@@ -16,9 +16,11 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QDoubleSpinBox,
     QGridLayout,
     QLineEdit,
     QListWidget,
@@ -37,7 +39,7 @@ from modelmgr.gui.api_section import ApiSection
 from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.text import counted, foreign_text, plain_tip
-from modelmgr.settings import HASH_WORKERS, READ_LIMITS_MB_S, Settings
+from modelmgr.settings import HASH_WORKERS, PROMPT_WEIGHTS, READ_LIMITS_MB_S, Settings
 from modelmgr.values import FileState, LibraryFolder
 
 TABS = ("library", "reading", "window", "api")
@@ -70,6 +72,8 @@ def setting_titles() -> dict[str, tuple[str, str]]:
         "settingReadLimit": ("reading", _tr("Read at most so many megabytes a second")),
         "settingPreviews": ("window", _tr("Show previews in the table")),
         "settingComfortable": ("window", _tr("Comfortable rows")),
+        "settingRated": ("window", _tr("Rated pictures: blurred, hidden or shown")),
+        "settingPromptWeight": ("window", _tr("Weight of prompt tags")),
         "settingRestore": ("window", _tr("Begin with the filters of the last time")),
         "settingApi": ("api", _tr("Let other programs use this library while the window is open")),
         "settingApiPort": ("api", _tr("Port of the local API")),
@@ -130,6 +134,33 @@ class _Tab(QWidget):
         note.setContentsMargins(theme.XL, 0, 0, theme.S)
         self.rows.addWidget(note)
         return box
+
+    def combo(self, name: str, entries: Sequence[tuple[str, object]], chosen: object) -> QComboBox:
+        """Make a choice between several values."""
+        box = QComboBox(self)
+        box.setObjectName(name)
+        for text, value in entries:
+            box.addItem(text, value)
+        box.setCurrentIndex(max(0, box.findData(chosen)))
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(24)
+        return box
+
+    def fields(self, *entries: tuple[str, QWidget]) -> None:
+        """Add labelled fields, on one line of the grid each."""
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.L)
+        grid.setVerticalSpacing(theme.M)
+        grid.setColumnStretch(1, 1)
+        grid.setContentsMargins(theme.XL, 0, 0, 0)
+        for row, (title, widget) in enumerate(entries):
+            label = theme.plain_label(title, "secondary", self)
+            label.setBuddy(widget)
+            widget.setAccessibleName(title.replace("&", ""))
+            grid.addWidget(label, row, 0)
+            is_short = isinstance(widget, QAbstractSpinBox)
+            grid.addWidget(widget, row, 1, Qt.AlignmentFlag.AlignLeft if is_short else Qt.AlignmentFlag(0))
+        self.rows.addLayout(grid)
 
 
 class LibrarySection(_Tab):
@@ -266,7 +297,7 @@ class ReadingSection(_Tab):
             ),
             settings.hash_while_scanning,
         )
-        self.kinds = self._combo(
+        self.kinds = self.combo(
             "settingHashKinds",
             [
                 (self.tr("SHA-256, and the others where they cost next to nothing"), "auto"),
@@ -277,7 +308,7 @@ class ReadingSection(_Tab):
         )
         workers = [(self.tr("As many as the disk bears"), 0)]
         workers += [(str(number), number) for number in HASH_WORKERS if number]
-        self.workers = self._combo("settingHashWorkers", workers, settings.hash_workers)
+        self.workers = self.combo("settingHashWorkers", workers, settings.hash_workers)
         self.limit = QSpinBox(self)
         self.limit.setObjectName("settingReadLimit")
         self.limit.setRange(READ_LIMITS_MB_S.start, READ_LIMITS_MB_S.stop - 1)
@@ -287,25 +318,11 @@ class ReadingSection(_Tab):
         self.limit.setValue(settings.read_limit_mb_s)
         self.limit.lineEdit().setTextMargins(theme.S - 2, 0, theme.S - 2, 0)
         self.limit.setMinimumWidth(self.fontMetrics().averageCharWidth() * 18)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(theme.L)
-        grid.setVerticalSpacing(theme.M)
-        grid.setColumnStretch(1, 1)
-        for row, (title, widget) in enumerate(
-            (
-                (self.tr("&Which"), self.kinds),
-                (self.tr("Files &at once"), self.workers),
-                (self.tr("Read at &most"), self.limit),
-            )
-        ):
-            label = theme.plain_label(title, "secondary", self)
-            label.setBuddy(widget)
-            widget.setAccessibleName(title.replace("&", ""))
-            grid.addWidget(label, row, 0)
-            alignment = Qt.AlignmentFlag.AlignLeft if widget is self.limit else Qt.AlignmentFlag(0)
-            grid.addWidget(widget, row, 1, alignment)
-        grid.setContentsMargins(theme.XL, 0, 0, 0)
-        self.rows.addLayout(grid)
+        self.fields(
+            (self.tr("&Which"), self.kinds),
+            (self.tr("Files &at once"), self.workers),
+            (self.tr("Read at &most"), self.limit),
+        )
         note = theme.plain_label(
             self.tr("Files that have their hash keep it; this counts for what is hashed from now on."),
             "secondary",
@@ -315,16 +332,6 @@ class ReadingSection(_Tab):
         note.setContentsMargins(theme.XL, 0, 0, 0)
         self.rows.addWidget(note)
         self.rows.addStretch(1)
-
-    def _combo(self, name: str, entries: Sequence[tuple[str, object]], chosen: object) -> QComboBox:
-        box = QComboBox(self)
-        box.setObjectName(name)
-        for text, value in entries:
-            box.addItem(text, value)
-        box.setCurrentIndex(max(0, box.findData(chosen)))
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(24)
-        return box
 
 
 class WindowSection(_Tab):
@@ -344,6 +351,27 @@ class WindowSection(_Tab):
             self.tr("Taller rows with a larger picture and the file's name."),
             settings.comfortable_rows,
         )
+        self.rated = self.combo(
+            "settingRated",
+            [
+                (self.tr("Blurred until the mouse is on them"), "blur"),
+                (self.tr("Hidden"), "hide"),
+                (self.tr("Shown like all others"), "show"),
+            ],
+            settings.rated_pictures,
+        )
+        self.weight = QDoubleSpinBox(self)
+        self.weight.setObjectName("settingPromptWeight")
+        self.weight.setRange(PROMPT_WEIGHTS.start / 100, (PROMPT_WEIGHTS.stop - 1) / 100)
+        self.weight.setSingleStep(0.05)
+        self.weight.setValue(settings.prompt_weight / 100)
+        self.weight.lineEdit().setTextMargins(theme.S - 2, 0, theme.S - 2, 0)
+        self.weight.setMinimumWidth(self.fontMetrics().averageCharWidth() * 18)
+        self.fields(
+            (self.tr("&Rated pictures"), self.rated),
+            (self.tr("Weight of &prompt tags"), self.weight),
+        )
+        self.rows.addSpacing(theme.S)
         self.restore = self.choice(
             "settingRestore",
             self.tr("Begin with the filters of the last time"),
@@ -469,6 +497,8 @@ class SettingsDialog(QDialog):
                 check_at_start=self._library.check.isChecked(),
                 show_previews=self._window.previews.isChecked(),
                 comfortable_rows=self._window.comfortable.isChecked(),
+                rated_pictures=self._window.rated.currentData(),
+                prompt_weight=round(self._window.weight.value() * 100),
                 restore_filters=self._window.restore.isChecked(),
                 api_enabled=self._api.is_on,
                 api_port=self._api.port,

@@ -301,15 +301,16 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QListView[framed="true"]::item {{ padding: {XS}px {S}px; }}
     QTableCornerButton::section {{ background: {rgb(c.base)}; border: 0; }}
 
-    QLineEdit, QSpinBox {{ border: 1px solid {rgb(edge)}; border-radius: 6px;
+    QLineEdit, QSpinBox, QDoubleSpinBox {{ border: 1px solid {rgb(edge)}; border-radius: 6px;
         padding: {XS}px {S}px; background: {rgb(c.base)}; color: {rgb(c.text)}; min-height: 20px;
         selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; }}
-    QLineEdit:focus, QSpinBox:focus, QPlainTextEdit[framed="true"]:focus
+    QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit[framed="true"]:focus
         {{ border-color: {rgb(c.accent_on_base)}; }}
-    QSpinBox {{ padding: 0; min-height: 28px; }}
-    QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: 0; }}
-    QSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
-    QTableView QLineEdit {{ border-radius: 0; padding: 0 {XS}px; min-height: 0; }}
+    QSpinBox, QDoubleSpinBox {{ padding: 0; min-height: 28px; }}
+    QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button
+        {{ width: 0; border: 0; }}
+    QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
+    QAbstractItemView QLineEdit {{ border-radius: 0; padding: 0 {XS}px; min-height: 0; }}
     QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}
 
     QPushButton {{ border: 1px solid {rgb(edge)}; border-radius: 6px; padding: {XS + 1}px {M}px;

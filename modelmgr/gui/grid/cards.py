@@ -26,6 +26,7 @@ _HEIGHT_SHARE = 1.25
 _CORNER_PX = 4
 _ICON_PX, _MARK_PX, _STAR_PX, _TILE_ICON_PX = 14, 9, 10, 28
 _PILL_PX = 18
+_LINE_GAP = 6
 _WORDS_FROM = 150
 """From this size on there is room for the word beside the mark of a state."""
 
@@ -70,15 +71,11 @@ class CardDelegate(QStyledItemDelegate):
         self._size = START_SIZE
         self.take_palette()
 
-    @property
-    def size(self) -> int:
-        """How wide a picture is."""
-        return self._size
-
-    def set_size(self, size: int) -> None:
+    def fit(self, size: int) -> None:
         """Take another width of the pictures."""
-        self._size = max(MIN_SIZE, min(MAX_SIZE, size))
-        self._measure()
+        if size != self._size:
+            self._size = size
+            self._measure()
 
     def take_palette(self) -> None:
         """Take colours, fonts and icons for the palette and font of now."""
@@ -106,7 +103,7 @@ class CardDelegate(QStyledItemDelegate):
             size=size,
             picture=picture,
             width=size + 2 * theme.S,
-            height=theme.S + picture + theme.XS + name + line + theme.S,
+            height=theme.S + picture + _LINE_GAP + name + line + theme.S,
             name=name,
             line=line,
         )
@@ -236,7 +233,7 @@ class CardDelegate(QStyledItemDelegate):
         left, top = x + theme.S, y + theme.S
         if row is None:
             painter.drawPixmap(left, top, self._kept("tile", "image", m.size, m.picture))
-            bar = top + m.picture + theme.XS + m.name // 2 - 4
+            bar = top + m.picture + _LINE_GAP + m.name // 2 - 4
             painter.fillRect(left, bar, m.size // 2, 8, colors.line)
             return
         if face.selected or face.hovered:
@@ -247,7 +244,7 @@ class CardDelegate(QStyledItemDelegate):
         self._paint_picture(painter, left, top, row, face, absent)
         self._paint_marks(painter, left, top, row, face)
         name, kind = self._words(row)
-        line = top + m.picture + theme.XS
+        line = top + m.picture + _LINE_GAP
         painter.setFont(self._font)
         if face.selected:
             painter.setPen(colors.accent_text)
@@ -329,7 +326,7 @@ class CardDelegate(QStyledItemDelegate):
         m = self.measures
         card = self._view.visualRect(index)
         height = m.name + theme.S
-        top = card.top() + theme.S + m.picture + theme.XS + m.name // 2 - height // 2
+        top = card.top() + theme.S + m.picture + _LINE_GAP + m.name // 2 - height // 2
         editor.setGeometry(card.left() + 2, top, m.width - 4, height)
 
 

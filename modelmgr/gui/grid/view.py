@@ -27,7 +27,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QWidget
 
 from modelmgr.gui import theme
-from modelmgr.gui.grid.cards import CardDelegate, Face
+from modelmgr.gui.grid.cards import MAX_SIZE, MIN_SIZE, START_SIZE, CardDelegate, Face
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import NAME_COLUMN, state_text
 from modelmgr.gui.table.model import Index, LibraryModel
@@ -72,7 +72,10 @@ class LibraryGrid(QAbstractItemView):
         self._band: QRect | None = None
         self._band_before = QItemSelection()
         self.selection = selection
+        self._card_size = START_SIZE
         self._cards = CardDelegate(previews, self)
+        # Before anything else: Qt asks for places as soon as it is told of anything.
+        self._measure()
         self.setItemDelegate(self._cards)
         self.setModel(model)
         own = self.selectionModel()
@@ -84,7 +87,6 @@ class LibraryGrid(QAbstractItemView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.setTabKeyNavigation(False)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
@@ -96,16 +98,18 @@ class LibraryGrid(QAbstractItemView):
         self._soon.timeout.connect(self.viewport().update)
         previews.arrived.connect(self._on_preview_arrived)
         selection.marks.currentRowChanged.connect(self._say_current)
-        self._measure()
 
     # --- places -----------------------------------------------------------------------------------------
 
     def _measure(self) -> None:
-        """Find how many cards stand side by side, and with how much space between them."""
+        """Find how many cards stand side by side; they are made a little larger or smaller, so that a line is full."""
+        room = max(1, self.viewport().width() - GAP)
+        around = 2 * theme.S + GAP
+        wanted = self._card_size + around
+        self._columns = max(1, (room + wanted // 3) // wanted)
+        self._cards.fit(max(MIN_SIZE // 2, min(2 * MAX_SIZE, room // self._columns - around)))
         m = self._cards.measures
-        room = max(1, self.viewport().width())
-        self._columns = max(1, (room - GAP) // (m.width + GAP))
-        self._gap = max(0, (room - self._columns * m.width) // (self._columns + 1))
+        self._gap = max(0, (room + GAP - self._columns * m.width) // (self._columns + 1))
         self._step = m.height + GAP
 
     def _lines(self) -> int:
@@ -151,20 +155,20 @@ class LibraryGrid(QAbstractItemView):
 
     @property
     def card_size(self) -> int:
-        """How wide a picture is."""
-        return self._cards.size
+        """How wide a picture should be."""
+        return self._card_size
 
     def set_card_size(self, size: int) -> None:
         """Show larger or smaller pictures; what is looked at stays where it is."""
         current = self.currentIndex().row()
         anchor = current if self.is_row_shown(current) else self.top_row()
         before = self._rect_of(anchor).top() if anchor >= 0 else 0
-        self._cards.set_size(size)
+        self._card_size = max(MIN_SIZE, min(MAX_SIZE, size))
         self.doItemsLayout()
         if anchor >= 0:
             bar = self.verticalScrollBar()
             bar.setValue(bar.value() + self._rect_of(anchor).top() - before)
-        self.size_changed.emit(self._cards.size)
+        self.size_changed.emit(self._card_size)
 
     def show_row(self, row: int, *, at_top: bool = False) -> None:
         """Scroll as little as needed to show a row, or until it is the first."""
@@ -262,11 +266,6 @@ class LibraryGrid(QAbstractItemView):
         bar.setSingleStep(max(1, self._step // 4))
         bar.setRange(0, max(0, self._lines() * self._step + GAP - height))
         super().updateGeometries()
-
-    def doItemsLayout(self) -> None:
-        super().doItemsLayout()
-        self.updateGeometries()
-        self.viewport().update()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         # Nobody looks at what has been scrolled past; what is seen now is asked for while it is painted.

@@ -4,11 +4,12 @@ A new command is one line in `menus`, and one `Actions.on` that says what it doe
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QMenu, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.shell.entries import Entry, keys_text
@@ -59,10 +60,10 @@ class Submenu(NamedTuple):
 
 
 class Menu(NamedTuple):
-    """One menu of the bar; None is a line between entries."""
+    """One menu of the bar, or one within another; None is a line between entries."""
 
     title: str
-    entries: tuple[Command | Submenu | None, ...]
+    entries: "tuple[Command | Submenu | Menu | None, ...]"
 
 
 def _tr(text: str) -> str:
@@ -107,9 +108,13 @@ def menus() -> tuple[Menu, ...]:
                     "actionCopy", _tr("&Copy"), QKeySequence.StandardKey.Copy, "copy",
                     needs=SELECTION, in_table=True,
                 ),
-                Command("actionCopyPath", _tr("Copy &path"), needs=SELECTION),
+                Command("actionCopyPath", _tr("Copy &path"), "Ctrl+Alt+C", needs=SELECTION),
                 Command("actionCopyTriggerWords", _tr("Copy &trigger words"), "Ctrl+Shift+C", needs=SELECTION),
-                Command("actionCopyHash", _tr("Copy SHA-&256"), needs=SELECTION),
+                Command(
+                    "actionCopyPromptTag", _tr("Copy as prompt ta&g"), "Ctrl+Shift+T",
+                    tip=_tr("Copy what a prompt names the models by, <lora:name:0.8>"), needs=SELECTION,
+                ),
+                Command("actionCopyHash", _tr("Copy SHA-&256"), "Ctrl+Alt+H", needs=SELECTION),
             ),
         ),
         Menu(
@@ -117,6 +122,22 @@ def menus() -> tuple[Menu, ...]:
             (
                 Command("actionRename", _tr("&Rename"), "F2", "pencil", needs=SELECTION, in_table=True),
                 Command("actionFavorite", _tr("&Favourite"), "Ctrl+D", "star", needs=SELECTION),
+                Menu(
+                    _tr("R&ating"),
+                    tuple(
+                        Command(f"actionRate{stars}", words, str(stars), needs=SELECTION, in_table=True)
+                        for stars, words in enumerate(
+                            (
+                                _tr("&No stars"),
+                                _tr("&1 star"),
+                                _tr("&2 stars"),
+                                _tr("&3 stars"),
+                                _tr("&4 stars"),
+                                _tr("&5 stars"),
+                            )
+                        )
+                    ),
+                ),
                 None,
                 Command(
                     "actionCorrect", _tr("Correct type and &base model…"), "Ctrl+E", "wrench",
@@ -153,8 +174,28 @@ def menus() -> tuple[Menu, ...]:
                     "actionDetails", _tr("&Details"), "F10", "panel-right", needs=LIBRARY, checkable=True
                 ),
                 None,
+                Command(
+                    "actionShowTable", _tr("As a &table"), "Alt+1", "list",
+                    needs=LIBRARY, checkable=True, group="looks",
+                ),
+                Command(
+                    "actionShowGrid", _tr("As c&ards"), "Alt+2", "layout-grid",
+                    needs=LIBRARY, checkable=True, group="looks",
+                ),
+                Command("actionLargerCards", _tr("Lar&ger cards"), QKeySequence.StandardKey.ZoomIn, needs=LIBRARY),
+                Command("actionSmallerCards", _tr("S&maller cards"), QKeySequence.StandardKey.ZoomOut, needs=LIBRARY),
+                None,
+                Command(
+                    "actionPreviewLarge", _tr("Large pre&view"), "Space", "image",
+                    _tr("Show the picture as large as there is room"), SELECTION, in_table=True,
+                ),
+                Command(
+                    "actionUncover", _tr("Show &rated pictures"), "Ctrl+Shift+R", "eye",
+                    _tr("Show all pictures for now, without hiding or blurring rated ones"), checkable=True,
+                ),
+                None,
                 Submenu("columns"),
-                Command("actionComfortable", _tr("&Comfortable rows"), checkable=True),
+                Command("actionComfortable", _tr("C&omfortable rows"), checkable=True),
             ),
         ),
         Menu(
@@ -184,6 +225,14 @@ def menus() -> tuple[Menu, ...]:
     )  # fmt: skip
 
 
+def _commands(menu: Menu) -> Iterator[Command]:
+    for entry in menu.entries:
+        if isinstance(entry, Command):
+            yield entry
+        elif isinstance(entry, Menu):
+            yield from _commands(entry)
+
+
 def _why(command: Command) -> str:
     """Return why a command is off."""
     return command.off or {
@@ -193,13 +242,18 @@ def _why(command: Command) -> str:
     }.get(command.needs, _tr("Not possible now"))
 
 
+RATINGS = tuple(f"actionRate{stars}" for stars in range(6))
 ROW_MENU = (
     "actionRename",
     "actionFavorite",
+    RATINGS,
+    None,
+    "actionPreviewLarge",
     None,
     "actionCopy",
     "actionCopyPath",
     "actionCopyTriggerWords",
+    "actionCopyPromptTag",
     "actionCopyHash",
     None,
     "actionCorrect",
@@ -239,10 +293,7 @@ class Actions:
 
     def commands(self) -> Iterator[Command]:
         """Yield every command, in the order of the menus."""
-        for menu in self.menus:
-            for entry in menu.entries:
-                if isinstance(entry, Command):
-                    yield entry
+        return (command for menu in self.menus for command in _commands(menu))
 
     def on(self, name: str, slot: Callable[..., object]) -> None:
         """Have a slot called when the action is triggered; one that can be checked tells it its state."""
@@ -254,18 +305,17 @@ class Actions:
         found = []
         for menu in self.menus:
             place = plain_name(menu.title)
-            for command in menu.entries:
-                if isinstance(command, Command):
-                    action = self._by_name[command.name]
-                    title = plain_name(action.text())
-                    if action.isCheckable() and not command.group:
-                        title = _tr("{} (is on)").format(title) if action.isChecked() else title
-                    found.append(
-                        Entry(
-                            command.name, title, place, keys_text(action.shortcut()), action.icon(),
-                            "" if action.isEnabled() else _why(command), action.trigger,
-                        )
-                    )  # fmt: skip
+            for command in _commands(menu):
+                action = self._by_name[command.name]
+                title = plain_name(action.text())
+                if action.isCheckable() and not command.group:
+                    title = _tr("{} (is on)").format(title) if action.isChecked() else title
+                found.append(
+                    Entry(
+                        command.name, title, place, keys_text(action.shortcut()), action.icon(),
+                        "" if action.isEnabled() else _why(command), action.trigger,
+                    )
+                )  # fmt: skip
         return found
 
     def set_met(self, need: str, is_met: bool) -> None:
@@ -275,13 +325,17 @@ class Actions:
 
     def add_row_menu(self, view: QWidget) -> None:
         """Give a view of models its context menu, and the keys that count there alone."""
+        menu = QMenu(view)
         for name in ROW_MENU:
             if name is None:
-                separator = QAction(view)
-                separator.setSeparator(True)
-                view.addAction(separator)
-            else:
-                view.addAction(self._by_name[name])
+                menu.addSeparator()
+                continue
+            within = menu if isinstance(name, str) else menu.addMenu(_tr("R&ating"))
+            for each in (name,) if isinstance(name, str) else name:
+                within.addAction(self._by_name[each])
+                view.addAction(self._by_name[each])
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.customContextMenuRequested.connect(partial(_pop_up, menu, view))
 
     def _make(self, command: Command) -> QAction:
         action = QAction(command.text, self._window)
@@ -309,3 +363,8 @@ class Actions:
 def plain_name(text: str) -> str:
     """Return the text of an action without mnemonic and ellipsis."""
     return text.replace("&&", "\0").replace("&", "").replace("\0", "&").rstrip("…")
+
+
+def _pop_up(menu: QMenu, view: QWidget, place: QPoint) -> None:
+    area = view.viewport() if isinstance(view, QAbstractScrollArea) else view
+    menu.popup(area.mapToGlobal(place))

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, Slot
 
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.details.identity import CORRECTED
@@ -49,7 +48,8 @@ class Deeds(QObject):
         self._library = library
         self._tasks = tasks
         self._page = page
-        self._table = page.table
+        self._selection = page.shelf.selection
+        self._uses = page.uses
         self._details = details
         self._mending = mending
         self._errands = errands
@@ -59,23 +59,27 @@ class Deeds(QObject):
         """Do what the actions say, and switch them with the selection."""
         self._actions = actions
         for name, slot in (
-            ("actionRename", self._table.rename_current),
+            ("actionRename", self._page.shelf.rename_current),
             ("actionFavorite", self._on_favorite),
             ("actionCopy", self._on_copy),
-            ("actionCopyPath", self._on_copy_path),
-            ("actionCopyTriggerWords", self._on_copy_words),
-            ("actionCopyHash", self._on_copy_hash),
+            ("actionCopyPath", self._uses.copy_paths),
+            ("actionCopyTriggerWords", self._uses.copy_trigger_words),
+            ("actionCopyHash", self._uses.copy_hashes),
+            ("actionCopyPromptTag", self._uses.copy_prompt_tags),
+            ("actionPreviewLarge", self._page.shelf.show_large),
             ("actionCorrect", self._on_correct),
             ("actionResetIdentity", self._on_reset_identity),
-            ("actionReveal", self._on_reveal),
+            ("actionReveal", self._uses.open_folder),
             ("actionLocate", self._on_locate),
             ("actionVerify", self._on_verify),
             ("actionComputeHashes", self._on_compute_hashes),
         ):
             actions.on(name, slot)
+        for rating in range(6):
+            actions.on(f"actionRate{rating}", partial(self._on_rate, rating))
         actions.set_met(ABSENT, False)
         self._page.selected.connect(self._on_selected)
-        self._table.model_selected.connect(self._on_model_selected)
+        self._selection.model_selected.connect(self._on_model_selected)
         self._page.model.renamed.connect(self._on_renamed)
         self._details.correction_wanted.connect(self._on_correct)
         self._details.locate_wanted.connect(self._mending.ask_place)
@@ -98,12 +102,17 @@ class Deeds(QObject):
 
     @Slot()
     def _on_favorite(self) -> None:
-        ids = self._table.selected_ids()
+        ids = self._selection.ids()
         if len(ids) <= 1:
             self._details.toggle_favorite()
             return
-        row = self._table.selected_model()
+        row = self._selection.model()
         self._edit(list(ids), "favorite", not (row is not None and row.favorite))
+
+    def _on_rate(self, rating: int) -> None:
+        ids = self._selection.ids()
+        if ids:
+            self._edit(list(ids), "rating", rating or None)
 
     def _edit(self, ids: Sequence[int], column: str, value: object) -> None:
         self._tasks.change(
@@ -113,11 +122,11 @@ class Deeds(QObject):
 
     @Slot()
     def _on_correct(self) -> None:
-        self._mending.ask_correction(self._table.selected_ids().tolist(), self._table.selected_model())
+        self._mending.ask_correction(self._selection.ids().tolist(), self._selection.model())
 
     @Slot()
     def _on_reset_identity(self) -> None:
-        ids = self._table.selected_ids().tolist()
+        ids = self._selection.ids().tolist()
         if ids:
             self._mending.correct(ids, dict.fromkeys(CORRECTED))
 
@@ -125,29 +134,11 @@ class Deeds(QObject):
 
     @Slot()
     def _on_copy(self) -> None:
-        self._table.copy_cells()
-
-    @Slot()
-    def _on_copy_path(self) -> None:
-        self._table.copy_cells(_path_of)
-
-    @Slot()
-    def _on_copy_words(self) -> None:
-        self._table.copy_cells(_trigger_words_of)
-
-    @Slot()
-    def _on_copy_hash(self) -> None:
-        self._table.copy_cells(_hash_of)
-
-    @Slot()
-    def _on_reveal(self) -> None:
-        row = self._table.selected_model()
-        if row is not None and row.folder:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(row.folder))
+        self._uses.copy(self._page.shelf.table.copied_text(), self.tr("line"))
 
     @Slot()
     def _on_locate(self) -> None:
-        row = self._table.selected_model()
+        row = self._selection.model()
         if row is not None:
             self._mending.ask_place(row)
 
@@ -155,7 +146,7 @@ class Deeds(QObject):
 
     @Slot()
     def _on_verify(self) -> None:
-        self._page.model.ask_rows(self._table.selected_ids(), self._verify_rows)
+        self._page.model.ask_rows(self._selection.ids(), self._verify_rows)
 
     def _verify_rows(self, rows: list[ModelRow]) -> None:
         hashes = [row.sha256 for row in rows if row.sha256]
@@ -167,20 +158,8 @@ class Deeds(QObject):
 
     @Slot()
     def _on_compute_hashes(self) -> None:
-        self._mending.compute_hashes(self._table.selected_ids().tolist())
+        self._mending.compute_hashes(self._selection.ids().tolist())
 
     @Slot(int)
     def _on_hashes_wanted(self, model_id: int) -> None:
         self._mending.compute_hashes([model_id])
-
-
-def _path_of(row: ModelRow) -> str:
-    return row.path or ""
-
-
-def _trigger_words_of(row: ModelRow) -> str:
-    return ", ".join(row.trigger_words)
-
-
-def _hash_of(row: ModelRow) -> str:
-    return row.sha256 or ""

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.grid.shelf import Shelf
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.reasons import hash_words
 from modelmgr.gui.search.chips import FilterChips
@@ -21,9 +22,9 @@ from modelmgr.gui.search.panel import FilterPanel
 from modelmgr.gui.search.words import searched_hash
 from modelmgr.gui.states import FirstStart, Pages
 from modelmgr.gui.table.model import LibraryModel
-from modelmgr.gui.table.view import LibraryView
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, size_text
+from modelmgr.gui.use import Uses
 from modelmgr.settings import Settings
 from modelmgr.values import Changes, HashMatch, ModelQuery
 
@@ -69,7 +70,8 @@ class LibraryPage(QWidget):
         search: the field that searches; the tool bar shows it.
         panel: the facets.
         model: the models asked for, in their order.
-        table: their view.
+        shelf: their views.
+        uses: what is done with those selected in other programs.
         first: the page of an empty library.
     """
 
@@ -90,7 +92,8 @@ class LibraryPage(QWidget):
         self.search = SearchEdit(self)
         self.model = LibraryModel(self._catalog, tasks, self)
         self.panel = FilterPanel(self.filters, self._catalog, tasks, self)
-        self.table = LibraryView(self.model, previews, self)
+        self.shelf = Shelf(self.model, previews, self)
+        self.uses = Uses(self._catalog, tasks, self.model, self.shelf.selection, self)
         self.first = FirstStart(self)
         self._nothing = NothingMatches(self.filters, self)
         self._build()
@@ -98,7 +101,7 @@ class LibraryPage(QWidget):
 
     def _build(self) -> None:
         self._rows = Pages(self)
-        for page in (self.table, self._nothing, self.first):
+        for page in (self.shelf, self._nothing, self.first):
             self._rows.addWidget(page)
         centre = QWidget(self)
         layout = QVBoxLayout(centre)
@@ -125,10 +128,12 @@ class LibraryPage(QWidget):
     def _join(self) -> None:
         self.filters.changed.connect(self._on_query_changed)
         self.search.searched.connect(self.filters.set_search)
-        self.search.left_downwards.connect(self.table.select_first)
-        self.table.left_upwards.connect(self.take_focus)
-        self.table.sort_wanted.connect(self.filters.sort)
-        self.table.selection_counted.connect(self._on_selection_counted)
+        self.search.left_downwards.connect(self.shelf.select_first)
+        self.shelf.left_upwards.connect(self.take_focus)
+        self.shelf.table.sort_wanted.connect(self.filters.sort)
+        self.shelf.selection.counted.connect(self._on_selection_counted)
+        self.shelf.drag_wanted.connect(self._on_drag_wanted)
+        self.uses.message.connect(self.said)
         self.model.counted.connect(self._on_counted)
         self.panel.counted.connect(self._on_overview)
 
@@ -138,7 +143,7 @@ class LibraryPage(QWidget):
         """Show the first rows before the window is painted: two short questions, a millisecond or two."""
         query = self.filters.query
         self.model.load_at_once(query)
-        self.table.show_sort(query.sort, query.descending)
+        self.shelf.table.show_sort(query.sort, query.descending)
         self.search.show_text(query.search)
 
     def take_news(self, changes: Changes) -> None:
@@ -150,12 +155,12 @@ class LibraryPage(QWidget):
 
     def take_settings(self, settings: Settings) -> None:
         """Look as the user has chosen."""
-        self.table.set_comfortable(settings.comfortable_rows)
-        self.table.viewport().update()
+        self.shelf.table.set_comfortable(settings.comfortable_rows)
+        self.uses.weight = settings.prompt_weight
 
     def take_palette(self) -> None:
         """Take the colours of now."""
-        self.table.take_palette()
+        self.shelf.take_palette()
 
     def show_folders(self, count: int) -> None:
         """Say how many folders the library has, for the page of an empty library."""
@@ -172,7 +177,8 @@ class LibraryPage(QWidget):
         """Return what comes back at the next start."""
         return {
             "splitter": self._splitter.sizes() if self.panel.isVisible() else [_PANEL_WIDTH, 1000],
-            "columns": self.table.column_state(),
+            "columns": self.shelf.table.column_state(),
+            "look": self.shelf.state(),
             "query": self.filters.as_state(),
         }
 
@@ -189,7 +195,10 @@ class LibraryPage(QWidget):
             self._splitter.setSizes(sizes)
         columns = state.get("columns")
         if isinstance(columns, list):
-            self.table.restore_columns([entry for entry in columns if isinstance(entry, dict)])
+            self.shelf.table.restore_columns([entry for entry in columns if isinstance(entry, dict)])
+        look = state.get("look")
+        if isinstance(look, dict):
+            self.shelf.restore(look)
         self._show_chips()
         self._on_selection_counted(0)
 
@@ -198,7 +207,7 @@ class LibraryPage(QWidget):
     @Slot(object)
     def _on_query_changed(self, query: ModelQuery) -> None:
         self.search.show_text(query.search)
-        self.table.show_sort(query.sort, query.descending)
+        self.shelf.table.show_sort(query.sort, query.descending)
         self._show_chips()
         self.model.show_query(query)
         self.wanted.emit()
@@ -226,6 +235,10 @@ class LibraryPage(QWidget):
         self._selected_count = count
         self.selected.emit(count)
         self._tell_count()
+
+    @Slot()
+    def _on_drag_wanted(self) -> None:
+        self.uses.drag(self.shelf.view)
 
     @Slot(object)
     def _on_overview(self, overview: Overview) -> None:
@@ -261,7 +274,7 @@ class LibraryPage(QWidget):
         elif page == _FIRST:
             self._tasks.ask(partial(_installs, self._library), self._on_installs)
         elif had_focus:
-            self.table.setFocus()
+            self.shelf.view.setFocus()
 
     def _show_chips(self) -> None:
         """Show what is on above the table; the page for "nothing matches" has chips of its own."""

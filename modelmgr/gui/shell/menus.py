@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from modelmgr.gui.search.edit import SearchEdit
-from modelmgr.gui.shell.actions import Actions, Submenu
+from modelmgr.gui.shell.actions import Actions, Menu, Submenu
 
 _SEARCH_WIDTH = 720
 
@@ -19,15 +19,20 @@ def _tr(text: str) -> str:
 def fill_menu_bar(bar: QMenuBar, actions: Actions, submenus: Mapping[str, Callable[[], QMenu]]) -> None:
     """Fill the menu bar; `submenus` make what stands at the places that the table leaves for them."""
     for menu in actions.menus:
-        made = bar.addMenu(menu.title)
-        made.setToolTipsVisible(False)
-        for entry in menu.entries:
-            if entry is None:
-                made.addSeparator()
-            elif isinstance(entry, Submenu):
-                made.addMenu(submenus[entry.name]())
-            else:
-                made.addAction(actions[entry.name])
+        _fill(bar.addMenu(menu.title), menu, actions, submenus)
+
+
+def _fill(made: QMenu, menu: Menu, actions: Actions, submenus: Mapping[str, Callable[[], QMenu]]) -> None:
+    made.setToolTipsVisible(False)
+    for entry in menu.entries:
+        if entry is None:
+            made.addSeparator()
+        elif isinstance(entry, Menu):
+            _fill(made.addMenu(entry.title), entry, actions, submenus)
+        elif isinstance(entry, Submenu):
+            made.addMenu(submenus[entry.name]())
+        else:
+            made.addAction(actions[entry.name])
 
 
 class MainToolBar(QToolBar):
@@ -53,10 +58,17 @@ class MainToolBar(QToolBar):
             self._add_page(actions[name])
         search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         search.setMaximumWidth(_SEARCH_WIDTH)
+        self._looks: list[QAction] = []
         self._search = self.addWidget(search)
         spacer = QWidget(self)
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.addWidget(spacer)
+        for name, action in (("tableButton", "actionShowTable"), ("gridButton", "actionShowGrid")):
+            button = QToolButton(self)
+            button.setObjectName(name)
+            button.setDefaultAction(actions[action])
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+            self._looks.append(self.addWidget(button))
         for name, action in (("addButton", "actionAddFolder"), ("importButton", "actionImportLegacy")):
             button = QToolButton(self)
             button.setObjectName(name)
@@ -65,8 +77,9 @@ class MainToolBar(QToolBar):
             self.addWidget(button)
 
     def show_search(self, is_shown: bool) -> None:
-        """Show the search, or not: it searches one page alone."""
-        self._search.setVisible(is_shown)
+        """Show the search and the looks of the models, or not: they are those of one page alone."""
+        for action in (self._search, *self._looks):
+            action.setVisible(is_shown)
 
     def _add_page(self, action: QAction) -> None:
         self.addAction(action)

@@ -1,12 +1,11 @@
 """The library table itself: columns that are remembered, rows painted by a delegate, names edited in place."""
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from modelmgr.gui import theme
@@ -21,7 +20,6 @@ from modelmgr.values import ModelRow
 MIN_NAME_WIDTH = 160
 MIN_COLUMN_WIDTH = 40
 MAX_COLUMN_WIDTH = 2000
-COPY_LIMIT = 10_000
 _ENSURE_VISIBLE = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -30,14 +28,11 @@ class LibraryView(QTableView):
 
     Signals:
         columns_changed(): the user moved, showed, hid or widened columns.
-        model_selected(object), selection_counted(int): as of `Selection`.
         sort_wanted(str, bool): a column to sort by, and whether downwards.
         left_upwards(): the user pressed "up" in the first row, towards the search.
         drag_wanted(): the user begins to drag what is selected.
     """
 
-    model_selected = Signal(object)
-    selection_counted = Signal(int)
     columns_changed = Signal()
     sort_wanted = Signal(str, bool)
     left_upwards = Signal()
@@ -64,7 +59,6 @@ class LibraryView(QTableView):
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.viewport().setMouseTracking(True)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         rows = self.verticalHeader()
         rows.hide()
         rows.setMinimumSectionSize(theme.ROW_HEIGHT)
@@ -94,26 +88,17 @@ class LibraryView(QTableView):
         model.sort_asked.connect(self.sort_wanted)
         previews.arrived.connect(self._on_preview_arrived)
         self.selection = Selection(model, self.selectionModel(), self, self)
-        self.selection.model_selected.connect(self.model_selected)
-        self.selection.counted.connect(self.selection_counted)
 
     # --- questions --------------------------------------------------------------------------------------
-
-    def selected_count(self) -> int:
-        """Return how many rows are selected."""
-        return self.selection.count()
-
-    def selected_ids(self) -> "array[int]":
-        """Return the ids of the selected rows in order."""
-        return self.selection.ids()
-
-    def selected_model(self) -> ModelRow | None:
-        """Return the row whose details are shown, if it is known."""
-        return self.selection.model()
 
     def top_row(self) -> int:
         """Return the first row that is seen, -1 if none is."""
         return self.rowAt(0)
+
+    def is_row_shown(self, row: int) -> bool:
+        """Tell whether the whole of a row is seen."""
+        top, height = self.rowViewportPosition(row), self.rowHeight(row)
+        return 0 <= row < self._model.rowCount() and 0 <= top <= self.viewport().height() - height
 
     def column_state(self) -> list[dict[str, Any]]:
         """Return the columns in the user's order, with width and visibility, for `restore_columns`."""
@@ -167,27 +152,10 @@ class LibraryView(QTableView):
                 self.horizontalHeader().setSortIndicator(number, order)
                 return
 
-    def select_first(self) -> None:
-        """Give the table the focus, with a row selected if there is one."""
-        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        if self._model.rowCount() and not self.selectionModel().hasSelection():
-            # Not selectRow: from right to left Qt looks for a column one pixel beside the last.
-            self.setCurrentIndex(self._model.index(0, NAME_COLUMN))
-
-    def rename_current(self) -> None:
-        """Open the editor on the current row's name."""
-        current = self.currentIndex()
-        if current.isValid():
-            self.edit(current.siblingAtColumn(NAME_COLUMN))
-
-    def copy_cells(self, text_of: Callable[[ModelRow], str] | None = None) -> None:
-        """Copy what the focused column shows of the selected rows (the first ten thousand), a line each."""
-        if text_of is None:
-            column = COLUMNS[max(0, self.currentIndex().column())]
-            text_of = column.copied or column.text
-        ids = self.selection.ids()[:COPY_LIMIT]
-        if ids:
-            self._model.ask_rows(ids, partial(self._put_on_clipboard, text_of))
+    def copied_text(self) -> Callable[[ModelRow], str]:
+        """Return what copying takes of a row: what the column with the focus shows."""
+        column = COLUMNS[max(0, self.currentIndex().column())]
+        return column.copied or column.text
 
     def take_palette(self) -> None:
         """Take the colours and fonts of now."""
@@ -209,11 +177,6 @@ class LibraryView(QTableView):
         return menu
 
     # --- slots ------------------------------------------------------------------------------------------
-
-    def _put_on_clipboard(self, text_of: Callable[[ModelRow], str], rows: Sequence[ModelRow]) -> None:
-        # A lone surrogate of a path that is no UTF-8 has no place on a clipboard.
-        text = "\n".join(text_of(row) for row in rows).encode("utf-8", "replace").decode("utf-8")
-        QGuiApplication.clipboard().setText(text)
 
     def _on_column_menu_shown(self, menu: QMenu) -> None:
         for action in menu.actions():
