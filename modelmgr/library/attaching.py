@@ -5,15 +5,19 @@ import errno
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import BinaryIO
 
 from modelmgr import discovery, tree
+from modelmgr.catalog import Catalog
 from modelmgr.discovery.digests import open_regular
 from modelmgr.durable import sync_folder
 from modelmgr.errors import ModelmgrError
 from modelmgr.library.merging import Merging
 from modelmgr.migration import mapping
 from modelmgr.migration.previews import is_picture, pictures_of
+from modelmgr.pictures import image_format
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, Attachment, Claims, FileState, Problem, Record, is_below_any
 
@@ -156,6 +160,25 @@ class Attaching(Merging):
         return replace(picture, kept=name)
 
 
+def keep_picture(catalog: Catalog, data: bytes | None) -> str | None:
+    """Write the picture of a header into the catalog's own folder; return its name there.
+
+    Returns:
+        None if there is no picture, or the disk takes none: the header has it still.
+    """
+    if data is None:
+        return None
+    name = f"{hashlib.sha256(data).hexdigest()}.{image_format(data[:12])}"
+    target = catalog.copy_path(name)
+    try:
+        if not _is_copied(target, len(data)):
+            with _part_of(target) as part:
+                part.write(data)
+    except OSError:
+        return None
+    return name
+
+
 class _Unheard(Progress):
     """Stops where the outer one is stopped, and tells it nothing: the promotion counts records, not pictures."""
 
@@ -225,26 +248,34 @@ def _copy(real: str, target: str, sha256: str, size_bytes: int, progress: Progre
     Raises:
         OSError: it can't be read or written, or has other bytes by now; nothing is left of the copy then.
     """
+    digest, done = hashlib.sha256(), 0
+    with _part_of(target) as copy, open(open_regular(real), "rb", buffering=0) as source:
+        while done <= size_bytes and (block := source.read(MIB)):
+            progress.check()
+            digest.update(block)
+            done += copy.write(block)
+        if (digest.hexdigest(), done) != (sha256, size_bytes):
+            raise OSError("it was changed while it was copied")
+
+
+@contextlib.contextmanager
+def _part_of(target: str) -> Iterator[BinaryIO]:
+    """Give a file to write that gets its place, safe on the disk, if all goes well; else nothing is left of it.
+
+    Raises:
+        OSError: it can't be written.
+    """
     folder = os.path.dirname(target)
     for place in (os.path.dirname(folder), folder):
         with contextlib.suppress(FileExistsError):
             os.mkdir(place, 0o700)
     part = os.path.join(folder, f".{secrets.token_hex(8)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    digest, done = hashlib.sha256(), 0
     try:
-        with (
-            open(open_regular(real), "rb", buffering=0) as source,
-            open(os.open(part, flags, 0o600), "wb") as copy,
-        ):
-            while done <= size_bytes and (block := source.read(MIB)):
-                progress.check()
-                digest.update(block)
-                done += copy.write(block)
-            copy.flush()
-            os.fsync(copy.fileno())
-        if (digest.hexdigest(), done) != (sha256, size_bytes):
-            raise OSError("it was changed while it was copied")
+        with open(os.open(part, flags, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, target)
     finally:
         with contextlib.suppress(FileNotFoundError):

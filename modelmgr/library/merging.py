@@ -181,6 +181,7 @@ class Merging:
             self._choose_preview(
                 merged.fields, merged.origins, case.path, self.names_in(folder), roots, named, case.copies
             )
+            self._show_own_picture(merged.fields, merged.origins, case.facts)
             if not case.is_present and said and origin and not merged.fields["preview"]:
                 merged.fields["preview"], merged.origins["preview"] = (
                     said,
@@ -204,7 +205,16 @@ class Merging:
         _without_guess(fields, origins, facts)
         named = mapping.pictures([], sha256=None, size_bytes=None, header=told)
         self._choose_preview(fields, origins, path, siblings, [os.path.dirname(path)], named)
+        self._show_own_picture(fields, origins, facts)
         return fields, origins
+
+    def _show_own_picture(
+        self, fields: dict[str, Any], origins: dict[str, Origin], facts: Mapping[str, Any] | None
+    ) -> None:
+        """Take the picture that the header carries where there is no other."""
+        name = (facts or {}).get("picture")
+        if not fields.get("preview") and name and os.path.isfile(place := self.catalog.copy_path(name)):
+            fields["preview"], origins["preview"] = place, Origin("header", PLACE_RANK)
 
     def _choose_preview(
         self,
@@ -284,9 +294,15 @@ def hashes_of(claims: Claims) -> dict[str, str]:
     return dict(claims.partial_hashes) | ({"SHA256": claims.sha256} if claims.sha256 else {})
 
 
-def header_facts(header: Header) -> dict[str, Any]:
-    """Return what a merge needs of a header, as JSON for the catalog."""
-    return {
+def header_facts(header: Header, picture: str | None = None) -> dict[str, Any]:
+    """Return what a merge needs of a header, as JSON for the catalog.
+
+    Args:
+        header: see there.
+        picture: name of the copy of its picture (`AttachmentStore.copy_path`), if there is one.
+    """
+    facts = {} if picture is None else {"picture": picture}
+    return facts | {
         "type": header.type,
         "base_model": header.base_model,
         "base_by_name": header.facts.get("base_by_name"),

@@ -7,8 +7,7 @@ from modelmgr import discovery, tree
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import HashJob
 from modelmgr.errors import ModelmgrError, NotFound, Usage
-from modelmgr.library.merging import header_facts
-from modelmgr.library.scanning import FILES_AT_ONCE, OPTIONS, Scanning, danger_of, embedded_of
+from modelmgr.library.scanning import FILES_AT_ONCE, OPTIONS, Scanning
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import read_header
 from modelmgr.values import Changes, MoveReport, Problem, ScanOptions, ScanReport, is_below
@@ -85,11 +84,7 @@ class Places(Scanning):
             facts = known.id, path, entry.size_bytes, entry.mtime_ns
             goal = self._put_hash(*facts, result.hashes, report, header_is_new=not is_same)
             if rows[0].sha256 is None and goal is not None:  # nobody knows whether these are the bytes it had
-                header = read_header(path)
-                self.catalog.put_header(
-                    goal, header.format, header.as_json(), header_facts(header), danger_of(header)
-                )
-                self.catalog.put_embedded(goal, path, entry.mtime_ns, embedded_of(header))
+                self._put_header(goal, path, entry.mtime_ns, read_header(path))
             self.relight(goal or model_id)
         report.added = report.hashed = 1
         report.bytes_hashed = entry.size_bytes

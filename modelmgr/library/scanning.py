@@ -9,6 +9,7 @@ from modelmgr.catalog.file_store import KnownFile
 from modelmgr.catalog.found import Embedded, FoundModel, Member
 from modelmgr.discovery import Group, Hashing, HashJob, HashResult, IgnoreRules
 from modelmgr.errors import NotFound
+from modelmgr.library.attaching import keep_picture
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts
 from modelmgr.library.root_scan import Met, RootScan
 from modelmgr.progress import Cancelled, Progress
@@ -419,7 +420,7 @@ class Scanning(Merging):
         if hashes is not None and report is not None:
             report.hashed += 1
             report.bytes_hashed += entry.size_bytes
-        facts = header_facts(header)
+        facts = header_facts(header, keep_picture(self.catalog, header.picture))
         fields, origins = self.light_of_file(entry.path, facts, siblings)
         return FoundModel(
             entry.path,
@@ -580,10 +581,7 @@ class Scanning(Merging):
                 header = read_header(path)
             except OSError:
                 header = Header(format="unknown", type="unknown")
-            self.catalog.put_header(
-                outcome.model_id, header.format, header.as_json(), header_facts(header), danger_of(header)
-            )
-            self.catalog.put_embedded(outcome.model_id, path, mtime_ns, embedded_of(header))
+            self._put_header(outcome.model_id, path, mtime_ns, header)
         if report is not None:
             report.rewritten += outcome.rewritten
             if outcome.moved:
@@ -592,6 +590,11 @@ class Scanning(Merging):
         if outcome.created or outcome.rewritten or outcome.moved or outcome.gone is not None:
             self.relight(outcome.model_id)
         return outcome.model_id
+
+    def _put_header(self, model_id: int, path: str, mtime_ns: int, header: Header) -> None:
+        facts = header_facts(header, keep_picture(self.catalog, header.picture))
+        self.catalog.put_header(model_id, header.format, header.as_json(), facts, danger_of(header))
+        self.catalog.put_embedded(model_id, path, mtime_ns, embedded_of(header))
 
     def verify(self, sha256s: Sequence[str] = (), *, progress: Progress) -> VerifyReport:
         """Hash present files again and compare with what was computed before; changes nothing.

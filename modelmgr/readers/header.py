@@ -53,6 +53,7 @@ class Header:
             ``base_by_name``, the one of them that the file's name suggests.
         embedded: all that the file says of itself, as a record's payload (JSON text in UTF-8), or None where nothing
             is worth keeping. safetensors: the exact bytes of ``__metadata__``.
+        picture: a small one that the metadata carry, PNG, JPEG or WebP; None if there is none.
         embedded_made: whether `embedded` was written by us from another format's values.
     """
 
@@ -81,6 +82,7 @@ class Header:
     rules_version: str = ""
     embedded: bytes | None = field(default=None, repr=False)
     embedded_made: bool = False
+    picture: bytes | None = field(default=None, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-safe values, at most some 256 KiB of them.

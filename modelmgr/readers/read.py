@@ -15,7 +15,7 @@ from modelmgr.readers.contents import Contents, FileBytes
 from modelmgr.readers.header import Header
 from modelmgr.readers.identify import Statement, Verdict, identify
 from modelmgr.readers.rules import version
-from modelmgr.readers.suggest import suggestions
+from modelmgr.readers.suggest import picture, suggestions
 from modelmgr.values import Problem
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -124,6 +124,7 @@ def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
         rules_version=version(),
         embedded=embedded,
         embedded_made=made,
+        picture=picture(contents.metadata),
     )
 
 

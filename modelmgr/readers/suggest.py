@@ -5,6 +5,7 @@ is Stability-AI/ModelSpec 1.0.1; ``general.*`` is ggml-org/ggml docs/gguf.md. Wh
 (``ss_tag_frequency``) is no trigger word and no tag.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from modelmgr.pictures import image_format
 from modelmgr.readers.contents import clean
+from modelmgr.values import MIB
 
 _NOTHING = frozenset(("", "none", "null", "[]", "{}", "n/a", "unknown", "(no title)", "undefined"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
@@ -24,6 +27,8 @@ _LIST_LIMIT = 256
 _FREQUENCY_LIMIT = 512 * 1024
 _TAG_LIMIT = 40
 _COUNT_LIMIT = 2**53
+_DATA_URL = re.compile(r"data:image/(?:png|jpe?g|webp);base64,", re.IGNORECASE)
+PICTURE_LIMIT_BYTES = 2 * MIB
 
 
 def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
@@ -50,6 +55,22 @@ def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[
 def _trained_name(metadata: Mapping[str, Any]) -> str | None:
     """Return the name of an embedding or hypernetwork as AUTOMATIC1111/stable-diffusion-webui keeps it in the file."""
     return _line(metadata.get("name")) if {"step", "sd_checkpoint"} <= metadata.keys() else None
+
+
+def picture(metadata: Mapping[str, Any]) -> bytes | None:
+    """Return the picture that a header carries, a PNG, JPEG or WebP of at most 2 MiB, or None."""
+    text = metadata.get("modelspec.thumbnail")
+    if not isinstance(text, str) or len(text) > PICTURE_LIMIT_BYTES * 4 // 3 + _LINE_LIMIT:
+        return None
+    named = _DATA_URL.match(text)
+    if named is None:
+        return None
+    try:
+        data = base64.b64decode(text[named.end() :], validate=True)
+    except ValueError:
+        return None
+    is_known = image_format(data[:12]) in ("png", "jpeg", "webp")
+    return data if is_known and len(data) <= PICTURE_LIMIT_BYTES else None
 
 
 def training_tags(metadata: Mapping[str, Any]) -> list[list[str | int]]:

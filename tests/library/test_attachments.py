@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from modelmgr import demo
 from modelmgr.catalog import Catalog
 from modelmgr.library import Library, attaching
 from modelmgr.progress import Cancelled, Progress
@@ -411,3 +412,54 @@ def test_an_export_tells_of_them_and_is_taken_back(
     with Catalog.open(tmp_path / "second.sqlite") as catalog:
         report = Library(catalog).import_paths([str(out)], progress=Progress())
     assert (report.imported, report.failed) == (1, 0)
+
+
+def with_thumbnail(path: Path, thumbnail: str) -> Path:
+    demo.write_safetensors(path, {"emb_params": ("F16", (4, 768))}, {"modelspec.thumbnail": thumbnail})
+    return path
+
+
+def data_url(data: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def test_the_picture_that_a_header_carries_is_shown_where_there_is_no_other(
+    library: Library, models: Path
+) -> None:
+    path = with_thumbnail(models / "ink.safetensors", data_url(PNG))
+    library.scan([str(models)], progress=Progress())
+    assert Path(shown(library) or "").read_bytes() == PNG
+    assert copies(library) == [f"{PNG_SHA256[:2]}/{PNG_SHA256}.png"]
+
+    beside = path.with_name("ink.preview.png")
+    beside.write_bytes(OTHER)
+    (model_id,) = library.catalog.order(ModelQuery())
+    library.relight(model_id)
+    assert shown(library) == str(beside)
+    beside.unlink()
+    library.relight(model_id)
+    assert Path(shown(library) or "").read_bytes() == PNG
+
+    again = Path(with_thumbnail(path, data_url(OTHER)))
+    library.scan([], progress=Progress())
+    assert again.exists() and Path(shown(library) or "").read_bytes() == OTHER
+
+
+@pytest.mark.parametrize(
+    "thumbnail",
+    [
+        "",
+        "https://example.org/a.png",
+        "data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode(),
+        data_url(b"<html>"),
+        "data:image/png;base64,####",
+        "data:image/png;base64," + "A" * 7,
+        data_url(PNG + bytes(2 * 1024 * 1024)),
+        data_url(b"GIF89a" + bytes(20)),
+    ],
+)
+def test_what_is_no_small_picture_in_a_header_is_none(library: Library, models: Path, thumbnail: str) -> None:
+    with_thumbnail(models / "ink.safetensors", thumbnail)
+    library.scan([str(models)], progress=Progress())
+    assert shown(library) is None
+    assert copies(library) == []
