@@ -267,6 +267,11 @@ def folder_in(path: str) -> str:
     return path[:cut] if cut > 0 else ""
 
 
+def name_in(path: str) -> str:
+    """Return what comes after the last folder in a path of any system."""
+    return path[max(path.rfind("/"), path.rfind("\\")) + 1 :] or path
+
+
 def is_absolute(path: str) -> bool:
     """Tell whether a path of any system begins at a root, a drive or a share."""
     return path.startswith(("/", "\\")) or path[1:2] == ":"

@@ -18,11 +18,11 @@ _DEEDS = {
         "Make the selected records part of the library, as far as their files bear them out",
         "Ctrl+Shift+Return",
     ),
-    "again": (
-        "tryAgainButton",
-        "Try &again",
-        "Look for the file again and promote what is clear now",
-        "Ctrl+R",
+    "attach": (
+        "attachAnywayButton",
+        "&Attach anyway…",
+        "Attach the records to their files although the hashes differ; you are asked first",
+        "",
     ),
     "locate": ("locateButton", "&Locate…", "Say which file the selected record speaks of", "Ctrl+L"),
     "map": (
@@ -37,11 +37,11 @@ _DEEDS = {
         "Make a model without a file of it; a scan that meets its bytes links it",
         "",
     ),
-    "attach": (
-        "attachAnywayButton",
-        "&Attach anyway…",
-        "Attach the records to their files although the hashes differ; you are asked first",
-        "",
+    "again": (
+        "tryAgainButton",
+        "Try &again",
+        "Look for the file again and promote what is clear now",
+        "Ctrl+R",
     ),
     "dismiss": ("dismissButton", "&Dismiss", "Set the selected records aside; they are kept", "Del"),
     "restore": ("restoreButton", "&Restore", "Let the selected records wait again", ""),

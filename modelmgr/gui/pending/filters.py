@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QToolButton, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.reasons import reason, source_label
@@ -101,7 +102,6 @@ class PendingFilters(QWidget):
             choice.chosen.connect(self._on_chosen)
             layout.addWidget(choice)
         layout.addWidget(self._clear)
-        layout.addStretch(1)
 
     @property
     def is_on(self) -> bool:
@@ -148,6 +148,41 @@ class PendingFilters(QWidget):
     def _on_clear(self) -> None:
         self.take_off()
         self.changed.emit()
+
+
+class BesideOrBelow(QWidget):
+    """Two widgets on one line, the second at its end; where that is too short, one below the other."""
+
+    def __init__(self, first: QWidget, second: QWidget, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._first = first
+        self._second = second
+        self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(theme.S)
+        self._box.addWidget(first, 1)
+        self._box.addWidget(second, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        for widget in (first, second):
+            widget.installEventFilter(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._arrange()
+        return super().eventFilter(watched, event)
+
+    def _arrange(self) -> None:
+        shown = [
+            child for child in self._first.children() if isinstance(child, QWidget) and not child.isHidden()
+        ]
+        needed = sum(child.sizeHint().width() + theme.S for child in shown) + self._second.sizeHint().width()
+        fits = needed <= self.width()
+        way = QBoxLayout.Direction.LeftToRight if fits else QBoxLayout.Direction.TopToBottom
+        if way != self._box.direction():
+            self._box.setDirection(way)
 
 
 def _problem_words(problem: str) -> str:

@@ -3,8 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyleOptionViewItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import SoftDelegate
@@ -26,9 +45,12 @@ WAITING, READY, DECISION, MISSING, UNREADABLE, OTHER, PROMOTED, DISMISSED, ALL =
 
 PENDING = (PendingState.PENDING.value,)
 
+Index = QModelIndex | QPersistentModelIndex
+
 _NAME = Qt.ItemDataRole.UserRole
 _ICON_PX = 16
 _LETTERS = 30
+_RADIUS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +192,28 @@ class Counts:
         return kinds[group]
 
 
+class _PillDelegate(SoftDelegate):
+    """Paints the chosen row as one rounded ground, as the filters of the library have it."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        if option.state & QStyle.StateFlag.State_Selected:
+            row = QRectF(option.rect)
+            # The ground goes through all columns; each paints its part of it.
+            is_start = (index.column() == 0) != (option.direction == Qt.LayoutDirection.RightToLeft)
+            row.adjust(0 if is_start else -2 * _RADIUS, 1, 2 * _RADIUS if is_start else 0, -1)
+            painter.save()
+            painter.setClipRect(option.rect)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colors().chosen)
+            painter.drawRoundedRect(row, _RADIUS, _RADIUS)
+            painter.restore()
+        super().paint(painter, option, index)
+
+    def chosen(self, colors: theme.Colors) -> tuple[QColor, QColor]:
+        return QColor(Qt.GlobalColor.transparent), colors.text
+
+
 class GroupList(QTreeWidget):
     """The groups with their numbers.
 
@@ -189,7 +233,7 @@ class GroupList(QTreeWidget):
         self.setIndentation(0)
         self.setUniformRowHeights(True)
         self.setIconSize(QSize(_ICON_PX, _ICON_PX))
-        self.setItemDelegate(SoftDelegate(self))
+        self.setItemDelegate(_PillDelegate(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.header().setStretchLastSection(False)

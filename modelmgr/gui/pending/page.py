@@ -16,7 +16,7 @@ from modelmgr.gui.pending.alike import rule_of
 from modelmgr.gui.pending.bar import DeedBar
 from modelmgr.gui.pending.deeds import MISMATCH_QUERY, NO_FILE_QUERY, READY_QUERY, PendingDeeds
 from modelmgr.gui.pending.empty import EmptyPage
-from modelmgr.gui.pending.filters import PendingFilters
+from modelmgr.gui.pending.filters import BesideOrBelow, PendingFilters
 from modelmgr.gui.pending.groups import (
     ALL,
     DECISION,
@@ -50,6 +50,8 @@ ASKED_ROWS = 200
 SEARCH_MS = 150
 FIRST_LOOK_MS = 300
 WIDEST_MINIMUM = 110
+SHORTEST_LIST_PERCENT, LONGEST_LIST_PERCENT = 34, 56
+"""How much of the page's height the list has while a record stands below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class PendingPage(QWidget):
         self._wants_focus = False
         self._sort = ("id", False)
         self._promotable: int | None = None
+        self._is_split_by_hand = False
         self.setObjectName("pendingPage")
         self.setAccessibleName(self.tr("Pending records"))
         self._groups = all_groups()
@@ -135,8 +138,7 @@ class PendingPage(QWidget):
         layout.addLayout(self._build_head())
         layout.addLayout(self._strips)
         layout.addWidget(self._places)
-        layout.addWidget(self._bar)
-        layout.addWidget(self._filters)
+        layout.addWidget(BesideOrBelow(self._bar, self._filters, upper))
         whole = QWidget(self)
         whole_layout = QVBoxLayout(whole)
         whole_layout.setContentsMargins(0, 0, 0, 0)
@@ -153,6 +155,7 @@ class PendingPage(QWidget):
         self._split.setStretchFactor(0, 3)
         self._split.setStretchFactor(1, 2)
         self._split.setSizes([340, 300])
+        self._split.splitterMoved.connect(self._on_split_moved)
         inbox = QWidget(self)
         inbox_layout = QHBoxLayout(inbox)
         inbox_layout.setContentsMargins(0, 0, 0, 0)
@@ -435,8 +438,26 @@ class PendingPage(QWidget):
         elif row_id is None:
             words = self.tr("{} are selected").format(counted(count, "record")) if count else ""
             self._preview.show_hint(words)
-        self._preview.setVisible(count > 0 and self._middle.currentWidget() is self._view)
+        is_shown = count > 0 and self._middle.currentWidget() is self._view
+        if is_shown and self._preview.isHidden():
+            self._give_room()
+        self._preview.setVisible(is_shown)
         self._update_deeds()
+
+    def _give_room(self) -> None:
+        """Give the record what a short list leaves over, unless the user has divided the page."""
+        if self._is_split_by_hand:
+            return
+        whole = self._split.height()
+        rows = min(len(self._table.ids), whole // theme.ROW_HEIGHT)
+        above = self._middle.mapTo(self._split, self._middle.rect().topLeft()).y()
+        wanted = above + self._view.height_of(rows)
+        upper = max(whole * SHORTEST_LIST_PERCENT // 100, min(wanted, whole * LONGEST_LIST_PERCENT // 100))
+        self._split.setSizes([upper, whole - upper])
+
+    @Slot()
+    def _on_split_moved(self) -> None:
+        self._is_split_by_hand = True
 
     @Slot(QModelIndex)
     def _on_activated(self, _index: QModelIndex) -> None:

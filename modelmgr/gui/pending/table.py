@@ -26,7 +26,7 @@ from PySide6.QtCore import (
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui.cells import STATE_ROLE
-from modelmgr.gui.reasons import DECISIONS, NO_FILE, explanation, reason, source_label
+from modelmgr.gui.reasons import DECISIONS, NO_FILE, explanation, name_in, reason, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import foreign_text, plain_tip, type_label
 from modelmgr.values import PendingModel, PendingQuery, PendingState
@@ -54,12 +54,12 @@ class _Column:
 
 COLUMNS = (
     _Column("Name", "name", 190),
-    _Column("Why", "problem", 236),
+    _Column("Why", "problem", 232),
     _Column("Type", "type", 98),
     _Column("Base model", "base_model", 98),
     _Column("Source", "source", 136),
-    _Column("Where", "source_path", 180),
-    _Column("File", "file_path", 160),
+    _Column("Where", "source_path", 172),
+    _Column("File", "file_path", 136),
 )
 
 
@@ -86,7 +86,8 @@ class _Known:
 
 
 def _known(row: PendingModel) -> _Known:
-    where = " · ".join(part for part in (row.source_path, row.record_key) if part)
+    # The folder is told by the tool tip and by the record itself; cut in the middle it would say nothing.
+    where = " · ".join(part for part in (name_in(row.source_path), row.record_key) if part)
     texts = (
         foreign_text(row.name),
         reason(row.problem, row.state),
@@ -94,7 +95,7 @@ def _known(row: PendingModel) -> _Known:
         foreign_text(row.base_model),
         source_label(row.source),
         foreign_text(where),
-        foreign_text(row.file_path),
+        foreign_text(name_in(row.file_path or "")),
     )
     return _Known(row, texts, state_of(row))
 
@@ -315,7 +316,8 @@ class PendingTable(QAbstractTableModel):
                 return None
             if index.column() == WHY:
                 return plain_tip(explanation(known.row.problem, known.row.state))
-            return plain_tip(known.texts[index.column()])
+            whole = {WHERE: known.row.source_path, FILE: known.row.file_path}.get(index.column())
+            return plain_tip(whole or known.texts[index.column()])
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

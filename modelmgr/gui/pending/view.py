@@ -91,6 +91,10 @@ class PendingView(QTableView):
         row = stretches[0][0]
         return self._table.ids[row] if row < len(self._table.ids) else None
 
+    def height_of(self, rows: int) -> int:
+        """Return the height at which so many rows are seen, with the header."""
+        return self.horizontalHeader().height() + rows * theme.ROW_HEIGHT + theme.S
+
     @Slot()
     def _on_selection_changed(self) -> None:
         if not self._is_restoring:
