@@ -689,7 +689,11 @@ class ImportReport(Totals):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One record as the preview shows it: mapped columns beside the raw text."""
+    """One record as the preview shows it: mapped columns beside the raw text.
+
+    Attributes:
+        record: the whole of it, for `library.trace`; None if it is too large to be held for a look.
+    """
 
     source: str
     source_path: str
@@ -698,6 +702,7 @@ class Sample:
     raw_text: str
     state: str
     problem: str | None = None
+    record: Record | None = None
 
 
 @dataclass(slots=True)

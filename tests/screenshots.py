@@ -12,7 +12,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.studio import ALL_LOOKS, Look, Studio  # noqa: E402
+
+WIZARD = (1120, 690)
 
 README_PICTURES = {
     Look(): ["library", "pending", "compare", "wizard-preview", "first-start"],
@@ -212,8 +215,12 @@ def show_mending(studio: Studio) -> None:
 
 def show_first_start(studio: Studio) -> None:
     """A catalog with nothing in it."""
-    with studio.window("empty.sqlite") as window:
-        studio.take("first-start", window)
+    if studio.wants("first-start"):
+        with studio.window("empty.sqlite") as window:
+            studio.take("first-start", window)
+    if studio.wants("first-start-found"):
+        with tools_at_home(studio), studio.window("empty.sqlite") as window:
+            studio.take("first-start-found", window)
 
 
 def show_settings(studio: Studio) -> None:
@@ -267,8 +274,14 @@ def show_settings(studio: Studio) -> None:
 
 def show_wizard(studio: Studio) -> None:
     """The pages of the import, each filled."""
+    from PySide6.QtCore import QTimer
     from PySide6.QtGui import QAction
-    from PySide6.QtWidgets import QWizard
+    from PySide6.QtWidgets import QCheckBox, QWizard
+
+    def walk_to_report(wizard: QWizard) -> None:
+        wizard.next()
+        while wizard.currentPage().objectName() == "importPage" and wizard.isVisible():
+            studio.settle(wizard)
 
     with studio.window("wizard.sqlite") as window:
         if studio.wants("wizard-sources"):
@@ -277,17 +290,48 @@ def show_wizard(studio: Studio) -> None:
             studio.take("wizard-sources", wizard)
             wizard.reject()
             studio.settle(window)
+        if studio.wants("wizard-found"):
+            with tools_at_home(studio):
+                window.findChild(QAction, "actionImportLegacy").trigger()
+                wizard = window.findChildren(QWizard, "migrationWizard")[-1]
+                studio.settle(wizard)
+                wizard.resize(*WIZARD)
+                wizard.findChild(QCheckBox, "foundInstall").setChecked(True)
+                studio.take("wizard-found", wizard)
+                wizard.reject()
+                studio.settle(window)
         window.drop_paths([str(studio.demo.root)])
         studio.settle(window)
-        wizard = window.findChild(QWizard, "migrationWizard")
+        wizard = window.findChildren(QWizard, "migrationWizard")[-1]
+        wizard.resize(*WIZARD)  # the screen that is no screen is narrower than any
         studio.take("wizard-preview", wizard)
-        if studio.wants("wizard-report"):
-            wizard.next()
-            while wizard.currentPage().objectName() == "importPage" and wizard.isVisible():
-                studio.settle(wizard)
-                wizard.next()
+        if studio.wants("wizard-problems"):
+            wizard.currentPage().show_problems()
+            studio.take("wizard-problems", wizard)
+        if studio.wants("wizard-report") or studio.wants("wizard-importing"):
+            wizard.findChild(QCheckBox, "promoteBox").setChecked(True)
+            if studio.wants("wizard-importing"):
+                shot = QTimer(wizard)
+                shot.timeout.connect(lambda: studio.glance("wizard-importing", wizard))
+                shot.setSingleShot(True)
+                shot.start(60)
+            walk_to_report(wizard)
             studio.take("wizard-report", wizard)
         wizard.reject()
+
+
+@contextmanager
+def tools_at_home(studio: Studio) -> Iterator[None]:
+    """Let tools be found at their usual places, as long as it lasts."""
+    links = [studio.work / name for name in ("ComfyUI", "stable-diffusion-webui")]
+    for link in links:
+        link.symlink_to(studio.demo.root / link.name)
+    ollama = studio.work / ".ollama" / "models"
+    ollama.mkdir(parents=True)
+    yield
+    ollama.rmdir()
+    for link in links:
+        link.unlink()
 
 
 def show_error(studio: Studio) -> None:
@@ -316,7 +360,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
     show_pending: ["pending", "pending-decision", "pending-missing", "pending-promoted", "map-folder"],
     show_compare: ["compare"],
     show_mending: ["details", "correct", "folder-move", "folder-rules", "task-paused"],
-    show_first_start: ["first-start"],
+    show_first_start: ["first-start", "first-start-found"],
     show_settings: [
         "settings",
         "settings-reading",
@@ -328,7 +372,14 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "api-port-in-use",
         "api-open",
     ],
-    show_wizard: ["wizard-sources", "wizard-preview", "wizard-report"],
+    show_wizard: [
+        "wizard-sources",
+        "wizard-found",
+        "wizard-preview",
+        "wizard-problems",
+        "wizard-importing",
+        "wizard-report",
+    ],
     show_error: ["error"],
 }
 

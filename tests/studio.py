@@ -119,6 +119,10 @@ class Studio:
         self.settle(widget)
         self._seen(name, widget)
 
+    def glance(self, name: str, widget: Any) -> None:
+        """Show a screen in the middle of its work."""
+        self._seen(name, widget)
+
     def make_library(self, catalog: str) -> None:
         """Make a catalog as `modelmgr demo` does: scanned, one tool's records promoted, the others waiting."""
         from modelmgr.catalog import Catalog

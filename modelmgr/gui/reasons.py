@@ -155,6 +155,19 @@ _SOURCES = {
     "unknown-json": "JSON beside a model",
 }
 
+_TOOL_ICONS = {
+    "comfyui": "workflow",
+    "lora manager": "tag",
+    "automatic1111": "image",
+    "forge": "image",
+    "sd.next": "image",
+    "invokeai": "palette",
+    "ollama": "message-square-text",
+    "lm studio": "message-square-text",
+    "jan": "message-square-text",
+    "hugging face": "package",
+}
+
 _NO_TOOLS = {
     "user": "you",
     "header": "the file's header",
@@ -223,6 +236,11 @@ def source_label(source: str) -> str:
         return known
     words = foreign_text(source, 80).replace("-", " ")
     return words[:1].upper() + words[1:]
+
+
+def tool_icon(tool: str) -> str:
+    """Return the name of the icon for a tool, by what people do with it."""
+    return next((icon for name, icon in _TOOL_ICONS.items() if name in tool.lower()), "database")
 
 
 def hash_words(matches: Sequence[HashMatch]) -> str:

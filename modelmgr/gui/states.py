@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QMainWindow,
     QPushButton,
     QSizePolicy,
@@ -65,6 +66,14 @@ class _Way(QPushButton):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            event.ignore()  # the page moves among its ways
+        else:
+            super().keyPressEvent(event)
 
     def set_text(self, text: str) -> None:
         """Show another explanation."""
@@ -145,8 +154,16 @@ class FirstStart(QWidget):
         )
         demo.setObjectName("firstDemo")
         demo.clicked.connect(self.demo_wanted)
-        for way in (add, self._bring, demo):
+        self._ways = (add, self._bring, demo)
+        for way in self._ways:
             layout.addWidget(way)
+        layout.addSpacing(theme.S)
+        drop = theme.plain_label(
+            self.tr("Or drop folders and files anywhere in this window."), "secondary", column
+        )
+        drop.setObjectName("firstDrop")
+        drop.setWordWrap(True)
+        layout.addWidget(drop)
         outer = QVBoxLayout(self)
         outer.addStretch(2)
         row = QHBoxLayout()
@@ -155,6 +172,27 @@ class FirstStart(QWidget):
         row.addStretch(1)
         outer.addLayout(row)
         outer.addStretch(3)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Nothing can be searched yet: the keyboard begins where something can be done.
+        QTimer.singleShot(0, self, self._take_focus)
+
+    @Slot()
+    def _take_focus(self) -> None:
+        focused = self.window().focusWidget()
+        is_unused = focused is None or (isinstance(focused, QLineEdit) and not focused.text())
+        if self.isVisible() and is_unused:
+            self._ways[0].setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+        focused = [at for at, way in enumerate(self._ways) if way.hasFocus()]
+        if step is None or not focused:
+            super().keyPressEvent(event)
+            return
+        place = max(0, min(len(self._ways) - 1, focused[0] + step))
+        self._ways[place].setFocus(Qt.FocusReason.TabFocusReason)
 
     def show_folders(self, count: int) -> None:
         """Say where the library stands: without a folder, or with folders in which there is no model."""

@@ -59,6 +59,10 @@ class Strip(QFrame):
         """What it says."""
         return self._label.text()
 
+    def show_words(self, words: str) -> None:
+        """Say something else."""
+        self._label.setText(words)
+
     def _tint(self) -> None:
         color = theme.colors().secondary
         self._icon.setPixmap(theme.pixmap(self._icon_name, _ICON_PX, color, self.devicePixelRatioF()))

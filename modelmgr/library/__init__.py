@@ -5,5 +5,6 @@ Blocking, for any thread. `Progress` reports and cancels; a cancelled deed retur
 
 from modelmgr.library.library import Library
 from modelmgr.library.merging import claims_of
+from modelmgr.library.tracing import Key, trace
 
-__all__ = ["Library", "claims_of"]
+__all__ = ["Key", "Library", "claims_of", "trace"]

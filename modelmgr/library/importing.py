@@ -24,6 +24,7 @@ from modelmgr.catalog.import_store import (
 )
 from modelmgr.errors import ModelmgrError, Unreadable, Usage
 from modelmgr.library.merging import Merging, claims_of
+from modelmgr.library.tracing import TRACED_BYTES
 from modelmgr.migration import detect, promotion
 from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import base_name, models_beside, subject_of
@@ -514,6 +515,7 @@ class Importing(Merging):
             payload.masked(payload.text(record.payload, SAMPLE_CHARACTERS)),
             looked.state,
             new.problem,
+            record if len(record.payload) <= TRACED_BYTES else None,
         )
 
     def bind(

@@ -15,21 +15,23 @@ from PySide6.QtWidgets import (
     QFrame,
     QLabel,
     QListWidget,
-    QMessageBox,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
+    QTabWidget,
     QTreeWidget,
     QWidget,
     QWizard,
 )
 
 from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
+from modelmgr.gui.reasons import source_label
+from modelmgr.gui.strips import AskStrip, UndoStrip
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.wizard import MigrationWizard
 from modelmgr.gui.wizard.drop_area import dropped_paths
 from modelmgr.gui.wizard.journey import Offer, RecordSteps, offers_of, scan_targets
-from modelmgr.gui.wizard.parts import fill_with_problems, make_problem_list
+from modelmgr.gui.wizard.parts import PATH, fill_with_problems, make_problem_list
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.gui.wizard.wizard import IMPORT, PREVIEW, REPORT, SOURCES
 from modelmgr.library import Library
@@ -189,9 +191,17 @@ def test_the_models_that_were_found_are_added_and_what_is_clear_is_promoted(
     assert library.catalog.count(ModelQuery()) > 0
     assert [each.path for each in library.catalog.folders()] == [str(folder)]
     assert preview.model_count >= journey.scanned.added
-    lines = seen.child(QLabel, "reportLines").text()
-    assert "promoted" in lines
-    assert "added" in lines
+    strip = seen.child(UndoStrip, "undoStrip")
+    assert strip.isVisible()
+    assert strip.words.startswith(f"{journey.promoted.promoted} records were promoted")
+    # And back: what was promoted waits again.
+    qtbot.mouseClick(strip.findChild(QPushButton, "undoPromotionStripButton"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: journey.undone is not None, timeout=WAIT_MS)
+    assert journey.undone.undone == journey.promoted.promoted
+    assert "wait again" in seen.child(QLabel, "reportLines").text()
+    assert not strip.isVisible()
+    assert library.catalog.pending_count(PendingQuery(states=("promoted",))) == 0
+    assert "added" in seen.child(QLabel, "reportLines").text()
 
 
 def test_copies_of_the_previews_are_kept_only_where_that_is_ticked(qtbot, open_wizard, tmp_path, library):
@@ -375,7 +385,8 @@ def test_other_tools_on_this_computer_are_named_with_their_places_and_chosen_by_
     assert not any(box.isChecked() for box in boxes(seen).values())
     assert seen.wizard.journey.paths == []
     shown = [label.text() for label in seen.child(QWidget, "foundInstalls").findChildren(QLabel)]
-    assert shown == [*places[:3], "and 2 more places"]
+    assert [text for text in shown if text.startswith(str(tmp_path))] == places[:3]
+    assert "and 2 more places" in shown
     boxes(seen)["ComfyUI"].click()
     assert seen.wizard.journey.paths == places[:2]
     boxes(seen)["ComfyUI"].click()
@@ -386,6 +397,24 @@ def test_other_tools_on_this_computer_are_named_with_their_places_and_chosen_by_
     seen.click("chooseAllButton")
     assert sorted(seen.wizard.journey.paths) == sorted(places)
     assert all(box.isChecked() for box in boxes(seen).values())
+
+
+def test_each_card_says_how_many_records_lie_there(qtbot, open_wizard, demo, catalog):
+    library = FurnishedLibrary(catalog, InstalledTool("ComfyUI", (str(demo.folders[0]),)))
+    seen = open_wizard(library=library)
+    qtbot.waitUntil(lambda: len(boxes(seen)) == 1, timeout=WAIT_MS)
+    expected = sum(found.records for found in library.detect([str(demo.folders[0])], Progress()).found)
+    count = seen.child(QLabel, "foundCount")
+    qtbot.waitUntil(lambda: count.text() == f"{expected} records", timeout=WAIT_MS)
+    assert f"{expected} records" in boxes(seen)["ComfyUI"].accessibleDescription()
+
+
+def test_counting_ends_with_the_page(qtbot, open_wizard, demo, catalog, tasks):
+    library = FurnishedLibrary(catalog, InstalledTool("ComfyUI", (str(demo.root),)))
+    seen = open_wizard(library=library)
+    qtbot.waitUntil(lambda: len(boxes(seen)) == 1, timeout=WAIT_MS)
+    seen.wizard.reject()
+    qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
 
 
 def test_a_tool_whose_place_is_taken_away_is_no_longer_ticked(qtbot, open_wizard, tmp_path, catalog):
@@ -420,9 +449,10 @@ def test_the_preview_shows_sources_samples_problems_and_ignored_files(qtbot, ope
     assert lines["Civitai Helper"] == ("34", "34")
     assert len(lines) == len(preview.by_source)
     samples = seen.child(QTreeWidget, "previewSamples")
-    assert samples.topLevelItemCount() == len(preview.samples)
+    of_first = [sample for sample in preview.samples if sample.source == next(iter(preview.by_source))]
+    assert samples.topLevelItemCount() == len(of_first)
     samples.setCurrentItem(samples.topLevelItem(1))
-    assert seen.child(QPlainTextEdit, "previewRaw").toPlainText()[:40] == preview.samples[1].raw_text[:40]
+    assert seen.child(QPlainTextEdit, "previewRaw").toPlainText()[:40] == of_first[1].raw_text[:40]
     problems = seen.child(QTreeWidget, "previewProblems")
     group = problems.topLevelItem(0)
     assert (group.text(0), group.text(1)) == ("Its text can't be read as data (1)", "Taken, with a doubt")
@@ -453,6 +483,28 @@ def test_a_sample_shows_its_columns_beside_its_text_and_a_token_as_dots(qtbot, o
     assert seen.child(QPlainTextEdit, "previewRaw").toPlainText() == text.replace("abcdef", "••••••")
 
 
+def test_each_column_says_which_key_tells_it_and_the_rest_is_listed_as_kept(qtbot, open_wizard, tmp_path):
+    write_inkwash_harbor(tmp_path)
+    told = {"model_name": "Ink", "base_model": "SDXL 1.0", "civitai": {}, "sha256": "", "db_checked": False}
+    (tmp_path / "other.metadata.json").write_text(json.dumps(told, indent=1))
+    seen = open_wizard(tmp_path / "other.metadata.json")
+    seen.wait_preview()
+    tree = seen.child(QTreeWidget, "previewFields")
+
+    def lines() -> dict[str, tuple[str, str]]:
+        items = [tree.topLevelItem(at) for at in range(tree.topLevelItemCount())]
+        items += [item.child(at) for item in items for at in range(item.childCount())]
+        return {item.text(0): (item.text(1), item.text(2)) for item in items}
+
+    qtbot.waitUntil(lambda: lines()["Name"] == ("Ink", "model_name"), timeout=WAIT_MS)
+    assert lines()["Base model"] == ("SDXL 1.0", "base_model")
+    assert lines()["db_checked"] == ("False", "")
+    tree.setCurrentItem(tree.findItems("Base model", Qt.MatchFlag.MatchExactly)[0])
+    raw = seen.child(QPlainTextEdit, "previewRaw")
+    (mark,) = raw.extraSelections()
+    assert "base_model" in mark.cursor.selectedText()
+
+
 def test_each_source_says_how_many_of_its_records_have_found_their_file(qtbot, open_wizard, tmp_path):
     model = write_inkwash_harbor(tmp_path)
     for name, path in (("here", str(model)), ("gone", str(tmp_path / "gone.safetensors"))):
@@ -474,7 +526,7 @@ def test_choosing_a_source_leads_to_its_sample(qtbot, open_wizard, demo):
     table, samples = seen.child(QTreeWidget, "previewSources"), seen.child(QTreeWidget, "previewSamples")
     for at in range(table.topLevelItemCount()):
         table.setCurrentItem(table.topLevelItem(at))
-        assert samples.currentItem().text(1) == table.topLevelItem(at).text(0)
+        assert source_label(samples.currentItem().data(0, PATH).source) == table.topLevelItem(at).text(0)
 
 
 def test_what_is_not_taken_stands_before_what_is_taken_with_a_doubt(qtbot):
@@ -651,10 +703,11 @@ def test_closing_while_it_imports_asks_first(qtbot, open_wizard, demo, catalog):
     qtbot.waitUntil(library.reached.is_set, timeout=WAIT_MS)
     seen.wizard.close()
     assert seen.wizard.isVisible()
-    box = seen.child(QMessageBox, "stopImportQuestion")
-    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    no = seen.child(AskStrip, "stopImportQuestion").findChild(QPushButton, "askNo")
+    qtbot.waitUntil(no.hasFocus, timeout=WAIT_MS)
+    qtbot.keyClick(no, Qt.Key.Key_Escape)
     assert seen.wizard.is_importing
-    qtbot.waitUntil(lambda: seen.wizard.findChild(QMessageBox, "stopImportQuestion") is None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: seen.wizard.findChild(AskStrip, "stopImportQuestion") is None, timeout=WAIT_MS)
     seen.wizard.reject()
     with qtbot.waitSignal(seen.wizard.imported, timeout=WAIT_MS) as imported:
         seen.click("confirmStopButton")
@@ -778,6 +831,24 @@ def test_what_waits_is_listed_by_what_is_to_be_done(qtbot, open_wizard, demo, li
         "Its file was not found": "1",
         "Its text can't be read as data": "1",
     }
+
+
+def test_each_number_of_the_report_leads_to_what_it_counts(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.root)
+    seen.wait_preview()
+    seen.child(QCheckBox, "addModelsBox").setChecked(False)
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    tabs = seen.child(QTabWidget, "reportTabs")
+    qtbot.waitUntil(lambda: tabs.isTabVisible(0), timeout=WAIT_MS)
+    for figure, name in (
+        ("reportIgnored", "reportIgnored"),
+        ("reportSeen", "reportSources"),
+        ("reportImported", "reportDecisions"),
+    ):
+        seen.click(f"{figure}Button")
+        assert seen.child(QTreeWidget, name).isVisible(), name
+    assert not seen.child(QPushButton, "reportFailedButton").isEnabled()
 
 
 def test_a_line_of_what_waits_leads_to_its_group(qtbot, open_wizard, demo):

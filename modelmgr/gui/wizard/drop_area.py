@@ -42,6 +42,14 @@ class DropArea(QFrame):
         self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
         words = theme.plain_label(tr("Drop folders or files here"), parent=self)
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        theme.set_role(words, "card-title")
+        more = theme.plain_label(
+            tr("Sidecars, databases, caches and lists of some fifty kinds are known by what is in them."),
+            "secondary",
+            self,
+        )
+        more.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        more.setWordWrap(True)
         self.buttons = QHBoxLayout()
         self.buttons.setSpacing(theme.S)
         layout = QVBoxLayout(self)
@@ -50,6 +58,7 @@ class DropArea(QFrame):
         layout.addStretch(1)
         layout.addWidget(self._icon)
         layout.addWidget(words)
+        layout.addWidget(more)
         layout.addLayout(self.buttons)
         layout.addStretch(1)
         self._is_over = False

@@ -1,22 +1,83 @@
 """Importing: the one page that writes, and only into the catalog."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWizard
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget, QWizard
 
 from modelmgr.gui import theme
 from modelmgr.gui.jobs_panel import ElidedLabel, Pace, sentence, show_step
+from modelmgr.gui.strips import AskStrip
 from modelmgr.gui.tasks import Task, Tasks
-from modelmgr.gui.text import foreign_text
+from modelmgr.gui.text import counted, foreign_text
 from modelmgr.gui.wizard.journey import Journey, add_and_promote, bring_in, scan_targets
 from modelmgr.gui.wizard.parts import Page, make_note, tr
 from modelmgr.library import Library
 from modelmgr.progress import Progress, Step
 from modelmgr.values import ImportReport, PromoteReport, ScanReport
+
+STAGE_ICON_PX = 16
+
+WAITS, RUNS, IS_DONE = "circle", "refresh-cw", "circle-check"
+
+
+class _Stages(QWidget):
+    """What is done one after the other, and how far it is: each stage with a sign before it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._lines: list[tuple[QLabel, QLabel]] = []
+        self._states: list[str] = []
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setHorizontalSpacing(theme.S)
+        self._layout.setVerticalSpacing(theme.S)
+        self._layout.setColumnStretch(1, 1)
+
+    def show_stages(self, titles: Sequence[str]) -> None:
+        """Begin anew with these stages, of which none has begun."""
+        for mark, label in self._lines:
+            mark.deleteLater()
+            label.deleteLater()
+        self._lines = []
+        for at, title in enumerate(titles):
+            mark, label = QLabel(self), theme.plain_label(title, parent=self)
+            label.setWordWrap(True)
+            self._layout.addWidget(mark, at, 0)
+            self._layout.addWidget(label, at, 1)
+            self._lines.append((mark, label))
+        self._states = [WAITS] * len(titles)
+        self._tint()
+
+    def show_state(self, stage: int, state: str, words: str = "") -> None:
+        """Show how far a stage is, and what came of it."""
+        self._states[stage] = state
+        if words:
+            self._lines[stage][1].setText(words)
+        self._tint()
+
+    def show_reached(self) -> None:
+        """Show that the last stage has begun, and those before it are done."""
+        if self._states[-1] == WAITS:
+            for stage in range(len(self._states) - 1):
+                self._states[stage] = IS_DONE
+            self._states[-1] = RUNS
+            self._tint()
+
+    def _tint(self) -> None:
+        colors = theme.colors()
+        tints = {WAITS: colors.absent, RUNS: colors.accent_on_base, IS_DONE: colors.good}
+        for (mark, label), state in zip(self._lines, self._states, strict=True):
+            mark.setPixmap(theme.pixmap(state, STAGE_ICON_PX, tints[state], self.devicePixelRatioF()))
+            label.setEnabled(state != WAITS)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()
 
 
 class ImportPage(Page):
@@ -34,6 +95,8 @@ class ImportPage(Page):
         super().__init__(wizard, library, tasks, journey, "importPage", tr("Importing"), "")
         self._task: Task | None = None
         self._pace = Pace()
+        self._stages = _Stages(self)
+        self._stages.setObjectName("importStages")
         self._bar = QProgressBar(self)
         self._bar.setObjectName("importProgress")
         self._bar.setTextVisible(False)
@@ -51,6 +114,8 @@ class ImportPage(Page):
         lines.addWidget(self._bar)
         lines.addWidget(self._counts)
         lines.addWidget(self._current)
+        self._layout.addWidget(self._stages)
+        self._layout.addSpacing(theme.S)
         self._layout.addLayout(lines)
         self._layout.addWidget(self._later, 0, Qt.AlignmentFlag.AlignLeft)
         self._layout.addStretch(1)
@@ -68,12 +133,22 @@ class ImportPage(Page):
 
     def initializePage(self) -> None:
         self._journey.imported = self._journey.scanned = self._journey.promoted = None
+        self._journey.undone = None
         self._journey.error = None
         self._journey.goes_on = False
         self._words.setText(tr("You can stop at any time; whole records are kept."))
         self._later.hide()
         journey = self._journey
-        expected = journey.preview.seen if journey.preview is not None else 0
+        expected = journey.preview.seen - journey.preview.ignored if journey.preview is not None else 0
+        titles = [
+            tr("Take over {}").format(counted(expected, "record")) if expected else tr("Take over records")
+        ]
+        if self._targets():
+            titles.append(tr("Add the model files, and hash them"))
+        if journey.promote:
+            titles.append(tr("Promote what is clear"))
+        self._stages.show_stages(titles)
+        self._stages.show_state(0, RUNS)
         deed = partial(bring_in, self._library, tuple(journey.paths), tuple(journey.folders), expected)
         self._start(tr("Importing"), deed, self._on_imported)
 
@@ -99,6 +174,23 @@ class ImportPage(Page):
             self._task.cancel()
             self.stop_offered.emit(False)
 
+    def ask_stop(self, deed: Callable[[], None]) -> None:
+        """Ask whether the import is to be stopped; `deed` is done if so. It goes on meanwhile."""
+        if self.findChild(AskStrip) is not None:
+            return
+        strip = AskStrip(
+            "stopImportQuestion",
+            tr("Stop the import?"),
+            tr("Whole records that are in already are kept. Import the same again to add the rest."),
+            tr("Stop and close"),
+            tr("Go on"),
+            self,
+            yes_name="confirmStopButton",
+        )
+        self._layout.insertWidget(self._layout.indexOf(self._stages), strip)
+        strip.show()
+        strip.ask(deed)
+
     @Slot(object)
     def _on_progressed(self, step: Step) -> None:
         if self.sender() is not self._task:
@@ -107,6 +199,9 @@ class ImportPage(Page):
         self._counts.setText(self._pace.words(step))
         self._current.show_text(foreign_text(step.text))
         show_step(self._bar, step)
+        if self._journey.imported is not None and step.unit == "records":
+            # Only a promotion counts records once they are in.
+            self._stages.show_reached()
 
     @Slot(object)
     def _on_imported(self, report: ImportReport) -> None:
@@ -120,8 +215,9 @@ class ImportPage(Page):
         if report.cancelled or not (targets or promotes):
             self._wizard.next()
             return
-        words = sentence(report) + " "
-        self._words.setText(words + tr("Now the model files are added; this can go on in the background."))
+        self._stages.show_state(0, IS_DONE, sentence(report))
+        self._stages.show_state(1, RUNS)
+        self._words.setText(tr("The records are in. The rest can go on in the background."))
         self._later.show()
         imported = tuple(self._journey.paths) if promotes else ()
         keeps = self._journey.keep_previews

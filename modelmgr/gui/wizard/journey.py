@@ -20,6 +20,7 @@ from modelmgr.values import (
     Root,
     ScanOptions,
     ScanReport,
+    UndoReport,
     is_below,
     is_below_any,
 )
@@ -103,6 +104,7 @@ class Journey:
     imported: ImportReport | None = None
     scanned: ScanReport | None = None
     promoted: PromoteReport | None = None
+    undone: UndoReport | None = None
     goes_on: bool = False
     error: Exception | None = None
 
@@ -144,6 +146,12 @@ class RecordSteps(Progress):
     @property
     def is_paused(self) -> bool:
         return self._outer.is_paused
+
+
+def count_records(library: Library, paths: Sequence[str], progress: Progress) -> int | None:
+    """Count the records below some paths; None if it was stopped before the end."""
+    report = library.detect(paths, progress)
+    return None if report.cancelled else sum(found.records for found in report.found)
 
 
 def look_at(library: Library, paths: Sequence[str], progress: Progress) -> tuple[ImportReport, list[Offer]]:

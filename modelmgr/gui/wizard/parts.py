@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QTreeWidget,
     QTreeWidgetItem,
@@ -61,6 +62,17 @@ def make_item(texts: Sequence[str], *, numbers_from: int | None = None) -> QTree
         if numbers_from is not None and column >= numbers_from:
             item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return item
+
+
+def number_columns(tree: QTreeWidget) -> None:
+    """Let the first column have the room, and those behind it numbers at the right."""
+    header = tree.header()
+    header.setStretchLastSection(False)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    for column in range(1, tree.columnCount()):
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        at_the_right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        tree.headerItem().setTextAlignment(column, at_the_right)
 
 
 def fit_height(tree: QTreeWidget, most: int) -> None:
@@ -119,8 +131,11 @@ def make_problem_list(parent: QWidget, name: str) -> QTreeWidget:
     tree = make_list(parent, name, tr("Problems"), [tr("What"), tr("Where"), tr("More")])
     tree.setRootIsDecorated(True)
     tree.setIndentation(theme.L)
-    for column, width in enumerate((250, 150)):
-        tree.setColumnWidth(column, scaled(parent, width))
+    header = tree.header()
+    header.setStretchLastSection(False)
+    header.resizeSection(0, scaled(parent, 250))
+    for column in (1, 2):
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
     return tree
 
 

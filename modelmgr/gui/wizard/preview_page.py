@@ -1,6 +1,5 @@
 """What is there? The second page: a dry run, and what to take along with the records."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -12,13 +11,10 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QFrame,
-    QHeaderView,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QSplitter,
     QStackedWidget,
     QTabWidget,
     QTreeWidgetItem,
@@ -31,13 +27,9 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, scaled
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.jobs_panel import ElidedLabel, Pace, error_text, show_step
-from modelmgr.gui.reasons import problem_label, source_label
+from modelmgr.gui.reasons import source_label
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import (
-    VIEW_LIMIT,
-    column_label,
-    column_order,
-    column_text,
     count_text,
     counted,
     foreign_text,
@@ -54,13 +46,14 @@ from modelmgr.gui.wizard.parts import (
     make_list,
     make_note,
     make_problem_list,
+    number_columns,
     tr,
 )
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
+from modelmgr.gui.wizard.samples import SamplesView
 from modelmgr.library import Library
-from modelmgr.payload import masked
 from modelmgr.progress import Step
-from modelmgr.values import ImportReport, Sample
+from modelmgr.values import ImportReport
 
 SHOWN_OFFERS = 200
 _BOX_INDENT = 19
@@ -119,45 +112,13 @@ class PreviewPage(Page):
                 tr("File found"),
             ],
         )
-        header = self._table.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in range(1, 7):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-            self._table.headerItem().setTextAlignment(
-                column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            )
+        number_columns(self._table)
         self._table.headerItem().setToolTip(
             6, plain_tip(tr("How many of the records have found the model file that they speak of"))
         )
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._table.currentItemChanged.connect(self._on_source_changed)
-        self._samples = make_list(page, "previewSamples", tr("Samples"), [tr("Sample"), tr("Source")])
-        self._samples.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        for column in range(2):
-            self._samples.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-        self._samples.currentItemChanged.connect(self._on_sample_changed)
-        self._fields = make_list(
-            page, "previewFields", tr("What is read from the record"), [tr("Column"), tr("Value")]
-        )
-        self._fields.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._fields.header().setMinimumSectionSize(theme.XL)
-        self._fields.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        self._raw = QPlainTextEdit(page)
-        self._raw.setObjectName("previewRaw")
-        self._raw.setAccessibleName(tr("The record as it stands in its source"))
-        self._raw.setReadOnly(True)
-        self._raw.setProperty("framed", True)
-        self._raw.setTabChangesFocus(True)
-        self._raw.setFont(theme.mono_font(self.font()))
-        beside = QSplitter(Qt.Orientation.Horizontal, page)
-        beside.setChildrenCollapsible(False)
-        beside.setHandleWidth(theme.S)
-        beside.setStyleSheet("QSplitter::handle { background: transparent; }")
-        for widget, width in ((self._samples, 260), (self._fields, 260), (self._raw, 270)):
-            beside.addWidget(widget)
-            beside.setStretchFactor(beside.count() - 1, width)
-        beside.setSizes([260, 260, 270])
+        self._samples = SamplesView(self._tasks, page)
         self._problems = make_problem_list(page, "previewProblems")
         self._ignored = make_list(page, "previewIgnored", tr("Ignored files"), [tr("File")])
         self._models = make_list(page, "previewModels", tr("Model files"), [tr("File")])
@@ -172,7 +133,7 @@ class PreviewPage(Page):
         self._folders.setFrameShape(QFrame.Shape.NoFrame)
         self._folders.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._pages: list[tuple[QWidget, str, str]] = [
-            (beside, tr("Samples"), ""),
+            (self._samples, tr("Samples"), ""),
             (self._problems, tr("Warnings"), tr("What is not taken, or taken with a doubt, and why.")),
             (
                 self._folders,
@@ -349,12 +310,12 @@ class PreviewPage(Page):
             item.setData(0, PATH, source)
             item.setToolTip(0, plain_tip(f"{source_label(source)} ({source})"))
             self._table.addTopLevelItem(item)
-        for column, key in ((3, "changed"), (5, "failed")):
-            any_of = any(counts.get(key, 0) for counts in report.by_source.values())
-            self._table.setColumnHidden(column, not any_of)
         self._table.setVisible(bool(report.by_source))
         self._fit_table()
-        self._show_samples(report.samples)
+        self._samples.show_samples(report.samples)
+        first = self._table.topLevelItem(0)
+        if first is not None:
+            self._table.setCurrentItem(first)
         fill_with_problems(self._problems, report.problems)
         fill_with_paths(self._ignored, report.ignored_paths)
         fill_with_paths(self._models, report.model_paths)
@@ -380,43 +341,17 @@ class PreviewPage(Page):
         super().resizeEvent(event)
         self._fit_table()
 
-    def _show_samples(self, samples: Sequence[Sample]) -> None:
-        self._samples.clear()
-        self._raw.clear()
-        for sample in samples:
-            name = str(sample.fields.get("name") or os.path.basename(sample.source_path))
-            item = make_item([foreign_text(name), source_label(sample.source)])
-            item.setData(0, PATH, sample)
-            item.setToolTip(0, plain_tip(f"{name}\n{sample.source_path}"))
-            self._samples.addTopLevelItem(item)
-        first = self._samples.topLevelItem(0)
-        if first is not None:
-            self._samples.setCurrentItem(first)
-
-    @Slot(QTreeWidgetItem, QTreeWidgetItem)
-    def _on_sample_changed(self, item: QTreeWidgetItem | None) -> None:
-        self._fields.clear()
-        self._raw.clear()
-        if item is None:
-            return
-        sample: Sample = item.data(0, PATH)
-        for column in column_order(sample.fields):
-            text = column_text(column, sample.fields[column])
-            if text:
-                self._fields.addTopLevelItem(make_item([column_label(column), text]))
-        if sample.problem is not None:
-            self._fields.addTopLevelItem(make_item([tr("Doubt"), problem_label(sample.problem)]))
-        self._raw.setPlainText(foreign_text(masked(sample.raw_text), VIEW_LIMIT, lines=True))
-
     @Slot(QTreeWidgetItem, QTreeWidgetItem)
     def _on_source_changed(self, item: QTreeWidgetItem | None) -> None:
-        """Show the first sample of the source that was chosen."""
-        for at in range(self._samples.topLevelItemCount()):
-            sample = self._samples.topLevelItem(at)
-            if item is not None and sample is not None and sample.data(0, PATH).source == item.data(0, PATH):
-                self._samples.setCurrentItem(sample)
-                self._tabs.setCurrentIndex(0)
-                return
+        """Show the samples of the source that was chosen."""
+        if item is not None:
+            self._samples.show_source(item.data(0, PATH))
+            self._tabs.setCurrentIndex(0)
+
+    def show_problems(self) -> None:
+        """Lead to what is not taken, or taken with a doubt."""
+        self._tabs.setCurrentIndex([widget for widget, *_rest in self._pages].index(self._problems))
+        self._problems.setFocus()
 
     @Slot()
     def _on_to_folders(self) -> None:

@@ -29,7 +29,12 @@ def preview_sentence(report: ImportReport) -> str:
     if not parts:
         return "Nothing was found here that the program knows."
     listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
-    return listed[:1].upper() + listed[1:] + "."
+    words = listed[:1].upper() + listed[1:] + "."
+    bound = sum(report.bound.values())
+    if known > 1 and bound:
+        found = "All of the records" if bound == known else f"{count_text(bound)} of the records"
+        words += f" {found} {'has' if bound == 1 else 'have'} found their model file."
+    return words
 
 
 def offer_words(offer: Offer) -> str:
@@ -64,6 +69,8 @@ def report_lines(journey: Journey) -> list[str]:
         lines.append(sentence(journey.scanned))
     if journey.promoted is not None:
         lines.append(sentence(journey.promoted))
+    if journey.undone is not None:
+        lines.append(sentence(journey.undone))
     return lines
 
 

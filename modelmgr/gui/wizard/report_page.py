@@ -1,53 +1,82 @@
 """Done: totals that add up, and what is left to decide."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QTreeWidgetItem, QVBoxLayout, QWidget, QWizard
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QTabWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+    QWizard,
+)
 
 from modelmgr.gui import theme
 from modelmgr.gui.jobs_panel import error_text, sentence
-from modelmgr.gui.reasons import DECISIONS, NO_FILE, problem_label
+from modelmgr.gui.reasons import DECISIONS, NO_FILE, problem_label, source_label
+from modelmgr.gui.strips import UndoStrip, WorkStrip
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, plain_tip
 from modelmgr.gui.wizard.journey import Journey
 from modelmgr.gui.wizard.parts import (
     PATH,
     Page,
+    fill_with_paths,
     fill_with_problems,
-    fit_height,
     make_item,
     make_list,
+    make_note,
     make_problem_list,
+    number_columns,
     tr,
 )
 from modelmgr.gui.wizard.report import report_lines
 from modelmgr.library import Library
-from modelmgr.values import Problem
+from modelmgr.progress import Progress
+from modelmgr.values import Problem, UndoReport
 
 
-class _Figure(QWidget):
-    """A number with its word below."""
+class _Figure(QPushButton):
+    """A number with its word below; pressed, it leads to what it counts."""
 
     def __init__(self, name: str, word: str, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setObjectName(f"{name}Button")
+        self.setAutoDefault(False)
         self._number = theme.plain_label("0", "pane-title", self)
         self._number.setObjectName(name)
-        self._number.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         label = theme.plain_label(word, "secondary", self)
-        label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._word = word
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(theme.M, theme.XS, theme.M, theme.XS)
         layout.setSpacing(0)
-        layout.addWidget(self._number)
-        layout.addWidget(label)
+        for each in (self._number, label):
+            each.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            each.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            layout.addWidget(each)
 
-    def show_number(self, number: int) -> None:
-        """Show a number."""
+    def show_number(self, number: int, leads_to: str) -> None:
+        """Show a number; nothing leads on from none."""
         self._number.setText(count_text(number))
-        self._number.setAccessibleName(f"{count_text(number)} {self._word}")
+        self.setAccessibleName(f"{count_text(number)} {self._word}")
+        self.setToolTip(plain_tip(leads_to if number else ""))
+        self.setEnabled(number > 0)
+
+    def sizeHint(self) -> QSize:
+        layout = self.layout()
+        assert layout is not None
+        return layout.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
+WAITING, PROBLEMS, SOURCES, IGNORED = range(4)
+"""The tabs."""
 
 
 class ReportPage(Page):
@@ -65,21 +94,26 @@ class ReportPage(Page):
         super().__init__(wizard, library, tasks, journey, "reportPage", tr("Done"), "")
         self.setFinalPage(True)
         self._figures: dict[str, _Figure] = {}
+        self._waiting = self._problem_count = 0
         self._sum = QWidget(self)
         row = QHBoxLayout(self._sum)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.M)
-        for name, word, sign in (
-            ("seen", tr("seen"), "="),
-            ("imported", tr("imported"), "+"),
-            ("unchanged", tr("unchanged"), "+"),
-            ("ignored", tr("ignored"), "+"),
-            ("failed", tr("failed"), ""),
+        row.setSpacing(theme.S)
+        for name, word, sign, tab in (
+            ("seen", tr("seen"), "=", SOURCES),
+            ("imported", tr("imported"), "+", WAITING),
+            ("unchanged", tr("unchanged"), "+", SOURCES),
+            ("ignored", tr("ignored"), "+", IGNORED),
+            ("failed", tr("failed"), "", PROBLEMS),
         ):
-            self._figures[name] = _Figure(f"report{name.title()}", word, self._sum)
-            row.addWidget(self._figures[name])
+            figure = _Figure(f"report{name.title()}", word, self._sum)
+            figure.clicked.connect(partial(self._lead_to, tab))
+            self._figures[name] = figure
+            row.addWidget(figure)
             if sign:
-                row.addWidget(theme.plain_label(sign, "pane-title", self._sum), 0, Qt.AlignmentFlag.AlignTop)
+                row.addWidget(
+                    theme.plain_label(sign, "pane-title", self._sum), 0, Qt.AlignmentFlag.AlignVCenter
+                )
         row.addStretch(1)
         self._lines = theme.plain_label("", parent=self)
         self._lines.setObjectName("reportLines")
@@ -88,23 +122,37 @@ class ReportPage(Page):
             self, "reportDecisions", tr("What waits, and why"), [tr("What waits"), tr("Records")]
         )
         self._problems = make_problem_list(self, "reportProblems")
-        self._decisions.setToolTip(plain_tip(tr("A double click leads there")))
         self._decisions.itemActivated.connect(self._on_decision_activated)
-        header = self._decisions.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self._decisions.headerItem().setTextAlignment(
-            1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        number_columns(self._decisions)
+        self._sources = make_list(
+            self,
+            "reportSources",
+            tr("What became of the records, by source"),
+            [tr("Source"), tr("Records"), tr("New"), tr("Changed"), tr("Known"), tr("Failed")],
         )
-        self._problems_title = theme.plain_label(tr("Problems"), "group", self)
+        number_columns(self._sources)
+        self._ignored = make_list(self, "reportIgnored", tr("Ignored files"), [tr("File")])
+        self._undo = UndoStrip("", self)
+        self._undo.accepted.connect(self._on_undo)
+        self._undo.closed.connect(self._undo.hide)
+        self._undo.hide()
+        self._tabs = QTabWidget(self)
+        self._tabs.setObjectName("reportTabs")
+        self._tabs.setDocumentMode(True)
+        self._tabs.tabBar().setDrawBase(False)
+        for content in (self._decisions, self._problems, self._sources, self._ignored):
+            holder = QWidget(self._tabs)
+            inside = QVBoxLayout(holder)
+            inside.setContentsMargins(0, theme.S, 0, 0)
+            inside.addWidget(content)
+            self._tabs.addTab(holder, "")
         self._layout.addWidget(self._sum)
         self._layout.addWidget(self._lines)
-        self._layout.addWidget(self._decisions)
-        self._layout.addWidget(self._problems_title)
-        self._layout.addWidget(self._problems, 1)
+        self._layout.addWidget(self._undo)
+        self._layout.addWidget(self._tabs, 1)
         self._filler = QWidget(self)
         self._layout.addWidget(self._filler, 1)
+        self._layout.addWidget(make_note(tr("Your files stay where they are."), self))
 
     def initializePage(self) -> None:
         journey = self._journey
@@ -112,18 +160,92 @@ class ReportPage(Page):
         self._sum.setVisible(report is not None)
         if report is not None:
             for name, figure in self._figures.items():
-                figure.show_number(getattr(report, name))
+                figure.show_number(getattr(report, name), tr("Show which"))
         self._words.setText(self._headline())
-        lines = [line for line in report_lines(journey)[1 if report is not None else 0 :] if line]
+        told = sentence(journey.promoted) if journey.promoted is not None else ""
+        lines = report_lines(journey)[1 if report is not None else 0 :]
+        lines = [line for line in lines if line and (line != told or not self._can_undo)]
         if journey.goes_on:
             lines.append(tr("Model files are still being added; the status bar shows how far it is."))
         self._lines.setText("\n".join(lines))
         self._lines.setVisible(bool(lines))
         self._show_problems()
+        self._show_sources()
         self._decisions.clear()
-        self._decisions.hide()
+        self._undo.setVisible(self._can_undo)
+        self._undo.show_words(told)
+        self._name_tabs()
+        self._tabs.setCurrentIndex(WAITING)
+        self._ask_waiting()
+
+    @property
+    def _can_undo(self) -> bool:
+        promoted = self._journey.promoted
+        return promoted is not None and promoted.promoted > 0
+
+    def _ask_waiting(self) -> None:
         catalog = self._library.catalog
         self._tasks.ask(catalog.pending_facets, self._show_waiting, key=(id(self), "waiting"))
+
+    def _lead_to(self, tab: int) -> None:
+        """Show what a number counts."""
+        self._tabs.setCurrentIndex(tab if self._tabs.isTabVisible(tab) else SOURCES)
+        lists = (self._decisions, self._problems, self._sources, self._ignored)
+        lists[self._tabs.currentIndex()].setFocus()
+
+    def _name_tabs(self) -> None:
+        """Put the numbers on the tabs; those of nothing are not shown."""
+        report = self._journey.imported
+        counts = (
+            self._waiting,
+            self._problem_count,
+            len(report.by_source) if report is not None else 0,
+            self._ignored.topLevelItemCount() and report is not None and report.ignored,
+        )
+        titles = (tr("What waits"), tr("Problems"), tr("By source"), tr("Ignored"))
+        for at, (title, count) in enumerate(zip(titles, counts, strict=True)):
+            self._tabs.setTabText(at, f"{title} ({count_text(count or 0)})")
+            self._tabs.setTabVisible(at, bool(count))
+        self._tabs.setVisible(any(counts))
+        self._filler.setVisible(not any(counts))
+
+    def _show_sources(self) -> None:
+        report = self._journey.imported
+        self._sources.clear()
+        for source, counts in sorted(report.by_source.items()) if report is not None else ():
+            changed = counts.get("changed", 0)
+            numbers = [counts.get("seen", 0), counts.get("imported", 0) - changed, changed]
+            numbers += [counts.get("unchanged", 0), counts.get("failed", 0)]
+            texts = [count_text(number) if number else "–" for number in numbers]
+            self._sources.addTopLevelItem(make_item([source_label(source), *texts], numbers_from=1))
+        seen = self._journey.preview
+        fill_with_paths(self._ignored, seen.ignored_paths if seen is not None else ())
+
+    @Slot()
+    def _on_undo(self) -> None:
+        """Take the promotion of this import back."""
+        promoted = self._journey.promoted
+        if promoted is None:
+            return
+        self._undo.hide()
+        deed = partial(_undo, self._library, tuple(promoted.pending_ids))
+        task = self._tasks.run(tr("Undoing"), deed)
+        strip = WorkStrip(task, self)
+        self._layout.insertWidget(self._layout.indexOf(self._tabs), strip)
+        task.succeeded.connect(self._on_undone)
+        task.failed.connect(self._on_undo_failed)
+
+    @Slot(object)
+    def _on_undone(self, report: UndoReport) -> None:
+        self._journey.undone = report
+        self._lines.setText("\n".join(filter(None, (self._lines.text(), sentence(report)))))
+        self._lines.show()
+        self._ask_waiting()
+
+    @Slot(object)
+    def _on_undo_failed(self, error: Exception) -> None:
+        self._lines.setText(error_text(error))
+        self._lines.show()
 
     def isComplete(self) -> bool:
         return True
@@ -150,10 +272,7 @@ class ReportPage(Page):
         for report in (self._journey.imported, self._journey.scanned):
             problems += report.problems if report is not None else []
         fill_with_problems(self._problems, problems)
-        self._problems.setVisible(bool(problems))
-        self._filler.setVisible(not problems)
-        self._problems_title.setVisible(bool(problems))
-        self._problems_title.setText(tr("Problems ({})").format(count_text(len(problems))))
+        self._problem_count = len(problems)
 
     @Slot(object)
     def _show_waiting(self, facets: Mapping[str, Mapping[str, int]]) -> None:
@@ -167,8 +286,12 @@ class ReportPage(Page):
         for problem, words, count in lines:
             item = make_item([words, count_text(count)], numbers_from=1)
             item.setData(0, PATH, problem)
+            item.setToolTip(0, plain_tip(tr("Enter or a double click leads there")))
             self._decisions.addTopLevelItem(item)
-        self._decisions.setVisible(bool(lines))
-        fit_height(self._decisions, 7)
-        total = ready + sum(waiting.values())
-        self.waiting_counted.emit(total)
+        self._waiting = ready + sum(waiting.values())
+        self._name_tabs()
+        self.waiting_counted.emit(self._waiting)
+
+
+def _undo(library: Library, ids: Sequence[int], progress: Progress) -> UndoReport:
+    return library.undo_promotion(ids, progress)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -32,15 +33,16 @@ from PySide6.QtWidgets import (
 from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.jobs_panel import ElidedLabel
-from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.reasons import tool_icon
+from modelmgr.gui.tasks import Task, Tasks, TaskState
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.gui.wizard.drop_area import DropArea
-from modelmgr.gui.wizard.journey import Journey
+from modelmgr.gui.wizard.journey import Journey, count_records
 from modelmgr.gui.wizard.parts import PATH, Page, make_note, tr
 from modelmgr.library import Library
 from modelmgr.values import InstalledTool
 
-_BOX_INDENT = 19
+CARD_ICON_PX = 24
 CARDS_A_LINE = 2
 SHOWN_PLACES = 2
 
@@ -62,7 +64,7 @@ class _PathList(QListWidget):
 
 
 class ToolCard(QFrame):
-    """A tool that was found: a box to tick, and its places.
+    """A tool that was found: a box to tick, its places, and how many records lie there.
 
     Signals:
         toggled(bool): the user wants it, or no longer.
@@ -73,30 +75,68 @@ class ToolCard(QFrame):
     def __init__(self, found: InstalledTool, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("toolCard")
-        self._box = CheckBox(foreign_text(found.tool, 80), self)
+        self._icon_name = tool_icon(found.tool)
+        self._icon = QLabel(self)
+        self._box = CheckBox(foreign_text(found.tool, 80).replace("&", "&&"), self)
         self._box.setObjectName("foundInstall")
         self._box.setProperty("paths", list(found.paths))
-        places = "\n".join(foreign_text(path) for path in found.paths)
-        self.setToolTip(plain_tip(places))
-        self._box.setAccessibleDescription(places)
+        font = self._box.font()
+        font.setWeight(font.Weight.DemiBold)
+        self._box.setFont(font)
+        self._places = "\n".join(foreign_text(path) for path in found.paths)
+        self.setToolTip(plain_tip(self._places))
+        self._box.setAccessibleDescription(self._places)
         self._box.toggled.connect(self._on_toggled)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
-        layout.setSpacing(theme.XS // 2)
-        layout.addWidget(self._box)
+        self._count = theme.plain_label("", "secondary", self)
+        self._count.setObjectName("foundCount")
+        head = QHBoxLayout()
+        head.setSpacing(theme.S)
+        head.addWidget(self._box, 1)
+        head.addWidget(self._count)
+        inside = QVBoxLayout()
+        inside.setSpacing(theme.XS // 2)
+        inside.addLayout(head)
         shown = found.paths if len(found.paths) <= SHOWN_PLACES else found.paths[: SHOWN_PLACES - 1]
         for path in shown:
             place = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
             theme.set_role(place, "secondary")
-            place.setContentsMargins(_BOX_INDENT, 0, 0, 0)
             place.show_text(foreign_text(path))
-            layout.addWidget(place)
+            inside.addWidget(place)
         if len(found.paths) > len(shown):
             words = tr("and {}").format(counted(len(found.paths) - len(shown), tr("more place")))
-            more = theme.plain_label(words, "secondary", self)
-            more.setContentsMargins(_BOX_INDENT, 0, 0, 0)
-            layout.addWidget(more)
-        layout.addStretch(1)
+            inside.addWidget(theme.plain_label(words, "secondary", self))
+        inside.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
+        layout.setSpacing(theme.M)
+        layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignVCenter)
+        layout.addLayout(inside, 1)
+        self._tint()
+
+    def show_counting(self) -> None:
+        """Say that its records are being counted."""
+        self._count.setText(tr("counting…"))
+
+    @Slot()
+    def show_uncounted(self) -> None:
+        """Say nothing of the records."""
+        self.show_count(None)
+
+    @Slot(object)
+    def show_count(self, count: int | None) -> None:
+        """Say how many records lie there; None if that was not found out."""
+        words = "" if count is None else counted(count, "record")
+        self._count.setText(words)
+        self._box.setAccessibleDescription(f"{words}\n{self._places}" if words else self._places)
+
+    def _tint(self) -> None:
+        color = theme.colors().accent_on_base
+        self._icon.setPixmap(theme.pixmap(self._icon_name, CARD_ICON_PX, color, self.devicePixelRatioF()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()
 
     @property
     def is_chosen(self) -> bool:
@@ -171,6 +211,7 @@ class SourcesPage(Page):
         self._found.setAccessibleName(tr("Tools found on this computer"))
         self._cards: list[tuple[InstalledTool, ToolCard]] = []
         self._has_looked = False
+        self._counting: list[Task] = []
         self._chosen_title = theme.plain_label(tr("Chosen"), "group", self)
         self._chosen = _PathList(self)
         self._chosen.setObjectName("chosenPaths")
@@ -247,12 +288,31 @@ class SourcesPage(Page):
             card.toggled.connect(partial(self._on_tool_toggled, each.paths))
             grid.addWidget(card, at // CARDS_A_LINE, at % CARDS_A_LINE)
             self._cards.append((each, card))
+            self._count(each, card)
         self._found.setWidget(body)
         for widget in (self._found_title, self._found):
             widget.setVisible(bool(found))
         self._all.setVisible(len(found) > 1)
         self._found.setMinimumHeight(self.fontMetrics().height() * 5)
         self._found.setMaximumHeight(body.sizeHint().height() + 2)
+
+    def _count(self, found: InstalledTool, card: ToolCard) -> None:
+        """Count the records of a tool while the user reads; whatever is begun ends with the page."""
+        card.show_counting()
+        deed = partial(count_records, self._library, found.paths)
+        task = self._tasks.run(tr("Counting the records of {}").format(found.tool), deed, is_quiet=True)
+        task.succeeded.connect(card.show_count)
+        # What can't be counted is told by the look inside, with its reason.
+        task.failed.connect(card.show_uncounted)
+        task.cancelled.connect(card.show_uncounted)
+        self._counting.append(task)
+
+    def leave(self) -> None:
+        """Stop counting."""
+        for task in self._counting:
+            if task.is_running or task.state == TaskState.WAITING:
+                task.cancel()
+        self._counting.clear()
 
     def _on_tool_toggled(self, paths: Sequence[str], is_on: bool) -> None:
         chosen = self._journey.paths

@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QVBoxLayout, QWidget, QWizard
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget, QWizard
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
@@ -106,7 +106,7 @@ class MigrationWizard(QWizard):
         self._name_buttons()
         self.currentIdChanged.connect(self._on_page_changed)
         room = self.screen().availableSize()
-        self.resize(QSize(scaled(self, 1000), scaled(self, 720)).boundedTo(room))
+        self.resize(QSize(scaled(self, 1120), scaled(self, 760)).boundedTo(room))
         if paths:
             self.set_paths(paths)
 
@@ -181,6 +181,8 @@ class MigrationWizard(QWizard):
             layout = [kind.CustomButton1, kind.Stretch, kind.FinishButton, kind.CustomButton2]
         self.setButtonLayout(layout)
         self._steps.show_step(page)
+        if page != SOURCES:
+            self._sources.leave()
         if page == REPORT:
             self.button(kind.FinishButton).setFocus()
         if page == REPORT and self._closes_after:
@@ -222,25 +224,10 @@ class MigrationWizard(QWizard):
 
     def reject(self) -> None:
         if not self._importing.would_lose:
-            self._previewed.leave()
+            self._leave()
             super().reject()
             return
-        box = QMessageBox(self)
-        box.setObjectName("stopImportQuestion")
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(self.tr("Importing"))
-        box.setText(self.tr("Stop the import?"))
-        box.setInformativeText(
-            self.tr("Whole records that are in already are kept. Import the same again to add the rest.")
-        )
-        stop = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
-        stop.setObjectName("confirmStopButton")
-        go_on = box.addButton(self.tr("Go on"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(go_on)
-        box.accepted.connect(self._on_stop_confirmed)
-        box.open()
+        self._importing.ask_stop(self._on_stop_confirmed)
 
     @Slot()
     def _on_stop_confirmed(self) -> None:
@@ -249,6 +236,15 @@ class MigrationWizard(QWizard):
             return
         self._closes_after = True
         self._importing.stop()
+
+    def accept(self) -> None:
+        self._leave()
+        super().accept()
+
+    def _leave(self) -> None:
+        """Stop what only served to look."""
+        self._sources.leave()
+        self._previewed.leave()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._importing.would_lose:
