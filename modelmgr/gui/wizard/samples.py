@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QPlainTextEdit,
     QSplitter,
-    QTextEdit,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -180,7 +179,6 @@ class SamplesView(QWidget):
     def _on_field_changed(self, item: QTreeWidgetItem | None) -> None:
         """Mark the key in the text."""
         path = item.data(0, _KEY_PATH) if item is not None else None
-        self._raw.setExtraSelections([])
         if not path:
             return
         document = self._raw.document()
@@ -190,13 +188,8 @@ class SamplesView(QWidget):
             if found.isNull():
                 return
             place = found
-        mark = QTextEdit.ExtraSelection()
-        mark.cursor = QTextCursor(place)
-        mark.cursor.select(QTextCursor.SelectionType.LineUnderCursor)
-        mark.format.setBackground(theme.colors().chosen)
-        mark.format.setForeground(theme.colors().text)
-        self._raw.setExtraSelections([mark])
-        place.clearSelection()
+        place.movePosition(QTextCursor.MoveOperation.StartOfBlock)
+        place.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
         self._raw.setTextCursor(place)
         self._raw.centerCursor()
 
