@@ -42,6 +42,7 @@ _LARGEST = 2**63 - 1  # what SQLite can hold
 _LAST_PORT = 65_535
 _SCAN_GARBAGE = (20_000, 20, 100)  # headers by the thousand, hardly a cycle among them: a tenth of a scan
 _LISTEN_S = 0.2
+_LONGEST_VALUE = 60
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -443,6 +444,28 @@ def parser() -> argparse.ArgumentParser:
         "sha256", type=_sha256, metavar="SHA256", help="8 or more of its digits, or another hash of the file"
     )
 
+    edit = add(
+        commands, "edit", _edit, "set what holds against every scan and import; undo it", _tell_columns
+    )
+    edit.add_argument(
+        "sha256", nargs="*", type=_sha256, metavar="SHA256", help="8 or more of its digits will do"
+    )
+    edit.add_argument("--set", action="append", default=[], metavar="COLUMN=VALUE", help="may be repeated")
+    edit.add_argument(
+        "--reset", action="append", default=[], metavar="COLUMN", help="back to the imported value"
+    )
+    for option, what in (("tag", "T"), ("trigger-word", "W")):
+        for verb in ("add", "remove"):
+            edit.add_argument(f"--{verb}-{option}", action="append", default=[], metavar=what)
+    edit.add_argument("--note", default="", metavar="TEXT", help="for the history")
+    back = edit.add_mutually_exclusive_group()
+    for verb, which in (("undo", "the last one"), ("redo", "the last one undone")):
+        back.add_argument(
+            f"--{verb}", nargs="?", type=_number, const=0, metavar="N", help=f"edit N, else {which}"
+        )
+    edits = add(commands, "edits", _edits, "show what was edited of a model, and where its values come from")
+    edits.add_argument("sha256", type=_sha256, metavar="SHA256")
+
     migrate = group_of("migrate", "take over what other tools know")
     detect = add(migrate, "detect", _detect, "say which tools' records lie there")
     detect.add_argument("paths", nargs="+", type=_path, metavar="PATH")
@@ -522,6 +545,13 @@ def _add_filters(listing: argparse.ArgumentParser) -> None:
         if filter_.kind == FilterKind.MANY:
             options |= {"action": "append", "default": []}
         listing.add_argument(f"--{filter_.name}", **options)
+
+
+def _tell_columns(edit: argparse.ArgumentParser) -> None:
+    """Name the columns that can be edited in a command's help."""
+    from modelmgr.edits import EDITABLE
+
+    edit.epilog = f"Columns: {', '.join(EDITABLE)}. Lists stand between commas, flags are yes or no."
 
 
 def _run(call: _Call, words: Sequence[str]) -> int:
@@ -786,16 +816,10 @@ def _locate(call: _Call) -> int:
 
 def _verify(call: _Call) -> int:
     from modelmgr import documents
-    from modelmgr.values import Problem, VerifyReport
+    from modelmgr.values import VerifyReport
 
     with call.library() as library:
-        wanted: list[str] = []
-        problems: list[Problem] = []
-        for prefix in call.args.sha256:
-            try:
-                wanted.append(_one_model(library.catalog, prefix))
-            except NotFound as error:
-                problems.append(Problem(prefix, error.code, error.message))
+        wanted, problems = _models_of(library.catalog, call.args.sha256)
         report = VerifyReport()
         # No hash at all means every model; only wrong ones mean none.
         if wanted or not call.args.sha256:
@@ -813,6 +837,123 @@ def _verify(call: _Call) -> int:
 
     call.say(documents.verified(report), lines())
     return _outcome(report.problems, report.cancelled)
+
+
+def _edit(call: _Call) -> int:
+    from modelmgr import documents, edits
+    from modelmgr.values import Door, EditReport
+
+    args = call.args
+    lists = {
+        name: getattr(args, name)
+        for name in ("add_tag", "remove_tag", "add_trigger_word", "remove_trigger_word")
+    }
+    is_edit = bool(args.set or args.reset or any(lists.values()))
+    if args.undo is not None or args.redo is not None:
+        if is_edit or args.sha256 or args.note:
+            raise Usage("--undo and --redo stand alone: a whole edit goes back or forth.")
+        return _revert(call)
+    if not args.sha256 or not is_edit:
+        raise Usage("Name models, and what to set: --set, --reset, --add-tag ...")
+    changes = dict.fromkeys(edits.checked_column(column) for column in args.reset)
+    for word in args.set:
+        column, mark, text = word.partition("=")
+        if not mark:
+            raise Usage(f"{word!r} is no COLUMN=VALUE.")
+        if edits.checked_column(column) in changes:
+            raise Usage(f"{column} is named twice.", column=column)
+        changes[column] = edits.parsed(column, text)
+    with call.library() as library:
+        found, problems = _models_of(library.catalog, args.sha256)
+        report = EditReport()
+        if found:
+            report = library.edit_models(
+                list(library.catalog.ids_of(found).values()),
+                changes,
+                **{f"{name}s": words for name, words in lists.items()},
+                note=args.note,
+                door=Door.CLI,
+                progress=call.progress,
+            )
+
+    def lines() -> Iterator[str]:
+        if report.cancelled:
+            yield "Cancelled. What was changed before stays."
+        number = "" if report.group is None else f" This is edit {report.group}; `edit --undo` takes it back."
+        yield f"{count_text(report.changed, 'model')} changed.{number}"
+        yield from _problem_lines(problems)
+
+    call.say(documents.edited(report, problems), lines())
+    return _outcome(problems, report.cancelled)
+
+
+def _revert(call: _Call) -> int:
+    from modelmgr import documents
+
+    undo = call.args.undo is not None
+    number = (call.args.undo if undo else call.args.redo) or None
+    with call.library() as library:
+        revert = library.undo_edit if undo else library.redo_edit
+        report = revert(number, progress=call.progress)
+    problems = documents.skipped(report)
+
+    def lines() -> Iterator[str]:
+        if report.group is None:
+            yield f"There is nothing to {'undo' if undo else 'redo'}."
+            return
+        if report.cancelled:
+            yield "Cancelled. What was changed before stays."
+        verb = "undone" if undo else "redone"
+        yield f"Edit {report.group} {verb}: {count_text(report.changed, 'model')} changed."
+        yield from _problem_lines(problems)
+
+    call.say(documents.reverted(report), lines())
+    return _outcome(problems, report.cancelled)
+
+
+def _edits(call: _Call) -> int:
+    from modelmgr import documents
+    from modelmgr.library import Library
+    from modelmgr.values import iso_time
+
+    with call.catalog() as catalog:
+        sha256 = _one_model(catalog, call.args.sha256)
+        model_id = catalog.ids_of([sha256])[sha256]
+        history = catalog.edits_of(model_id)
+        origins = Library(catalog).origins_of(model_id)
+
+    def lines() -> Iterator[str]:
+        shown = [
+            (column, origin.origin.source if origin.origin is not None else "", _value_text(origin.shown))
+            for column, origin in origins.items()
+        ]
+        yield from table(("Column", "From", "Value"), shown, shorten=sys.stdout.isatty())
+        for edit in history:
+            before, after = (
+                "imported" if value is None else _value_text(value) for value in (edit.before, edit.after)
+            )
+            undone = ", undone" if edit.is_undone else ""
+            note = f" ({edit.note})" if edit.note else ""
+            yield visible(
+                f"{iso_time(edit.made_at)} {edit.door} #{edit.group}{undone}: {edit.column} {before} -> {after}{note}"
+            )
+        if not history:
+            yield "Nothing was edited."
+
+    document = {
+        "sha256": sha256,
+        "edits": [documents.edit(edit) for edit in history],
+        "columns": {column: documents.column_origin(origin) for column, origin in origins.items()},
+    }
+    call.say(document, lines())
+    return OK
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return ""
+    text = ", ".join(value) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
 # --- questions --------------------------------------------------------------------------------------------
@@ -887,6 +1028,20 @@ def _one_model(catalog: Catalog, prefix: str) -> str:
             candidates=found,
         )
     return found[0]
+
+
+def _models_of(catalog: Catalog, prefixes: Sequence[str]) -> tuple[list[str], list[Problem]]:
+    """Return the models that hashes lead to, and those hashes that lead to none or to several."""
+    from modelmgr.values import Problem
+
+    found: list[str] = []
+    problems: list[Problem] = []
+    for prefix in prefixes:
+        try:
+            found.append(_one_model(catalog, prefix))
+        except NotFound as error:
+            problems.append(Problem(prefix, error.code, error.message))
+    return found, problems
 
 
 def _show(call: _Call) -> int:

@@ -11,6 +11,8 @@ from typing import Any
 from modelmgr import payload
 from modelmgr.values import (
     Attachment,
+    Edit,
+    EditReport,
     FoundSource,
     HashMatch,
     ImportReport,
@@ -21,6 +23,8 @@ from modelmgr.values import (
     PendingModel,
     Problem,
     PromoteReport,
+    Provenance,
+    RevertReport,
     Root,
     Sample,
     ScanReport,
@@ -244,6 +248,68 @@ def details(found: ModelDetails) -> dict[str, Any]:
             column: {"source": origin.source, "rank": origin.rank, "record_id": origin.record_id}
             for column, origin in found.provenance.items()
         },
+        "edited": list(found.edited),
+    }
+
+
+def edited(report: EditReport, found: Iterable[Problem] = ()) -> dict[str, Any]:
+    """Return what `edit` prints; `found` are models that aren't there."""
+    return {
+        "group": report.group,
+        "models": report.models,
+        "changed": report.changed,
+        "problems": problems(found),
+        "cancelled": report.cancelled,
+    }
+
+
+def reverted(report: RevertReport) -> dict[str, Any]:
+    """Return what `edit --undo` and `edit --redo` print."""
+    return {
+        "group": report.group,
+        "changed": report.changed,
+        "skipped": report.skipped_total,
+        "problems": problems(skipped(report)),
+        "cancelled": report.cancelled,
+    }
+
+
+def skipped(report: RevertReport) -> list[Problem]:
+    """Return what an undo or redo left as it was, each as a problem."""
+    return [
+        Problem(
+            one.sha256 or one.name,
+            "changed_since",
+            f"{one.column} was changed since and stays as it is.",
+            one.column,
+            kept=True,
+        )
+        for one in report.skipped
+    ]
+
+
+def edit(found: Edit) -> dict[str, Any]:
+    """Return one of ``edits[]``; null for a value means the imported one."""
+    return {
+        "group": found.group,
+        "made_at": iso_time(found.made_at),
+        "door": found.door,
+        "note": found.note,
+        "column": found.column,
+        "before": found.before,
+        "after": found.after,
+        "undone": found.is_undone,
+    }
+
+
+def column_origin(found: Provenance) -> dict[str, Any]:
+    """Return one of ``columns{}``: where a shown value comes from, and what shows without the user's."""
+    return {
+        "value": found.shown,
+        "source": found.origin.source if found.origin is not None else None,
+        "edited": found.is_edited,
+        "imported": found.imported,
+        "imported_source": found.imported_origin.source if found.imported_origin is not None else None,
     }
 
 

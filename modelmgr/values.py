@@ -270,6 +270,7 @@ class ModelDetails:
         attachments: its pictures, the previews first.
         hashes: kind, digits and trust (``computed``, ``claimed``, ``former``: before the header was rewritten) of every
             hash that its files or records have, the computed ones first.
+        edited: the light columns that the user set, by name.
     """
 
     asked: str | int
@@ -280,6 +281,7 @@ class ModelDetails:
     provenance: Mapping[str, Origin]
     attachments: tuple[Attachment, ...] = ()
     hashes: tuple[tuple[str, str, str], ...] = ()
+    edited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -878,12 +880,13 @@ class Skipped:
     """A value that an undo or redo left as it is, for it was changed since.
 
     Attributes:
-        model_id, name: of the model as it is shown.
+        model_id, sha256, name: of the model as it is shown.
         current: the user's own value now, None if there is none.
         wanted: what it would have become.
     """
 
     model_id: int
+    sha256: str | None
     name: str
     column: str
     current: Any

@@ -91,10 +91,6 @@ class EditStore(Connections):
                 for group, made_at, door, note, column, before, after, undone in rows.fetchall()
             ]
 
-    def edited_columns(self, model_id: int) -> list[str]:
-        """Return the light columns that the user set of a model, by name."""
-        return sorted(self.user_layers([model_id]).get(model_id, {}))
-
     def next_undo(self) -> EditGroup | None:
         """Return the edit that an undo would take back: the newest one in force, whichever door it came through."""
         return self._group(
@@ -156,17 +152,17 @@ class EditStore(Connections):
         with self.transaction() as writer:
             conn = writer.connection()
             rows = conn.execute(
-                'SELECT e.id, model_id, e."column", before, after, name, (SELECT value FROM user_values AS v '
+                'SELECT e.id, model_id, e."column", before, after, sha256, name, (SELECT value FROM user_values AS v '
                 'WHERE v.model_id = e.model_id AND v."column" = e."column"), EXISTS (SELECT 1 FROM edits AS later '
                 'WHERE later.model_id = e.model_id AND later."column" = e."column" AND later.id > e.id '
                 "AND NOT later.undone) FROM edits AS e JOIN models ON models.id = model_id "
                 f"WHERE group_id = ? AND e.undone = ? AND (? IS NULL OR e.id {step} ?) ORDER BY e.id {order} LIMIT ?",
                 (group, not undo, place, place, limit),
             ).fetchall()
-            for row_id, model_id, column, before, after, name, current, is_overtaken in rows:
+            for row_id, model_id, column, before, after, sha256, name, current, is_overtaken in rows:
                 is_from, goal = (after, before) if undo else (before, after)
                 if is_overtaken or current != is_from:
-                    skipped.append(Skipped(model_id, name, column, value_of(current), value_of(goal)))
+                    skipped.append(Skipped(model_id, sha256, name, column, value_of(current), value_of(goal)))
                     continue
                 _set_values(conn, [(model_id, column, goal)])
                 conn.execute("UPDATE edits SET undone = ? WHERE id = ?", (undo, row_id))

@@ -1,6 +1,7 @@
 """The questions about active models: the library view (light columns only), and the details of one."""
 
 import contextlib
+import hashlib
 import json
 import os
 from array import array
@@ -215,7 +216,21 @@ class LibraryView(AttachmentStore):
                 provenance=_origins(reader, row.id),
                 attachments=attachments,
                 hashes=tuple(_hashes(reader, row)),
+                edited=tuple(column for column, _ in _user_values(reader, row.id)),
             )
+
+    def model_state(self, sha256: str) -> str | None:
+        """Return a word for what is shown of a model and what the user set of it; None if there is no such model.
+
+        It is another word as soon as any light column or value of the user is another one, in whichever program.
+        """
+        with engine.translated(self.path), self._snapshot() as reader:
+            values = reader.execute_sql(f"SELECT {LIGHT} FROM models WHERE sha256 = ?", (sha256,)).fetchone()
+            if values is None:
+                return None
+            said = [values, _user_values(reader, values[0])]
+        text = json.dumps(said, default=bytes.hex)
+        return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
     def records_of(self, model_id: int) -> list[StoredRecord]:
         """Return the active records of a model with their payloads, the chief record first."""
@@ -383,12 +398,7 @@ class LibraryView(AttachmentStore):
     def user_values(self, model_id: int) -> dict[str, Any]:
         """Return what the user set for a model: light column -> value."""
         with engine.translated(self.path):
-            return {
-                column: json.loads(value)
-                for column, value in self._question().execute_sql(
-                    'SELECT "column", value FROM user_values WHERE model_id = ?', (model_id,)
-                )
-            }
+            return {column: json.loads(value) for column, value in _user_values(self._question(), model_id)}
 
     def _snapshot(self) -> "_Snapshot":
         return _Snapshot(self._question())
@@ -530,6 +540,14 @@ def _hashes(reader: engine.Database, row: ModelRow) -> Iterator[tuple[str, str, 
         if (kind, digits) not in seen:
             seen.add((kind, digits))
             yield kind, digits, trust
+
+
+def _user_values(reader: engine.Database, model_id: int) -> list[tuple[str, str]]:
+    """Return the user's values of a model as JSON, by column."""
+    found: list[tuple[str, str]] = reader.execute_sql(
+        'SELECT "column", value FROM user_values WHERE model_id = ? ORDER BY "column"', (model_id,)
+    ).fetchall()
+    return found
 
 
 def _origins(reader: engine.Database, model_id: int) -> dict[str, Origin]:
