@@ -134,7 +134,7 @@ class EditStore(Connections):
 
     def revert_some(
         self, group: int, *, undo: bool, place: int | None, limit: int
-    ) -> tuple[list[int], list[Skipped], int | None]:
+    ) -> tuple[list[tuple[int, str]], list[Skipped], int | None]:
         """Take back the next edits of a group, or bring them back, as far as nothing has changed them since.
 
         Args:
@@ -144,9 +144,9 @@ class EditStore(Connections):
             limit: how many to look at.
 
         Returns:
-            The models that changed, the values that were left as they are, and where to go on; None at the end.
+            Models and columns that changed, the values that were left as they are, and where to go on; None at the end.
         """
-        changed: dict[int, None] = {}
+        changed: list[tuple[int, str]] = []
         skipped: list[Skipped] = []
         step, order = ("<", "DESC") if undo else (">", "ASC")
         with self.transaction() as writer:
@@ -166,8 +166,8 @@ class EditStore(Connections):
                     continue
                 _set_values(conn, [(model_id, column, goal)])
                 conn.execute("UPDATE edits SET undone = ? WHERE id = ?", (undo, row_id))
-                changed[model_id] = None
-        return list(changed), skipped, rows[-1][0] if len(rows) == limit else None
+                changed.append((model_id, column))
+        return changed, skipped, rows[-1][0] if len(rows) == limit else None
 
     def mark_reverted(self, group: int, *, undo: bool) -> None:
         """Note that a group is undone, as the last one, or in force again."""

@@ -419,6 +419,17 @@ class FileStore(Connections):
             )
             self._index_text(conn, model_id, aliases)
 
+    def aliases_of(self, model_id: int) -> list[str]:
+        """Return the further names by which a search finds a model, case-folded."""
+        with engine.translated(self.path):
+            row = (
+                self._question()
+                .execute_sql("SELECT search_text FROM models WHERE id = ?", (model_id,))
+                .fetchone()
+            )
+        further = row[0].partition(_ALIASES)[2] if row is not None else ""
+        return further.split("\n") if further else []
+
     @staticmethod
     def _index_text(conn: engine.Connection, model_id: int, aliases: Iterable[str] | None = None) -> None:
         """Write what a search looks through; None leaves the aliases as they are."""

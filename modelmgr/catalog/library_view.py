@@ -400,6 +400,11 @@ class LibraryView(AttachmentStore):
         with engine.translated(self.path):
             return {column: json.loads(value) for column, value in _user_values(self._question(), model_id)}
 
+    def provenance(self, model_id: int) -> dict[str, Origin]:
+        """Return where the shown values of a model come from, by light column."""
+        with engine.translated(self.path):
+            return _origins(self._question(), model_id)
+
     def _snapshot(self) -> "_Snapshot":
         return _Snapshot(self._question())
 

@@ -125,10 +125,18 @@ class Editing(Attaching):
         if report.group is None:
             report.group = self.catalog.begin_edits(door, note)
         self.catalog.put_edits(report.group, changed)
-        touched = dict.fromkeys(edit.model_id for edit in changed)
-        report.changed += len(touched)
-        for model_id in touched:
-            self.relight(model_id)
+        report.changed += self._show_changed([(edit.model_id, edit.column) for edit in changed])
+
+    def _show_changed(self, changed: Sequence[tuple[int, str]]) -> int:
+        """Show values that changed, and return of how many models they are."""
+        columns: dict[int, list[str]] = {}
+        for model_id, column in changed:
+            columns.setdefault(model_id, []).append(column)
+        layers = self.catalog.user_layers(list(columns))
+        for row in self.catalog.rows(list(columns)):
+            layer = {column: json.loads(text) for column, text in layers.get(row.id, {}).items()}
+            self.show_own(row, layer, columns[row.id])
+        return len(columns)
 
     def _values(self, row: ModelRow, wish: Wish) -> dict[str, Any]:
         """Return what the user's values of a model shall be, by column."""
@@ -179,18 +187,20 @@ class Editing(Attaching):
         Returns:
             All columns of `modelmgr.edits.EDITABLE`; nothing for a model that isn't there.
         """
-        case = self._case_of(model_id)
-        if case is None:
+        rows = self.catalog.rows([model_id])
+        if not rows:
             return {}
-        shown = self._merged(case)
-        imported = self._merged(replace(case, user={})) if case.user else shown
+        row, layer = rows[0], self.catalog.user_layers([model_id]).get(model_id, {})
+        origins = self.catalog.provenance(model_id)
+        # Without a value of the user the witnesses need not be heard.
+        imported = self._imported(model_id) if layer else None
         return {
             column: Provenance(
-                shown.fields.get(column),
-                shown.origins.get(column),
-                imported.fields.get(column),
-                imported.origins.get(column),
-                column in case.user,
+                getattr(row, column),
+                origins.get(column),
+                getattr(row, column) if imported is None else imported.fields.get(column),
+                origins.get(column) if imported is None else imported.origins.get(column),
+                column in layer,
             )
             for column in edits.EDITABLE
         }
@@ -244,11 +254,10 @@ class Editing(Attaching):
                     some, skipped, place = catalog.revert_some(
                         found.id, undo=undo, place=place, limit=AT_ONCE
                     )
-                    for model_id in some:
-                        self.relight(model_id)
+                    self._show_changed(some)
                     if place is None:
                         catalog.mark_reverted(found.id, undo=undo)
-                changed.update(some)
+                changed.update(model_id for model_id, _ in some)
                 done += AT_ONCE
                 report.skipped_total += len(skipped)
                 report.skipped += skipped[: SKIPPED_NAMED - len(report.skipped)]

@@ -4,14 +4,14 @@ import bisect
 import contextlib
 import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.file_store import EMBEDDED
+from modelmgr.catalog.file_store import EMBEDDED, MERGED_COLUMNS
 from modelmgr.migration import mapping, promotion
 from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import folded
@@ -23,6 +23,7 @@ from modelmgr.values import (
     Claims,
     FileState,
     HashState,
+    ModelRow,
     Origin,
     Record,
     StoredRecord,
@@ -101,6 +102,31 @@ class Merging:
             )
             if case.witnesses:
                 self.catalog.set_chief(model_id, mapping.chief(case.witnesses))
+
+    def show_own(self, row: ModelRow, layer: Mapping[str, Any], columns: Collection[str]) -> None:
+        """Show what the user's values of some columns say now, as `relight` would, but hear no witness in vain.
+
+        A value that was set needs none, however large the payloads are that speak of the model.
+
+        Args:
+            row: the model as it was shown before.
+            layer: the user's values now.
+            columns: of the values that changed.
+        """
+        if not all(
+            column in layer and _stands_alone(column, layer[column], row, layer) for column in columns
+        ):
+            self.relight(row.id)
+            return
+        shown = {column: getattr(row, column) for column in MERGED_COLUMNS}
+        origins, aliases = self.catalog.provenance(row.id), self.catalog.aliases_of(row.id)
+        if "name" in columns and (said := origins.get("name")) is not None and said.record_id is not None:
+            aliases.append(row.name)
+        for column in columns:
+            shown[column] = mapping.shown_of_user(column, layer[column])
+            origins[column] = Origin("user", mapping.EDITED)
+        with self.catalog.transaction(Changes(models=True, ids=frozenset((row.id,)))):
+            self.catalog.put_light(row.id, shown, origins, aliases)
 
     def _case_of(self, model_id: int) -> "ModelCase | None":
         """Gather all that is known of a model, None if there is none."""
@@ -278,6 +304,15 @@ class Merging:
                     read.append((holder, row_id, hashes_of(claims_of(record, siblings, sha256))))
             self.catalog.put_read(read)
         return len(unread)
+
+
+def _stands_alone(column: str, value: Any, row: ModelRow, layer: Mapping[str, Any]) -> bool:
+    """Tell whether a value that the user set is shown as it is and changes no other column."""
+    if column == "base_model":  # it tells a checkpoint from the part of one
+        return "type" in layer or row.type not in mapping.WHOLE_OR_PART
+    if column == "preview":
+        return os.path.isfile(value)
+    return bool(value) or column not in ("name", "type")
 
 
 def claims_of(record: Record, siblings: frozenset[str] = frozenset(), sha256: str | None = None) -> Claims:

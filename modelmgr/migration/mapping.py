@@ -119,7 +119,8 @@ _TYPED_BY_FOLDER = frozenset(
 _BACKUP = re.compile(r"\.(?:bak|bkp|orig|tmp)$|[/\\]invokeai_backup_[^/\\]*$", re.IGNORECASE)
 
 # Catalogues give both of a pair one name; the file's own structure knows better.
-_CONFUSED = (frozenset(["checkpoint", "diffusion_model"]), frozenset(["embedding", "lora"]))
+WHOLE_OR_PART = frozenset(["checkpoint", "diffusion_model"])
+_CONFUSED = (WHOLE_OR_PART, frozenset(["embedding", "lora"]))
 # A header proves the language model, not what it is used for.
 _USES_OF_LLM = frozenset(["text_encoder", "vlm", "text_embedding_model", "reranker"])
 
@@ -313,6 +314,12 @@ def normal_form(column: str, value: Any) -> Any:
     """Return a claimed or shown value as a light column holds it where it alone is said, the empty one for nothing."""
     clean = _CLEAN[column](value)
     return _EMPTY.get(column) if clean is None else clean
+
+
+def shown_of_user(column: str, value: Any) -> Any:
+    """Return what a value that the user set shows; None where it shows nothing of its own (an empty name or type)."""
+    said = _said_by_user(column, {column: value})
+    return None if said is None else _EMPTY.get(column) if said.value is None else said.value
 
 
 def aliases(witnesses: Sequence[Witness], shown: Merged) -> tuple[str, ...]:
@@ -635,7 +642,7 @@ def _whole_or_part(
     said: Sequence[_Said], winner: _Said | None, folder: str | None, path: str | None, base: str | None
 ) -> _Said | None:
     """Decide between ``checkpoint`` and ``diffusion_model`` where no header can, by base and a second hint."""
-    if winner is None or winner.value not in _CONFUSED[0] or base is None or _is_personal(winner):
+    if winner is None or winner.value not in WHOLE_OR_PART or base is None or _is_personal(winner):
         return winner
     if is_complete_base(base):
         return _Said("checkpoint", winner.origin)

@@ -18,6 +18,7 @@ TEXT = (
 WORDS = TEXT.split()
 TYPES = ("lora", "lora", "lora", "lora", "checkpoint", "embedding", "vae", "controlnet", "upscaler", "llm")
 BASES = ("SDXL 1.0", "SD 1.5", "Flux.1 D", "Pony", "Illustrious", "Qwen", "Wan Video", None)
+HEADER_FACTS = json.dumps({"type": "unknown", "base_model": None, "certain": False, "suggestions": {}})
 ROWS_AT_ONCE = 5_000
 SPARSE_FROM, SPARSE = 500_000, 50
 """In catalogs of so many models one in so many has a record: the payloads of all would take gigabytes."""
@@ -133,7 +134,7 @@ def _rows(numbers: range, payload_each: int) -> Iterator[dict[str, list[tuple[An
                 )
             ],
             "files": [(number + 1, path, size, time * 10**9, number + 1, 1, "present", sha256, time)],
-            "headers": [(number + 1, '{"format": "safetensors"}', "{}")],
+            "headers": [(number + 1, '{"format": "safetensors"}', HEADER_FACTS)],
             "origins": [(number + 1, '{"name": ["civitai-info", 3, null]}')],
             "model_tags": [(number + 1, tag, tag) for tag in tags],
             "records": [
