@@ -8,21 +8,23 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from modelmgr.api.body import BodyInvalid
+from modelmgr.api.body import BodyInvalid, read_object
 from modelmgr.api.jobs import FAULT, TooManyJobs, error_json
 from modelmgr.errors import CatalogBusy, CatalogError, DiskFull, ModelmgrError, NotFound, Usage
 from modelmgr.values import MIB, ModelQuery, PendingQuery
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=BaseModel)
 
 JSON = "application/json"
 _WRITER = TypeAdapter(Any)
@@ -44,6 +46,18 @@ class Invalid(Usage):
     code = "wrong_value"
 
 
+class Stale(ModelmgrError):
+    """The model is no longer as the client has seen it."""
+
+    code = "stale"
+
+
+class Blind(ModelmgrError):
+    """The client does not say in which state it has seen the model."""
+
+    code = "if_match_required"
+
+
 _STATUS: Mapping[type[ModelmgrError], int] = {
     NotFound: 404,
     Usage: 422,
@@ -51,6 +65,8 @@ _STATUS: Mapping[type[ModelmgrError], int] = {
     Busy: 503,
     CatalogBusy: 503,
     DiskFull: 507,
+    Stale: 412,
+    Blind: 428,
     CatalogError: 503,
 }
 
@@ -93,16 +109,19 @@ class KnownAnswers:
         self._kept: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
         self._held_bytes = 0
 
-    def answer(self, request: Request, version: str, make: Callable[[], Any]) -> Response:
+    def answer(
+        self, request: Request, version: str, make: Callable[[], Any], state: str | None = None
+    ) -> Response:
         """Answer with an ETag: 304 if the client has it, else what is known, else what `make` returns.
 
         Args:
             request: its path, query and ``If-None-Match`` count.
             version: of the catalog.
             make: returns a document, or the bytes of one.
+            state: of what is asked for, in the tag; None for that of the query.
         """
         key = (request.scope["raw_path"], request.scope["query_string"])
-        tag = f'"{version}.{hashlib.sha256(key[1]).hexdigest()[:12]}"'
+        tag = f'"{version}.{state or hashlib.sha256(key[1]).hexdigest()[:12]}"'
         headers = {"ETag": tag}
         asked = request.headers.get("if-none-match", "").split(",")
         if tag in {word.strip().removeprefix("W/") for word in asked}:
@@ -181,6 +200,24 @@ class Places:
 
 def _fingerprint(wanted: ModelQuery | PendingQuery) -> str:
     return hashlib.sha256(repr(wanted).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def no_model(sha256: str) -> NotFound:
+    """Return what is raised where no model has this hash."""
+    return NotFound(f"No model has the SHA-256 {sha256.lower()}.", sha256=sha256.lower())
+
+
+def shaped(data: bytes, shape: type[T]) -> T:
+    """Return the body of a request in its shape.
+
+    Raises:
+        BodyInvalid: it is no JSON object, or one that is refused as such.
+        Invalid: a key is unknown, missing or of the wrong type.
+    """
+    try:
+        return shape.model_validate(read_object(data))
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False, include_context=False), "body") from error
 
 
 _CODES = {"extra_forbidden": "unknown_key", "missing": "missing_key"}

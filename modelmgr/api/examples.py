@@ -12,6 +12,7 @@ _SHA256 = "3f1c0a6d92b7e845c1d07f3ba2e6948d5170cc9be2a4f6138807d95e4bc1f27a"
 _PAYLOAD_SHA256 = "b02e7d19c35af4810d6e92c7815fb3a46d0e29f71c84ba530f9e61d2a7c8045b"
 _JOB = "9f2c41d07a6be358"
 _VERSION = "eb77ef85b531-42"
+_STATE = "5f2c9d417be0368a41d7c0fe92b85d13"
 _TIME = "2026-03-01T09:30:00Z"
 _FILE = f"{_MODELS}{_SEP}loras{_SEP}inkwash_harbor.safetensors"
 _SIDECAR = f"{_MODELS}{_SEP}loras{_SEP}inkwash_harbor.civitai.info"
@@ -99,11 +100,16 @@ PARAMETERS: Mapping[str, Any] = {
     "pending.state": "pending",
     "problem": "no_file",
     "source": "civitai-info",
+    "If-Match": f'"{_VERSION}.{_STATE}"',
     "If-None-Match": f'"{_VERSION}.e3b0c44298fc"',
 }
 """Of parameters, by their names; with the operation before it where that differs."""
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
+    "edit": {
+        "rating": {"summary": "A rating and a tag.", "value": {"set": {"rating": 5}, "add_tags": ["ink"]}},
+        "reset": {"summary": "The imported name again.", "value": {"reset": ["name"]}},
+    },
     "scan": {
         "everything": {"summary": "All library folders.", "value": {}},
         "folder": {"summary": "A folder, new or known.", "value": {"paths": [_MODELS]}},
@@ -206,7 +212,9 @@ ANSWERS: Mapping[str, Any] = {
         ],
         "header": {"base_model": "SDXL 1.0", "tensors": 722},
         "provenance": {"name": {"source": "civitai-info", "rank": 3, "record_id": 7}},
+        "edited": ["rating"],
     },
+    "edit": {**_LIGHT, "rating": 5, "edited": ["rating"], "group": 12},
     "pending": {
         "pending": [
             {

@@ -151,7 +151,7 @@ def _odd_body(scope: Scope, headers: dict[bytes, list[bytes]], limits: Limits) -
     if b"content-encoding" in headers:
         return Refusal(415, "content_encoding", "Bodies are not taken compressed.")
     length_bytes = _length_bytes(scope)
-    if scope["method"] == "POST":
+    if scope["method"] in ("POST", "PATCH"):
         types = headers.get(b"content-type", [])
         if len(types) != 1 or _JSON.fullmatch(types[0]) is None:  # a form of a web page can't send this one
             return Refusal(415, "content_type", "Content-Type must be application/json.")

@@ -26,7 +26,11 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
     "import_models": {"Location": "Path of the job."},
     "promote": {"Location": "Path of the job."},
     "models": {"ETag": "For `If-None-Match`: changes with every commit of anyone, and with the query."},
-    "model": {"ETag": "For `If-None-Match`: changes with every commit of anyone."},
+    "model": {
+        "ETag": "For `If-None-Match`: changes with every commit of anyone; for `If-Match`: what follows its last dot "
+        "changes with the model's light columns and the user's values alone."
+    },
+    "edit": {"ETag": "As of `GET`, for the next edit."},
     "pending": {"ETag": "For `If-None-Match`: changes with every commit of anyone, and with the query."},
     "record": {"Content-Disposition": "Always an attachment."},
 }
@@ -82,6 +86,8 @@ def add_route(
     parameters = [] if query is None else parameters_of(query)
     if 304 in errors:
         parameters.append(_IF_NONE_MATCH)
+    if 428 in errors:
+        parameters.append(_IF_MATCH)
     if parameters:
         extra["parameters"] = parameters
     if body is not None:
@@ -113,11 +119,20 @@ _IF_NONE_MATCH = {
 }
 
 
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "`ETag` of the model as the client has seen it; any other state is answered by 412, none by 428.",
+    "schema": {"type": "string", "pattern": '^"[0-9a-f-]+\\.[0-9a-f]{32}"$'},
+}
+
+
 def completed(document: dict[str, Any]) -> dict[str, Any]:
     """Add to FastAPI's document what stands outside its reach: bodies that are read by us, and the token."""
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    for shape in (shapes.ScanRequest, shapes.ImportRequest, shapes.PromoteRequest):
+    for shape in (shapes.ScanRequest, shapes.ImportRequest, shapes.PromoteRequest, shapes.EditRequest):
         schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[shape.__name__] = schema

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from modelmgr import __version__, documents
 from modelmgr.api import shapes
@@ -23,11 +23,12 @@ from modelmgr.api.answers import (
     KnownAnswers,
     Places,
     answer_errors,
-    invalid,
     json_answer,
+    no_model,
+    shaped,
     written,
 )
-from modelmgr.api.body import read_object
+from modelmgr.api.editing import Edits
 from modelmgr.api.events import Events
 from modelmgr.api.jobs import Job, Jobs
 from modelmgr.api.openapi import ABOUT, BYTES, PICTURES, add_route, completed
@@ -79,6 +80,7 @@ def make_app(library: Library, jobs: Jobs, events: Events, ask: Ask) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     _Questions(library, ask, app.router)
+    Edits(library, ask, app.router)
     _Deeds(library, jobs, ask, app.router)
     _Jobs(jobs, events, app.router)
     answer_errors(app)
@@ -177,18 +179,21 @@ class _Questions:
         return await self._answered(question)
 
     async def model(self, request: Request, sha256: Sha256) -> Response:
-        """Return all that is known of one model, its payloads included."""
+        """Return all that is known of one model, its payloads included; its `ETag` is what an edit names."""
 
         def question(light: bool) -> Response:
             version = self._catalog.version()
-            return self._known.answer(request, version, partial(answer, light))
+            state = self._catalog.model_state(sha256.lower())
+            if state is None:
+                raise no_model(sha256)
+            return self._known.answer(request, version, partial(answer, light), state)
 
         def answer(light: bool) -> Any:
             if light:
                 self._weigh(sha256.lower())
             found = self._catalog.details(sha256.lower())
             if found is None:
-                raise _no_model(sha256)
+                raise no_model(sha256)
             return documents.details(found)
 
         return await self._weighed(question)
@@ -220,7 +225,7 @@ class _Questions:
         def question() -> Response:
             preview = self._catalog.preview_of(sha256.lower())
             if preview is None:
-                raise _no_model(sha256)
+                raise no_model(sha256)
             path, roots = preview
             made = thumbnail(path, roots, query.side) if path is not None else None
             if made is None:
@@ -287,10 +292,6 @@ def _last_id(after: Sequence[Any] | None) -> int:
     if len(after) != 1 or type(after[0]) is not int or not 0 < after[0] <= shapes.LARGEST_ID:
         raise Invalid("The cursor is none that was given out.", code="wrong_cursor")
     return after[0]
-
-
-def _no_model(sha256: str) -> NotFound:
-    return NotFound(f"No model has the SHA-256 {sha256.lower()}.", sha256=sha256.lower())
 
 
 class _Heavy(Exception):
@@ -407,13 +408,7 @@ class _Deeds:
             Invalid: a key is unknown, missing or of the wrong type.
         """
         data = await request.body()
-
-        def read() -> T:
-            try:
-                return shape.model_validate(read_object(data))
-            except ValidationError as error:
-                raise invalid(error.errors(include_url=False, include_context=False), "body") from error
-
+        read = partial(shaped, data, shape)
         if len(data) <= LIGHT_BYTES:
             found: T = await self._ask(read)
         else:

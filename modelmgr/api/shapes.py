@@ -5,13 +5,16 @@ What goes out is made by `modelmgr.documents`, as for the command line; a test h
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, PlainValidator, WithJsonSchema
 
+from modelmgr import edits, vocabulary
 from modelmgr.api.body import Raw
 
 LARGEST_ID = 2**63 - 1
+_ADDRESS = "^$|^https?://[A-Za-z0-9.-]+(:[0-9]{1,4})?(/[!-~]*)?$"
 SHA256_PATTERN = "^[0-9a-fA-F]{64}$"
 
 NOT_MODIFIED = "Nothing changed since the answer that `If-None-Match` names."
@@ -46,6 +49,7 @@ ERRORS: Mapping[int, tuple[str, Mapping[str, str]]] = {
     405: ("The route does not know this method.", {"wrong_method": "`Allow` names those that it knows"}),
     408: ("The request did not come in time.", {"timeout": "headers take 5 s at most, the body 30 s"}),
     411: ("The body's length is missing.", {"length_required": "send Content-Length, not Transfer-Encoding"}),
+    412: ("The model is another by now.", {"stale": "it changed since the ETag in `If-Match` was given out"}),
     413: ("The body is too large.", {"too_large": "`details.limit_bytes` says how large it may be"}),
     415: (
         "The body is of the wrong kind.",
@@ -61,9 +65,14 @@ ERRORS: Mapping[int, tuple[str, Mapping[str, str]]] = {
             "missing_key": "one that must be there isn't",
             "doubled_key": "one is there twice",
             "wrong_value": "one has the wrong type, or a value that makes no sense",
+            "outside": "the picture lies in no library folder",
             "wrong_cursor": "the cursor is none that was given out, is too old, or belongs to another query",
             "too_deep": "the body is nested too deep",
         },
+    ),
+    428: (
+        "An edit must say which state of the model it is about.",
+        {"if_match_required": "send `If-Match` with the model's ETag"},
     ),
     429: ("Too much work waits already.", {"too_many_jobs": "wait until some of it is done"}),
     431: ("The headers are too large.", {"headers_too_large": "request line and headers together"}),
@@ -231,6 +240,63 @@ class PromoteRequest(_In):
     keep_previews: bool = Field(default=False, description="Copy their pictures beside the catalog.")
 
 
+def _rating(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _line(column: str) -> Any:
+    schema = {"type": "string", "maxLength": edits.LINE_CHARACTERS[column]}
+    return Annotated[str, PlainValidator(_text), WithJsonSchema(schema)]
+
+
+def _lines(column: str) -> Any:
+    return Annotated[list[_line(column)], FailFast()]  # type: ignore[misc]
+
+
+_Set = partial(Field, json_schema_extra=_no_default)
+
+
+class EditedValues(_In):
+    """Light columns as the user wants them; `""`, `[]` and 0 empty them. `null` is none: see `reset`."""
+
+    name: Annotated[
+        str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 1000})
+    ] = _Set("")
+    type: Annotated[
+        str, PlainValidator(_text), WithJsonSchema({"type": "string", "enum": list(vocabulary.TYPES)})
+    ] = _Set("", description="In any tool's word; stored in that of the vocabulary.")
+    base_model: _line("base_model") = _Set("", description="In any tool's word.")  # type: ignore[valid-type]
+    tags: _lines("tags") = _Set([], description="Each once, whatever its case.")  # type: ignore[valid-type]
+    rating: Annotated[int, BeforeValidator(_rating)] = _Set(0, ge=0, le=5, description="0 for none.")
+    favorite: bool = _Set(False)
+    nsfw: bool = _Set(False)
+    notes: Annotated[
+        str,
+        PlainValidator(_text),
+        WithJsonSchema({"type": "string", "maxLength": edits.NOTES_CHARACTERS}),
+    ] = _Set("")
+    trigger_words: _lines("trigger_words") = _Set([])  # type: ignore[valid-type]
+    license: _line("license") = _Set("")  # type: ignore[valid-type]
+    source_url: Annotated[
+        str, PlainValidator(_text), WithJsonSchema({"type": "string", "pattern": _ADDRESS, "maxLength": 4096})
+    ] = _Set("", description="An http or https address.")
+    preview: AbsolutePath = _Set("", description="A picture below a library folder.")
+
+
+class EditRequest(_In):
+    """What to change of one model; at least one key but `note` must be there."""
+
+    set: EditedValues = Field(default=EditedValues(), json_schema_extra=_no_default)
+    reset: Annotated[list[Literal[edits.EDITABLE]], FailFast()] = Field(  # type: ignore[valid-type]
+        default=[], description="Columns that go back to what was imported.", json_schema_extra=_no_default
+    )
+    add_tags: _lines("tags") = _Set([], description="At the end of those that are shown.")  # type: ignore[valid-type]
+    remove_tags: _lines("tags") = _Set([], description="Whatever their case.")  # type: ignore[valid-type]
+    add_trigger_words: _lines("trigger_words") = _Set([])  # type: ignore[valid-type]
+    remove_trigger_words: _lines("trigger_words") = _Set([])  # type: ignore[valid-type]
+    note: _line("name") = _Set("", description="For the history.")  # type: ignore[valid-type]
+
+
 class _Out(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -347,6 +413,16 @@ class ModelDetailsOut(LightModel):
     attachments: list[AttachmentOut]
     header: dict[str, Any] | None = Field(description="What the file's header says.")
     provenance: dict[str, OriginOut] = Field(description="Light column -> origin.")
+    edited: list[str] = Field(description="The light columns that the user set.")
+
+
+class ModelEdited(LightModel):
+    """The model as it is now."""
+
+    edited: list[str] = Field(description="The light columns that the user set.")
+    group: int | None = Field(
+        description="Number of the edit, by which it can be undone; null if nothing changed."
+    )
 
 
 class HashCandidate(_Out):

@@ -19,6 +19,7 @@ from modelmgr.api import answers, examples, jobs, parameters, shapes, thumbnail
 from modelmgr.api.routes import make_app
 from modelmgr.api.wire import Limits
 from modelmgr.catalog import hash_store
+from modelmgr.edits import EDITABLE
 from modelmgr.filters import MODEL_FILTERS
 from tests.api.served import Served
 from tests.api.stock import Stock
@@ -35,6 +36,7 @@ ROUTES = {
     ("GET", "/api/models"): EVERYWHERE | {200, 304},
     ("GET", "/api/models/by-hash/{hash}"): EVERYWHERE | {200},
     ("GET", "/api/models/{sha256}"): EVERYWHERE | {200, 304, 404},
+    ("PATCH", "/api/models/{sha256}"): EVERYWHERE | {200, 404, 408, 411, 412, 413, 415, 428, 507},
     ("GET", "/api/models/{sha256}/records/{id}"): EVERYWHERE | {200, 404},
     ("GET", "/api/models/{sha256}/preview"): EVERYWHERE | {200, 404},
     ("GET", "/api/pending"): EVERYWHERE | {200, 304},
@@ -146,11 +148,13 @@ def test_parameters_are_the_same_in_document_and_openapi() -> None:
 def test_bodies_are_the_same_in_document_and_openapi() -> None:
     for route, operation in operations():
         body = operation.get("requestBody")
-        assert (body is not None) == (route[0] == "POST")
+        assert (body is not None) == (route[0] in ("POST", "PATCH"))
         said = keys(section(route), "key")
         assert said == (set(shape_of(body["content"]).model_fields) if body else set()), route
     prose = words(section(("POST", "/api/migration/import_models")))
     assert set(shapes.InlineModelIn.model_fields) <= prose
+    assert set(shapes.EditedValues.model_fields) == set(EDITABLE)
+    assert set(EDITABLE) <= words(section(("PATCH", "/api/models/{sha256}")))
 
 
 def test_answers_are_the_same_in_document_and_openapi() -> None:
@@ -171,7 +175,7 @@ def test_answers_are_the_same_in_document_and_openapi() -> None:
             assert said == set(), route
             continue
         fields = set(shape_of(success["content"]).model_fields)
-        if route == ("GET", "/api/models/{sha256}"):
+        if route[1] == "/api/models/{sha256}":
             fields -= set(shapes.LightModel.model_fields)
         if route[0] != "DELETE":
             assert said == fields, route
@@ -219,8 +223,9 @@ def test_every_code_of_the_local_api_is_known() -> None:
     routing = {"unknown_path", "wrong_method"}
     known = {code for _, codes in shapes.ERRORS.values() for code in codes}
     of_no_answer = {"port_in_use", "port_unusable", "not_started", "token_file"}
+    of_library = {"outside"}
     of_other_doors = {"error", "usage", "unreadable"}
-    of_rules = routing | {jobs.FAULT["code"], *answers._CODES.values()}
+    of_rules = routing | of_library | {jobs.FAULT["code"], *answers._CODES.values()}
     assert (found - of_no_answer - of_other_doors) | of_rules == known
 
 
@@ -319,7 +324,7 @@ def test_every_route_is_described_and_has_examples() -> None:
 
 def test_examples_of_bodies_are_taken(empty: Served) -> None:
     for (method, path), operation in operations():
-        if "requestBody" in operation:
+        if "requestBody" in operation and method == "POST":
             for name, example in operation["requestBody"]["content"]["application/json"]["examples"].items():
                 assert example["summary"].endswith(".")
                 assert empty.client.ask(method, path, example["value"]).status == 202, (path, name)
@@ -368,6 +373,7 @@ def test_every_example_runs(stock: Stock, writing: Served, tmp_path: Path) -> No
     details = (writing.client.get(f"/api/models/{row['sha256']}").json for row in rows if row["preview"])
     sha256, record = next((one["sha256"], one["records"][0]["id"]) for one in details if one["records"])
     job = writing.client.job("/api/models/scan", {"no_hash": True})["id"]
+    etag = writing.client.get(f"/api/models/{sha256}").headers["etag"]
     (tmp_path / ".curlrc").write_text('silent\nwrite-out = "\\n%{http_code}"\n')
     environment = {
         "PATH": str(Path(shutil.which("curl") or "").parent),
@@ -376,6 +382,7 @@ def test_every_example_runs(stock: Stock, writing: Served, tmp_path: Path) -> No
         "API": writing.server.address,
         "TOKEN": writing.client.token,
         "SHA256": sha256,
+        "ETAG": etag,
         "RECORD": str(record),
         "JOB": job,
         "NO_PROXY": "*",

@@ -87,7 +87,7 @@ METHODS = [
     ("/api/health", {"GET"}),
     ("/api/models", {"GET"}),
     (f"/api/models/by-hash/{NOBODY}", {"GET"}),
-    (f"/api/models/{NOBODY}", {"GET"}),
+    (f"/api/models/{NOBODY}", {"GET", "PATCH"}),
     (f"/api/models/{NOBODY}/records/1", {"GET"}),
     (f"/api/models/{NOBODY}/preview", {"GET"}),
     ("/api/pending", {"GET"}),

@@ -40,7 +40,7 @@ def test_the_server_is_what_its_document_says(stock: Stock, tmp_path: Path) -> N
         )  # fmt: skip
         said = done.stdout.decode(errors="replace")
         assert done.returncode == 0, said[-20_000:]
-        assert "13 selected / 14 total" in said
+        assert "14 selected / 15 total" in said
         assert serving.client.get("/api/health").status == 200
     assert len(taken) > 20
     assert not any(job.result for job in taken)
