@@ -30,6 +30,7 @@ JSON = "application/json"
 _WRITER = TypeAdapter(Any)
 _LARGEST_KNOWN_BYTES = MIB
 _KNOWN_BYTES = 8 * MIB
+_KEPT_STATES = 10_000
 _LONGEST_PLACE = 6000
 _KEPT_PLACES = 1000
 
@@ -107,10 +108,11 @@ class KnownAnswers:
         self._lock = threading.Lock()
         self._version = ""
         self._kept: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
+        self._states: OrderedDict[tuple[bytes, bytes], str] = OrderedDict()
         self._held_bytes = 0
 
     def answer(
-        self, request: Request, version: str, make: Callable[[], Any], state: str | None = None
+        self, request: Request, version: str, make: Callable[[], Any], state: Callable[[], str] | None = None
     ) -> Response:
         """Answer with an ETag: 304 if the client has it, else what is known, else what `make` returns.
 
@@ -118,10 +120,11 @@ class KnownAnswers:
             request: its path, query and ``If-None-Match`` count.
             version: of the catalog.
             make: returns a document, or the bytes of one.
-            state: of what is asked for, in the tag; None for that of the query.
+            state: returns that of what is asked for, which stands in the tag; else it is made of the query.
         """
         key = (request.scope["raw_path"], request.scope["query_string"])
-        tag = f'"{version}.{state or hashlib.sha256(key[1]).hexdigest()[:12]}"'
+        last = hashlib.sha256(key[1]).hexdigest()[:12] if state is None else self._state(key, version, state)
+        tag = f'"{version}.{last}"'
         headers = {"ETag": tag}
         asked = request.headers.get("if-none-match", "").split(",")
         if tag in {word.strip().removeprefix("W/") for word in asked}:
@@ -134,14 +137,32 @@ class KnownAnswers:
             self._keep(key, version, data)
         return Response(data, headers=headers, media_type=JSON)
 
+    def _state(self, key: tuple[bytes, bytes], version: str, ask: Callable[[], str]) -> str:
+        with self._lock:
+            known = self._states.get(key) if version == self._version else None
+        if known is not None:
+            return known
+        found = ask()
+        with self._lock:
+            self._renew(version)
+            self._states[key] = found
+            if len(self._states) > _KEPT_STATES:
+                self._states.popitem(last=False)
+        return found
+
+    def _renew(self, version: str) -> None:
+        """Forget what is known of another version of the catalog; the caller holds the lock."""
+        if version != self._version:
+            self._version = version
+            self._kept.clear()
+            self._states.clear()
+            self._held_bytes = 0
+
     def _keep(self, key: tuple[bytes, bytes], version: str, data: bytes) -> None:
         if len(data) > _LARGEST_KNOWN_BYTES:
             return
         with self._lock:
-            if version != self._version:
-                self._version = version
-                self._kept.clear()
-                self._held_bytes = 0
+            self._renew(version)
             self._held_bytes += len(data) - len(self._kept.pop(key, b""))
             self._kept[key] = data
             while self._held_bytes > _KNOWN_BYTES:

@@ -183,10 +183,13 @@ class _Questions:
 
         def question(light: bool) -> Response:
             version = self._catalog.version()
-            state = self._catalog.model_state(sha256.lower())
-            if state is None:
-                raise no_model(sha256)
             return self._known.answer(request, version, partial(answer, light), state)
+
+        def state() -> str:
+            found = self._catalog.model_state(sha256.lower())
+            if found is None:
+                raise no_model(sha256)
+            return found
 
         def answer(light: bool) -> Any:
             if light:

@@ -15,6 +15,7 @@ from modelmgr.api.body import Raw
 
 LARGEST_ID = 2**63 - 1
 _ADDRESS = "^$|^https?://[A-Za-z0-9.-]+(:[0-9]{1,4})?(/[!-~]*)?$"
+_VISIBLE = "[^\\s\\u0000-\\u001f\\u007f-\\u009f]"
 SHA256_PATTERN = "^[0-9a-fA-F]{64}$"
 
 NOT_MODIFIED = "Nothing changed since the answer that `If-None-Match` names."
@@ -260,7 +261,9 @@ class EditedValues(_In):
     """Light columns as the user wants them; `""`, `[]` and 0 empty them. `null` is none: see `reset`."""
 
     name: Annotated[
-        str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 1000})
+        str,
+        PlainValidator(_text),
+        WithJsonSchema({"type": "string", "pattern": _VISIBLE, "maxLength": edits.LINE_CHARACTERS["name"]}),
     ] = _Set("")
     type: Annotated[
         str, PlainValidator(_text), WithJsonSchema({"type": "string", "enum": list(vocabulary.TYPES)})
@@ -283,8 +286,23 @@ class EditedValues(_In):
     preview: AbsolutePath = _Set("", description="A picture below a library folder.")
 
 
+_SOMETHING: list[Any] = [
+    {"required": [key], "properties": {key: {rule: 1}}}
+    for key, rule in (
+        ("set", "minProperties"),
+        ("reset", "minItems"),
+        ("add_tags", "minItems"),
+        ("remove_tags", "minItems"),
+        ("add_trigger_words", "minItems"),
+        ("remove_trigger_words", "minItems"),
+    )
+]
+
+
 class EditRequest(_In):
-    """What to change of one model; at least one key but `note` must be there."""
+    """What to change of one model; at least one key but `note` must be there, and hold something."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": _SOMETHING})
 
     set: EditedValues = Field(default=EditedValues(), json_schema_extra=_no_default)
     reset: Annotated[list[Literal[edits.EDITABLE]], FailFast()] = Field(  # type: ignore[valid-type]

@@ -184,7 +184,7 @@ def test_a_typed_address_gets_in(door: Door, site: str) -> None:
     assert door.ask(door.head(f"Sec-Fetch-Site: {site}", "Connection: close")).status == 200
 
 
-@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "BREW"])
 def test_a_method_is_the_applications_affair_whatever_overrides_say(
     door: Door, echo: Echo, method: str
 ) -> None:
@@ -398,6 +398,18 @@ def test_a_compressed_body_is_refused(door: Door, echo: Echo, coding: str) -> No
     request = post(door, gzip.compress(b"0" * 100_000), f"Content-Encoding: {coding}")
     is_refused(door.ask(request), 415, "content_encoding")
     assert echo.seen == []
+
+
+def test_a_body_of_patch_is_held_to_the_same_rules(door: Door, echo: Echo) -> None:
+    for kind in ("text/plain", "application/json-patch+json", "multipart/form-data; boundary=x"):
+        request = door.head(f"Content-Type: {kind}", "Content-Length: 2", line="PATCH /api/echo HTTP/1.1")
+        is_refused(door.ask(request + b"{}"), 415, "content_type")
+    request = door.head("Content-Type: application/json", line="PATCH /api/echo HTTP/1.1")
+    is_refused(door.ask(request), 411, "length_required")
+    assert echo.seen == []
+    said = ("Content-Type: application/json", "Content-Length: 2", "Connection: close")
+    assert door.ask(door.head(*said, line="PATCH /api/echo HTTP/1.1") + b"{}").status == 200
+    assert echo.seen == [("PATCH", "/api/echo", b"{}")]
 
 
 def test_a_length_is_needed(door: Door, echo: Echo) -> None:

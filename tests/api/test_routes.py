@@ -346,6 +346,7 @@ def test_details_are_what_show_says(stock: Stock, reading: Served) -> None:
         assert list(answer.json) == [
             *LIGHT_COLUMNS,
             *["meta_json", "records", "files", "hashes", "danger", "attachments", "header", "provenance"],
+            "edited",
         ]
         assert all(
             words("id source source_path record_key payload_sha256 size payload_text extra") <= set(record)

@@ -1,5 +1,6 @@
 """Opening, making, refusing, sharing and closing a catalog."""
 
+import lzma
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from modelmgr.catalog import Catalog, engine, schema, upgrades
 from modelmgr.catalog.import_store import NewRecord
 from modelmgr.errors import CatalogDamaged, CatalogError, CatalogTooNew
+from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver, wal_is_safe
 from modelmgr.values import Attachment, ModelQuery, Record
@@ -335,6 +337,38 @@ def test_a_catalog_of_version_1_is_upgraded_with_all_its_records(tmp_path: Path)
     assert "promotion" in {row[1] for row in conn.execute("PRAGMA table_info(pending_models)")}
     assert conn.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     conn.close()
+
+
+def test_a_catalog_that_version_4_wrote_is_upgraded_and_edited_on(tmp_path: Path) -> None:
+    former = Path(__file__).parents[1] / "data" / "catalog_of_schema_4.sqlite.xz"
+    path = tmp_path / "c.sqlite"
+    path.write_bytes(lzma.decompress(former.read_bytes()))
+    Catalog.open(tmp_path / "fresh.sqlite").close()
+    with Catalog.open(path) as catalog:
+        rows = {row.file_name: row for row in catalog.page(ModelQuery(), None)}
+        ink, harbor = rows["inkwash.safetensors"], rows["harbor.safetensors"]
+        assert (ink.name, ink.rating, harbor.tags) == ("My ink", 4, ("mine",))
+        details = catalog.details(ink.sha256 or "")
+        assert details is not None
+        assert details.edited == ("name", "rating")
+        assert [record.source for record in details.records] == ["civitai-info"]
+        assert catalog.edits_of(ink.id) == []
+        assert catalog.next_undo() is None
+        library = Library(catalog)
+        library.edit_models([ink.id, harbor.id], {"rating": 5})
+        assert library.undo_edit().changed == 2
+        assert catalog.user_values(ink.id) == {"name": "My ink", "rating": 4}
+        assert library.origins_of(ink.id)["name"].imported == "Inkwash - v1.2"
+        assert catalog.check(Progress()) == []
+    assert [entry.name.rpartition(".")[0] for entry in (tmp_path / "backups").iterdir()] == ["c.sqlite.v4"]
+    upgraded, fresh = (
+        engine.connect(str(tmp_path / name), "mode=rw") for name in ("c.sqlite", "fresh.sqlite")
+    )
+    statistics = {"sqlite_stat1", "sqlite_stat4"}  # of the planner, if there was anything to count
+    assert _objects(upgraded) - statistics == _objects(fresh) - statistics
+    assert upgraded.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+    upgraded.close()
+    fresh.close()
 
 
 def _objects(conn: engine.Connection) -> set[str]:
