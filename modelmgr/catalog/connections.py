@@ -204,6 +204,14 @@ class Connections:
         finally:
             conn.set_progress_handler(None, 0)
 
+    def interrupt(self, thread: int) -> None:
+        """End the question that a thread asks just now; there it raises `Cancelled`. What is written goes on.
+
+        Args:
+            thread: its `threading.get_ident`. The caller makes sure that it still asks what is to be ended.
+        """
+        self._reader.interrupt(thread)
+
     # --- news -------------------------------------------------------------------------------------------
 
     def subscribe(self, callback: Callable[[Changes], None]) -> Callable[[], None]:

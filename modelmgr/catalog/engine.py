@@ -26,7 +26,7 @@ from modelmgr.errors import (
     CatalogTooNew,
     DiskFull,
 )
-from modelmgr.progress import Progress
+from modelmgr.progress import Cancelled, Progress
 from modelmgr.sqlite import OperationalError, driver, version, wal_is_safe
 from modelmgr.values import MIB, Problem
 
@@ -121,6 +121,7 @@ class Database(peewee.SqliteDatabase):
         self._writes = writes
         self._lock_list = threading.Lock()
         self._opened: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._of_thread: weakref.WeakValueDictionary[int, Connection] = weakref.WeakValueDictionary()
         self._trace: Callable[[str], None] | None = None
 
     def _connect(self) -> Connection:
@@ -131,6 +132,7 @@ class Database(peewee.SqliteDatabase):
             conn.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}")
         with self._lock_list:
             self._opened.add(conn)
+            self._of_thread[threading.get_ident()] = conn
             if self._trace is not None:
                 conn.set_trace_callback(self._trace)
         return conn
@@ -141,6 +143,13 @@ class Database(peewee.SqliteDatabase):
             self._trace = callback
             for conn in self._opened:
                 conn.set_trace_callback(callback)
+
+    def interrupt(self, thread: int) -> None:
+        """End the statement that a thread's connection runs, if it runs one; it raises `Cancelled` there."""
+        with self._lock_list:
+            conn = self._of_thread.get(thread)
+            if conn is not None and conn in self._opened:
+                conn.interrupt()
 
     def close_all(self) -> None:
         """Close the connections of all threads; the last one out folds the log into the file."""
@@ -240,6 +249,8 @@ def translated(path: str) -> Iterator[None]:
     try:
         yield
     except (driver.DatabaseError, peewee.DatabaseError) as error:
+        if "interrupted" in str(error):
+            raise Cancelled from error
         raise translate(error, path) from error
 
 

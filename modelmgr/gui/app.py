@@ -154,7 +154,7 @@ def open_window(catalog: Path) -> QMainWindow:
     assert isinstance(app, QApplication)
     theme.apply(app)
     store = Catalog.open(catalog)
-    tasks = Tasks()
+    tasks = Tasks(interrupt=store.interrupt)
     library = cast("Library", _LibraryWhenWanted(store))
     door = ApiDoor(library, tasks)
     window = MainWindow(library, tasks, door)

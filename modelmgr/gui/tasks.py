@@ -226,7 +226,7 @@ class _Lane:
         self._deliver = deliver
         self._newest_first = newest_first
         self._waiting: deque[_Job] = deque()
-        self._busy: set[Hashable] = set()
+        self._busy: dict[Hashable, int] = {}
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
@@ -262,6 +262,18 @@ class _Lane:
                     return True
             return False
 
+    def drop(self, key: Hashable, interrupt: Callable[[int], None] | None) -> int | None:
+        """Forget the waiting job with this key and interrupt the one that runs; return the number of the former."""
+        with self._ready:
+            # Under the lock: the thread can't begin something else before it is told.
+            if interrupt is not None and key in self._busy:
+                interrupt(self._busy[key])
+            for place, job in enumerate(self._waiting):
+                if job.key == key:
+                    del self._waiting[place]
+                    return job.number
+            return None
+
     def stop(self, *, finish: bool = False) -> None:
         """Let the threads end after what they are doing, or, with `finish`, after all that waits."""
         with self._ready:
@@ -284,7 +296,7 @@ class _Lane:
             if job.key is None or job.key not in self._busy:
                 del self._waiting[place]
                 if job.key is not None:
-                    self._busy.add(job.key)
+                    self._busy[job.key] = threading.get_ident()
                 return job
         return None
 
@@ -309,7 +321,7 @@ class _Lane:
             if job.key is not None:
                 # Only now: so no answer can overtake that of an older question with the same key.
                 with self._ready:
-                    self._busy.discard(job.key)
+                    del self._busy[job.key]
                     self._ready.notify()
             # Not kept until the next job comes: it may be a payload of some megabytes.
             del outcome, failure
@@ -330,6 +342,9 @@ class Tasks(QObject):
         started(object): a `Task` was taken on.
         finished(object): that `Task` is over; its own signals have been sent.
         failed(str, object): what was tried, and the exception, where the asker did not take it.
+
+    Args:
+        interrupt: ends the question that a thread (its `threading.get_ident`) asks just now.
     """
 
     started = Signal(object)
@@ -337,8 +352,11 @@ class Tasks(QObject):
     failed = Signal(str, object)
     _came_back = Signal(object, object, object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self, parent: QObject | None = None, *, interrupt: Callable[[int], None] | None = None
+    ) -> None:
         super().__init__(parent)
+        self._interrupt = interrupt
         self._closed = False
         self._number = 0
         self._askers: dict[int, _Asker] = {}
@@ -376,6 +394,15 @@ class Tasks(QObject):
         `failed` gets the exception; without it the signal `failed` tells whoever listens.
         """
         self._put(self._questions, _Asker(question, answer, failed, key))
+
+    def drop(self, key: Hashable) -> None:
+        """Give up a question: one that waits is forgotten, one that runs is interrupted as soon as it can be.
+
+        Nobody hears of it any more, but for an answer that is on its way already.
+        """
+        number = self._questions.drop(key, self._interrupt)
+        if number is not None:
+            del self._askers[number]
 
     def look(
         self,

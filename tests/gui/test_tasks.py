@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QThread
 from PySide6.QtWidgets import QWidget
 from shiboken6 import delete
 
+from modelmgr.catalog import engine
 from modelmgr.errors import NotFound
 from modelmgr.gui.tasks import Tasks, TaskState
 from modelmgr.progress import Cancelled, Progress, Step
@@ -297,3 +298,34 @@ def test_quiet_work_runs_beside_what_was_asked_for(qtbot, tasks):
     assert said.args == ["done"]
     go.set()
     qtbot.waitUntil(lambda: not tasks.running)
+
+
+def test_a_question_that_is_given_up_is_interrupted_and_the_thread_is_free_for_the_next(qtbot, catalog, qapp):
+    tasks, asker, begun = Tasks(interrupt=catalog.interrupt), Asker(), threading.Event()
+    errors = []
+    tasks.failed.connect(lambda *error: errors.append(error))
+
+    def endless() -> object:
+        begun.set()
+        with engine.translated(catalog.path):
+            return (
+                catalog._question()
+                .execute_sql(
+                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+                )
+                .fetchone()
+            )
+
+    tasks.ask(endless, asker.take, key="search")
+    assert begun.wait(10)
+
+    def dropped() -> bool:
+        # The statement begins a moment after the event; what does not run yet can't be interrupted.
+        tasks.drop("search")
+        tasks.ask(catalog.data_version, asker.take, key="search")
+        return bool(asker.answers)
+
+    qtbot.waitUntil(dropped)
+    assert all(isinstance(answer, int) for answer in asker.answers)
+    assert not errors
+    assert tasks.shutdown()

@@ -271,6 +271,9 @@ class LibraryModel(QAbstractTableModel):
         if query == self._query:
             return
         self._query = query
+        for kind in ("first", "order"):
+            # What was asked before is of no use to anybody now.
+            self._tasks.drop((id(self), kind))
         question = partial(_load_first, self._catalog, query, self.keeper())
         self._tasks.ask(question, self._show_first, key=(id(self), "first"))
         self.query_changed.emit(query)
