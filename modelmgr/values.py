@@ -36,7 +36,17 @@ MODEL_SUFFIXES = frozenset(
 
 MIB = 1024 * 1024
 
-MODEL_STATES = ("present", "missing", "offline", "unreadable", "duplicate", "unidentified", "hashing")
+MODEL_STATES = (
+    "present",
+    "missing",
+    "offline",
+    "unreadable",
+    "duplicate",
+    "unidentified",
+    "hashing",
+    "dangerous",
+    "unscanned",
+)
 """What `ModelQuery.states` may name."""
 
 
@@ -291,7 +301,8 @@ class ModelQuery:
     Attributes:
         search: words that must all occur (name, file, tags, trigger words ...) and fields, in the language of
             `modelmgr.search`.
-        types, base_models, folders, states: any of each; empty means all. `states` are those of `MODEL_STATES`.
+        types, base_models, folders, states: any of each; empty means all. `states` are those of `MODEL_STATES`; a
+            folder with a separator at its end means all below it as well.
         tags: all of them.
         sort: a light column of `SORT_COLUMNS`.
         excluded: what is left out: the name of a field above that takes several, and a value of it.

@@ -1,5 +1,6 @@
 """`ModelQuery` -> conditions over `models`: the search's terms and the facets, each in SQL."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ STATE_CONDITIONS: dict[str, str] = {
     "OR id IN (SELECT model_id FROM units GROUP BY model_id HAVING count(*) > 1))",
     "unidentified": "type = 'unknown'",
     HashState.HASHING: f"hash_state IN ('{HashState.NONE}', '{HashState.HASHING}') AND file_count > 0",
+    "dangerous": "danger = 'dangerous'",
+    "unscanned": "danger = 'unscanned'",
 }
 
 _GROUP_FIELDS = {
@@ -105,6 +108,11 @@ def _exactly(field: str, words: Iterable[str]) -> tuple[Value, ...]:
         words = ((word if (known := canonical_type(word)) == "unknown" else known) for word in words)
     elif field == "base":
         words = (canonical_base(word) or word for word in words)
+    elif field == "folder":
+        return tuple(
+            Value(Match.BELOW, word[:-1]) if word[1:].endswith(os.sep) else Value(Match.IS, word)
+            for word in dict.fromkeys(words)
+        )
     return tuple(Value(Match.IS, word) for word in dict.fromkeys(words))
 
 

@@ -174,11 +174,20 @@ class LibraryView(AttachmentStore):
             text if text.isascii() else json.dumps(json.loads(text)) for text in texts if text is not None
         ]
 
-    def facets(self, wanted: ModelQuery) -> Facets:
-        """Count the matching models by type, base model, tag, folder and state, the most frequent first."""
+    def facets(self, wanted: ModelQuery, *, folders: int = TOP_FACETS) -> Facets:
+        """Count the matching models by type, base model, tag, folder and state, the most frequent first.
+
+        Args:
+            wanted: which models.
+            folders: so many folders at most; a tree of them needs all.
+        """
         with engine.translated(self.path), self._snapshot() as reader:
             where, parameters = stretches.found_by(reader, wanted)
-            counts = _facets_of_some(reader, where, parameters) if where else _facets_of_all(reader)
+            counts = (
+                _facets_of_some(reader, where, parameters, folders)
+                if where
+                else _facets_of_all(reader, folders)
+            )
             matching = f" WHERE model_id IN (SELECT id FROM models{where})" if where else ""
             tags = reader.execute_sql(
                 f"SELECT min(tag), count(*) AS n FROM model_tags{matching} GROUP BY key "
@@ -565,14 +574,14 @@ def _origins(reader: engine.Database, model_id: int) -> dict[str, Origin]:
     }
 
 
-def _facets_of_all(reader: engine.Database) -> dict[str, Any]:
+def _facets_of_all(reader: engine.Database, folders: int) -> dict[str, Any]:
     """Count the whole library: every count comes from an index."""
 
-    def by(column: str) -> dict[Any, int]:
+    def by(column: str, most: int = TOP_FACETS) -> dict[Any, int]:
         return dict(
             reader.execute_sql(
                 f"SELECT {column}, count(*) AS n FROM models WHERE {column} IS NOT NULL GROUP BY {column} "
-                f"ORDER BY n DESC, {column} LIMIT {TOP_FACETS}"
+                f"ORDER BY n DESC, {column} LIMIT {most}"
             ).fetchall()
         )
 
@@ -583,14 +592,16 @@ def _facets_of_all(reader: engine.Database) -> dict[str, Any]:
     return {
         "types": by("type"),
         "base_models": by("base_model"),
-        "folders": {path_out(path): count for path, count in by("folder").items()},
+        "folders": {path_out(path): count for path, count in by("folder", folders).items()},
         "states": {name: count for name, count in states.items() if count},
         "favorites": number("favorite = 1"),
         "total": number("1"),
     }
 
 
-def _facets_of_some(reader: engine.Database, where: str, parameters: Sequence[Any]) -> dict[str, Any]:
+def _facets_of_some(
+    reader: engine.Database, where: str, parameters: Sequence[Any], most_folders: int
+) -> dict[str, Any]:
     """Count what a query matches, in one pass: to find it may be dear, so it is found once."""
     states = [name for name in STATE_CONDITIONS if name != "present"]
     flags = ", ".join(f"({STATE_CONDITIONS[name]})" for name in states)
@@ -614,12 +625,12 @@ def _facets_of_some(reader: engine.Database, where: str, parameters: Sequence[An
     return {
         "types": _most_frequent(types),
         "base_models": _most_frequent(bases),
-        "folders": _most_frequent(folders),
+        "folders": _most_frequent(folders, most_folders),
         "states": {name: found[name] for name in states if found[name]},
         "favorites": favorites,
         "total": total,
     }
 
 
-def _most_frequent(counts: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:TOP_FACETS])
+def _most_frequent(counts: Counter[str], most: int = TOP_FACETS) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most])

@@ -272,6 +272,8 @@ _STATE_LABELS = {
     "duplicate": "Duplicate",
     "unidentified": "Unidentified",
     "hashing": "Hashing",
+    "dangerous": "Dangerous",
+    "unscanned": "Not scanned",
     "unhashed": "Not hashed",
 }
 

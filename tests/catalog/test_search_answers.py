@@ -174,6 +174,8 @@ def _is(model: Model, field: str, value: Value) -> bool:
                 "duplicate": False,
                 "unidentified": model["type"] == "unknown",
                 "hashing": model["hash_state"] in ("none", "hashing"),
+                "dangerous": model["danger"] == "dangerous",
+                "unscanned": model["danger"] == "unscanned",
             }.get(text, model["file_state"] == text)
         case "folder":
             folder = model["folder"]
