@@ -103,6 +103,70 @@ def show_grid(studio: Studio) -> None:
         window.findChild(QAction, "actionShowTable").trigger()
 
 
+def show_search(studio: Studio) -> None:
+    """The search completes and explains itself; facets are on and excluded; filters are saved."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QTableView, QWidget
+
+    long = "a tag that somebody made of a whole sentence, " * 4
+    with studio.window("full.sqlite") as window:
+        search = window.findChild(QWidget, "searchEdit")
+        panel = window.findChild(QWidget, "filterPanel")
+        page = window.findChild(QWidget, "libraryPage")
+        table = window.findChild(QTableView, "libraryTable")
+
+        def typed(text: str) -> None:
+            search.clear()
+            search.setFocus()
+            window.activateWindow()
+            QTest.keyClicks(search, text)
+            studio.settle(window)
+
+        if studio.wants("search-fields"):
+            typed("")
+            search.offer_all()
+            studio.take("search-fields", window)
+        if studio.wants("search-values"):
+            typed("type:lora tag:")
+            QTest.keyClick(search, Qt.Key.Key_Down)
+            studio.take("search-values", window)
+        if studio.wants("search-means"):
+            typed("type:lora -tag:wip size:>2mb rating:nine harbor ")
+            studio.take("search-means", window)
+        search.popup.hide()
+        if studio.wants("filters"):
+            search.clear()
+            page.filters.clear()
+            page.filters.toggle("types", "lora")
+            page.filters.toggle("types", "checkpoint")
+            page.filters.exclude("tags", "wip")
+            page.saved.save("Everything to draw with")
+            page.filters.exclude("base_models", "SD 1.5")
+            page.filters.set_search("-notes:none")
+            studio.settle(window)
+            table.setFocus()
+            studio.take("filters", window)
+            page.filters.clear()
+            page.saved.remove("Everything to draw with")
+        if studio.wants("filters-long"):
+            page.filters.toggle("tags", long.strip())
+            page.filters.exclude("tags", long.strip() + " not")
+            page.filters.set_search("a_word_without_end" * 12)
+            studio.take("filters-long", window)
+            page.filters.clear()
+        if studio.wants("filters-find"):
+            page.filters.clear()
+            studio.settle(window)
+            for place in range(40):
+                page.filters.exclude("tags", f"tag {place}")
+            page.filters.exclude("tags", "tag 0")
+            studio.settle(window)
+            panel.find_in("tags")
+            studio.take("filters-find", window)
+            page.filters.clear()
+
+
 def show_pending(studio: Studio) -> None:
     """The pending page, and where a folder is said to be elsewhere."""
     from PySide6.QtGui import QAction
@@ -357,6 +421,14 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "library-unidentified",
     ],
     show_grid: ["grid", "grid-small", "grid-large", "preview-large"],
+    show_search: [
+        "search-fields",
+        "search-values",
+        "search-means",
+        "filters",
+        "filters-long",
+        "filters-find",
+    ],
     show_pending: ["pending", "pending-decision", "pending-missing", "pending-promoted", "map-folder"],
     show_compare: ["compare"],
     show_mending: ["details", "correct", "folder-move", "folder-rules", "task-paused"],

@@ -65,7 +65,8 @@ class WrappingLabel(QLabel):
             if is_last:
                 text = metrics.elidedText(text[:500], Qt.TextElideMode.ElideRight, self.width())
             rect = QRect(0, y, self.width(), metrics.lineSpacing())
-            painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+            across = self.alignment() & Qt.AlignmentFlag.AlignHorizontal_Mask
+            painter.drawText(rect, int(across | Qt.AlignmentFlag.AlignVCenter), text)
             y += metrics.lineSpacing()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

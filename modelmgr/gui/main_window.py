@@ -215,6 +215,7 @@ class MainWindow(QMainWindow):
         self._page.counted.connect(self._count_label.setText)
         self._page.wanted.connect(self._on_library_wanted)
         self._page.said.connect(self._messages.say)
+        self._page.kept_changed.connect(self._keep_state)
         self._page.first.add_wanted.connect(self._errands.choose_folder)
         self._page.first.import_wanted.connect(self._errands.open_wizard)
         self._page.first.demo_wanted.connect(self._errands.open_demo)
@@ -425,6 +426,11 @@ class MainWindow(QMainWindow):
             "page": _PAGE_NAMES[self._pages.currentIndex()],
             "pending_group": self._pending.group,
         }
+
+    @Slot()
+    def _keep_state(self) -> None:
+        """Write the state before the end, for what a crash must not take with it."""
+        self._tasks.change(partial(remembered.save, self._state_file, self._state()))
 
     # --- looks ------------------------------------------------------------------------------------------
 

@@ -311,6 +311,12 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         {{ width: 0; border: 0; }}
     QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
     QAbstractItemView QLineEdit {{ border-radius: 0; padding: 0 {XS}px; min-height: 0; }}
+    QLineEdit[role="find"] {{ padding: 1px {S}px; min-height: 18px; margin: 2px {XS}px;
+        font-size: {pt(0.92)}; }}
+    QFrame[role="popup"] {{ background: {rgb(c.base)}; border: 1px solid {rgb(edge)}; border-radius: 8px; }}
+    QFrame[role="popup"] QListView {{ background: transparent; }}
+    QFrame[role="line"] {{ background: {rgb(c.line)}; border: 0; }}
+    QFrame#undoLine {{ border-top: 1px solid {rgb(c.line)}; background: {rgb(c.window)}; }}
     QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}
 
     QPushButton {{ border: 1px solid {rgb(edge)}; border-radius: 6px; padding: {XS + 1}px {M}px;
@@ -338,6 +344,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QToolButton[role="section"]:hover {{ background: transparent; color: {rgb(c.accent_on_base)}; }}
     QToolButton[role="chip"] {{ border: 1px solid {rgb(edge)}; border-radius: 11px; padding: 2px {S}px;
         font-size: {pt(0.92)}; }}
+    QToolButton[role="chip"][excluded="true"] {{ border-style: dashed; color: {rgb(c.secondary)}; }}
     QToolButton[role="chip-clear"] {{ padding: 2px {S}px; font-size: {pt(0.92)};
         color: {rgb(c.accent_on_base)}; }}
     QToolButton[role="chip"]:hover, QToolButton[role="chip"]:focus

@@ -6,18 +6,28 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from modelmgr.gui.search.parts import Part, search_parts, without_part
 from modelmgr.values import SORT_COLUMNS, ModelQuery
 
 GROUPS = ("types", "base_models", "tags", "folders", "states")
-STATES = ("missing", "duplicate", "unidentified", "hashing", "offline", "unreadable")
-"""The states of the filter panel, in its order; the last two stand there only if there are any."""
+STATES = (
+    "missing",
+    "duplicate",
+    "unidentified",
+    "hashing",
+    "offline",
+    "unreadable",
+    "dangerous",
+    "unscanned",
+)
+"""The states of the filter panel, in its order; those after the fourth stand there only if there are any."""
 
 TEXT_LIMIT = 2000
-_VALUES_LIMIT = 200
+VALUES_LIMIT = 200
 
 
 class Filters(QObject):
-    """The query that the window shows: search, facets and order in one place.
+    """The query that the window shows.
 
     Signals:
         changed(ModelQuery): it is another one now.
@@ -29,31 +39,35 @@ class Filters(QObject):
         super().__init__(parent)
         self.query = ModelQuery()
 
+    # --- questions --------------------------------------------------------------------------------------
+
     @property
     def is_narrowed(self) -> bool:
         """Whether anything but the order differs from "all models"."""
-        return replace(self.query, sort="name", descending=False) != ModelQuery()
+        return narrowing(self.query) != ModelQuery()
 
     def chosen(self, group: str) -> tuple[str, ...]:
         """Return the values of a facet that are on."""
         values: tuple[str, ...] = getattr(self.query, group)
         return values
 
-    def active(self) -> list[tuple[str, str]]:
-        """Return all that is on, as (group, value); the search as ("search", text)."""
-        found = [("search", self.query.search.strip())] if self.query.search.strip() else []
-        if self.query.favorite:
-            found.append(("favorite", ""))
-        return found + [(group, value) for group in GROUPS for value in self.chosen(group)]
+    def excluded(self, group: str) -> tuple[str, ...]:
+        """Return the values of a facet that are excluded."""
+        return tuple(value for its, value in self.query.excluded if its == group)
 
-    def without(self, group: str, value: str) -> ModelQuery:
+    def active(self) -> list[Part]:
+        """Return all that is on, the parts of the search first."""
+        found = [Part("search", text, text.startswith("-")) for text in search_parts(self.query.search)]
+        if self.query.favorite is not None:
+            found.append(Part("favorite", "", not self.query.favorite))
+        found += [Part(group, value) for group in GROUPS for value in self.chosen(group)]
+        return found + [Part(group, value, True) for group, value in self.query.excluded]
+
+    def without(self, part: Part) -> ModelQuery:
         """Return the query without one of the things that are on."""
-        if group == "search":
-            return replace(self.query, search="")
-        if group == "favorite":
-            return replace(self.query, favorite=None)
-        rest = tuple(other for other in self.chosen(group) if other != value)
-        return replace(self.query, **{group: rest})  # type: ignore[arg-type]
+        return without(self.query, part)
+
+    # --- deeds ------------------------------------------------------------------------------------------
 
     def set(self, query: ModelQuery) -> None:
         """Show another query."""
@@ -65,58 +79,132 @@ class Filters(QObject):
         """Search for words, within what the facets leave."""
         self.set(replace(self.query, search=text[:TEXT_LIMIT]))
 
+    def narrow_to(self, query: ModelQuery) -> None:
+        """Show what another query matches, in the order of now."""
+        order = self.query
+        self.set(replace(query, sort=order.sort, descending=order.descending, then_by=order.then_by))
+
     def toggle(self, group: str, value: str) -> None:
-        """Switch one value of a facet."""
-        if value in self.chosen(group):
-            self.set(self.without(group, value))
+        """Switch one value of a facet; one that was excluded is let in again."""
+        part = Part(group, value)
+        for old in (part, part._replace(excluded=True)):
+            if old in self.active():
+                self.set(self.without(old))
+                return
+        self.set(_with(self.query, part))
+
+    def exclude(self, group: str, value: str) -> None:
+        """Exclude one value of a facet, or let it in again."""
+        part = Part(group, value, True)
+        if part in self.active():
+            self.set(self.without(part))
         else:
-            self.set(replace(self.query, **{group: (*self.chosen(group), value)}))  # type: ignore[arg-type]
+            self.set(_with(self.without(Part(group, value)), part))
 
-    def toggle_favorites(self) -> None:
-        """Show favourites alone, or all."""
-        self.set(replace(self.query, favorite=None if self.query.favorite else True))
+    def only(self, group: str, value: str) -> None:
+        """Of a facet let one value in and nothing else; the other facets stay."""
+        self.set(_with(without_group(self.query, group), Part(group, value)))
 
-    def take_off(self, group: str, value: str) -> None:
+    def clear_group(self, group: str) -> None:
+        """Take off all that a facet has on."""
+        self.set(without_group(self.query, group))
+
+    def take_off(self, part: Part) -> None:
         """Drop one of the things that are on."""
-        self.set(self.without(group, value))
+        self.set(self.without(part))
 
     def clear(self) -> None:
         """Show all models, in the same order as before."""
-        self.set(ModelQuery(sort=self.query.sort, descending=self.query.descending))
+        self.narrow_to(ModelQuery())
 
     def sort(self, name: str, descending: bool) -> None:
         """Show the same models in another order."""
         self.set(replace(self.query, sort=name, descending=descending))
 
+    # --- from one start to the next ---------------------------------------------------------------------
+
     def as_state(self) -> dict[str, Any]:
         """Return the query for the next start."""
         query = self.query
-        return {
-            "search": query.search,
-            "favorite": bool(query.favorite),
-            "sort": query.sort,
-            "descending": query.descending,
-        } | {group: list(self.chosen(group)) for group in GROUPS}
+        return query_state(query) | {"sort": query.sort, "descending": query.descending}
 
     def restore(self, state: Mapping[str, Any], *, order_only: bool = False) -> None:
         """Take the query of the last session; odd values are left out."""
+        query = ModelQuery() if order_only else query_of_state(state)
         sort = state.get("sort")
-        query = ModelQuery(
-            sort=sort if sort in SORT_COLUMNS else "name", descending=state.get("descending") is True
-        )
-        if not order_only:
-            groups = {group: _strings(state.get(group)) for group in GROUPS}
-            search = state.get("search")
-            query = replace(
+        self.set(
+            replace(
                 query,
-                search=search[:TEXT_LIMIT] if isinstance(search, str) else "",
-                favorite=True if state.get("favorite") is True else None,
-                **groups,  # type: ignore[arg-type]
+                sort=sort if sort in SORT_COLUMNS else "name",
+                descending=state.get("descending") is True,
             )
-        self.set(query)
+        )
+
+
+def narrowing(query: ModelQuery) -> ModelQuery:
+    """Return what a query asks for, without its order."""
+    return replace(query, sort="name", descending=False, then_by=())
+
+
+def without_group(query: ModelQuery, group: str) -> ModelQuery:
+    """Return a query without a facet: neither values that are on nor excluded ones."""
+    if group == "favorite":
+        return replace(query, favorite=None)
+    nothing: dict[str, Any] = {group: ()}
+    return replace(query, excluded=tuple(pair for pair in query.excluded if pair[0] != group), **nothing)
+
+
+def without(query: ModelQuery, part: Part) -> ModelQuery:
+    """Return a query without one of the things that are on."""
+    if part.group == "search":
+        return replace(query, search=without_part(query.search, part.value))
+    if part.group == "favorite":
+        return replace(query, favorite=None)
+    if part.excluded:
+        pair = (part.group, part.value)
+        return replace(query, excluded=tuple(other for other in query.excluded if other != pair))
+    values: tuple[str, ...] = getattr(query, part.group)
+    rest: dict[str, Any] = {part.group: tuple(value for value in values if value != part.value)}
+    return replace(query, **rest)
+
+
+def _with(query: ModelQuery, part: Part) -> ModelQuery:
+    if part.group == "favorite":
+        return replace(query, favorite=not part.excluded)
+    if part.excluded:
+        return replace(query, excluded=(*query.excluded, (part.group, part.value)))
+    more: dict[str, Any] = {part.group: (*getattr(query, part.group), part.value)}
+    return replace(query, **more)
+
+
+def query_state(query: ModelQuery) -> dict[str, Any]:
+    """Return what a query asks for, as JSON has it."""
+    return {
+        "search": query.search,
+        "favorite": query.favorite,
+        "excluded": [list(pair) for pair in query.excluded],
+    } | {group: list(getattr(query, group)) for group in GROUPS}
+
+
+def query_of_state(state: Mapping[str, Any]) -> ModelQuery:
+    """Return the query of a state, in the plainest order; odd values are left out."""
+    groups: dict[str, Any] = {group: _strings(state.get(group)) for group in GROUPS}
+    search, favorite, excluded = state.get("search"), state.get("favorite"), state.get("excluded")
+    pairs = excluded[:VALUES_LIMIT] if isinstance(excluded, list) else []
+    return ModelQuery(
+        search=search[:TEXT_LIMIT] if isinstance(search, str) else "",
+        # A state of before there was "not" says False for "either".
+        favorite=favorite if isinstance(favorite, bool) and (favorite or "excluded" in state) else None,
+        excluded=tuple(
+            (pair[0], pair[1])
+            for pair in pairs
+            if isinstance(pair, list) and len(_strings(pair)) == 2 and pair[0] in GROUPS
+        ),
+        **groups,
+    )
 
 
 def _strings(found: object) -> tuple[str, ...]:
     if not isinstance(found, list):
         return ()
-    return tuple(value for value in found[:_VALUES_LIMIT] if isinstance(value, str))
+    return tuple(value for value in found[:VALUES_LIMIT] if isinstance(value, str))

@@ -3,7 +3,18 @@
 import re
 from collections.abc import Iterable
 
+from PySide6.QtCore import QCoreApplication
+
+from modelmgr import search
+from modelmgr.gui.search.parts import Part
 from modelmgr.gui.text import foreign_text, state_label, type_label
+
+_WORDS = {"types": "type", "base_models": "base", "tags": "tag", "folders": "folder", "states": "state"}
+
+
+def say(text: str) -> str:
+    """Return a template of the search language in the user's language."""
+    return QCoreApplication.translate("Search", text)
 
 
 def value_label(group: str, value: str) -> str:
@@ -12,8 +23,31 @@ def value_label(group: str, value: str) -> str:
         return type_label(value)
     if group == "states":
         return state_label(value)
+    if group == "folders" and len(value) > 1:
+        value = value.rstrip("/\\")
     return foreign_text(value, 300)
 
+
+def field_of_group(group: str) -> str:
+    """Return the field of the search language with the same values as a facet."""
+    return _WORDS[group]
+
+
+def label_of(active: Iterable[Part]) -> str:
+    """Return what is on, in the words of the search field: ``ink type:lora -tag:wip``."""
+    parts = []
+    for group, value, excluded in active:
+        if group == "search":
+            parts.append(foreign_text(value, 200))
+        elif group == "favorite":
+            parts.append("-fav:yes" if excluded else "fav:yes")
+        else:
+            shown = foreign_text(value.rstrip("/\\") or value, 200)
+            parts.append(f"{'-' if excluded else ''}{_WORDS[group]}:{search.quote(shown)}")
+    return " ".join(parts)
+
+
+# --- hashes -----------------------------------------------------------------------------------------------
 
 _NAMED_HASH = re.compile(
     r"\s*(?:(?:sha-?256|auto-?v[123]|crc-?32|blake3|model hash|hash)\s*[:=]\s*)?(?:0x)?([0-9a-f]{8,64})\s*",
@@ -31,18 +65,3 @@ def searched_hash(text: str) -> str | None:
     """Return the digits if nothing but a hash is searched for."""
     named = _NAMED_HASH.fullmatch(text)
     return named[1].lower() if named else None
-
-
-def label_of(active: Iterable[tuple[str, str]]) -> str:
-    """Return what is on, in the words of the search field: ``ink type:lora``."""
-    words = {"types": "type", "base_models": "base", "tags": "tag", "folders": "folder", "states": "state"}
-    parts = []
-    for group, value in active:
-        if group == "search":
-            parts.append(foreign_text(value, 200))
-        elif group == "favorite":
-            parts.append("favourites")
-        else:
-            shown = foreign_text(value, 200)
-            parts.append(f'{words[group]}:"{shown}"' if " " in shown else f"{words[group]}:{shown}")
-    return " ".join(parts)

@@ -19,6 +19,7 @@ from modelmgr.gui.search.edit import SearchEdit
 from modelmgr.gui.search.filters import Filters
 from modelmgr.gui.search.nothing import NothingMatches
 from modelmgr.gui.search.panel import FilterPanel
+from modelmgr.gui.search.saved import SavedFilters
 from modelmgr.gui.search.words import searched_hash
 from modelmgr.gui.states import FirstStart, Pages
 from modelmgr.gui.table.model import LibraryModel
@@ -44,18 +45,6 @@ def _hash_matches(catalog: Catalog, search: str, digits: str) -> tuple[str, Sequ
     return search, catalog.by_hash(digits)
 
 
-def near_miss(
-    catalog: Catalog, query: ModelQuery, choices: Sequence[tuple[str, str, ModelQuery]]
-) -> tuple[ModelQuery, str, str, int] | None:
-    """Return which filter, taken off, would leave the fewest models but some; None if none would."""
-    counts = [(catalog.count(wider), group, value) for group, value, wider in choices]
-    found = [entry for entry in counts if entry[0]]
-    if not found:
-        return None
-    count, group, value = min(found)
-    return query, group, value, count
-
-
 class LibraryPage(QWidget):
     """Filters, chips and the models.
 
@@ -64,11 +53,14 @@ class LibraryPage(QWidget):
         counted(str): "12,345 models, 3 selected, 4.1 TB".
         selected(int): how many models are selected.
         said(str): something to say in passing.
+        kept_changed(): saved filters or searches of before changed; what is kept should be written.
 
     Attributes:
         filters: what is asked for.
+        saved: the saved filters.
         search: the field that searches; the tool bar shows it.
         panel: the facets.
+        chips: what is on.
         model: the models asked for, in their order.
         shelf: their views.
         uses: what is done with those selected in other programs.
@@ -79,6 +71,7 @@ class LibraryPage(QWidget):
     counted = Signal(str)
     selected = Signal(int)
     said = Signal(str)
+    kept_changed = Signal()
 
     def __init__(self, library: "Library", tasks: Tasks, previews: Previews, parent: QWidget) -> None:
         super().__init__(parent)
@@ -89,13 +82,15 @@ class LibraryPage(QWidget):
         self._overview: Overview | None = None
         self._selected_count = 0
         self.filters = Filters(self)
+        self.saved = SavedFilters(self.filters, self)
         self.search = SearchEdit(self)
+        self.search.offer_from(self._catalog, tasks, self._query)
         self.model = LibraryModel(self._catalog, tasks, self)
-        self.panel = FilterPanel(self.filters, self._catalog, tasks, self)
+        self.panel = FilterPanel(self.filters, self.saved, self._catalog, tasks, self)
         self.shelf = Shelf(self.model, previews, self)
         self.uses = Uses(self._catalog, tasks, self.model, self.shelf.selection, self)
         self.first = FirstStart(self)
-        self._nothing = NothingMatches(self.filters, self)
+        self._nothing = NothingMatches(self.filters, self._catalog, tasks, self)
         self._build()
         self._join()
 
@@ -110,7 +105,8 @@ class LibraryPage(QWidget):
         self._chips_row = QWidget(centre)
         chips_layout = QVBoxLayout(self._chips_row)
         chips_layout.setContentsMargins(theme.S, theme.S, theme.S, theme.XS)
-        chips_layout.addWidget(FilterChips(self.filters, self._chips_row))
+        self.chips = FilterChips(self.filters, self._chips_row, saved=self.saved)
+        chips_layout.addWidget(self.chips)
         layout.addWidget(self._chips_row)
         layout.addWidget(self._rows, 1)
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
@@ -129,6 +125,10 @@ class LibraryPage(QWidget):
         self.filters.changed.connect(self._on_query_changed)
         self.search.searched.connect(self.filters.set_search)
         self.search.left_downwards.connect(self.shelf.select_first)
+        self.search.left_back.connect(self._focus_models)
+        self.search.remembered.connect(self.kept_changed)
+        self.chips.emptied.connect(self._focus_models)
+        self.saved.changed.connect(self.kept_changed)
         self.shelf.left_upwards.connect(self.take_focus)
         self.shelf.table.sort_wanted.connect(self.filters.sort)
         self.shelf.selection.counted.connect(self._on_selection_counted)
@@ -161,11 +161,19 @@ class LibraryPage(QWidget):
     def take_palette(self) -> None:
         """Take the colours of now."""
         self.shelf.take_palette()
+        self._nothing.take_palette()
 
     def show_folders(self, count: int) -> None:
         """Say how many folders the library has, for the page of an empty library."""
         self.first.show_folders(count)
         self._show_rows_or_state()
+
+    def _query(self) -> ModelQuery:
+        return self.filters.query
+
+    @Slot()
+    def _focus_models(self) -> None:
+        self.shelf.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def take_focus(self) -> None:
@@ -180,10 +188,16 @@ class LibraryPage(QWidget):
             "columns": self.shelf.table.column_state(),
             "look": self.shelf.state(),
             "query": self.filters.as_state(),
+            "saved_filters": self.saved.as_state(),
+            "searches": list(self.search.history),
+            "facets": self.panel.as_state(),
         }
 
     def restore_query(self, state: Mapping[str, Any], *, order_only: bool) -> None:
         """Ask again for what was asked for last; of order and filters the order alone, if `order_only`."""
+        self.saved.restore(state.get("saved_filters"))
+        self.search.restore_history(state.get("searches"))
+        self.panel.restore(state.get("facets"))
         query = state.get("query")
         if isinstance(query, dict):
             self.filters.restore(query, order_only=order_only)
@@ -263,36 +277,22 @@ class LibraryPage(QWidget):
         page = _TABLE
         if not self.model.rowCount():
             page = _NOTHING if self.filters.is_narrowed else _FIRST
+        if page == _NOTHING:
+            self._nothing.look()
         if page == self._rows.currentIndex():
             return
         focused = self.window().focusWidget()
         had_focus = focused is not None and self._rows.isAncestorOf(focused)
         self._rows.setCurrentIndex(page)
         self._show_chips()
-        if page == _NOTHING:
-            self._ask_near_miss()
-        elif page == _FIRST:
+        if page == _FIRST:
             self._tasks.ask(partial(_installs, self._library), self._on_installs)
         elif had_focus:
             self.shelf.view.setFocus()
 
     def _show_chips(self) -> None:
         """Show what is on above the table; the page for "nothing matches" has chips of its own."""
-        has_chips = any(group != "search" for group, _value in self.filters.active())
-        self._chips_row.setVisible(has_chips and self._rows.currentIndex() != _NOTHING)
-
-    def _ask_near_miss(self) -> None:
-        choices = [
-            (group, value, self.filters.without(group, value)) for group, value in self.filters.active()
-        ]
-        if len(choices) > 1:
-            question = partial(near_miss, self._catalog, self.filters.query, choices)
-            self._tasks.ask(question, self._on_near_miss, key=(id(self), "near"))
-
-    @Slot(object)
-    def _on_near_miss(self, found: tuple[ModelQuery, str, str, int] | None) -> None:
-        if found is not None and found[0] == self.filters.query:
-            self._nothing.show_near_miss(*found[1:])
+        self._chips_row.setVisible(self.chips.has_chips and self._rows.currentIndex() != _NOTHING)
 
     @Slot(object)
     def _on_installs(self, tools: Sequence[str]) -> None:
