@@ -70,6 +70,7 @@ class Condition(NamedTuple):
         counting: a statement that gives a row for each model that it holds for (or may hold for), from an index alone;
             empty where none could.
         column: the only column that it bounds, by constants: a stretch of that column's index.
+        about: the only column that it is about.
     """
 
     sql: str
@@ -79,11 +80,24 @@ class Condition(NamedTuple):
     counting: str = ""
     counting_parameters: tuple[Any, ...] = ()
     column: str = ""
+    about: str = ""
 
 
 def conditions_of(query: ModelQuery) -> list[Condition]:
     """Return what must hold for each model that the query wants, all of it."""
-    return [_group(terms) for terms in (*_facet_terms(query), *parse(query.search).groups)]
+    found = [_group(terms) for terms in (*_facet_terms(query), *parse(query.search).groups)]
+    by_type, by_base = (
+        next((each for each in found if each.counting and each.about == column), None)
+        for column in ("type", "base_model")
+    )
+    if by_type is not None and by_base is not None and query.sort != "base_model" and not query.then_by:
+        # One index holds both.
+        both = _any_of(
+            [(f"{by_type.sql} AND {by_base.sql}", (*by_type.parameters, *by_base.parameters))],
+            column=by_type.column,
+        )
+        found = [both, *(each for each in found if each is not by_type and each is not by_base)]
+    return found
 
 
 def _facet_terms(query: ModelQuery) -> list[tuple[Term, ...]]:
@@ -188,7 +202,8 @@ def _word(field: str, values: Sequence[Value]) -> Condition:
             parts.append((f"{column} IS NULL", ()))
         elif value.match is Match.BEGINS:
             parts.append((_distinct(column, f"instr({engine.folded('v')}, ?) = 1"), [value.text.casefold()]))
-    return _any_of(parts, column=column if len(parts) == len(values) == 1 else "")
+    found = _any_of(parts, column=column if len(parts) == len(values) == 1 else "")
+    return found._replace(about=column)
 
 
 def _amount(field: str, values: Sequence[Value]) -> Condition:

@@ -39,7 +39,7 @@ READER_CACHE_KIB = 4_096
 SEARCH_NOTES_CHARACTERS = 2_000
 """So much of the notes can be searched."""
 
-_MOST_TRIGRAMS = 50  # more of them narrow nothing down
+_MOST_TRIGRAMS = 8  # more of them narrow little down
 MAGIC = b"SQLite format 3\0"
 
 PRAGMAS = (

@@ -77,13 +77,10 @@ class LibraryView(AttachmentStore):
         """Return how many models match; with `most`, no more than that are counted."""
         with engine.translated(self.path):
             reader = self._question()
+            if most is not None:
+                return stretches.count_up_to(reader, wanted, most)
             where, parameters = stretches.found_by(reader, wanted)
-            if most is None:
-                found = reader.execute_sql(f"SELECT count(*) FROM models{where}", parameters)
-            else:
-                some = f"SELECT 1 FROM models{where} LIMIT ?"
-                found = reader.execute_sql(f"SELECT count(*) FROM ({some})", [*parameters, most])
-            return int(found.fetchone()[0])
+            return int(reader.execute_sql(f"SELECT count(*) FROM models{where}", parameters).fetchone()[0])
 
     def total_bytes(self, wanted: ModelQuery) -> int:
         """Return the size of all files' content that match, each content once."""

@@ -1,9 +1,10 @@
 """The next rows of an order that match: by walking the order until there are enough, or by finding and sorting all.
 
 SQLite's planner can't know which costs less: it would fetch and sort a third of the library for its first hundred
-rows. Here each condition is counted in an index first (a million entries take some ms), which tells how many rows
-would be met on either way. Conditions that depend on each other make such an estimate wrong; so a walk that meets
-more rows than it should ends, and what matches is sorted.
+rows. Here each condition is counted in an index first, up to a bound. Where none holds for few models, some thousand
+rows of the order are walked: how many of them match tells whether to go on, or to find what matches by the condition
+that holds for the fewest, and sort it. Nothing is guessed from how often each condition holds for itself; tags and
+types know of each other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,14 +15,17 @@ from modelmgr.catalog.conditions import Condition, conditions_of
 from modelmgr.catalog.query import Key, Order
 from modelmgr.values import ModelQuery
 
-COUNTED, COUNTED_WORDS = 300_000, 30_000
+COUNTED, COUNTED_WORDS = 50_000, 12_000
 """More than that need not be told apart; the index of words is slower."""
 
-_FEW = 500
-_PATIENCE = 4
-"""So many times the rows that an estimate tells of are walked before it is held to be wrong."""
+_PROBE = 6_000
+"""So many rows are walked to see how many of them match."""
 
-_FREQUENT_SHARE, _UNKNOWN_SHARE = 0.2, 0.3
+_TELLING = 8
+"""So many of them tell how many there are among all."""
+
+_ALL_SHARE = 4
+"""To read all models in the order in which they lie takes as long as to walk one in so many in another order."""
 
 # Columns with so few values that a stretch of equal ones is long: each is a question of its own, by the next column.
 _COARSE = frozenset(
@@ -40,13 +44,6 @@ class Counted(NamedTuple):
     def few(self) -> int | None:
         """The number if it is known to be all."""
         return self.number if self.is_all else None
-
-    def share(self, models: int) -> float:
-        """Return for which part of all models it holds, as far as that can be told."""
-        if self.number is None:
-            return _UNKNOWN_SHARE
-        part = min(self.number / models, 1.0)
-        return part if self.is_all else max(part, _FREQUENT_SHARE)
 
 
 def stretch(
@@ -79,6 +76,20 @@ def found_by(reader: engine.Database, wanted: ModelQuery) -> tuple[str, list[Any
     return query.where(conditions, leader.condition if leader is not None else None)
 
 
+def count_up_to(reader: engine.Database, wanted: ModelQuery, most: int) -> int:
+    """Return how many models match, or `most` if there are more."""
+    conditions = conditions_of(wanted)
+    leader = _leader([_counted(reader, each) for each in conditions])
+    # Where no condition holds for few, so many are soon met among all.
+    where, parameters = query.where(
+        conditions, leader.condition if leader is not None else None, walking=leader is None
+    )
+    (number,) = reader.execute_sql(
+        f"SELECT count(*) FROM (SELECT 1 FROM models{where} LIMIT ?)", [*parameters, most]
+    ).fetchone()
+    return int(number)
+
+
 def _counted(reader: engine.Database, condition: Condition) -> Counted:
     if not condition.counting:
         return Counted(condition, None)
@@ -108,28 +119,38 @@ def _stretch(
     leader = _leader(counted)
     if total == 0 or (leader is not None and leader.few == 0):
         return []
-    first = order.all[0].name
-    along = float(models)
-    matching = float(models)
-    for each in counted:
-        share = each.share(models)
-        matching *= share
-        if each.condition.column == first:
-            along *= share
-    # One in (along / matching) matches, so that many are walked for each row.
-    walked = int(limit * along / max(1.0, matching if total is None else total))
     conditions = [each.condition for each in counted]
-    if leader is not None and (leader.few or 0) <= max(walked, _FEW):
-        return _sorted(reader, conditions, leader.condition, order.all, limit, after)
-    if order.leading and first in _COARSE:
-        return _led(reader, counted, order, limit, after, models)
-    budget = None if leader is None else max(_PATIENCE * walked, _FEW)
+    # To find all that match and to sort it costs about as much as to walk so many rows.
+    finder: Condition | None = None
+    cost = models // _ALL_SHARE
+    if leader is not None and leader.few is not None:
+        finder, cost = leader.condition, leader.few
+    else:
+        finder = next((each for each in conditions if "model_search" in each.counting), None)
+    first = order.all[0].name
     index = f"models_{first}" if order.leading else order.index_name
-    found = _walked(reader, conditions, order.all, index, limit, after, budget)
-    if found is None:
-        assert leader is not None
-        found = _sorted(reader, conditions, leader.condition, order.all, limit, after)
-    return found
+    is_coarse = bool(order.leading) and first in _COARSE
+    if not is_coarse and all(each.column == first for each in conditions):
+        return _walked(reader, conditions, order.all, index, limit, after, None)[0]
+    # At best, one in (along / matching) of the rows that are met matches.
+    along = min((each.few for each in counted if each.condition.column == first and each.few), default=models)
+    matching = max(1, min(models if leader is None else cost, models if total is None else total))
+    if conditions and limit * along // matching > cost:
+        return _sorted(reader, conditions, finder, order.all, limit, after)
+    if is_coarse:
+        return _led(reader, counted, order, limit, after, models)
+    met = max(min(_PROBE, cost), limit)
+    while True:
+        found, is_end = _walked(reader, conditions, order.all, index, limit, after, met)
+        if is_end or len(found) >= limit:
+            return found
+        needed = limit * met // max(1, len(found))
+        if needed <= cost:
+            met = 2 * max(needed, met)
+        elif len(found) < _TELLING and 4 * met <= cost:
+            met *= 4  # what is alike stands together: further on it may be otherwise
+        else:
+            return _sorted(reader, conditions, finder, order.all, limit, after)
 
 
 def _walked(
@@ -140,8 +161,12 @@ def _walked(
     limit: int,
     after: Sequence[Any] | None,
     budget: int | None,
-) -> list[tuple[Any, ...]] | None:
-    """Walk along an index of the order until the rows are there; None if `budget` rows are not enough."""
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Walk along an index of the order until the rows are there, or `budget` rows of each step are met.
+
+    Returns:
+        The rows, and whether the order has come to its end.
+    """
     columns = ", ".join(key.name for key in keys)
     ordering = query.ordering(keys)
     # What bounds the order's first column says where to walk; the rest is asked of each row that is met.
@@ -154,7 +179,7 @@ def _walked(
         # By its name: where all but the id is equal, the planner would rather walk the table.
         rows = f"models INDEXED BY {index}{where}"
         more = limit - len(found)
-        if not tests or budget is None:
+        if budget is None or not tests:
             tested = f" AND {test.removeprefix(' WHERE ')}" if tests else ""
             sql = f"SELECT {columns} FROM {rows}{tested}{ordering} LIMIT ?"
             asked = [*parameters, *test_parameters, more]
@@ -164,23 +189,23 @@ def _walked(
         found += reader.execute_sql(sql, asked).fetchall()
         if len(found) >= limit:
             break
-        if tests and budget is not None:
-            met = reader.execute_sql(f"SELECT 1 FROM {rows} LIMIT 1 OFFSET ?", [*parameters, budget])
-            if met.fetchone() is not None:
-                return None
-    return found
+        if budget is not None and tests:
+            beyond = reader.execute_sql(f"SELECT 1 FROM {rows} LIMIT 1 OFFSET ?", [*parameters, budget])
+            if beyond.fetchone() is not None:
+                return found, False
+    return found, True
 
 
 def _sorted(
     reader: engine.Database,
     conditions: Sequence[Condition],
-    leader: Condition,
+    leader: Condition | None,
     keys: Sequence[Key],
     limit: int,
     after: Sequence[Any] | None,
 ) -> list[tuple[Any, ...]]:
-    """Find all that match by one of the conditions, and sort it."""
-    where, parameters = query.where(conditions, leader)
+    """Find all that match by one of the conditions, or by looking at each model, and sort it."""
+    where, parameters = query.where(conditions, leader, walking=leader is None)
     if after is not None:
         steps = query.steps_after(keys, after, sorting=True)
         where += " AND (" + " OR ".join(f"({step})" for step, _ in steps) + ")"

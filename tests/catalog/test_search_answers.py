@@ -349,9 +349,9 @@ def test_walking_and_sorting_give_the_same_rows(
     for _ in range(120):
         query = _a_query(chance)
         order = list(catalog.order(query))
-        for few, patience, counted in ((0, 0, 3), (0, 4, 1_000), (10**6, 4, 1_000), (3, 1, 2)):
-            monkeypatch.setattr(stretches, "_FEW", few)
-            monkeypatch.setattr(stretches, "_PATIENCE", patience)
+        for share, probe, counted in ((1, 1, 3), (4, 5, 1_000), (1, 1, 1_000), (1, 20, 2), (1, 40, 1_000)):
+            monkeypatch.setattr(stretches, "_ALL_SHARE", share)
+            monkeypatch.setattr(stretches, "_PROBE", probe)
             monkeypatch.setattr(stretches, "COUNTED", counted)
             monkeypatch.setattr(stretches, "COUNTED_WORDS", counted)
             assert [row.id for row in catalog.page(query, 12, 3)] == order[3:15], query
