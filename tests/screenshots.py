@@ -277,6 +277,42 @@ def show_mending(studio: Studio) -> None:
             over.set()
 
 
+def show_shell(studio: Studio) -> None:
+    """The overview, everything by name, the shortcuts."""
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QDialog, QLineEdit
+
+    with studio.window("full.sqlite") as window:
+
+        def opened(action: str, dialog: str) -> QDialog:
+            window.findChild(QAction, action).trigger()
+            return window.findChildren(QDialog, dialog)[-1]
+
+        if studio.wants("overview"):
+            window.findChild(QAction, "actionShowOverview").trigger()
+            studio.take("overview", window)
+            window.findChild(QAction, "actionShowLibrary").trigger()
+        for name, text in (("palette", ""), ("palette-typed", "copy"), ("palette-nothing", "zebra")):
+            if studio.wants(name):
+                palette = opened("actionCommands", "commandPalette")
+                palette.findChild(QLineEdit, "commandEdit").setText(text)
+                studio.take(name, palette)
+                palette.reject()
+        if studio.wants("shortcuts"):
+            dialog = opened("actionShortcuts", "shortcutList")
+            studio.take("shortcuts", dialog)
+            dialog.reject()
+        if studio.wants("settings-search"):
+            dialog = opened("actionSettings", "settingsDialog")
+            dialog.findChild(QLineEdit, "settingsSearch").setText("hash")
+            studio.take("settings-search", dialog)
+            dialog.reject()
+    if studio.wants("overview-empty"):
+        with studio.window("empty.sqlite") as window:
+            window.findChild(QAction, "actionShowOverview").trigger()
+            studio.take("overview-empty", window)
+
+
 def show_first_start(studio: Studio) -> None:
     """A catalog with nothing in it."""
     if studio.wants("first-start"):
@@ -432,6 +468,15 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
     show_pending: ["pending", "pending-decision", "pending-missing", "pending-promoted", "map-folder"],
     show_compare: ["compare"],
     show_mending: ["details", "correct", "folder-move", "folder-rules", "task-paused"],
+    show_shell: [
+        "overview",
+        "overview-empty",
+        "palette",
+        "palette-typed",
+        "palette-nothing",
+        "shortcuts",
+        "settings-search",
+    ],
     show_first_start: ["first-start", "first-start-found"],
     show_settings: [
         "settings",

@@ -25,6 +25,7 @@ from modelmgr.gui.cells import scaled
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.jobs_panel import JobsPanel
 from modelmgr.gui.mending import Mending
+from modelmgr.gui.overview.page import OverviewPage
 from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.shell import remembered
@@ -45,14 +46,14 @@ from modelmgr.gui.text import count_text
 from modelmgr.gui.upkeep import Upkeep
 from modelmgr.settings import Settings, drafts_path, settings_path, thumbnails_folder, window_state_path
 from modelmgr.thumbnails import Thumbnails
-from modelmgr.values import Changes, LibraryFolder, PendingQuery, PendingState
+from modelmgr.values import Changes, LibraryFolder, ModelQuery, PendingQuery, PendingState
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
 
-LIBRARY_PAGE, PENDING_PAGE = 0, 1
-_PAGE_NAMES = ("library", "pending")
-_PAGE_ACTIONS = ("actionShowLibrary", "actionShowPending")
+LIBRARY_PAGE, PENDING_PAGE, OVERVIEW_PAGE = range(3)
+_PAGE_NAMES = ("library", "pending", "overview")
+_PAGE_ACTIONS = ("actionShowLibrary", "actionShowPending", "actionShowOverview")
 _DETAILS_WIDTH = 328
 _START_SIZE = QSize(1360, 860)
 _LOOK_AFTER_MS = 400
@@ -140,6 +141,8 @@ class MainWindow(QMainWindow):
         self._pages.setObjectName("pages")
         self._pages.addWidget(self._page)
         self._pages.addWidget(self._pending)
+        self._overview = OverviewPage(self._catalog, self._tasks, self)
+        self._pages.addWidget(self._overview)
         self._message_bar = MessageBar(self)
         centre = QWidget(self)
         layout = QVBoxLayout(centre)
@@ -199,6 +202,7 @@ class MainWindow(QMainWindow):
             ("actionFind", self._on_find),
             ("actionShowLibrary", self._on_page_chosen),
             ("actionShowPending", self._on_page_chosen),
+            ("actionShowOverview", self._on_page_chosen),
             ("actionFilters", self._page.panel.setVisible),
             ("actionDetails", self._on_details_toggled),
             ("actionComfortable", self._choices.set_comfortable),
@@ -232,6 +236,8 @@ class MainWindow(QMainWindow):
         self._mending.scan_wanted.connect(self._errands.scan_one)
         self._mending.moved.connect(self._upkeep.go_on)
         self._mending.reported.connect(self._errands.tell_failures)
+        self._overview.models_wanted.connect(self._on_models_wanted)
+        self._overview.pending_wanted.connect(self._on_review_wanted)
         self._pending.message.connect(self._messages.say)
         self._pending.import_requested.connect(self._errands.open_wizard)
         self._pending.add_folder_requested.connect(self._errands.add_folder)
@@ -266,6 +272,7 @@ class MainWindow(QMainWindow):
         if self._is_closed:
             return
         self._page.take_news(changes)
+        self._overview.take_news(changes)
         if changes.models:
             self._details.refresh(changes)
         if changes.folders:
@@ -311,7 +318,7 @@ class MainWindow(QMainWindow):
     # --- pages ------------------------------------------------------------------------------------------
 
     def show_page(self, page: int) -> None:
-        """Show the library or the pending page."""
+        """Show one of the pages."""
         is_library = page == LIBRARY_PAGE
         # The room is made before it is needed, or the window would grow.
         if not is_library:
@@ -327,6 +334,13 @@ class MainWindow(QMainWindow):
         if is_on:
             (page,) = (number for number, name in enumerate(_PAGE_ACTIONS) if self._actions[name].isChecked())
             self.show_page(page)
+            if page == OVERVIEW_PAGE:
+                self._overview.setFocus()
+
+    @Slot(object)
+    def _on_models_wanted(self, query: ModelQuery) -> None:
+        self._page.show_models(query)
+        self.show_page(LIBRARY_PAGE)
 
     @Slot()
     def _on_library_wanted(self) -> None:

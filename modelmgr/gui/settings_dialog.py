@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QPushButton,
     QSpinBox,
+    QStyle,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -81,7 +82,7 @@ def setting_titles() -> dict[str, tuple[str, str]]:
 
 
 class _Marks(QWidget):
-    """Lies over the tabs and draws a line round the settings that were looked for."""
+    """Lies over the dialog and draws a line round the settings that were looked for."""
 
     def __init__(self, over: QWidget) -> None:
         super().__init__(over)
@@ -109,8 +110,15 @@ class _Marks(QWidget):
         painter.setPen(QPen(theme.colors().accent_on_base, 1.5))
         for widget in self._marked:
             if widget.isVisible():
-                place = QRectF(QRect(widget.mapTo(self._over, QPoint(0, 0)), widget.size()))
-                painter.drawRoundedRect(place.adjusted(-3, -2, 3, 2), 6, 6)
+                place = QStyle.visualRect(
+                    self.layoutDirection(),
+                    widget.rect(),
+                    QRect(0, 0, min(widget.width(), widget.sizeHint().width() + theme.XS), widget.height()),
+                )
+                if not isinstance(widget, CheckBox):
+                    place = widget.rect()
+                place.translate(widget.mapTo(self._over, QPoint(0, 0)))
+                painter.drawRoundedRect(QRectF(place).adjusted(-4, -2.5, 4, 2.5), 6, 6)
 
 
 class _Tab(QWidget):
@@ -434,7 +442,7 @@ class SettingsDialog(QDialog):
         sections = (self._library, self._reading, self._window, self._api)
         for name, section in zip(TABS, sections, strict=True):
             self._tabs.addTab(section, tab_titles()[name])
-        self._marks = _Marks(self._tabs)
+        self._marks = _Marks(self)
         self._tabs.currentChanged.connect(self._marks.update)
         self._library.folder_removed.connect(self.folder_removed)
         self._library.rules_wanted.connect(self.rules_wanted)
@@ -469,7 +477,9 @@ class SettingsDialog(QDialog):
     def _on_searched(self, text: str) -> None:
         """Mark the settings that a text means, and show the first of them."""
         words = text.casefold().split()
-        found = [name for name in setting_titles() if words and self._means(name, words)]
+        found = [name for name in setting_titles() if words and _says(self._named(name), words)]
+        if not found and words:
+            found = [name for name in setting_titles() if _says(self._told(name), words)]
         self._note.setVisible(bool(words) and not found)
         self._note.setText(self.tr("No setting is called that"))
         if found:
@@ -478,12 +488,11 @@ class SettingsDialog(QDialog):
                 self.show_tab(tabs[0])
         self._marks.mark([self._control(name) for name in found])
 
-    def _means(self, name: str, words: Sequence[str]) -> bool:
-        control = self._control(name)
-        said = " ".join(
-            (setting_titles()[name][1], control.accessibleName(), control.accessibleDescription())
-        )
-        return all(word in said.casefold() for word in words)
+    def _named(self, name: str) -> str:
+        return f"{setting_titles()[name][1]} {self._control(name).accessibleName()}"
+
+    def _told(self, name: str) -> str:
+        return f"{self._named(name)} {self._control(name).accessibleDescription()}"
 
     def accept(self) -> None:
         self.chosen.emit(
@@ -505,3 +514,7 @@ class SettingsDialog(QDialog):
             )
         )
         super().accept()
+
+
+def _says(text: str, words: Sequence[str]) -> bool:
+    return all(word in text.casefold() for word in words)

@@ -166,6 +166,10 @@ def menus() -> tuple[Menu, ...]:
                 Command(
                     "actionShowPending", _tr("&Pending"), "Ctrl+2", "inbox", checkable=True, group="pages"
                 ),
+                Command(
+                    "actionShowOverview", _tr("Ov&erview"), "Ctrl+3", "layout-dashboard",
+                    checkable=True, group="pages",
+                ),
                 None,
                 Command(
                     "actionFilters", _tr("&Filters"), "F9", "panel-left", needs=LIBRARY, checkable=True
@@ -225,12 +229,14 @@ def menus() -> tuple[Menu, ...]:
     )  # fmt: skip
 
 
-def _commands(menu: Menu) -> Iterator[Command]:
+def _placed(menu: Menu, within: str = "") -> Iterator[tuple[Command, str]]:
+    """Yield the commands of a menu and of those in it, with the titles of the menus."""
+    place = f"{within}, {plain_name(menu.title)}" if within else plain_name(menu.title)
     for entry in menu.entries:
-        if isinstance(entry, Command):
-            yield entry
-        elif isinstance(entry, Menu):
-            yield from _commands(entry)
+        if isinstance(entry, Menu):
+            yield from _placed(entry, place)
+        elif isinstance(entry, Command):
+            yield entry, place
 
 
 def _why(command: Command) -> str:
@@ -293,7 +299,7 @@ class Actions:
 
     def commands(self) -> Iterator[Command]:
         """Yield every command, in the order of the menus."""
-        return (command for menu in self.menus for command in _commands(menu))
+        return (command for menu in self.menus for command, _place in _placed(menu))
 
     def on(self, name: str, slot: Callable[..., object]) -> None:
         """Have a slot called when the action is triggered; one that can be checked tells it its state."""
@@ -302,21 +308,16 @@ class Actions:
 
     def entries(self) -> list[Entry]:
         """Return every command by its name, with the menu it is in and why it is off."""
-        found = []
-        for menu in self.menus:
-            place = plain_name(menu.title)
-            for command in _commands(menu):
-                action = self._by_name[command.name]
-                title = plain_name(action.text())
-                if action.isCheckable() and not command.group:
-                    title = _tr("{} (is on)").format(title) if action.isChecked() else title
-                found.append(
-                    Entry(
-                        command.name, title, place, keys_text(action.shortcut()), action.icon(),
-                        "" if action.isEnabled() else _why(command), action.trigger,
-                    )
-                )  # fmt: skip
-        return found
+        return [self._entry(command, place) for menu in self.menus for command, place in _placed(menu)]
+
+    def _entry(self, command: Command, place: str) -> Entry:
+        action = self._by_name[command.name]
+        title = plain_name(action.text())
+        if action.isCheckable() and not command.group and action.isChecked():
+            title = _tr("{} (is on)").format(title)
+        why_not = "" if action.isEnabled() else _why(command)
+        keys = keys_text(action.shortcut())
+        return Entry(command.name, title, place, keys, action.icon(), why_not, action.trigger)
 
     def set_met(self, need: str, is_met: bool) -> None:
         """Switch all commands on or off that need one of `SELECTION`, `ABSENT`, `LIBRARY`."""

@@ -175,6 +175,11 @@ class LibraryPage(QWidget):
     def _focus_models(self) -> None:
         self.shelf.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def show_models(self, query: ModelQuery) -> None:
+        """Show what another page counts, in the order of now."""
+        now = self.filters.query
+        self.filters.set(replace(query, sort=now.sort, descending=now.descending, then_by=now.then_by))
+
     @Slot()
     def take_focus(self) -> None:
         """Give the search the keyboard."""

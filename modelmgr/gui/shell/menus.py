@@ -52,9 +52,10 @@ class MainToolBar(QToolBar):
             ("actionImportLegacy", _tr("Import")),
             ("actionShowLibrary", _tr("Library")),
             ("actionShowPending", _tr("Pending")),
+            ("actionShowOverview", _tr("Overview")),
         ):
             actions[name].setIconText(f" {words}")
-        for name in ("actionShowLibrary", "actionShowPending"):
+        for name in ("actionShowLibrary", "actionShowPending", "actionShowOverview"):
             self._add_page(actions[name])
         search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         search.setMaximumWidth(_SEARCH_WIDTH)

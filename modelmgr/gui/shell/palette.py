@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QFontMetrics, QIcon, QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QFont, QFontMetrics, QIcon, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -105,13 +105,11 @@ class EntryPainter(QStyledItemDelegate):
         quiet = colors.accent_text if selected else colors.secondary
         ink = colors.accent_text if selected else (colors.greyed if entry.why_not else colors.text)
         if entry.icon is not None and not entry.icon.isNull():
-            mode = QIcon.Mode.Normal
-            if selected:
-                mode = QIcon.Mode.Selected
-            elif entry.why_not:
-                mode = QIcon.Mode.Disabled
+            mode = QIcon.Mode.Selected if selected else QIcon.Mode.Normal
+            painter.setOpacity(0.45 if entry.why_not and not selected else 1)
             side = QRect(room.left(), room.center().y() - 7, 16, 16)
             entry.icon.paint(painter, self._seen(option, side), Qt.AlignmentFlag.AlignCenter, mode)
+            painter.setOpacity(1)
         room.setLeft(room.left() + 16 + theme.S)
         room.setRight(room.right() - self._paint_keys(painter, option, room, entry.keys, selected))
         start = int(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
@@ -120,7 +118,7 @@ class EntryPainter(QStyledItemDelegate):
         painter.setPen(ink)
         painter.drawText(self._seen(option, room), start, title)
         room.setLeft(room.left() + metrics.horizontalAdvance(title) + theme.M)
-        font = option.font
+        font = QFont(option.font)
         font.setPointSizeF(font.pointSizeF() * 0.92)
         painter.setFont(font)
         painter.setPen(quiet)
@@ -131,7 +129,7 @@ class EntryPainter(QStyledItemDelegate):
         painter.restore()
 
     def _paint_heading(self, painter: QPainter, option: QStyleOptionViewItem, room: QRect, text: str) -> None:
-        font = option.font
+        font = QFont(option.font)
         font.setPointSizeF(font.pointSizeF() * 0.85)
         font.setWeight(font.Weight.DemiBold)
         painter.setFont(font)
@@ -146,7 +144,7 @@ class EntryPainter(QStyledItemDelegate):
         if not keys:
             return 0
         colors = theme.colors()
-        font = option.font
+        font = QFont(option.font)
         font.setPointSizeF(font.pointSizeF() * 0.92)
         metrics = QFontMetrics(font)
         width, height = metrics.horizontalAdvance(keys) + 2 * theme.S - theme.XS, metrics.height() + theme.XS
@@ -202,6 +200,12 @@ class CommandPalette(QDialog):
         self.setObjectName("commandPalette")
         self.setAccessibleName(self.tr("Everything by name"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        colors = theme.colors()
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setStyleSheet(
+            f"#commandPalette {{ background: {colors.window.name()};"
+            f" border: 1px solid {theme.mix(colors.base, colors.text, 0.22).name()}; }}"
+        )
         self._entries = entries
         self._recent = list(recent)[:MOST_RECENT]
         layout = QVBoxLayout(self)

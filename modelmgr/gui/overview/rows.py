@@ -1,0 +1,170 @@
+"""The rows of the overview: a name, a quiet bar and its numbers; pressed, a row leads to what it counts."""
+
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QStyle, QVBoxLayout, QWidget
+
+from modelmgr.gui import theme
+from modelmgr.gui.cells import elide_mode, scaled
+from modelmgr.gui.text import plain_tip
+
+_ICON, _BAR = 16, 6
+_NOTE_SCALE = 0.92
+
+
+class Row(QAbstractButton):
+    """One line: icon, name, bar, numbers.
+
+    Args:
+        name: what is counted.
+        numbers: how much of it, for the end of the line, in columns.
+        share: how long the bar is, 0 to 1; None for no bar.
+        icon: a name of the icon set, or of a state's mark after ``state:``.
+        mark: "problem" paints the icon in that colour.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        numbers: tuple[str, ...],
+        parent: QWidget,
+        *,
+        share: float | None = None,
+        icon: str = "",
+        mark: str = "",
+        tip: str = "",
+    ) -> None:
+        super().__init__(parent)
+        self._name, self.numbers, self._share = name, numbers, share
+        self.icon_name, self._mark = icon, mark
+        self._widths: tuple[int, ...] = ()
+        self._indent = 0
+        self.setAccessibleName(f"{name}: {', '.join(numbers)}" if numbers else name)
+        self.setToolTip(plain_tip(tip or name))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def number_widths(self) -> tuple[int, ...]:
+        """Return how much room its numbers need."""
+        metrics = QFontMetrics(self._note_font())
+        return tuple(metrics.horizontalAdvance(number) + 1 for number in self.numbers)
+
+    def align(self, widths: tuple[int, ...], has_icons: bool) -> None:
+        """Leave so much room for the numbers, and for an icon, as the other rows of the block do."""
+        self._widths = widths
+        self._indent = _ICON + theme.S if has_icons else 0
+        self.update()
+
+    def _note_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(font.pointSizeF() * _NOTE_SCALE)
+        return font
+
+    def setEnabled(self, enabled: bool) -> None:
+        super().setEnabled(enabled)
+        self.setCursor(Qt.CursorShape.PointingHandCursor if enabled else Qt.CursorShape.ArrowCursor)
+
+    def sizeHint(self) -> QSize:
+        return QSize(scaled(self, 280), max(theme.ROW_HEIGHT, self.fontMetrics().height() + 2 * theme.XS))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(scaled(self, 160), self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors = theme.colors()
+        if self.isEnabled() and (self.underMouse() or self.hasFocus()):
+            painter.setPen(QPen(colors.accent_on_base, 1) if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setBrush(colors.hover if self.underMouse() else Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        room = self.rect().adjusted(theme.S, 0, -theme.S, 0)
+        if self.icon_name:
+            self._paint_icon(painter, QRect(room.left(), room.center().y() - _ICON // 2 + 1, _ICON, _ICON))
+        room.setLeft(room.left() + self._indent)
+        painter.setFont(self._note_font())
+        painter.setPen(colors.secondary)
+        painter.setLayoutDirection(self.layoutDirection())
+        trailing = int(Qt.AlignmentFlag.AlignTrailing | Qt.AlignmentFlag.AlignVCenter)
+        for text, width in zip(reversed(self.numbers), reversed(self._widths), strict=False):
+            end = QRect(room.right() - width + 1, room.top(), width, room.height())
+            painter.drawText(self._seen(end), trailing, text)
+            room.setRight(end.left() - theme.M)
+        self._paint_name(painter, room)
+
+    def _paint_name(self, painter: QPainter, room: QRect) -> None:
+        colors = theme.colors()
+        width = room.width() if self._share is None else room.width() * 2 // 5
+        painter.setFont(self.font())
+        painter.setPen(colors.text)
+        name = self.fontMetrics().elidedText(self._name, elide_mode(self._name), width)
+        leading = int(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
+        painter.drawText(self._seen(QRect(room.left(), room.top(), width, room.height())), leading, name)
+        if self._share is None:
+            return
+        whole = room.width() - width - theme.M
+        ground = QRect(room.left() + width + theme.M, room.center().y() - _BAR // 2 + 1, whole, _BAR)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.mix(colors.base, colors.text, 0.07))
+        painter.drawRoundedRect(self._seen(ground), _BAR / 2, _BAR / 2)
+        if self._share > 0:
+            ground.setWidth(max(_BAR, round(whole * min(1.0, self._share))))
+            painter.setBrush(theme.mix(colors.base, colors.accent_on_base, 0.55))
+            painter.drawRoundedRect(self._seen(ground), _BAR / 2, _BAR / 2)
+
+    def _paint_icon(self, painter: QPainter, place: QRect) -> None:
+        colors = theme.colors()
+        seen = self._seen(place)
+        if self.icon_name.startswith("state:"):
+            dot = QRectF(seen).adjusted(3.5, 3.5, -3.5, -3.5)
+            theme.draw_state_mark(painter, dot, self.icon_name.removeprefix("state:"))
+            return
+        color = colors.problem if self._mark == "problem" else colors.secondary
+        if self._mark == "good":
+            color = colors.good
+        painter.drawPixmap(
+            seen.topLeft(), theme.pixmap(self.icon_name, _ICON, color, self.devicePixelRatioF())
+        )
+
+    def _seen(self, place: QRect) -> QRect:
+        return QStyle.visualRect(self.layoutDirection(), self.rect(), place)
+
+
+class Block(QWidget):
+    """A title with rows below it."""
+
+    def __init__(self, title: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(title)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        heading = theme.plain_label(title, "group", self)
+        heading.setContentsMargins(theme.S, 0, theme.S, theme.XS)
+        layout.addWidget(heading)
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(0)
+        layout.addLayout(self._rows)
+        layout.addStretch(1)
+
+    def show_rows(self, rows: list[Row]) -> None:
+        """Show these in place of those before; what had the keyboard keeps it at its place."""
+        focused = -1
+        for number in reversed(range(self._rows.count())):
+            item = self._rows.takeAt(number)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                focused = number if widget.hasFocus() else focused
+                widget.hide()
+                widget.deleteLater()
+        columns = max((len(row.numbers) for row in rows), default=0)
+        needs = [row.number_widths() for row in rows if len(row.numbers) == columns]
+        widths = tuple(max(need[at] for need in needs) for at in range(columns)) if columns else ()
+        has_icons = any(row.icon_name for row in rows)
+        for row in rows:
+            row.align(widths if len(row.numbers) == columns else row.number_widths(), has_icons)
+            self._rows.addWidget(row)
+        if 0 <= focused < len(rows):
+            rows[focused].setFocus()

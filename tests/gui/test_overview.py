@@ -1,0 +1,107 @@
+"""The overview: its numbers add up, and each leads to what it counts."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QLabel, QLineEdit, QMainWindow, QTableView, QWidget
+
+from modelmgr.catalog import Catalog
+from modelmgr.gui.overview.figures import load_disks, load_figures
+from modelmgr.gui.overview.rows import Row
+from modelmgr.library import Library
+from modelmgr.values import FileState, ModelQuery
+
+
+@pytest.fixture
+def path(catalog, fill, tmp_path) -> Path:
+    """A closed catalog of 40 models, two of which are missing."""
+    fill.add(40)
+    Library(catalog).add_folder(str(fill.folder))
+    for model_id in catalog.order(ModelQuery())[:2]:
+        (file,) = catalog.files_of(model_id)
+        catalog.mark_files({file.id: FileState.MISSING})
+    catalog.close()
+    return tmp_path / "catalog.sqlite"
+
+
+def find(window, name, kind=QWidget):
+    found = window.findChild(kind, name)
+    assert found is not None, name
+    return found
+
+
+def rows(window, block: str) -> list[Row]:
+    return [row for row in find(window, block).findChildren(Row) if row.isVisible()]
+
+
+@pytest.fixture
+def window(qtbot, open_on, path) -> QMainWindow:
+    """A window with the overview in front, counted."""
+    made = open_on(path)
+    find(made, "actionShowOverview", QAction).trigger()
+    qtbot.waitUntil(lambda: find(made, "overviewTitle", QLabel).text() == "40 models, 820 MB")
+    return made
+
+
+def test_the_numbers_add_up(path):
+    with Catalog.open(path) as catalog:
+        figures = load_figures(catalog)
+    for shares in (figures.types, figures.bases):
+        assert sum(share.models for share in shares) == figures.models == 40
+        assert sum(share.size_bytes for share in shares) == figures.size_bytes
+        assert [share.size_bytes for share in shares] == sorted(
+            (share.size_bytes for share in shares), reverse=True
+        )
+    (place,) = figures.places
+    assert place.models == 40
+    assert figures.states["missing"] == 2
+    assert figures.files == 38
+
+
+def test_every_number_leads_to_what_it_counts(qtbot, window):
+    table = find(window, "libraryTable", QTableView).model()
+    for block, name, count in (
+        ("overviewTypes", "LoRA", 10),
+        ("overviewBases", "Not known", 10),
+        ("overviewAttention", "Their file is missing", 2),
+        ("overviewPlaces", None, 40),
+    ):
+        find(window, "actionShowOverview", QAction).trigger()
+        row = next(
+            row for row in rows(window, block) if name is None or row.accessibleName().startswith(name)
+        )
+        qtbot.mouseClick(row, Qt.MouseButton.LeftButton)
+        assert find(window, "libraryTable").isVisible() or count == 0
+        qtbot.waitUntil(lambda count=count: table.rowCount() == count)
+    assert find(window, "searchEdit", QLineEdit).text().startswith("folder:")
+
+
+def test_a_row_is_pressed_by_the_keyboard_too(qtbot, window):
+    row = rows(window, "overviewTypes")[0]
+    row.setFocus()
+    qtbot.keyClick(row, Qt.Key.Key_Space)
+    assert find(window, "libraryTable").isVisible()
+
+
+def test_it_counts_again_when_something_was_written(qtbot, window, path, fill):
+    with Catalog.open(path) as other:
+        fill.catalog = other
+        fill.add(2, first=100)
+    title = find(window, "overviewTitle", QLabel)
+    qtbot.waitUntil(lambda: title.text().startswith("42 models"), timeout=15_000)
+
+
+def test_an_empty_library_has_nothing_to_attend_to(qtbot, open_on, tmp_path):
+    window = open_on(tmp_path / "empty.sqlite")
+    find(window, "actionShowOverview", QAction).trigger()
+    qtbot.waitUntil(lambda: bool(rows(window, "overviewAttention")))
+    assert rows(window, "overviewAttention")[0].accessibleName() == "Nothing: all is well"
+    assert not rows(window, "overviewTypes")[0].isEnabled()
+
+
+def test_a_folder_that_is_gone_has_no_disk(tmp_path):
+    disks = load_disks([str(tmp_path), str(tmp_path / "gone")])
+    assert list(disks) == [str(tmp_path)]
+    assert 0 <= disks[str(tmp_path)].free_bytes <= disks[str(tmp_path)].total_bytes
