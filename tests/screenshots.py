@@ -168,7 +168,7 @@ def show_search(studio: Studio) -> None:
 
 
 def show_pending(studio: Studio) -> None:
-    """The pending page, and where a folder is said to be elsewhere."""
+    """The pending page in its states, and where a folder is said to be elsewhere."""
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QDialog, QLineEdit, QPushButton, QTableView, QWidget
 
@@ -176,13 +176,24 @@ def show_pending(studio: Studio) -> None:
         window.findChild(QAction, "actionShowPending").trigger()
         studio.take("pending", window)
         page = window.findChild(QWidget, "pendingPage")
-        for group in ("decision", "missing", "promoted"):
+        table = window.findChild(QTableView, "pendingTable")
+        for group in ("ready", "decision", "missing", "promoted"):
             if studio.wants(f"pending-{group}"):
                 page.show_group(group)
                 studio.settle(window)
-                table = window.findChild(QTableView, "pendingTable")
                 table.setCurrentIndex(table.model().index(0, 0))
                 studio.take(f"pending-{group}", window)
+        if studio.wants("pending-ask"):
+            page.show_group("decision")
+            studio.settle(window)
+            table.selectAll()
+            studio.settle(window)
+            window.findChild(QPushButton, "attachAnywayButton").click()
+            studio.take("pending-ask", window)
+            window.findChild(QPushButton, "askNo").click()
+        if studio.wants("pending-empty"):
+            page.show_group("dismissed")
+            studio.take("pending-empty", window)
         if studio.wants("map-folder"):
             page.show_group("missing")
             studio.settle(window)
@@ -191,6 +202,55 @@ def show_pending(studio: Studio) -> None:
             dialog.findChild(QLineEdit, "mapNew").setText(str(studio.work))
             studio.take("map-folder", dialog)
             dialog.reject()
+
+
+def show_settled(studio: Studio) -> None:
+    """An inbox in which something has just been promoted, and one in which all is done."""
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QPushButton, QTableView, QWidget
+
+    studio.make_library("settled.sqlite")
+    with studio.window("settled.sqlite") as window:
+        window.findChild(QAction, "actionShowPending").trigger()
+        studio.settle(window)
+        window.findChild(QPushButton, "promoteReadyButton").click()
+        studio.take("pending-undo", window)
+        if studio.wants("pending-done"):
+            window.findChild(QTableView, "pendingTable").selectAll()
+            studio.settle(window)
+            window.findChild(QPushButton, "dismissButton").click()
+            studio.take("pending-done", window)
+            window.findChild(QWidget, "pendingPage").show_group("waiting")
+
+
+def show_ambiguous(studio: Studio) -> None:
+    """Records that fit several files each: the files side by side, and the choice for all alike."""
+    import json
+
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QTableView, QWidget
+
+    from modelmgr.catalog import Catalog
+    from modelmgr.demo import write_safetensors
+    from modelmgr.library import Library
+    from modelmgr.progress import Progress
+
+    folder = studio.work / "pairs"
+    folder.mkdir()
+    for number, name in enumerate(("harbor_lights", "slow_river", "x" * 200)):
+        write_safetensors(folder / f"{name}.safetensors", {"a.lora_up.weight": ("F16", (4, 8))}, {"n": name})
+        (folder / f"{name}.pt").write_bytes(f"PK{number}".encode())
+        told = {"id": number, "modelId": 7, "model": {"name": name.replace("_", " ").title(), "type": "LORA"}}
+        (folder / f"{name}.civitai.info").write_text(json.dumps(told, indent=2))
+    with Catalog.open(studio.work / "pairs.sqlite") as store:
+        Library(store).import_paths([str(folder)], progress=Progress())
+    with studio.window("pairs.sqlite") as window:
+        window.findChild(QAction, "actionShowPending").trigger()
+        window.findChild(QWidget, "pendingPage").show_group("decision")
+        studio.settle(window)
+        table = window.findChild(QTableView, "pendingTable")
+        table.setCurrentIndex(table.model().index(0, 0))
+        studio.take("pending-ambiguous", window)
 
 
 def show_compare(studio: Studio) -> None:
@@ -212,6 +272,12 @@ def show_compare(studio: Studio) -> None:
         button.click()
         dialog = window.findChild(QDialog, "compareDialog")
         studio.take("compare", dialog)
+        if studio.wants("compare-alike"):
+            cards = dialog.findChildren(QPushButton, "opinionCard")
+            next(
+                card for card in cards if card.can_choose and card.property("column") == "base_model"
+            ).click()
+            studio.take("compare-alike", dialog)
         dialog.reject()
 
 
@@ -465,8 +531,19 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "filters-long",
         "filters-find",
     ],
-    show_pending: ["pending", "pending-decision", "pending-missing", "pending-promoted", "map-folder"],
-    show_compare: ["compare"],
+    show_pending: [
+        "pending",
+        "pending-ready",
+        "pending-decision",
+        "pending-missing",
+        "pending-promoted",
+        "pending-ask",
+        "pending-empty",
+        "map-folder",
+    ],
+    show_settled: ["pending-undo", "pending-done"],
+    show_ambiguous: ["pending-ambiguous"],
+    show_compare: ["compare", "compare-alike"],
     show_mending: ["details", "correct", "folder-move", "folder-rules", "task-paused"],
     show_shell: [
         "overview",

@@ -5,7 +5,7 @@ is from then on his own; it stays whatever is imported later, until he goes back
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,19 @@ from modelmgr.gui.cells import scaled
 from modelmgr.gui.jobs_panel import ElidedLabel, error_text
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.reasons import origin_text, source_label
+from modelmgr.gui.strips import Strip, WorkStrip
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import column_label, column_order, column_text, counted, foreign_text, plain_tip
-from modelmgr.values import Opinion
+from modelmgr.gui.text import (
+    column_label,
+    column_order,
+    column_text,
+    count_text,
+    counted,
+    foreign_text,
+    plain_tip,
+)
+from modelmgr.progress import Progress
+from modelmgr.values import EditReport, Opinion, RevertReport
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
@@ -43,6 +53,9 @@ SHOWN_VALUES = 30
 """So many different values of a column are shown; more would be a list of strangers' spellings."""
 
 _TICK_PX = 14
+_NO_SOURCES = ("", "user", "header", "file", "merged")
+"""Who says something of one model alone, or isn't one."""
+
 _SOURCE_LINE = re.compile(r"^\[([a-z0-9-]{1,40})\]$", re.MULTILINE)
 """Before each of several notes stands who wrote it, as its source id."""
 
@@ -165,6 +178,47 @@ class OpinionCard(QPushButton):
         painter.end()
 
 
+class ChosenStrip(Strip):
+    """Says what was chosen, and offers the same for all models of which that source says something else.
+
+    Signals:
+        alike_wanted(): the user wants it for all of them.
+        undo_wanted(): what was done for all of them is to be taken back.
+    """
+
+    alike_wanted = Signal()
+    undo_wanted = Signal()
+
+    def __init__(self, words: str, source: str, parent: QWidget) -> None:
+        super().__init__(words, parent, "circle-check")
+        self.setObjectName("chosenStrip")
+        self._alike = QPushButton(self.tr("Wherever {} says otherwise").format(source_label(source)), self)
+        self._alike.setObjectName("chooseAlike")
+        self._alike.setAutoDefault(False)
+        self._alike.setToolTip(
+            plain_tip(
+                self.tr(
+                    "Every model of which {} says something else than is shown takes its word in this column; "
+                    "what you have said yourself stays"
+                ).format(source_label(source))
+            )
+        )
+        self._alike.clicked.connect(self.alike_wanted)
+        self._undo = QPushButton(self.tr("&Undo"), self)
+        self._undo.setObjectName("undoAlike")
+        self._undo.setAutoDefault(False)
+        self._undo.hide()
+        self._undo.clicked.connect(self.undo_wanted)
+        for button in (self._alike, self._undo):
+            self._row.addWidget(button)
+
+    def show_done(self, words: str, *, can_undo: bool) -> None:
+        """Say what was done for all alike."""
+        self.show_words(words)
+        self._alike.hide()
+        self._undo.setVisible(can_undo)
+
+
 class CompareDialog(QDialog):
     """The values of one model side by side.
 
@@ -194,6 +248,9 @@ class CompareDialog(QDialog):
         self._library = library
         self._tasks = tasks
         self._opinions: Opinions | None = None
+        self._chosen: tuple[str, str] | None = None
+        self._group: int | None = None
+        self._strip: ChosenStrip | None = None
         if model_id is not None:
             self._question = partial(opinions_of_model, library, model_id)
         else:
@@ -222,9 +279,12 @@ class CompareDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
         layout.setSpacing(theme.XS)
+        self._strips = QVBoxLayout()
+        self._strips.setSpacing(theme.XS)
         layout.addWidget(title)
         layout.addWidget(self._words)
         layout.addSpacing(theme.S)
+        layout.addLayout(self._strips)
         layout.addWidget(self._scroll, 1)
         layout.addWidget(buttons)
         room = self.screen().availableSize()
@@ -288,7 +348,7 @@ class CompareDialog(QDialog):
             can_choose = self._opinions.model_id is not None and not opinion.shown
             card = OpinionCard(column, opinion, can_choose, line)
             if can_choose:
-                card.clicked.connect(partial(self._choose, column, opinion.value))
+                card.clicked.connect(partial(self._choose, column, opinion.value, opinion.source))
             grid.addWidget(card, at // CARDS_A_LINE, 1 + at % CARDS_A_LINE)
         for at in range(CARDS_A_LINE):
             grid.setColumnStretch(1 + at, 1)
@@ -299,7 +359,7 @@ class CompareDialog(QDialog):
             back.setAutoDefault(False)
             back.setAccessibleName(self.tr("{}: back to automatic").format(column_label(column)))
             back.setToolTip(plain_tip(self.tr("Take your own value back and show what the sources say")))
-            back.clicked.connect(partial(self._choose, column, None))
+            back.clicked.connect(partial(self._choose, column, None, ""))
             below = (len(said[:SHOWN_VALUES]) - 1) // CARDS_A_LINE + 1
             grid.addWidget(back, below, 1, Qt.AlignmentFlag.AlignLeft)
         return line
@@ -311,15 +371,73 @@ class CompareDialog(QDialog):
                 card.setFocus()
                 return
 
-    def _choose(self, column: str, value: Any) -> None:
+    def _choose(self, column: str, value: Any, source: str) -> None:
         if self._opinions is None or self._opinions.model_id is None:
             return
+        self._chosen = (column, source)
         deed = partial(_choose, self._library, self._opinions.model_id, column, value)
         self._tasks.change(deed, self._on_chosen, failed=self._on_failed)
 
     @Slot(object)
     def _on_chosen(self, column: str) -> None:
         self.chosen.emit(column)
+        self._offer_alike()
+        self._ask()
+
+    # --- the same for all alike -------------------------------------------------------------------------
+
+    def _offer_alike(self) -> None:
+        """Offer what was just chosen for all other models, if a source said it that speaks of others too."""
+        self._take_off_strip()
+        if self._chosen is None or self._chosen[1] in _NO_SOURCES:
+            return
+        column, source = self._chosen
+        words = self.tr("{} as {} says it.").format(column_label(column), source_label(source))
+        self._strip = ChosenStrip(words, source, self)
+        self._strip.alike_wanted.connect(self._on_alike)
+        self._strip.undo_wanted.connect(self._on_undo_alike)
+        self._strips.addWidget(self._strip)
+
+    def _take_off_strip(self) -> None:
+        if self._strip is not None:
+            self._strip.hide()
+            self._strip.deleteLater()
+            self._strip = None
+
+    @Slot()
+    def _on_alike(self) -> None:
+        if self._chosen is None:
+            return
+        deed = partial(_choose_alike, self._library, *self._chosen)
+        self._run(self.tr("Choosing for all alike"), deed, self._on_chosen_alike)
+
+    @Slot()
+    def _on_undo_alike(self) -> None:
+        if self._group is not None:
+            deed = partial(_undo_alike, self._library, self._group)
+            self._run(self.tr("Undoing"), deed, self._on_undone_alike)
+
+    def _run(self, title: str, deed: Callable[[Progress], Any], succeeded: Callable[[Any], None]) -> None:
+        task = self._tasks.run(title, deed)
+        self._strips.addWidget(WorkStrip(task, self))
+        task.succeeded.connect(succeeded)
+        task.failed.connect(self._on_failed)
+
+    @Slot(object)
+    def _on_chosen_alike(self, report: EditReport) -> None:
+        self._group = report.group
+        shows = self.tr("model shows") if report.changed == 1 else self.tr("models show")
+        words = f"{count_text(report.changed)} {shows} " + self.tr("now what it says.")
+        if report.cancelled:
+            words = self.tr("It was stopped: {}").format(words)
+        if self._strip is not None:
+            self._strip.show_done(words, can_undo=report.group is not None)
+        self.chosen.emit(self._chosen[0] if self._chosen is not None else "")
+
+    @Slot(object)
+    def _on_undone_alike(self, _report: RevertReport) -> None:
+        self._group = None
+        self._take_off_strip()
         self._ask()
 
     def _on_failed(self, error: Exception) -> None:
@@ -329,3 +447,11 @@ class CompareDialog(QDialog):
 def _choose(library: "Library", model_id: int, column: str, value: Any) -> str:
     library.choose([model_id], column, value)
     return column
+
+
+def _choose_alike(library: "Library", column: str, source: str, progress: Progress) -> EditReport:
+    return library.choose_alike(column, source, progress)
+
+
+def _undo_alike(library: "Library", group: int, progress: Progress) -> RevertReport:
+    return library.undo_edit(group, progress=progress)

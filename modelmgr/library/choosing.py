@@ -1,17 +1,19 @@
 """What the witnesses of one model say, column by column, so that a person can choose where they disagree."""
 
+import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from modelmgr import edits
-from modelmgr.library.editing import Editing, Wish
+from modelmgr.catalog.edit_store import NewEdit
+from modelmgr.library.editing import AT_ONCE, Editing, Wish
 from modelmgr.library.merging import ModelCase, header_facts, merge_facts
 from modelmgr.migration import mapping
-from modelmgr.progress import Progress
+from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import read_header
-from modelmgr.values import Door, Opinion
+from modelmgr.values import Door, EditReport, ModelQuery, Opinion
 
 ALIKE_RECORDS = 50
 
@@ -73,6 +75,59 @@ class Choosing(Editing):
         """
         wish = Wish({edits.checked_column(column): value}, {})
         self._edit(model_ids, wish, "", Door.WINDOW, Progress())
+
+    def choose_alike(self, column: str, source: str, progress: Progress) -> EditReport:
+        """Let a column show what a source says of it, of every model where it says something else than is shown.
+
+        Models of which the user has said something himself are left alone. It is one edit of the history, undone as
+        one.
+
+        Args:
+            column: a light column.
+            source: a source id; it counts where it is the best of those who say a value.
+            progress: models.
+
+        Raises:
+            Usage: no such column.
+        """
+        edits.checked_column(column)
+        ids = self.catalog.order(ModelQuery(search=f'source:"{source}"'))
+        report = EditReport()
+        try:
+            for start in range(0, len(ids), AT_ONCE):
+                progress.step(start, len(ids), unit="models")
+                self._choose_some(ids[start : start + AT_ONCE], column, source, report, progress)
+        except Cancelled:
+            report.cancelled = True
+        if report.group is not None:
+            self.catalog.forget_old_edits()
+        return report
+
+    def _choose_some(
+        self, ids: Sequence[int], column: str, source: str, report: EditReport, progress: Progress
+    ) -> None:
+        changed: list[NewEdit] = []
+        for model_id in ids:
+            progress.check()
+            case = self._case_of(model_id)
+            if case is None:
+                continue
+            report.models += 1
+            if column in case.user:
+                continue
+            said = self._opinions(case, frozenset()).get(column, ())
+            other = next((each for each in said if each.source == source), None)
+            if other is not None and not other.shown:
+                changed.append(NewEdit(model_id, column, None, json.dumps(other.value)))
+        if not changed:
+            return
+        with self.catalog.transaction():
+            if report.group is None:
+                report.group = self.catalog.begin_edits(Door.WINDOW, "")
+            self.catalog.put_edits(report.group, changed)
+            for edit in changed:
+                self.relight(edit.model_id)
+        report.changed += len(changed)
 
     def _model_of(self, path: str | None, sha256: str | None) -> int | None:
         """Return the model of a file, else that of a hash."""

@@ -115,6 +115,45 @@ def test_the_way_back_leads_to_what_the_sources_say(compare, model, library: Lib
     assert seen.texts("name")[0][0] == "Ink by hand"
 
 
+def test_a_choice_holds_for_all_alike_and_is_taken_back_as_one(
+    qtbot, compare, tmp_path, library: Library, catalog: Catalog
+):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(3):
+        path = folder / f"ink_{number}.safetensors"
+        write_safetensors(path, {"a.lora_up.weight": ("F16", (4, 8))}, {"ss_output_name": path.name})
+        told = {
+            "file_path": str(path),
+            "model_name": f"By hand {number}",
+            "base_model": "Pony",
+            "civitai": {},
+        }
+        path.with_suffix(".metadata.json").write_text(json.dumps(told))
+        told = {
+            "id": number + 1,
+            "modelId": 7,
+            "baseModel": "SDXL 1.0",
+            "model": {"name": "x", "type": "LORA"},
+        }
+        path.with_suffix(".civitai.info").write_text(json.dumps(told))
+    library.import_paths([str(folder)], progress=Progress())
+    library.promote(None, progress=Progress())
+    rows = catalog.page(ModelQuery(), None)
+    assert [row.base_model for row in rows] == ["SDXL 1.0"] * 3
+    seen = compare(model_id=rows[0].id)
+    seen.click(next(card for card in seen.cards("base_model") if card.value_text == "Pony"))
+    alike = seen.dialog.findChild(QPushButton, "chooseAlike")
+    assert alike.text() == "Wherever LoRA Manager says otherwise"
+    with qtbot.waitSignal(seen.dialog.chosen, timeout=WAIT_MS):
+        qtbot.mouseClick(alike, Qt.MouseButton.LeftButton)
+    assert [row.base_model for row in catalog.page(ModelQuery(), None)] == ["Pony"] * 3
+    with qtbot.waitSignal(seen.dialog.shown, timeout=WAIT_MS):
+        qtbot.mouseClick(seen.dialog.findChild(QPushButton, "undoAlike"), Qt.MouseButton.LeftButton)
+    bases = sorted(str(row.base_model) for row in catalog.page(ModelQuery(), None))
+    assert bases == ["Pony", "SDXL 1.0", "SDXL 1.0"]
+
+
 def test_a_list_is_chosen_as_one_source_has_it(compare, model, library: Library):
     seen = compare(model_id=model.id)
     assert seen.texts("tags")[0] == ("ink, style", "several together")

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QLabel,
@@ -28,6 +29,7 @@ from modelmgr.demo import write_safetensors
 from modelmgr.gui.compare import CompareDialog, OpinionCard
 from modelmgr.gui.map_root import MapRootDialog
 from modelmgr.gui.pending import PendingPage
+from modelmgr.gui.pending.alike import FileRule, locate_alike, rule_of
 from modelmgr.gui.pending.reading import Preview, breakable, read_preview
 from modelmgr.gui.pending.table import PendingTable
 from modelmgr.gui.reasons import (
@@ -608,6 +610,101 @@ def test_only_the_deeds_that_fit_can_be_done(page):
     page.table.clearSelection()
     for name in ("attachAnywayButton", "locateButton", "dismissButton", "tryAgainButton"):
         assert not page.button(name).isEnabled(), name
+
+
+# --- for all alike ----------------------------------------------------------------------------------------
+
+
+def test_a_wrong_hash_is_decided_with_the_record_and_for_all_alike(qtbot, make_page, tmp_path, library):
+    for number in range(3):
+        model = write_model(tmp_path / f"w{number}.safetensors")
+        write_lora_manager(
+            tmp_path / f"w{number}.metadata.json", f"W {number}", str(model), f"{number + 10:02x}" * 32
+        )
+    library.import_paths([str(tmp_path)], progress=Progress())
+    assert library.promote(None, progress=Progress()).stayed == 3
+    page = make_page()
+    page.show("decision", 3)
+    page.select("W 1")
+    box = lambda: page.page.findChild(QCheckBox, "forAllAlike")  # noqa: E731
+    qtbot.waitUntil(lambda: box() is not None and box().isVisible(), timeout=WAIT_MS)
+    assert box().text() == "For all 3 alike"
+    box().setChecked(True)
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("attachShownButton")
+    assert said.args == ["3 records were promoted."]
+    page.wait_rows(0)
+    # One click takes all three back.
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("undoPromotionStripButton")
+    assert said.args == ["3 records wait again."]
+
+
+def test_one_record_alone_is_set_aside_with_a_click_beside_it(qtbot, page, inbox):
+    page.show("decision", 3)
+    page.select("Wrong")
+    assert not page.page.findChild(QCheckBox, "forAllAlike").isVisible()
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.click("dismissShownButton")
+    assert inbox.row("Wrong").state == "dismissed"
+    assert inbox.row("Two").state == "pending"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "others", "folder", "suffix"),
+    [
+        ("/keep/a.pt", ("/backup/a.pt",), "/keep", ""),
+        ("/data/keep/loras/a.pt", ("/data/backup/loras/a.pt",), "/data/keep", ""),
+        ("/data/a.safetensors", ("/data/a.pt",), "", ".safetensors"),
+    ],
+)
+def test_a_choice_among_files_is_a_rule_for_others(chosen, others, folder, suffix):
+    assert rule_of(chosen, (chosen, *others)) == FileRule(folder, suffix)
+
+
+def test_a_choice_that_tells_nothing_is_no_rule():
+    assert rule_of("/data/a.pt", ("/data/a.pt",)) is None
+    assert rule_of("/data/a.pt", ("/data/a.pt", "/data/b.pt")) is None
+    assert FileRule("/keep", "").choose(("/keep/x.pt", "/keep/y.pt")) is None
+
+
+def test_a_choice_of_file_binds_all_alike(library, inbox):
+    for number in range(2):
+        write_model(inbox.folder / f"pair_{number}.safetensors")
+        (inbox.folder / f"pair_{number}.pt").write_bytes(f"PK{number}".encode())
+        write_civitai(inbox.folder / f"pair_{number}.civitai.info", f"Pair {number}", 20 + number)
+    library.import_paths([str(inbox.folder)], progress=Progress())
+    waiting = PendingQuery(states=("pending",), problems=("ambiguous",))
+    assert library.catalog.pending_count(waiting) == 3
+    assert locate_alike(library, waiting, FileRule("", ".safetensors"), Progress()) == 3
+    assert inbox.row("Pair 1").file_path == str(inbox.folder / "pair_1.safetensors")
+    assert library.catalog.pending_count(waiting) == 0
+
+
+def test_enter_leads_from_the_list_to_the_decision(qtbot, page):
+    page.show("decision", 3)
+    page.select("Wrong")
+    qtbot.waitUntil(lambda: page.button("attachShownButton") is not None, timeout=WAIT_MS)
+    page.table.setFocus()
+    page.table.setCurrentIndex(page.table.selectionModel().selectedRows()[0])
+    qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.button("attachShownButton").hasFocus(), timeout=WAIT_MS)
+
+
+def test_an_inbox_in_which_all_is_done_is_no_empty_table(qtbot, page, inbox):
+    page.table.selectAll()
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.click("promoteReadyButton")
+    page.wait_rows(5)
+    page.table.selectAll()
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.click("dismissButton")
+    page.wait_rows(0)
+    words = page.page.findChild(QLabel, "pendingEmpty")
+    qtbot.waitUntil(words.isVisible, timeout=WAIT_MS)
+    assert words.text() == "All done. Nothing is waiting."
+    page.click("pendingEmptyHistory")
+    assert page.page.group == "promoted"
 
 
 # --- undo -------------------------------------------------------------------------------------------------

@@ -236,3 +236,26 @@ def test_a_file_that_no_scan_has_met_says_what_its_header_says(
 def test_of_what_is_not_there_nothing_is_said(library: Library) -> None:
     assert library.opinions(7) == {}
     assert library.pending_opinions(7) == {}
+
+
+def test_what_one_source_says_is_chosen_wherever_it_differs_and_undone_as_one(
+    library: Library, models: Path, lora: Lora, civitai_info: Info
+) -> None:
+    paths = [lora(f"ink_{number}.safetensors") for number in range(3)]
+    for number, path in enumerate(paths):
+        path.with_suffix(".civitai.info").write_bytes(civitai_info(path, baseModel="SDXL 1.0"))
+        lora_manager(path, model_name=f"By hand {number}", base_model="Pony")
+    take(library, models)
+    promote(library)
+    rows = library.catalog.page(ModelQuery(), None)
+    assert {row.base_model for row in rows} == {"Pony"}
+    library.edit([rows[0].id], "base_model", "SD 1.5")
+    report = library.choose_alike("base_model", "civitai-info", Progress())
+    assert (report.models, report.changed) == (3, 2)
+    after = {row.id: row.base_model for row in library.catalog.page(ModelQuery(), None)}
+    assert after.pop(rows[0].id) == "SD 1.5"
+    assert set(after.values()) == {"SDXL 1.0"}
+    assert library.choose_alike("base_model", "civitai-info", Progress()).changed == 0
+    library.undo_edit(report.group)
+    after = {row.id: row.base_model for row in library.catalog.page(ModelQuery(), None)}
+    assert sorted(filter(None, after.values())) == ["Pony", "Pony", "SD 1.5"]

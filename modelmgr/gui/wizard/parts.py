@@ -139,6 +139,32 @@ def make_problem_list(parent: QWidget, name: str) -> QTreeWidget:
     return tree
 
 
+def with_words(tree: QTreeWidget, parent: QWidget) -> QWidget:
+    """Return a list of problems with the words of the chosen one below it, in full."""
+    holder = QWidget(parent)
+    words = theme.plain_label("", parent=holder)
+    words.setObjectName(f"{tree.objectName()}Words")
+    words.setWordWrap(True)
+    words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    words.hide()
+
+    def show_words(item: QTreeWidgetItem | None, _before: QTreeWidgetItem | None) -> None:
+        group = item.parent() if item is not None else None
+        told = [] if item is None else [item.text(2)]
+        if group is not None and item is not None:
+            told = [item.toolTip(1), item.text(2), group.text(2)]
+        words.setText("\n".join(text for text in told if text))
+        words.setVisible(bool(words.text()))
+
+    tree.currentItemChanged.connect(show_words)
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(theme.S)
+    layout.addWidget(tree, 1)
+    layout.addWidget(words)
+    return holder
+
+
 def fill_with_problems(tree: QTreeWidget, problems: Sequence[Problem]) -> None:
     """Show problems, those of one kind together, what was not taken before what was taken with a doubt."""
     tree.clear()

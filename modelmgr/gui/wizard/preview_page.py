@@ -48,6 +48,7 @@ from modelmgr.gui.wizard.parts import (
     make_problem_list,
     number_columns,
     tr,
+    with_words,
 )
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.gui.wizard.samples import SamplesView
@@ -120,6 +121,7 @@ class PreviewPage(Page):
         self._table.currentItemChanged.connect(self._on_source_changed)
         self._samples = SamplesView(self._tasks, page)
         self._problems = make_problem_list(page, "previewProblems")
+        self._problem_page = with_words(self._problems, page)
         self._ignored = make_list(page, "previewIgnored", tr("Ignored files"), [tr("File")])
         self._models = make_list(page, "previewModels", tr("Model files"), [tr("File")])
         self._tabs = QTabWidget(page)
@@ -134,7 +136,7 @@ class PreviewPage(Page):
         self._folders.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._pages: list[tuple[QWidget, str, str]] = [
             (self._samples, tr("Samples"), ""),
-            (self._problems, tr("Warnings"), tr("What is not taken, or taken with a doubt, and why.")),
+            (self._problem_page, tr("Warnings"), tr("What is not taken, or taken with a doubt, and why.")),
             (
                 self._folders,
                 tr("Folders"),
@@ -350,8 +352,11 @@ class PreviewPage(Page):
 
     def show_problems(self) -> None:
         """Lead to what is not taken, or taken with a doubt."""
-        self._tabs.setCurrentIndex([widget for widget, *_rest in self._pages].index(self._problems))
+        self._tabs.setCurrentIndex([widget for widget, *_rest in self._pages].index(self._problem_page))
         self._problems.setFocus()
+        first = self._problems.topLevelItem(0)
+        if first is not None:
+            self._problems.setCurrentItem(first)
 
     @Slot()
     def _on_to_folders(self) -> None:

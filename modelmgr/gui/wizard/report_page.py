@@ -33,6 +33,7 @@ from modelmgr.gui.wizard.parts import (
     make_problem_list,
     number_columns,
     tr,
+    with_words,
 )
 from modelmgr.gui.wizard.report import report_lines
 from modelmgr.library import Library
@@ -140,7 +141,7 @@ class ReportPage(Page):
         self._tabs.setObjectName("reportTabs")
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setDrawBase(False)
-        for content in (self._decisions, self._problems, self._sources, self._ignored):
+        for content in (self._decisions, with_words(self._problems, self), self._sources, self._ignored):
             holder = QWidget(self._tabs)
             inside = QVBoxLayout(holder)
             inside.setContentsMargins(0, theme.S, 0, 0)
