@@ -1,0 +1,287 @@
+"""What can be found wrong with a screen by looking at its widgets, each rule a function from widget to words."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QAccessible, QColor, QImage, QPixmap
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractScrollArea,
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QRadioButton,
+    QTabBar,
+    QToolButton,
+    QWidget,
+)
+
+from modelmgr.gui import theme
+
+_SPOKEN = {
+    QAccessible.Role.NoRole,
+    QAccessible.Role.Client,
+    QAccessible.Role.Pane,
+    QAccessible.Role.Window,
+}
+_RENDERED = 2
+"""Pictures are taken at this scale, so that thin strokes have their full colour somewhere."""
+
+
+def shown(root: QWidget) -> Iterator[QWidget]:
+    """Yield the widgets that stand on the screen, with `root` itself."""
+    for widget in (root, *root.findChildren(QWidget)):
+        if widget.isVisible() and widget.window() is root.window() and not _visible_part(widget).isEmpty():
+            yield widget
+
+
+def _visible_part(widget: QWidget) -> QRect:
+    return widget.visibleRegion().boundingRect()
+
+
+def described(widget: QWidget) -> str:
+    """Return what a person would find a widget by."""
+    words = widget.objectName() or getattr(widget, "text", lambda: "")() or ""
+    above = next((at.objectName() for at in _above(widget) if at.objectName()), "")
+    return f"{type(widget).__name__} “{str(words)[:60]}” in {above}"
+
+
+def _above(widget: QWidget) -> Iterator[QWidget]:
+    at = widget.parentWidget()
+    while at is not None:
+        yield at
+        at = at.parentWidget()
+
+
+def _is_inner(widget: QWidget) -> bool:
+    """Tell whether a widget is a part of another, which speaks for it."""
+    above = widget.parentWidget()
+    return widget.objectName().startswith("qt_") or isinstance(above, QAbstractSpinBox | QComboBox)
+
+
+# --- names, roles, keys ---------------------------------------------------------------------------------------
+
+
+def takes_tab(widget: QWidget) -> bool:
+    """Tell whether Tab should come to a widget."""
+    return (
+        bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        and widget.isEnabled()
+        and not _is_inner(widget)
+        and widget.focusProxy() is None
+    )
+
+
+def unnamed(root: QWidget) -> list[str]:
+    """Return what can have the focus, but has no name or no role for those who hear the window."""
+    found = []
+    for widget in shown(root):
+        if not takes_tab(widget) or widget is root:
+            continue
+        spoken = QAccessible.queryAccessibleInterface(widget)
+        if not spoken or not spoken.text(QAccessible.Text.Name).strip():
+            found.append(f"no name: {described(widget)}")
+        elif spoken.role() in _SPOKEN and not isinstance(widget, QAbstractScrollArea):
+            found.append(f"no role: {described(widget)}")
+    for label in root.findChildren(QLabel):
+        if label.isVisible() and label.buddy() is None and "&" in label.text().replace("&&", ""):
+            if label.textFormat() != Qt.TextFormat.PlainText:
+                found.append(f"a key and nothing that it leads to: {described(label)}")
+    return found
+
+
+def tab_stops(root: QWidget) -> tuple[list[QWidget], list[str]]:
+    """Press Tab until it comes back; return where it came, in order, and what would not let go of it."""
+    window = root.window()
+    wanted = [widget for widget in shown(window) if takes_tab(widget)]
+    if not wanted:
+        return [], []
+    wanted[0].setFocus(Qt.FocusReason.TabFocusReason)
+    stops: list[QWidget] = []
+    traps = []
+    # A layout or a hidden part may take the focus for a step; nothing is twice as many steps away.
+    for _ in range(2 * len(wanted) + 8):
+        at = window.focusWidget()
+        if at is None or (at in stops and at is stops[0]):
+            break
+        if at not in stops:
+            stops.append(at)
+        QTest.keyClick(at, Qt.Key.Key_Tab)
+        if window.focusWidget() is at:
+            traps.append(f"Tab does not leave {described(at)}")
+            break
+    return stops, traps
+
+
+def unreached(root: QWidget) -> list[str]:
+    """Return what has no way to it by Tab, and what keeps the focus."""
+    stops, found = tab_stops(root)
+    if not found:
+        buttons = [stop for stop in stops if isinstance(stop, QRadioButton)]
+        for widget in shown(root.window()):
+            if takes_tab(widget) and widget not in stops:
+                # Of buttons that exclude each other one is the stop, and arrows lead to the others.
+                if isinstance(widget, QRadioButton) and buttons:
+                    continue
+                found.append(f"no Tab comes to {described(widget)}")
+    return found
+
+
+def out_of_order(root: QWidget) -> list[str]:
+    """Return the pairs of neighbours in the tab order where the second stands before the first to the eye."""
+    found = []
+    stops, _traps = tab_stops(root)
+    mirrored = root.layoutDirection() == Qt.LayoutDirection.RightToLeft
+
+    def place(widget: QWidget) -> QRect:
+        return QRect(widget.mapTo(root.window(), QPoint(0, 0)), widget.size())
+
+    for one, other in zip(stops, stops[1:], strict=False):
+        first, second = place(one), place(other)
+        if first.intersects(second):
+            continue
+        same_column = first.left() <= second.right() and second.left() <= first.right()
+        same_row = first.top() <= second.bottom() and second.top() <= first.bottom()
+        back = first.right() < second.left() if mirrored else second.right() < first.left()
+        if (same_column and second.bottom() < first.top()) or (same_row and back):
+            found.append(f"{described(one)} comes before {described(other)}")
+    return found
+
+
+# --- what is cut ----------------------------------------------------------------------------------------------
+
+
+def cut(root: QWidget) -> list[str]:
+    """Return labels, buttons and fields that are smaller than what they show."""
+    found = []
+    for widget in shown(root):
+        if type(widget) is QLabel:
+            if not widget.text() or not widget.pixmap().isNull():
+                continue
+            if widget.wordWrap():
+                needs = widget.heightForWidth(widget.width())
+                if needs > widget.height() + 1:
+                    found.append(f"{needs} px high, {widget.height()} there: {described(widget)}")
+                continue
+        elif not isinstance(widget, QAbstractButton | QComboBox) or _is_inner(widget):
+            continue
+        elif not getattr(widget, "text", lambda: "")() and not isinstance(widget, QComboBox):
+            continue
+        hint, size = widget.minimumSizeHint(), widget.size()
+        if isinstance(widget, QLabel | QPushButton | QToolButton | QCheckBox | QRadioButton):
+            hint = widget.sizeHint()
+        if hint.width() > size.width() + 1 or hint.height() > size.height() + 1:
+            found.append(
+                f"{hint.width()} x {hint.height()} px, {size.width()} x {size.height()} there: "
+                + described(widget)
+            )
+    return found
+
+
+# --- contrast -------------------------------------------------------------------------------------------------
+
+
+def faint(root: QWidget) -> list[str]:
+    """Return texts below 4.5 : 1 and controls below 3 : 1, by the colours that are really painted."""
+    picture = QPixmap(root.size() * _RENDERED)
+    picture.setDevicePixelRatio(_RENDERED)
+    picture.fill(root.palette().window().color())
+    root.render(picture)
+    image = picture.toImage()
+    found = []
+    for widget in shown(root):
+        if not widget.isEnabled() or widget is root:
+            continue
+        place = _visible_part(widget).translated(widget.mapTo(root, QPoint(0, 0)))
+        if isinstance(widget, QAbstractItemView):
+            found += _faint_cells(root, widget, image)
+        elif isinstance(widget, QLabel | QAbstractButton | QTabBar | QLineEdit | QPlainTextEdit):
+            if not _has_text(widget):
+                continue
+            ratio = text_contrast(image, place.adjusted(3, 3, -3, -3) if not _bare(widget) else place)
+            if ratio is not None and ratio < theme.TEXT_CONTRAST:
+                found.append(f"text {ratio:.1f} : 1: {described(widget)}")
+        if isinstance(widget, QLineEdit | QComboBox | QPushButton) and not _is_inner(widget):
+            if isinstance(widget.parentWidget(), QAbstractItemView) or widget.property("quiet"):
+                continue
+            ratio = edge_contrast(image, place)
+            if ratio is not None and ratio < theme.MARK_CONTRAST:
+                found.append(f"edge {ratio:.1f} : 1: {described(widget)}")
+        if isinstance(widget, QProgressBar) and widget.value() > widget.minimum():
+            ratio = text_contrast(image, place)
+            if ratio is not None and ratio < theme.MARK_CONTRAST:
+                found.append(f"bar {ratio:.1f} : 1: {described(widget)}")
+    return found
+
+
+def _bare(widget: QWidget) -> bool:
+    return isinstance(widget, QLabel)
+
+
+def _has_text(widget: QWidget) -> bool:
+    if isinstance(widget, QTabBar):
+        return widget.count() > 0
+    if isinstance(widget, QPlainTextEdit):
+        return bool(widget.toPlainText() or widget.placeholderText())
+    if isinstance(widget, QLineEdit):
+        return bool(widget.text() or widget.placeholderText())
+    return bool(widget.text())  # type: ignore[attr-defined]
+
+
+def _faint_cells(root: QWidget, view: QAbstractItemView, image: QImage) -> list[str]:
+    model, found = view.model(), []
+    if model is None:
+        return []
+    viewport = view.viewport()
+    origin = viewport.mapTo(root, QPoint(0, 0))
+    seen: set[tuple[int, int]] = set()
+    for y in range(4, viewport.height(), 8):
+        for x in range(8, viewport.width(), 40):
+            index = view.indexAt(QPoint(x, y))
+            if not index.isValid() or not index.data() or not index.flags() & Qt.ItemFlag.ItemIsEnabled:
+                continue
+            area = view.visualRect(index).intersected(viewport.rect())
+            key = (area.x(), area.y())
+            if key in seen or area.width() < 24 or area.height() < 12:
+                continue
+            seen.add(key)
+            ratio = text_contrast(image, area.adjusted(1, 1, -1, -1).translated(origin))
+            if ratio is not None and ratio < theme.TEXT_CONTRAST:
+                found.append(f"cell {ratio:.1f} : 1: “{str(index.data())[:40]}” of {described(view)}")
+    return found
+
+
+def text_contrast(image: QImage, area: QRect) -> float | None:
+    """Return the contrast of the strokes in a part of a picture to the ground; None if nothing is there."""
+    counted = _colours(image, area)
+    if len(counted) < 2:
+        return None
+    (ground, _), *rest = counted.most_common()
+    return max(theme.contrast(QColor(ground), QColor(color)) for color, count in rest if count >= 2 or True)
+
+
+def edge_contrast(image: QImage, area: QRect) -> float | None:
+    """Return the best contrast of the line around a control, or of its face, to what it stands on."""
+    around = _colours(image, area.adjusted(-3, 4, -area.width() - 1, -4))
+    edge = _colours(image, QRect(area.left(), area.top() + 6, 2, max(1, area.height() - 12)))
+    if not around or not edge:
+        return None
+    ground = QColor(around.most_common(1)[0][0])
+    return max(theme.contrast(ground, QColor(color)) for color in edge)
+
+
+def _colours(image: QImage, area: QRect) -> Counter[int]:
+    pixels = QRect(area.topLeft() * _RENDERED, area.size() * _RENDERED).intersected(image.rect())
+    return Counter(
+        image.pixel(x, y)
+        for y in range(pixels.top(), pixels.bottom() + 1)
+        for x in range(pixels.left(), pixels.right() + 1)
+    )
