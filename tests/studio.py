@@ -20,12 +20,13 @@ LONGEST_MS = 20_000
 
 @dataclass(frozen=True)
 class Look:
-    """One way to show everything: palette, scale, size of the window, direction of reading."""
+    """One way to show everything: palette, scale, size of the window, direction of reading, size of letters."""
 
     palette: str = "light"
     scale: float = 1.0
     size: tuple[int, int] = SMALL
     mirrored: bool = False
+    letters: float = 1.0
 
     @property
     def suffix(self) -> str:
@@ -34,6 +35,7 @@ class Look:
         parts += [f"{self.scale:.0%}".rstrip("%")] if self.scale != 1 else []
         parts += ["large"] if self.size == LARGE else []
         parts += ["mirrored"] if self.mirrored else []
+        parts += [f"letters-{self.letters:.0%}".rstrip("%")] if self.letters != 1 else []
         return "".join(f"-{part}" for part in parts)
 
 
@@ -41,6 +43,7 @@ ALL_LOOKS = [
     *(Look(palette, scale) for palette in ("light", "dark", "contrast") for scale in (1.0, 1.5, 2.0)),
     Look(size=LARGE),
     Look(mirrored=True),
+    Look(letters=2.0),
 ]
 
 
@@ -77,6 +80,10 @@ class Studio:
         self.app = QApplication.instance() or QApplication(sys.argv[:1])
         if look.palette != "light":
             self.app.setPalette(palette_of(look.palette))
+        if look.letters != 1:
+            font = self.app.font()
+            font.setPointSizeF(font.pointSizeF() * look.letters)
+            self.app.setFont(font)
         if look.mirrored:
             self.app.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         self.demo = demo or write_demo_library(work / "library")

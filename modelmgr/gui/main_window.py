@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QVBoxLayout, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import focus, theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.details import DetailsPane
@@ -468,6 +468,9 @@ class MainWindow(QMainWindow):
             pane.update()
 
     # --- Qt ---------------------------------------------------------------------------------------------
+
+    def focusNextPrevChild(self, is_next: bool) -> bool:
+        return focus.move(self, is_next)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

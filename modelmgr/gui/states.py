@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.errors import CatalogError
 from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.text import counted, foreign_text
 
 _CARD_WIDTH = 560
@@ -124,6 +125,7 @@ class FirstStart(QWidget):
         layout.setSpacing(theme.S)
         self._title = theme.plain_label("", "page-title", column)
         self._title.setObjectName("firstTitle")
+        self._title.setWordWrap(True)
         layout.addWidget(self._title)
         self._lead = theme.plain_label("", "secondary", column)
         self._lead.setWordWrap(True)
@@ -415,6 +417,6 @@ class ErrorWindow(QMainWindow):
         layout.addLayout(buttons)
         layout.addStretch(2)
         self.setCentralWidget(page)
-        self.resize(720, 460)
+        self.resize(QSize(scaled(self, 720), scaled(self, 460)).boundedTo(self.screen().availableSize()))
         self.setStyleSheet(theme.style_sheet(self.palette(), self.font()))
         close.setFocus()

@@ -101,6 +101,7 @@ class Colors:
     Attributes:
         text, secondary, greyed: on `base` and `window`; `greyed` is for missing and offline rows.
         line: hairlines between panes and rows; no text.
+        edge: what shows where a field or a button begins.
         hover, chosen: soft grounds for a row under the mouse and for a filter that is on.
         accent, accent_text: selection.
         good, busy, problem, absent: the state marks.
@@ -112,6 +113,7 @@ class Colors:
     secondary: QColor
     greyed: QColor
     line: QColor
+    edge: QColor
     hover: QColor
     chosen: QColor
     accent: QColor
@@ -156,6 +158,7 @@ def _colors_of(
         secondary=readable(mix(text, base, 0.38), *grounds),
         greyed=readable(mix(text, base, 0.46), window, base, hover),
         line=mix(base, text, 0.13),
+        edge=readable(mix(base, text, 0.22), window, base, ratio=MARK_CONTRAST),
         hover=hover,
         chosen=chosen,
         accent=accent,
@@ -191,7 +194,7 @@ def dark_palette() -> QPalette:
             (role.ToolTipBase, "#323437"),
             (role.ToolTipText, "#e7e8ea"),
             (role.PlaceholderText, "#9a9da3"),
-            (role.Highlight, "#2d6fb8"),
+            (role.Highlight, "#3476c2"),
             (role.HighlightedText, "#ffffff"),
             (role.Link, "#7ab4f5"),
             (role.LinkVisited, "#b79cf0"),
@@ -272,7 +275,9 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         return color.name()
 
     button = mix(c.window, c.base, 0.6)
-    edge = mix(c.base, c.text, 0.22)
+    primary_edge = readable(c.accent, c.window, c.base, ratio=MARK_CONTRAST)
+    # Of a grey that shows on every ground, for a sheet cannot tint it.
+    arrow = resource_path("icons", "chevron-down-grey.svg").as_posix()
     return f"""
     QToolBar {{ border: 0; border-bottom: 1px solid {rgb(c.line)}; spacing: {S}px; padding: {S}px {M}px;
         background: {rgb(c.window)}; }}
@@ -301,10 +306,19 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QListView[framed="true"]::item {{ padding: {XS}px {S}px; }}
     QTableCornerButton::section {{ background: {rgb(c.base)}; border: 0; }}
 
-    QLineEdit, QSpinBox, QDoubleSpinBox {{ border: 1px solid {rgb(edge)}; border-radius: 6px;
+    QLineEdit, QSpinBox, QDoubleSpinBox {{ border: 1px solid {rgb(c.edge)}; border-radius: 6px;
         padding: {XS}px {S}px; background: {rgb(c.base)}; color: {rgb(c.text)}; min-height: 20px;
         selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; }}
-    QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit[framed="true"]:focus
+    QLineEdit, QPlainTextEdit {{ placeholder-text-color: {rgb(c.secondary)}; }}
+    QComboBox {{ border: 1px solid {rgb(c.edge)}; border-radius: 6px; padding: {XS}px {S}px;
+        background: {rgb(button)}; color: {rgb(c.text)}; min-height: 20px; }}
+    QComboBox:editable {{ background: {rgb(c.base)}; padding: 0 0 0 {XS}px; min-height: 28px; }}
+    QComboBox:hover {{ border-color: {rgb(c.secondary)}; }}
+    QComboBox:disabled {{ color: {rgb(c.absent)}; border-color: {rgb(c.line)}; }}
+    QComboBox::drop-down {{ border: 0; width: {XL}px; }}
+    QComboBox::down-arrow {{ image: url("{arrow}"); width: 14px; height: 14px; }}
+    QComboBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
+    QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit[framed="true"]:focus
         {{ border-color: {rgb(c.accent_on_base)}; }}
     QSpinBox, QDoubleSpinBox {{ padding: 0; min-height: 28px; }}
     QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button
@@ -319,14 +333,14 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QFrame#undoLine {{ border-top: 1px solid {rgb(c.line)}; background: {rgb(c.window)}; }}
     QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}
 
-    QPushButton {{ border: 1px solid {rgb(edge)}; border-radius: 6px; padding: {XS + 1}px {M}px;
+    QPushButton {{ border: 1px solid {rgb(c.edge)}; border-radius: 6px; padding: {XS + 1}px {M}px;
         background: {rgb(button)}; color: {rgb(c.text)}; min-height: 18px; }}
-    QPushButton:hover {{ background: {rgb(c.hover)}; border-color: {rgb(mix(c.base, c.text, 0.35))}; }}
+    QPushButton:hover {{ background: {rgb(c.hover)}; border-color: {rgb(c.secondary)}; }}
     QPushButton:pressed {{ background: {rgb(mix(c.base, c.text, 0.12))}; }}
     QPushButton:focus {{ border-color: {rgb(c.accent_on_base)}; }}
     QPushButton:disabled {{ color: {rgb(c.absent)}; border-color: {rgb(c.line)}; }}
     QPushButton[primary="true"] {{ background: {rgb(c.accent)}; color: {rgb(c.accent_text)};
-        border-color: {rgb(c.accent)}; }}
+        border-color: {rgb(primary_edge)}; }}
     QPushButton[primary="true"]:hover {{ background: {rgb(mix(c.accent, c.accent_text, 0.08))}; }}
     QPushButton[primary="true"]:focus {{ border: 2px solid {rgb(c.text)}; padding: {XS}px {M - 1}px; }}
     QPushButton[primary="true"]:disabled {{ background: {rgb(c.hover)}; color: {rgb(c.absent)};
@@ -342,7 +356,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QToolButton[role="section"] {{ font-weight: 600; padding: {XS}px 0; text-align: left; }}
     QToolButton[role="section"]:checked {{ background: transparent; }}
     QToolButton[role="section"]:hover {{ background: transparent; color: {rgb(c.accent_on_base)}; }}
-    QToolButton[role="chip"] {{ border: 1px solid {rgb(edge)}; border-radius: 11px; padding: 2px {S}px;
+    QToolButton[role="chip"] {{ border: 1px solid {rgb(c.edge)}; border-radius: 11px; padding: 2px {S}px;
         font-size: {pt(0.92)}; }}
     QToolButton[role="chip"][excluded="true"] {{ border-style: dashed; color: {rgb(c.secondary)}; }}
     QToolButton[role="chip-clear"] {{ padding: 2px {S}px; font-size: {pt(0.92)};
@@ -370,7 +384,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QScrollArea {{ border: 0; background: transparent; }}
     QScrollBar:vertical {{ background: transparent; width: 12px; margin: 0; }}
     QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 0; }}
-    QScrollBar::handle {{ background: {rgb(mix(c.base, c.text, 0.24))}; border-radius: 3px; margin: 3px; }}
+    QScrollBar::handle {{ background: {rgb(c.edge)}; border-radius: 3px; margin: 3px; }}
     QScrollBar::handle:vertical {{ min-height: 32px; }}
     QScrollBar::handle:horizontal {{ min-width: 32px; }}
     QScrollBar::handle:hover {{ background: {rgb(c.absent)}; }}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible, QColor, QImage, QPixmap
@@ -91,10 +92,6 @@ def unnamed(root: QWidget) -> list[str]:
             found.append(f"no name: {described(widget)}")
         elif spoken.role() in _SPOKEN and not isinstance(widget, QAbstractScrollArea):
             found.append(f"no role: {described(widget)}")
-    for label in root.findChildren(QLabel):
-        if label.isVisible() and label.buddy() is None and "&" in label.text().replace("&&", ""):
-            if label.textFormat() != Qt.TextFormat.PlainText:
-                found.append(f"a key and nothing that it leads to: {described(label)}")
     return found
 
 
@@ -107,8 +104,7 @@ def tab_stops(root: QWidget) -> tuple[list[QWidget], list[str]]:
     wanted[0].setFocus(Qt.FocusReason.TabFocusReason)
     stops: list[QWidget] = []
     traps = []
-    # A layout or a hidden part may take the focus for a step; nothing is twice as many steps away.
-    for _ in range(2 * len(wanted) + 8):
+    for _ in range(len(window.findChildren(QWidget))):
         at = window.focusWidget()
         if at is None or (at in stops and at is stops[0]):
             break
@@ -144,7 +140,11 @@ def out_of_order(root: QWidget) -> list[str]:
     def place(widget: QWidget) -> QRect:
         return QRect(widget.mapTo(root.window(), QPoint(0, 0)), widget.size())
 
-    for one, other in zip(stops, stops[1:], strict=False):
+    if stops:
+        # Round and round: it begins at what stands first, wherever the focus was.
+        first_stop = min(stops, key=lambda stop: (place(stop).top(), place(stop).left() * (1 - 2 * mirrored)))
+        stops = stops[stops.index(first_stop) :] + stops[: stops.index(first_stop)]
+    for one, other in pairwise(stops):
         first, second = place(one), place(other)
         if first.intersects(second):
             continue
@@ -171,9 +171,7 @@ def cut(root: QWidget) -> list[str]:
                 if needs > widget.height() + 1:
                     found.append(f"{needs} px high, {widget.height()} there: {described(widget)}")
                 continue
-        elif not isinstance(widget, QAbstractButton | QComboBox) or _is_inner(widget):
-            continue
-        elif not getattr(widget, "text", lambda: "")() and not isinstance(widget, QComboBox):
+        elif not isinstance(widget, QAbstractButton) or not widget.text() or _is_inner(widget):
             continue
         hint, size = widget.minimumSizeHint(), widget.size()
         if isinstance(widget, QLabel | QPushButton | QToolButton | QCheckBox | QRadioButton):
@@ -265,7 +263,7 @@ def text_contrast(image: QImage, area: QRect) -> float | None:
     if len(counted) < 2:
         return None
     (ground, _), *rest = counted.most_common()
-    return max(theme.contrast(QColor(ground), QColor(color)) for color, count in rest if count >= 2 or True)
+    return max(theme.contrast(QColor(ground), QColor(color)) for color, _ in rest)
 
 
 def edge_contrast(image: QImage, area: QRect) -> float | None:

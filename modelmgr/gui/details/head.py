@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
+from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
+from PySide6.QtWidgets import QAbstractSlider, QPlainTextEdit, QSizePolicy, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.text import plain_tip
@@ -58,7 +58,7 @@ class PreviewBox(QWidget):
         painter.drawPixmap(target, picture)
 
 
-class RatingBar(QWidget):
+class RatingBar(QAbstractSlider):
     """Five stars to click; the arrow keys and the digits 0 to 5 do as well.
 
     Signals:
@@ -73,9 +73,11 @@ class RatingBar(QWidget):
         self.setObjectName("ratingBar")
         self._rating: int | None = None
         self._hovered = 0
+        self.setRange(0, 5)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFixedSize(5 * self._STAR_PX + 4 * self._GAP_PX + 4, self._STAR_PX + 6)
+        self.valueChanged.connect(self._on_value_changed)
         self.show_rating(None)
 
     @property
@@ -86,9 +88,16 @@ class RatingBar(QWidget):
     def show_rating(self, rating: int | None) -> None:
         """Show a rating without telling anyone."""
         self._rating = rating
+        self.setValue(rating or 0)  # for those who hear it
         self.setAccessibleName(self.tr("Rating: {} of 5").format(rating) if rating else self.tr("Not rated"))
         self.setToolTip(plain_tip(self.tr("Click a star to rate; click it again to take the rating back")))
         self.update()
+
+    @Slot(int)
+    def _on_value_changed(self, value: int) -> None:
+        # An assistive tool has set it.
+        if value != (self._rating or 0):
+            self._choose(value or None)
 
     def _choose(self, rating: int | None) -> None:
         self.show_rating(rating)
@@ -116,6 +125,9 @@ class RatingBar(QWidget):
         if event.button() == Qt.MouseButton.LeftButton:
             star = self._star_at(event.position().x())
             self._choose(None if star == self._rating else star)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()  # the pane scrolls
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._hovered = self._star_at(event.position().x())

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget, QWizard
 
-from modelmgr.gui import theme
+from modelmgr.gui import focus, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.reasons import group_of
 from modelmgr.gui.tasks import Tasks
@@ -245,6 +245,9 @@ class MigrationWizard(QWizard):
         """Stop what only served to look."""
         self._sources.leave()
         self._previewed.leave()
+
+    def focusNextPrevChild(self, is_next: bool) -> bool:
+        return focus.move(self, is_next)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._importing.would_lose:

@@ -1,0 +1,108 @@
+"""The way of Tab through a window: as the eye goes, by layouts, whenever the parts were made.
+
+Qt's own chain is that of creation: what is shown anew for each model would come after all the rest.
+"""
+
+from collections.abc import Iterator
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLayout,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QRadioButton,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QStatusBar,
+    QTabWidget,
+    QToolBar,
+    QWidget,
+)
+
+_WHOLE = (QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit)
+"""What has parts, but is one stop."""
+
+
+def move(window: QWidget, is_forwards: bool) -> bool:
+    """Give the focus to the next stop, or the one before; False if there is none."""
+    # A part may be met twice: as that of a tab or a page, and as a child.
+    order = list(dict.fromkeys(_in_order(window)))
+    at = window.focusWidget()
+    while at is not None and at not in order:
+        at = at.parentWidget()
+    here = order.index(at) if at is not None else 0
+    around = [*order[here + 1 :], *order[:here]]
+    goal = next(
+        (widget for widget in (around if is_forwards else reversed(around)) if _is_stop(widget)), None
+    )
+    if goal is None:
+        return False
+    goal.setFocus(Qt.FocusReason.TabFocusReason if is_forwards else Qt.FocusReason.BacktabFocusReason)
+    return True
+
+
+def _is_stop(widget: QWidget) -> bool:
+    if not widget.focusPolicy() & Qt.FocusPolicy.TabFocus or not widget.isEnabled():
+        return False
+    if widget.focusProxy() is not None or not widget.isVisible():
+        return False
+    if isinstance(widget, QRadioButton) and not widget.isChecked():
+        # Of buttons that exclude each other the one that is on is the stop; arrows lead to the others.
+        above = widget.parentWidget()
+        others = above.findChildren(QRadioButton, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return not any(other.isChecked() for other in others)
+    return True
+
+
+def _in_order(widget: QWidget) -> Iterator[QWidget]:
+    yield widget
+    if isinstance(widget, _WHOLE):
+        return
+    seen: list[QWidget] = []
+    for part in _parts(widget):
+        if not part.isHidden() and not part.isWindow() and part not in seen:
+            seen.append(part)
+            yield from _in_order(part)
+    for child in widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        # What floats over the others, in no layout.
+        if child not in seen and not child.isHidden() and not child.isWindow():
+            yield from _in_order(child)
+
+
+def _parts(widget: QWidget) -> Iterator[QWidget]:
+    found: list[QWidget | None] = []
+    if isinstance(widget, QMainWindow):
+        for kind in (QToolBar, QDockWidget, QStatusBar):
+            if kind is QDockWidget:
+                found.append(widget.centralWidget())
+            found += widget.findChildren(kind, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    elif isinstance(widget, QSplitter):
+        found += [widget.widget(number) for number in range(widget.count())]
+    elif isinstance(widget, QTabWidget):
+        found += [widget.tabBar(), widget.currentWidget()]
+    elif isinstance(widget, QStackedWidget):
+        found.append(widget.currentWidget())
+    elif isinstance(widget, QScrollArea):
+        found.append(widget.viewport())
+    layout = widget.layout()
+    yield from (part for part in found if part is not None)
+    if layout is not None and not isinstance(widget, QMainWindow | QStackedWidget | QSplitter):
+        yield from _widgets(layout)
+
+
+def _widgets(layout: QLayout) -> Iterator[QWidget]:
+    for number in range(layout.count()):
+        item = layout.itemAt(number)
+        if item is None:
+            continue
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            yield widget
+        elif inner is not None:
+            yield from _widgets(inner)
