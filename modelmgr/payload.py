@@ -18,6 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 from modelmgr.values import MIB
 
 PARSE_LIMIT_BYTES = 64 * MIB
+_SLICE_CHARS = 1 << 18
+"""Looked at in one go: a longer one would hold up other threads, above all that of the window."""
 NESTING_LIMIT = 200
 REPAIR_LIMIT_CHARS = 16 * MIB
 SAMPLE_BYTES = 8 * MIB
@@ -352,8 +354,23 @@ def _too_deep(decoded: str) -> bool:
     """Tell whether brackets outside strings are nested deeper than the limit, without recursion."""
     if decoded.count("[") + decoded.count("{") <= NESTING_LIMIT:
         return False
-    brackets = _STRINGS.sub("", decoded).encode("ascii", "ignore").translate(None, _NOT_BRACKETS)
-    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > NESTING_LIMIT
+    depth = start = 0
+    opening = ""
+    while start < len(decoded):
+        part = decoded[start : start + _SLICE_CHARS]
+        if (len(part) - len(part.rstrip("\\"))) % 2:  # what is escaped belongs to it
+            part = decoded[start : start + _SLICE_CHARS + 1]
+        start += len(part)
+        # The mark at the end stays, unless the part ends inside of a string; then the next begins with its quote.
+        outside = _STRINGS.sub("", f"{opening}{part}\0")
+        opening = "" if outside.endswith("\0") else '"'
+        brackets = outside.encode("ascii", "ignore").translate(None, _NOT_BRACKETS)
+        steps = map(_STEPS.__getitem__, brackets)
+        if max(accumulate(steps, initial=depth)) > NESTING_LIMIT:
+            return True
+        opened = brackets.count(b"[") + brackets.count(b"{")
+        depth += 2 * opened - len(brackets)
+    return False
 
 
 # --- value to text, number, time --------------------------------------------------------------------------

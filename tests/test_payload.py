@@ -458,3 +458,18 @@ def test_numbers_and_marks_are_taken_from_text_too(value, integer, boolean):
 )
 def test_a_page_address_is_cleaned_of_secrets(value, expected):
     assert page_url(value) == expected
+
+
+@pytest.mark.parametrize("shift", range(6))
+def test_depth_is_that_of_the_whole_wherever_a_slice_ends(shift: int) -> None:
+    """Strings, escapes and brackets lie across the ends of the slices in which depth is looked for."""
+    filler = json.dumps(['a "quoted" [[[ \\\\', "]]]", {"k": "\\"}] * 60_000)[shift:]
+    inside = '"' + "x" * shift + filler.replace("\\", "").replace('"', "[") + '"'
+    deep = "[" * 190 + "]" * 190
+    for written, fits in (
+        (f"[{' ' * shift}{json.dumps(filler)}, {deep}]", True),
+        (f"[[[[[[[[[[[{' ' * shift}{json.dumps(filler)}, {inside}, {deep}]]]]]]]]]]]", False),
+    ):
+        found = payload.parse(written.encode())
+        assert found.ok is fits, found
+        assert fits or found.code == "too_deep"

@@ -33,7 +33,7 @@ def move(window: QWidget, is_forwards: bool) -> bool:
     """Give the focus to the next stop, or the one before; False if there is none."""
     # A part may be met twice: as that of a tab or a page, and as a child.
     order = list(dict.fromkeys(_in_order(window)))
-    at = window.focusWidget()
+    at: QWidget | None = window.focusWidget()
     while at is not None and at not in order:
         at = at.parentWidget()
     here = order.index(at) if at is not None else 0
@@ -54,8 +54,9 @@ def _is_stop(widget: QWidget) -> bool:
         return False
     if isinstance(widget, QRadioButton) and not widget.isChecked():
         # Of buttons that exclude each other the one that is on is the stop; arrows lead to the others.
+        direct = Qt.FindChildOption.FindDirectChildrenOnly
         above = widget.parentWidget()
-        others = above.findChildren(QRadioButton, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        others = above.findChildren(QRadioButton, options=direct) if above is not None else []
         return not any(other.isChecked() for other in others)
     return True
 

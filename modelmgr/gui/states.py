@@ -91,7 +91,8 @@ class _Way(QPushButton):
         return layout.heightForWidth(width)
 
     def sizeHint(self) -> QSize:
-        return QSize(_CARD_WIDTH, self.heightForWidth(_CARD_WIDTH))
+        width = scaled(self, _CARD_WIDTH)
+        return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(240, self.heightForWidth(max(240, self.width())))
@@ -119,7 +120,7 @@ class FirstStart(QWidget):
         super().__init__(parent)
         self.setObjectName("firstStart")
         column = QWidget(self)
-        column.setMaximumWidth(_CARD_WIDTH)
+        column.setMaximumWidth(scaled(self, _CARD_WIDTH))
         layout = QVBoxLayout(column)
         layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
         layout.setSpacing(theme.S)

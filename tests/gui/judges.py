@@ -176,7 +176,8 @@ def cut(root: QWidget) -> list[str]:
         hint, size = widget.minimumSizeHint(), widget.size()
         if isinstance(widget, QLabel | QPushButton | QToolButton | QCheckBox | QRadioButton):
             hint = widget.sizeHint()
-        if hint.width() > size.width() + 1 or hint.height() > size.height() + 1:
+        letters = widget.fontMetrics().height()
+        if hint.width() > size.width() + 1 or min(hint.height(), letters) > size.height():
             found.append(
                 f"{hint.width()} x {hint.height()} px, {size.width()} x {size.height()} there: "
                 + described(widget)
