@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import focus, theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.api_section import ApiSection
 from modelmgr.gui.cells import CheckBox, QuietDelegate
@@ -514,6 +514,11 @@ class SettingsDialog(QDialog):
             )
         )
         super().accept()
+
+    # --- Qt ---------------------------------------------------------------------------------------------
+
+    def focusNextPrevChild(self, is_next: bool) -> bool:
+        return focus.move(self, is_next)
 
 
 def _says(text: str, words: Sequence[str]) -> bool:

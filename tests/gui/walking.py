@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -58,6 +59,7 @@ def walk(
     shutil.copyfile(stock.catalog, work / "full.sqlite")
     app = QApplication.instance()
     assert isinstance(app, QApplication)
-    with look_of_the_application(app):
+    with look_of_the_application(app), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(work))  # some screens put tools of other people there
         show(Studio(look or Look(), work, SCREENS[show], seen, demo=stock.demo, quiet_ms=QUIET_MS))
     return found

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QHideEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.previews import Previews
@@ -15,7 +15,7 @@ _ICON_PX = 64
 _CLOSING = (Qt.Key.Key_Space, Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-class LargePreview(QWidget):
+class LargePreview(QLabel):
     """Lies over the view of the models; arrows go through them as if the view had the keyboard.
 
     Who opens it wants to see: rated pictures are not blurred here. It closes by the keys that are said at its foot,
