@@ -1,8 +1,10 @@
 """What the user says of models himself: a layer above all that is imported, with a history and a way back."""
 
+import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +18,11 @@ from modelmgr.pictures import open_bounded
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import Door, EditReport, ModelRow, Provenance, RevertReport, is_below_any
 
-AT_ONCE = 200
-"""Models that are edited in one transaction."""
+AT_ONCE = 500
+"""The most models that are edited in one transaction."""
+FIRST_AT_ONCE = 20
+WRITE_S = 0.15
+"""How long a transaction may take, as far as the one before it tells: others wait to write meanwhile."""
 SKIPPED_NAMED = 1_000
 
 
@@ -32,6 +37,21 @@ class Wish:
 
     changes: Mapping[str, Any]
     lists: Mapping[str, tuple[Sequence[str], Sequence[str]]]
+
+
+class _Pace:
+    """How many models one transaction takes: fewer where their records take long to be heard."""
+
+    def __init__(self) -> None:
+        self.size = min(FIRST_AT_ONCE, AT_ONCE)
+
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        """Learn from what is done meanwhile with `size` models."""
+        start = time.monotonic()
+        yield
+        took_s = max(time.monotonic() - start, 1e-6)
+        self.size = max(1, min(AT_ONCE, 4 * self.size, int(self.size * WRITE_S / took_s)))
 
 
 class Editing(Attaching):
@@ -85,7 +105,10 @@ class Editing(Attaching):
             },
         )
         if picture := wish.changes.get("preview"):
-            place = self._own_picture(picture, door, progress or Progress())
+            try:
+                place = self._own_picture(picture, door, progress or Progress())
+            except Cancelled:
+                return EditReport(cancelled=True)
             wish = replace(wish, changes={**wish.changes, "preview": place})
         return self._edit(ids, wish, note, door, progress or Progress())
 
@@ -97,12 +120,14 @@ class Editing(Attaching):
         self, ids: Collection[int], wish: Wish, note: str, door: Door, progress: Progress
     ) -> EditReport:
         report = EditReport()
-        wanted = list(dict.fromkeys(ids))
+        wanted, pace, done = list(dict.fromkeys(ids)), _Pace(), 0
         try:
-            for start in range(0, len(wanted), AT_ONCE):
-                progress.step(start, len(wanted), unit="models")
-                with self.catalog.transaction():
-                    self._edit_some(wanted[start : start + AT_ONCE], wish, note, door, report)
+            while done < len(wanted):
+                progress.step(done, len(wanted), unit="models")
+                some = wanted[done : done + pace.size]
+                with pace.measured(), self.catalog.transaction():
+                    self._edit_some(some, wish, note, door, report)
+                done += len(some)
         except Cancelled:
             report.cancelled = True
         if report.group is not None:
@@ -246,19 +271,18 @@ class Editing(Attaching):
         report = RevertReport(found.id)
         changed: set[int] = set()
         place: int | None = None
-        done = 0
+        pace, done = _Pace(), 0
         try:
             while True:
                 progress.step(done, None, unit="models")
-                with catalog.transaction():
-                    some, skipped, place = catalog.revert_some(
-                        found.id, undo=undo, place=place, limit=AT_ONCE
-                    )
+                limit = pace.size
+                with pace.measured(), catalog.transaction():
+                    some, skipped, place = catalog.revert_some(found.id, undo=undo, place=place, limit=limit)
                     self._show_changed(some)
                     if place is None:
                         catalog.mark_reverted(found.id, undo=undo)
                 changed.update(model_id for model_id, _ in some)
-                done += AT_ONCE
+                done += limit
                 report.skipped_total += len(skipped)
                 report.skipped += skipped[: SKIPPED_NAMED - len(report.skipped)]
                 if place is None:

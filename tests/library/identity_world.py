@@ -762,6 +762,10 @@ class World:
                 noted |= {text.strip(): model for text in json.loads(value).split("\n") if text.strip()}
             elif column == "tags":
                 tags |= set(json.loads(value))
+        without = self.ask(
+            'SELECT model_id, "column" FROM user_values EXCEPT SELECT model_id, "column" FROM edits'
+        )
+        assert not without, f"values without a history: {without}"
         assert set(self.notes) == set(noted), f"notes: {set(self.notes) ^ set(noted)}"
         assert self.tags <= tags, f"tags: {self.tags - tags}"
         for text, sha256 in self.notes.items():
@@ -810,7 +814,7 @@ class World:
                 assert file.model_id in found, f"{file.path} is not found by its hash"
 
     def _dump(self) -> dict[str, list[tuple[Any, ...]]]:
-        tables = ("models", "files", "units", "headers", "origins", "user_values", "records", "model_tags",
+        tables = ("models", "files", "units", "headers", "origins", "user_values", "edits", "records", "model_tags",
                   "known_hashes", "attachments", "library_folders")  # fmt: skip
         dump = {table: self.ask(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
         dump["scanned_folders"] = self.ask("SELECT id, path FROM scanned_folders ORDER BY 1")

@@ -1,6 +1,7 @@
 """The user's own values: set for one model or many, kept against everything, with a history and a way back."""
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -280,6 +281,47 @@ def test_a_value_that_came_back_to_what_it_was_is_changed_since_all_the_same(
     library.edit_models([known.id], {"rating": 3})
     assert library.undo_edit(first.group).skipped_total == 1
     assert only(library).rating == 3
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_was_edited_all_of_it_goes_back_and_forth_again(
+    library: Library, many: list[int], seed: int
+) -> None:
+    chance = random.Random(seed)
+    layers: list[dict[int, dict[str, Any]]] = []
+
+    def now() -> dict[int, dict[str, Any]]:
+        return {model_id: library.catalog.user_values(model_id) for model_id in many}
+
+    imported = rows(library)
+    for number in range(25):
+        before = now()
+        columns = chance.sample([*ALL], chance.randrange(4))
+        changes = {
+            column: chance.choice([None, ALL[column], {"name": f"name {number}"}.get(column, ALL[column])])
+            for column in columns
+        }
+        tags = chance.sample(["a", "b", "c"], 2)
+        report = library.edit_models(
+            chance.sample(many, chance.randrange(1, 6)), changes, add_tags=tags[:1], remove_tags=tags[1:]
+        )
+        if report.group is not None:
+            layers.append(before)
+        else:
+            assert now() == before
+    last = now()
+    for before in reversed(layers):
+        assert library.undo_edit().skipped_total == 0
+        assert now() == before
+    assert now() == {model_id: {} for model_id in many}
+    assert rows(library) == imported
+    for after in [*layers[1:], last]:
+        assert library.redo_edit().skipped_total == 0
+        assert now() == after
+    for model_id in many:
+        at_once = library.catalog.rows([model_id])
+        library.relight(model_id)
+        assert library.catalog.rows([model_id]) == at_once
 
 
 def test_edits_that_are_not_there_or_are_so_already_are_refused(library: Library, known: ModelRow) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from modelmgr import demo
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import EMBEDDED
 from modelmgr.errors import ModelmgrError
@@ -156,12 +157,13 @@ def test_marks_and_what_cannot_be_parsed_come_out_too(
 
 
 def test_an_edit_that_the_format_has_no_words_for_changes_no_byte(
-    library: Library, loras: Path, out: Path
+    library: Library, loras: Path, out: Path, tmp_path: Path
 ) -> None:
     (loras / "inkwash_harbor.civitai.info").write_bytes(CIVITAI_INFO)
     (loras / "inkwash_harbor.json").write_bytes(USER_JSON)
+    demo.write_png(tmp_path / "somewhere.png", "mine", 8, 8)
     known(library, loras)
-    edit(library, rating=5, favorite=True, preview="/somewhere.png")
+    edit(library, rating=5, favorite=True, preview=str(tmp_path / "somewhere.png"))
     edit(library, tags=["style"], base_model="SDXL 1.0")  # said again what the sidecar says
     assert export(library, "civitai-info", out).originals == 1
     assert export(library, "a1111", out).originals == 1
