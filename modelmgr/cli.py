@@ -456,7 +456,9 @@ def parser() -> argparse.ArgumentParser:
     )
     for option, what in (("tag", "T"), ("trigger-word", "W")):
         for verb in ("add", "remove"):
-            edit.add_argument(f"--{verb}-{option}", action="append", default=[], metavar=what)
+            edit.add_argument(
+                f"--{verb}-{option}", action="append", default=[], metavar=what, help="may be repeated"
+            )
     edit.add_argument("--note", default="", metavar="TEXT", help="for the history")
     back = edit.add_mutually_exclusive_group()
     for verb, which in (("undo", "the last one"), ("redo", "the last one undone")):
@@ -952,6 +954,8 @@ def _edits(call: _Call) -> int:
 def _value_text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = ", ".join(value) if isinstance(value, list | tuple) else str(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
