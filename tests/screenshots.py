@@ -156,15 +156,12 @@ def show_search(studio: Studio) -> None:
             studio.take("filters-long", window)
             page.filters.clear()
         if studio.wants("filters-find"):
-            page.filters.clear()
             studio.settle(window)
-            for place in range(40):
-                page.filters.exclude("tags", f"tag {place}")
-            page.filters.exclude("tags", "tag 0")
-            studio.settle(window)
+            for group in ("types", "base_models"):
+                panel.fold(group)
             panel.find_in("tags")
+            QTest.keyClicks(panel.findChild(QWidget, "find-tags"), "in")
             studio.take("filters-find", window)
-            page.filters.clear()
 
 
 def show_pending(studio: Studio) -> None:

@@ -326,7 +326,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
     QAbstractItemView QLineEdit {{ border-radius: 0; padding: 0 {XS}px; min-height: 0; }}
     QLineEdit[role="find"] {{ padding: 1px {S}px; min-height: 18px; margin: 2px {XS}px;
-        font-size: {pt(0.92)}; }}
+        border-radius: 6px; font-size: {pt(0.92)}; }}
     QFrame[role="popup"] {{ background: {rgb(c.base)}; border: 1px solid {rgb(c.edge)}; border-radius: 8px; }}
     QFrame[role="popup"] QListView {{ background: transparent; }}
     QFrame[role="line"] {{ background: {rgb(c.line)}; border: 0; }}

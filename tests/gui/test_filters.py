@@ -203,7 +203,7 @@ def test_all_that_is_on_is_a_chip_and_goes_with_the_keyboard_too(qtbot, window):
     page.filters.exclude("favorite", "")
     assert labels(window) == [
         "“model”",
-        "Not tagged tag3",
+        "Not tag: tag3",
         "Larger than 2 MB",
         "Not favourites",
         "Type: LoRA",
@@ -336,7 +336,7 @@ def test_nothing_matches_offers_what_is_spelt_nearly_so_and_one_filter_less(qtbo
     page.search.setText("tag:tagg3")
     near = find(window, "nearWordButton", QPushButton)
     qtbot.waitUntil(near.isVisible)
-    assert near.text().startswith("tag:tag")
+    assert near.text().startswith("Search tag:tag")
     fewer = find(window, "nearMissButton", QPushButton)
     assert fewer.isVisible()
     qtbot.mouseClick(near, Qt.MouseButton.LeftButton)
@@ -354,3 +354,52 @@ def test_nothing_matches_looks_anew_when_more_is_typed(qtbot, window):
     assert not fewer.isVisible()
     qtbot.waitUntil(find(window, "nothingMatchesHint").isVisible)
     assert "“huge” is no size" in find(window, "nothingMatchesHint").text()
+
+
+# --- folders and danger -----------------------------------------------------------------------------------
+
+
+def test_a_folder_stands_for_all_below_it_and_opens_with_the_arrow_keys(
+    qtbot, open_on, catalog, fill, tmp_path
+):
+    for place, (folder, count) in enumerate({"a/x": 3, "a/y": 2, "b": 4}.items()):
+        fill.folder = tmp_path / "m" / folder
+        fill.add(count, first=place * 10, records=False)
+    catalog.close()
+    window = open_on(tmp_path / "catalog.sqlite")
+    window.activateWindow()
+    tree, found = item(qtbot, window, "a")
+    assert said(found) == "a, 5 models"
+    tree.setFocus()
+    tree.setCurrentItem(found)
+    assert not items(window, "x")
+    qtbot.keyClick(tree, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: bool(items(window, "x")))
+    qtbot.keyClick(tree, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: rows(window) == 5)
+    assert labels(window)[0].startswith("Folder: ")
+    press(qtbot, window, "a")
+    qtbot.waitUntil(lambda: rows(window) == 9)
+    press(qtbot, window, "x", ALT)
+    qtbot.waitUntil(lambda: rows(window) == 6)
+    assert find(window, "filterPanel").as_state()["folders"]
+
+
+def test_files_that_may_do_harm_are_a_state(qtbot, open_on, catalog, fill, tmp_path):
+    ids = fill.add(6, records=False)
+    with catalog.transaction() as writer:
+        writer.execute_sql("UPDATE models SET danger = 'dangerous' WHERE id = ?", (ids[0],))
+        writer.execute_sql("UPDATE models SET danger = 'unscanned' WHERE id IN (?, ?)", (ids[1], ids[2]))
+    catalog.close()
+    window = open_on(tmp_path / "catalog.sqlite")
+    press(qtbot, window, "Not scanned")
+    qtbot.waitUntil(lambda: rows(window) == 2)
+    press(qtbot, window, "Dangerous")
+    qtbot.waitUntil(lambda: rows(window) == 3)
+
+
+def test_a_slip_of_the_pen_leaves_the_panel_as_it_is(qtbot, window):
+    before = len(items(window, "LoRA")) + len(items(window, "SDXL 1.0"))
+    find(window, "libraryPage").filters.set_search("zebra")
+    qtbot.waitUntil(lambda: said(items(window, "LoRA")[0]) == "LoRA, 0 models")
+    assert len(items(window, "LoRA")) + len(items(window, "SDXL 1.0")) == before == 2

@@ -292,28 +292,39 @@ class _NameEdit(QLineEdit):
 def chip_label(part: Part, *, bare: bool = False) -> str:
     """Return what a chip says: ``Type: LoRA``, ``Not tag: wip``, ``larger than 2 GB``; `bare` without the group."""
     if part.group == "search":
-        return _search_label(part.value)
+        return _search_label(part.value, bare=bare)
     if part.group == "favorite":
         return say("Not favourites") if part.excluded else say("Favourites")
     label = value_label(part.group, part.value)
     if part.group == "folders" and bare:
         label = label.replace("\\", "/").rsplit("/", 1)[-1]
+    return _group_label(part.group, label, excluded=part.excluded, bare=bare)
+
+
+def _group_label(group: str, label: str, *, excluded: bool, bare: bool) -> str:
     if bare:
-        return say("not {}").format(label) if part.excluded else label
+        return say("not {}").format(label) if excluded else label
     name = {
         "types": say("Type"),
         "base_models": say("Base"),
         "tags": say("Tag"),
         "folders": say("Folder"),
         "states": say("State"),
-    }[part.group]
-    if part.excluded:
+    }[group]
+    if excluded:
         return say("Not {}: {}").format(name.lower(), label)
     return f"{name}: {label}"
 
 
-def _search_label(text: str) -> str:
+def _search_label(text: str, *, bare: bool) -> str:
     tokens = search.parse(text).tokens
+    if len(tokens) == 1 and tokens[0].ok and tokens[0].term is not None:
+        token, term = tokens[0], tokens[0].term
+        field = search.field_of(token.field) if token.field else None
+        if field is not None and field.group and all(value.match is search.Match.IS for value in term.values):
+            # The same words as for the same value of a facet.
+            label = ", ".join(value_label(field.group, value.text) for value in term.values)
+            return _group_label(field.group, label, excluded=token.negated, bare=bare)
     if not all(token.ok for token in tokens):
         return foreign_text(text, 200)
     if all(not token.field and not token.negated for token in tokens):

@@ -6,6 +6,8 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
     QAction,
     QFocusEvent,
     QInputMethodEvent,
@@ -261,6 +263,8 @@ class SearchEdit(QLineEdit):
         for token in search.parse(text).tokens:
             look = QTextCharFormat()
             start, end = _units(text, token.start), _units(text, token.end)
+            if not token.ok and token.end == self.cursorPosition() and self.hasFocus():
+                continue  # it is just being typed
             if not token.ok:
                 look.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DotLine)
                 look.setUnderlineColor(colors.problem)
@@ -287,6 +291,14 @@ class SearchEdit(QLineEdit):
         if not self._take_key(event):
             super().keyPressEvent(event)
 
+    def _step(self, popup: SearchPopup, by: int) -> None:
+        """Mark another offer, and say it to whoever doesn't see it: the keyboard itself stays here."""
+        popup.step(by)
+        offer = popup.current
+        if offer is not None:
+            words = f"{offer.shown}, {offer.help}" if offer.help else offer.shown
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))
+
     def _take_key(self, event: QKeyEvent) -> bool:
         key, mods = event.key(), event.modifiers()
         popup = self._popup if self._is_open else None
@@ -300,11 +312,11 @@ class SearchEdit(QLineEdit):
             self._on_escape()
         elif key == Qt.Key.Key_Down:
             if popup is not None and popup.has_offers:
-                popup.step(1)
+                self._step(popup, 1)
             else:
                 self._on_return()
         elif key == Qt.Key.Key_Up and popup is not None:
-            popup.step(-1)
+            self._step(popup, -1)
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and marked is not None:
             self._accept(marked)
         else:

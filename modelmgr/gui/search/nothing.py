@@ -168,7 +168,7 @@ class NothingMatches(QWidget):
         for near in self._near:
             models = counted(near.count, "model")
             if near.part is None:
-                self._say(self._spelt, self.tr("{}: {}").format(_short(near.words), models))
+                self._say(self._spelt, self.tr("Search {} instead: {}").format(_short(near.words), models))
             else:
                 words = _short(chip_label(near.part))
                 self._say(self._fewer, self.tr("Without “{}”: {}").format(words.strip("“”"), models))

@@ -1,7 +1,7 @@
 """The panel of facets: saved filters, then values with live counts, several of which can be on or excluded."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -70,6 +70,8 @@ class FilterPanel(QWidget):
         self._tasks = tasks
         self._overview: Overview | None = None
         self._more: set[str] = set()
+        self._known: dict[str, Mapping[str, int]] = {}
+        self._known_tree: Sequence[FolderNode] = ()
         self._open_folders: dict[str, None] = {}
         self._finds: dict[str, FindEdit] = {}
         self._found: dict[str, tuple[str, Mapping[str, int]]] = {}
@@ -212,6 +214,10 @@ class FilterPanel(QWidget):
     def _on_removed(self, name: str) -> None:
         self._undo.say(self.tr("Removed “{}”").format(foreign_text(name, 60)))
 
+    def fold(self, group: str) -> None:
+        """Fold a facet."""
+        self._headers[group].setExpanded(False)
+
     # --- finding in a long facet ------------------------------------------------------------------------
 
     @Slot(str)
@@ -250,15 +256,15 @@ class FilterPanel(QWidget):
             return
         elif self._overview is not None:
             counts: Mapping[str, int] = getattr(self._overview.facets, group)
+            if group == "folders":
+                counts = {node.value: node.count for node in _all_nodes(self._overview.tree)}
             folded = text.casefold()
-            self._found[group] = (
-                text,
-                {
-                    value: count
-                    for value, count in counts.items()
-                    if folded in value_label(group, value).casefold()
-                },
-            )
+            found = {
+                value: count
+                for value, count in counts.items()
+                if folded in value_label(group, value).casefold()
+            }
+            self._found[group] = (text, dict(list(found.items())[:_MOST_BELOW]))
         self._show()
 
     def _on_found(self, group: str, found: tuple[str, Mapping[str, int]]) -> None:
@@ -338,6 +344,14 @@ class FilterPanel(QWidget):
     def _rows_of(self, group: str, overview: Overview) -> tuple[list[_Row], bool]:
         """Return the rows of a facet, and whether it has so many values that it can be searched."""
         counts: Mapping[str, int] = getattr(overview.facets, group)
+        tree: Sequence[FolderNode] = overview.tree
+        if overview.facets.total:
+            self._known[group] = counts
+            self._known_tree = tree
+        elif group != "states":
+            # Nothing matches: what could be chosen before stays, or the panel would fall in with a slip of the pen.
+            counts = dict.fromkeys(self._known.get(group, ()), 0) | dict(counts)
+            tree = tree or _emptied(self._known_tree)
         found = self._found.get(group)
         if found is not None:
             return [self._row(group, value, count) for value, count in found[1].items()] or [
@@ -347,7 +361,7 @@ class FilterPanel(QWidget):
                 )
             ], True
         if group == "folders":
-            return self._folder_rows(overview.tree), len(counts) > SHOWN_VALUES + 1
+            return self._folder_rows(tree), len(counts) > SHOWN_VALUES + 1
         values = self._values(group, counts)
         is_long = len(values) > SHOWN_VALUES + 1
         shown = values
@@ -376,7 +390,7 @@ class FilterPanel(QWidget):
         ]
         if depth == 0:
             on = (*self._filters.chosen("folders"), *self._filters.excluded("folders"))
-            inside = _all_values(tree) if on else set()
+            inside = {node.value for node in _all_nodes(tree)} if on else set()
             rows += [self._row("folders", value, 0) for value in on if value not in known | inside]
         return rows
 
@@ -551,11 +565,14 @@ class FilterPanel(QWidget):
         self._show()
 
 
-def _all_values(tree: Iterable[FolderNode]) -> set[str]:
-    found: set[str] = set()
+def _emptied(tree: Iterable[FolderNode]) -> tuple[FolderNode, ...]:
+    return tuple(replace(node, count=0, children=_emptied(node.children)) for node in tree)
+
+
+def _all_nodes(tree: Iterable[FolderNode]) -> Iterator[FolderNode]:
     for node in tree:
-        found |= {node.value} | _all_values(node.children)
-    return found
+        yield node
+        yield from _all_nodes(node.children)
 
 
 def _count_of(counts: Mapping[str, int], value: str, group: str) -> int:

@@ -10,7 +10,7 @@ from modelmgr.gui.search.words import say, value_label
 from modelmgr.gui.text import count_text, foreign_text
 from modelmgr.values import ModelQuery
 
-MOST_OFFERED = 12
+MOST_OFFERED = 9
 SHOWN_RECENT = 6
 _ICONS = {
     "type": "box",
