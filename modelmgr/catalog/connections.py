@@ -14,14 +14,11 @@ from typing import Self
 
 from modelmgr.catalog import engine, upgrades
 from modelmgr.errors import CatalogError, CatalogReadOnly
-from modelmgr.progress import Cancelled, Progress
+from modelmgr.progress import Progress
 from modelmgr.sqlite import OperationalError
 from modelmgr.values import Changes, Problem
 
 log = logging.getLogger(__name__)
-
-INTERRUPT_STEPS = 2_000
-"""Of SQLite's machine between two looks at whether a question still counts: some 0.1 ms."""
 
 
 class Connections:
@@ -180,29 +177,6 @@ class Connections:
             finally:
                 self._write_lock.release()
         return self._reader
-
-    @contextlib.contextmanager
-    def interruptible(self, progress: Progress) -> Iterator[None]:
-        """Let what this thread asks within end as soon as `progress` is cancelled, in the midst of a statement.
-
-        Writes go on to their end.
-
-        Raises:
-            Cancelled: it was cancelled before the answer was there.
-        """
-        if progress.is_cancelled:
-            raise Cancelled
-        with engine.translated(self.path):
-            conn = self._reader.connection()
-        conn.set_progress_handler(lambda: int(progress.is_cancelled), INTERRUPT_STEPS)
-        try:
-            yield
-        except CatalogError:
-            if progress.is_cancelled:
-                raise Cancelled from None
-            raise
-        finally:
-            conn.set_progress_handler(None, 0)
 
     def interrupt(self, thread: int) -> None:
         """End the question that a thread asks just now; there it raises `Cancelled`. What is written goes on.

@@ -266,7 +266,8 @@ class LibraryPage(QWidget):
         self._show_rows_or_state()
 
     def _tell_count(self) -> None:
-        parts = [counted(self.model.rowCount(), "model")]
+        number = counted(self.model.rowCount(), "model")
+        parts = [number if self.model.is_counted else self.tr("more than {}").format(number)]
         if self._selected_count:
             parts.append(self.tr("{} selected").format(count_text(self._selected_count)))
         overview = self._overview

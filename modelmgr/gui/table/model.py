@@ -9,7 +9,7 @@ enums in Python makes a frame four times as long.
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,9 @@ FIRST_ROWS = 128
 PAGES_A_QUESTION = 4
 ORDER_AT_ONCE = 20_000
 """Up to so many rows the whole order comes as quickly as the first page would."""
+
+FILTERED_AT_ONCE = 2_000
+"""The same where they must be found first; of more nobody knows how many there are until the order is here."""
 
 FEW_IDS = 3
 """So many ids are looked up one by one (15 ms each in a million); for more the order is walked once."""
@@ -94,13 +97,17 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class _First:
-    """The answer to a new query: its size and its first rows; the order too where it is short."""
+    """The answer to a new query: its size and its first rows; the order too where it is short.
+
+    `is_counted` is False where there are more than `count`.
+    """
 
     query: ModelQuery
     count: int
     rows: Sequence[ModelRow]
     order: "array[int] | None" = None
     places: Places | None = None
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +151,14 @@ def find_places(ids: "array[int]", kept: Kept) -> Places:
 
 
 def _load_first(catalog: Catalog, query: ModelQuery, kept: Kept) -> _First:
-    count = catalog.count(query)
-    if count > ORDER_AT_ONCE:
-        return _First(query, count, catalog.page(query, FIRST_ROWS))
+    if replace(query, sort="name", descending=False, then_by=()) == ModelQuery():
+        count = catalog.count(query)
+        if count > ORDER_AT_ONCE:
+            return _First(query, count, catalog.page(query, FIRST_ROWS))
+    else:
+        rows = catalog.page(query, FIRST_ROWS)
+        if len(rows) == FIRST_ROWS and catalog.count(query, FILTERED_AT_ONCE + 1) > FILTERED_AT_ONCE:
+            return _First(query, FILTERED_AT_ONCE, rows, is_counted=False)
     ids = catalog.order(query)
     return _First(query, len(ids), catalog.rows(ids[:FIRST_ROWS]), ids, find_places(ids, kept))
 
@@ -207,6 +219,7 @@ class LibraryModel(QAbstractTableModel):
         self._count = 0
         self._ids = array("q")
         self._is_complete = True
+        self._is_counted = True
         self._rows: OrderedDict[int, ModelRow] = OrderedDict()
         self._stale: set[int] = set()
         self._wanted: OrderedDict[int, None] = OrderedDict()
@@ -232,6 +245,11 @@ class LibraryModel(QAbstractTableModel):
     def is_complete(self) -> bool:
         """Whether the whole order is known, not only its first rows."""
         return self._is_complete
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is known how many rows there are; else there are more than it seems."""
+        return self._is_counted
 
     @property
     def ids(self) -> "array[int]":
@@ -319,6 +337,7 @@ class LibraryModel(QAbstractTableModel):
         self._remember(first.rows)
         self._ids = array("q", (row.id for row in first.rows))
         self._is_complete = len(self._ids) >= first.count
+        self._is_counted = first.is_counted
         self._count = max(first.count, len(self._ids))
         self.endResetModel()
         self.counted.emit(self._count)
@@ -345,17 +364,24 @@ class LibraryModel(QAbstractTableModel):
                 return
             places = find_places(order.ids, kept)
         known = len(self._ids)
-        if not self._is_complete and len(order.ids) == self._count and order.ids[:known] == self._ids:
+        is_right = not self._is_complete and order.ids[:known] == self._ids
+        if is_right and not self._is_counted and len(order.ids) > self._count:
+            self.beginInsertRows(QModelIndex(), self._count, len(order.ids) - 1)
+            self._count = len(order.ids)
+            self._is_counted = True
+            self.endInsertRows()
+            self.counted.emit(self._count)
+        if is_right and len(order.ids) == self._count:
             # The first page was right: the rest slips in behind it, unseen.
             self._ids = order.ids
-            self._is_complete = True
+            self._is_complete = self._is_counted = True
             self.dataChanged.emit(self.index(known, 0), self.index(self._count - 1, len(COLUMNS) - 1))
             self.reordered.emit(places)
             return
         self.beginResetModel()
         self._ids = order.ids
         self._count = len(order.ids)
-        self._is_complete = True
+        self._is_complete = self._is_counted = True
         self._wanted.clear()
         self.endResetModel()
         self.counted.emit(self._count)
