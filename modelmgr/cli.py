@@ -535,8 +535,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_filters(listing: argparse.ArgumentParser) -> None:
     """Give a command an option for all that may be asked of the library view."""
+    from modelmgr import search
     from modelmgr.filters import MODEL_FILTERS, FilterKind
 
+    listing.epilog = search.help_text()
+    listing.formatter_class = argparse.RawDescriptionHelpFormatter
     for filter_ in MODEL_FILTERS:
         options: dict[str, Any] = {"default": filter_.default, "help": filter_.help}
         if filter_.kind == FilterKind.FLAG:

@@ -18,13 +18,14 @@ from modelmgr.vocabulary import TYPES, canonical_base, canonical_type
 class FilterKind(StrEnum):
     """What a filter takes.
 
-    ``text`` and ``choice`` take one word, ``many`` takes any number of them, ``flag`` takes yes or no.
+    ``text`` takes one word, ``many`` takes any number of them, ``flag`` takes yes or no. ``order`` takes
+    columns between commas, each of which may end in ``:desc`` or ``:asc``.
     """
 
     TEXT = "text"
     MANY = "many"
     FLAG = "flag"
-    CHOICE = "choice"
+    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,10 @@ class Filter:
     metavar: str | None = None
 
 
+SEARCH_HELP = "words that must all occur, and fields as type:lora, size:>2GB, -tag:wip"
+
 MODEL_FILTERS = (
-    Filter("search", "search", FilterKind.TEXT, "words that must all occur", "", metavar="Q"),
+    Filter("search", "search", FilterKind.TEXT, SEARCH_HELP, "", metavar="Q"),
     Filter("type", "types", FilterKind.MANY, "lora, checkpoint, vae ...", (), metavar="T"),
     Filter("base", "base_models", FilterKind.MANY, '"SDXL 1.0", "Flux.1 D" ...', (), metavar="B"),
     Filter("tag", "tags", FilterKind.MANY, "a tag; of several, all", (), metavar="G"),
@@ -73,8 +76,8 @@ MODEL_FILTERS = (
     Filter(
         "sort",
         "sort",
-        FilterKind.CHOICE,
-        "a column, e.g. name, size_bytes, added_at",
+        FilterKind.ORDER,
+        "a column, e.g. name, size_bytes, added_at; several between commas, as rating:desc,name",
         "name",
         choices=tuple(SORT_COLUMNS),
         metavar="COL",
@@ -95,6 +98,7 @@ def model_query(asked: Mapping[str, Any]) -> ModelQuery:
         Usage: a word that its filter doesn't know.
     """
     fields: dict[str, Any] = {}
+    downwards: bool | None = None
     for filter_ in MODEL_FILTERS:
         said = asked.get(filter_.name)
         if said is None:
@@ -105,8 +109,13 @@ def model_query(asked: Mapping[str, Any]) -> ModelQuery:
             fields[filter_.field] = tuple(_canonical(filter_, word) for word in said)
         elif filter_.kind == FilterKind.FLAG:
             fields[filter_.field] = bool(said)
+        elif filter_.kind == FilterKind.ORDER:
+            (fields[filter_.field], downwards), *then_by = _order(filter_, said)
+            fields["then_by"] = tuple((column, bool(down)) for column, down in then_by)
         else:
             fields[filter_.field] = _canonical(filter_, said)
+    if downwards is not None:
+        fields["descending"] = downwards
     return ModelQuery(**fields)
 
 
@@ -124,12 +133,24 @@ def bounded_words(text: str) -> str:
     return text
 
 
+def _order(filter_: Filter, said: str) -> list[tuple[str, bool | None]]:
+    """Return the columns that are named, each with whether it descends; None where that isn't said."""
+    found: list[tuple[str, bool | None]] = []
+    for part in said.split(","):
+        column, colon, way = part.strip().partition(":")
+        if column not in filter_.choices:
+            raise Usage(f"Can't sort by {column!r}; the columns are {', '.join(filter_.choices)}.")
+        if colon and way not in ("asc", "desc"):
+            raise Usage(f"{way!r} is no way to sort; it is asc or desc.")
+        if column in (former for former, _ in found):
+            raise Usage(f"{column!r} is there twice.")
+        found.append((column, way == "desc" if colon else None))
+    return found
+
+
 def _canonical(filter_: Filter, word: str) -> str:
     if filter_.choices and word not in filter_.choices:
-        known = ", ".join(filter_.choices)
-        if filter_.name == "sort":
-            raise Usage(f"Can't sort by {word!r}; the columns are {known}.")
-        raise Usage(f"{word!r} is no {filter_.name}; it is one of {known}.")
+        raise Usage(f"{word!r} is no {filter_.name}; it is one of {', '.join(filter_.choices)}.")
     if filter_.kind == FilterKind.TEXT:
         bounded_words(word)
     if filter_.is_path:

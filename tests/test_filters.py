@@ -68,6 +68,11 @@ def test_a_folder_may_have_a_name_that_is_no_text() -> None:
         ({"sort": ""}, "Can't sort by ''; "),
         ({"state": ["Missing"]}, "'Missing' is no state; it is one of present, missing, offline, "),
         ({"folder": ["models"]}, "'models' is no absolute path."),
+        ({"sort": "name,colour"}, "Can't sort by 'colour'; "),
+        ({"sort": "name:up"}, "'up' is no way to sort; it is asc or desc."),
+        ({"sort": "name,type,name:desc"}, "'name' is there twice."),
+        ({"search": "a " * 101}, "The search has 101 words; 100 are the most."),
+        ({"search": "a" * 10_001}, "The search has 10,001 characters; 10,000 are the most."),
         ({"search": "\udc80"}, "'\\udc80' is no text: "),
         ({"tag": ["ink", "\ud800"]}, "'\\ud800' is no text: "),
     ],
@@ -84,6 +89,16 @@ def test_the_catalog_knows_every_state_that_may_be_asked_for() -> None:
 
 def test_choices_and_kinds_fit_together() -> None:
     for filter_ in MODEL_FILTERS:
-        if filter_.kind == FilterKind.CHOICE:
+        if filter_.kind == FilterKind.ORDER:
             assert filter_.default in filter_.choices
         assert filter_.help
+
+
+def test_an_order_may_have_several_columns() -> None:
+    assert model_query({"sort": "rating:desc, name", "desc": False}) == ModelQuery(
+        sort="rating", descending=True, then_by=(("name", False),)
+    )
+    assert model_query({"sort": "rating,name:desc,type:asc", "desc": True}) == ModelQuery(
+        sort="rating", descending=True, then_by=(("name", True), ("type", False))
+    )
+    assert model_query({"sort": "rating:asc", "desc": True}) == ModelQuery(sort="rating")

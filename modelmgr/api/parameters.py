@@ -40,6 +40,9 @@ def _query_model() -> type[BaseModel]:
 
 def _annotation(found: Filter) -> Any:
     word: Any = Literal[found.choices] if found.choices else str
+    if found.kind == FilterKind.ORDER:
+        column = f"({'|'.join(found.choices)})(:asc|:desc)?"
+        return Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{column}(,{column})*$"})]
     if found.field == "types":
         # Words of other tools are understood as well; these are the ones that answers have.
         word = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TYPES)})]

@@ -144,7 +144,7 @@ def _types(stem: str, begins: bool, say: Say) -> list[Value]:
     found = [name for name in TYPES if name.startswith(folded)]
     if not found:
         raise NotUnderstood(
-            say("“{}” is no type of model; types are {} …").format(stem, ", ".join(TYPES[:6]))
+            say("“{}” is no type of model; types are {} and more.").format(stem, ", ".join(TYPES[:6]))
         )
     return [Value(Match.IS, name, words=name) for name in found]
 
