@@ -32,7 +32,7 @@ _LONGEST = 2
 """How many times as long as its shorter side a thumbnail's longer one is at most."""
 _QUALITY = 88
 _CORNER_PX = 4.0
-_BLURRED_PX = 9
+_BLURRED_PX = 7
 _SMOOTH = Qt.TransformationMode.SmoothTransformation
 
 

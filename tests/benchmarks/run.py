@@ -111,17 +111,21 @@ def start(bench: Bench) -> None:
 
 
 def scroll(bench: Bench) -> None:
-    """Frames while scrolling, against a table of constant text."""
+    """Frames of table and grid while scrolling, against a table of constant text; processor time."""
     found = {}
-    for words in (("scroll", str(bench.catalog)), ("scroll-bare", str(bench.models))):
+    catalog = str(bench.catalog)
+    for words in (("scroll", catalog), ("scroll-grid", catalog), ("scroll-bare", str(bench.models))):
         with window(*words) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            found[words[0]] = json.loads(process.stdout.readline())["frames"]
-    for way, times in found["scroll"].items():
-        limit = found["scroll-bare"][way]
-        bench.note(f"scroll by {way}, median", statistics.median(times), statistics.median(limit), "frame", 1)
-        bench.note(f"scroll by {way}, 99th of 100", _percentile(times), _percentile(limit), "frame", 1)
+            found[words[0]] = json.loads(process.stdout.readline())
+    bare = found["scroll-bare"]
+    for look in ("scroll", "scroll-grid"):
+        for way, times in found[look]["frames"].items():
+            limit, words = bare["frames"][way], f"{look} by {way}"
+            bench.note(f"{words}, median", statistics.median(times), statistics.median(limit), "frame", 1)
+            bench.note(f"{words}, 99th of 100", _percentile(times), _percentile(limit), "frame", 1)
+        bench.note(f"{look}: select all", found[look]["select_all"], bare["select_all"], "time", 1)
 
 
 def _percentile(times: list[float], share: int = 99) -> float:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QImage
 
 from modelmgr.gui.previews import Previews, decode
 from modelmgr.pictures import image_format
+from modelmgr.thumbnails import Thumbnails
 from modelmgr.values import ModelRow
 
 
@@ -85,3 +86,110 @@ def test_what_could_not_be_decoded_is_not_asked_for_again(qtbot, tasks, tmp_path
         assert previews.thumbnail(row, 20, 1.0) is None
     with qtbot.assertNotEmitted(previews.arrived, wait=60):
         assert previews.thumbnail(row, 20, 1.0) is None
+
+
+def row_of(tmp_path, data: bytes, name: str = "a.png", *, nsfw: bool = False) -> ModelRow:
+    (tmp_path / name).write_bytes(data)
+    return ModelRow(1, None, "a", "lora", 1, folder=str(tmp_path), preview=str(tmp_path / name), nsfw=nsfw)
+
+
+def checked(qtbot, previews, row, *size, **how):
+    """Return a row's card picture, when it has come."""
+    qtbot.waitUntil(lambda: previews.cover(row, *size, 1.0, **how) is not None)
+    return previews.cover(row, *size, 1.0, **how)
+
+
+def stripes() -> bytes:
+    """Return a picture of stripes, red and blue."""
+    image = QImage(200, 300, QImage.Format.Format_RGB32)
+    for x in range(200):
+        for y in range(300):
+            image.setPixelColor(x, y, QColor("red" if x // 10 % 2 else "blue"))
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "png")
+    return data.data()
+
+
+def strength(pixmap) -> int:
+    """Return how far the reddest and the least red pixel of the middle line are apart."""
+    image = pixmap.toImage()
+    reds = [image.pixelColor(x, image.height() // 2).red() for x in range(10, image.width() - 10)]
+    return max(reds) - min(reds)
+
+
+def test_a_card_is_covered_from_edge_to_edge(qtbot, tasks, tmp_path):
+    previews = Previews(tasks)
+    found = checked(qtbot, previews, row_of(tmp_path, picture("png", 60, 400)), 160, 200)
+    assert (found.width(), found.height()) == (160, 200)
+    assert found.toImage().pixelColor(80, 100).blue() > 0xB0
+
+
+def test_rated_pictures_are_blurred_until_somebody_looks(qtbot, tasks, tmp_path):
+    previews = Previews(tasks)
+    row = row_of(tmp_path, stripes(), nsfw=True)
+    assert strength(checked(qtbot, previews, row, 160, 200)) < 100
+    qtbot.waitUntil(
+        lambda: (
+            (found := previews.cover(row, 160, 200, 1.0, revealed=True)) is not None and strength(found) > 180
+        )
+    )
+    with qtbot.waitSignal(previews.arrived):
+        previews.show_rated("show")
+    assert strength(checked(qtbot, previews, row, 160, 200)) > 180
+    previews.show_rated("hide")
+    assert previews.cover(row, 160, 200, 1.0) is None
+    previews.show_rated("hide", uncovered=True)
+    assert strength(checked(qtbot, previews, row, 160, 200)) > 180
+
+
+def test_a_thumbnail_is_decoded_once_and_found_again(qtbot, tasks, tmp_path):
+    folder = tmp_path / "thumbnails"
+    row = row_of(tmp_path, stripes())
+    checked(qtbot, Previews(tasks, store=Thumbnails(folder)), row, 160, 200)
+    (path,) = [path for path in folder.rglob("*") if path.is_file()]
+    again = Previews(tasks, store=Thumbnails(folder))
+    # Another picture in the thumbnail's place is what is seen: the large one was not decoded.
+    path.write_bytes(picture("jpeg", 256, 384))
+    assert strength(checked(qtbot, again, row, 160, 200)) < 30
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"no picture", bomb(60_000, 60_000)])
+def test_rubbish_in_a_thumbnails_place_is_replaced(qtbot, tasks, tmp_path, rubbish):
+    folder = tmp_path / "thumbnails"
+    row = row_of(tmp_path, stripes())
+    checked(qtbot, Previews(tasks, store=Thumbnails(folder)), row, 160, 200)
+    (path,) = [path for path in folder.rglob("*") if path.is_file()]
+    good = path.read_bytes()
+    path.write_bytes(rubbish)
+    assert strength(checked(qtbot, Previews(tasks, store=Thumbnails(folder)), row, 160, 200)) > 180
+    assert path.read_bytes() == good
+
+
+def test_a_picture_that_changed_is_decoded_anew(qtbot, tasks, tmp_path):
+    store = Thumbnails(tmp_path / "thumbnails")
+    previews = Previews(tasks, store=store)
+    row = row_of(tmp_path, stripes())
+    checked(qtbot, previews, row, 160, 200)
+    row_of(tmp_path, picture("png", 200, 300))
+    previews.forget()
+    assert strength(checked(qtbot, previews, row, 160, 200)) < 30
+
+
+def test_wishes_that_were_scrolled_past_are_dropped(qtbot, tasks, tmp_path):
+    previews = Previews(tasks)
+    rows = [row_of(tmp_path, picture("png"), f"{number}.png") for number in range(40)]
+    for row in rows:
+        previews.cover(row, 160, 200, 1.0)
+    assert previews.drop_wishes()
+    assert not previews.drop_wishes()
+    checked(qtbot, previews, rows[-1], 160, 200)
+
+
+def test_while_another_size_is_on_its_way_the_one_at_hand_is_shown(qtbot, tasks, tmp_path):
+    previews = Previews(tasks)
+    row = row_of(tmp_path, stripes())
+    small = checked(qtbot, previews, row, 100, 125)
+    assert previews.cover(row, 160, 200, 1.0) is small
+    qtbot.waitUntil(lambda: previews.cover(row, 160, 200, 1.0).width() == 160)
