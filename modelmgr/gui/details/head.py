@@ -2,8 +2,17 @@
 
 from typing import Any
 
-from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QEnterEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QAbstractSlider, QPlainTextEdit, QSizePolicy, QWidget
 
 from modelmgr.gui import theme
@@ -17,13 +26,20 @@ NOTES_LIMIT = 100_000
 class PreviewBox(QWidget):
     """The picture of the model, whole, on a quiet ground; the type's icon where there is none.
 
+    Signals:
+        looked(): the mouse came or went.
+
     Attributes:
         pixmap_shown: the picture, or None.
+        is_looked_at: the mouse is on it, so that it need not be blurred.
     """
+
+    looked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.pixmap_shown: QPixmap | None = None
+        self.is_looked_at = False
         self._type = "unknown"
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(PREVIEW_HEIGHT)
@@ -35,6 +51,14 @@ class PreviewBox(QWidget):
         self._type = model_type
         self.setAccessibleName(self.tr("Preview") if picture else self.tr("No preview"))
         self.update()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self.is_looked_at = True
+        self.looked.emit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.is_looked_at = False
+        self.looked.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -178,6 +178,7 @@ class DetailsPane(QWidget):
 
         self._preview = PreviewBox(body)
         self._preview.setObjectName("detailsPreview")
+        self._preview.looked.connect(self._show_preview)
         layout.addWidget(self._preview)
 
         head = QHBoxLayout()
@@ -452,7 +453,9 @@ class DetailsPane(QWidget):
         if row is None:
             return
         size = QSize(max(64, self._preview.width()), PREVIEW_HEIGHT)
-        picture = self._previews.picture(row, size, self.devicePixelRatioF(), self._roots)
+        picture = self._previews.picture(
+            row, size, self.devicePixelRatioF(), self._roots, revealed=self._preview.is_looked_at
+        )
         if picture is not self._preview.pixmap_shown or picture is None:
             self._preview.show_picture(picture, row.type)
         # Without a picture the box is a quiet band, not a hole.

@@ -23,6 +23,7 @@ STATES = (
 """The states of the filter panel, in its order; those after the fourth stand there only if there are any."""
 
 TEXT_LIMIT = 2000
+ORDER_LIMIT = 8
 VALUES_LIMIT = 200
 
 
@@ -119,14 +120,26 @@ class Filters(QObject):
 
     def sort(self, name: str, descending: bool) -> None:
         """Show the same models in another order."""
-        self.set(replace(self.query, sort=name, descending=descending))
+        self.set(replace(self.query, sort=name, descending=descending, then_by=()))
+
+    def sort_then(self, name: str, descending: bool) -> None:
+        """Sort models that are equal so far by one more column, or turn a column of the order round."""
+        if name == self.query.sort:
+            self.set(replace(self.query, descending=descending))
+            return
+        columns = dict(self.query.then_by) | {name: descending}
+        self.set(replace(self.query, then_by=tuple(columns.items())[:ORDER_LIMIT]))
 
     # --- from one start to the next ---------------------------------------------------------------------
 
     def as_state(self) -> dict[str, Any]:
         """Return the query for the next start."""
         query = self.query
-        return query_state(query) | {"sort": query.sort, "descending": query.descending}
+        return query_state(query) | {
+            "sort": query.sort,
+            "descending": query.descending,
+            "then_by": [list(key) for key in query.then_by],
+        }
 
     def restore(self, state: Mapping[str, Any], *, order_only: bool = False) -> None:
         """Take the query of the last session; odd values are left out."""
@@ -137,8 +150,19 @@ class Filters(QObject):
                 query,
                 sort=sort if sort in SORT_COLUMNS else "name",
                 descending=state.get("descending") is True,
+                then_by=_order(state.get("then_by")),
             )
         )
+
+
+def _order(found: object) -> tuple[tuple[str, bool], ...]:
+    """Return further columns of an order as they were written; odd ones are left out."""
+    keys = found[:ORDER_LIMIT] if isinstance(found, list) else []
+    return tuple(
+        (key[0], key[1])
+        for key in keys
+        if isinstance(key, list) and len(key) == 2 and key[0] in SORT_COLUMNS and isinstance(key[1], bool)
+    )
 
 
 def narrowing(query: ModelQuery) -> ModelQuery:

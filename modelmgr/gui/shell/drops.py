@@ -25,7 +25,8 @@ class Drops(QObject):
     def enter(self, event: QDragEnterEvent) -> None:
         """Take or refuse what is dragged into the window."""
         paths = _paths(event)
-        if paths:
+        # What is dragged out of this window is in the library already.
+        if paths and event.source() is None:
             # Never a move: a file manager would delete what it thinks was taken.
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()

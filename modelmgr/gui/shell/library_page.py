@@ -131,6 +131,7 @@ class LibraryPage(QWidget):
         self.saved.changed.connect(self.kept_changed)
         self.shelf.left_upwards.connect(self.take_focus)
         self.shelf.table.sort_wanted.connect(self.filters.sort)
+        self.shelf.table.then_wanted.connect(self.filters.sort_then)
         self.shelf.selection.counted.connect(self._on_selection_counted)
         self.shelf.drag_wanted.connect(self._on_drag_wanted)
         self.uses.message.connect(self.said)
@@ -143,7 +144,7 @@ class LibraryPage(QWidget):
         """Show the first rows before the window is painted: two short questions, a millisecond or two."""
         query = self.filters.query
         self.model.load_at_once(query)
-        self.shelf.table.show_sort(query.sort, query.descending)
+        self.shelf.table.show_order(query)
         self.search.show_text(query.search)
 
     def take_news(self, changes: Changes) -> None:
@@ -226,7 +227,7 @@ class LibraryPage(QWidget):
     @Slot(object)
     def _on_query_changed(self, query: ModelQuery) -> None:
         self.search.show_text(query.search)
-        self.shelf.table.show_sort(query.sort, query.descending)
+        self.shelf.table.show_order(query)
         self._show_chips()
         self.model.show_query(query)
         self.wanted.emit()

@@ -1,5 +1,6 @@
 """The columns of the library table: what each is called, how wide it begins, and its words for a row."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -28,6 +29,7 @@ class Look(Enum):
     STATE = 3
     FAVORITE = 4
     MONO = 5
+    TYPE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ def state_of(row: ModelRow) -> str:
     return "present"
 
 
+_HASH_WORDS: dict[str, str] = {
+    HashState.NONE: "not yet",
+    HashState.HASHING: "hashing…",
+    HashState.FAILED: "failed",
+}
 _STATE_WORDS = {"hashing": "hashing…", "failed": "not hashed"}
 
 
@@ -101,6 +108,10 @@ def danger_text(danger: str | None) -> str:
     return _DANGERS.get(danger or "", "")
 
 
+def _danger_tip(row: ModelRow) -> str:
+    return plain_tip(danger_text(row.danger))
+
+
 def is_absent(row: ModelRow) -> bool:
     """Tell whether the row is greyed, because its file cannot be used now."""
     return row.file_state in (FileState.MISSING, FileState.OFFLINE)
@@ -125,7 +136,7 @@ COLUMNS: tuple[Column, ...] = (
         sort="name",
         copied=lambda row: row.name,
     ),
-    Column("type", "Type", 96, lambda row: type_label(row.type), sort="type"),
+    Column("type", "Type", 112, lambda row: type_label(row.type), Look.TYPE, sort="type"),
     Column(
         "base_model",
         "Base model",
@@ -214,6 +225,15 @@ COLUMNS: tuple[Column, ...] = (
         elide_middle=True,
     ),
     Column(
+        "path",
+        "Path",
+        320,
+        lambda row: foreign_text(row.path),
+        copied=lambda row: row.path or "",
+        hidden=True,
+        elide_middle=True,
+    ),
+    Column(
         "format",
         "Format",
         96,
@@ -250,6 +270,25 @@ COLUMNS: tuple[Column, ...] = (
         tip=lambda row: row.sha256 or "",
         copied=lambda row: row.sha256 or "",
         hidden=True,
+    ),
+    Column(
+        "hash_state",
+        "Hash",
+        96,
+        lambda row: _HASH_WORDS.get(row.hash_state, row.hash_state),
+        sort="hash_state",
+        hidden=True,
+    ),
+    Column("danger", "Danger", 96, lambda row: row.danger or "", tip=_danger_tip, hidden=True),
+    Column(
+        "preview",
+        "Preview",
+        200,
+        lambda row: foreign_text(os.path.basename(row.preview or "")),
+        tip=lambda row: plain_tip(row.preview),
+        copied=lambda row: row.preview or "",
+        hidden=True,
+        elide_middle=True,
     ),
     Column(
         "license",

@@ -34,6 +34,7 @@ _LEFT_TOP = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _ABSENT = (str(FileState.MISSING), str(FileState.OFFLINE))
 _BAR_COLUMNS = (NAME_COLUMN, COLUMN_OF_NAME["type"])
+_TYPE_COLUMN = COLUMN_OF_NAME["type"]
 _AGING = ("added_at", "modified_at")
 """Columns whose words grow older by themselves; they are not kept."""
 
@@ -56,6 +57,7 @@ class RowDelegate(QStyledItemDelegate):
     def take_palette(self) -> None:
         """Take colours, fonts and icons for the palette and font of now."""
         self._colors = theme.colors()
+        self._tile = theme.mix(self._colors.base, self._colors.text, 0.06)
         self._ratio = self._view.devicePixelRatioF()
         self._mirrored = self._view.isRightToLeft()
         self._pictures: dict[tuple[str, bool], QPixmap] = {}
@@ -129,8 +131,7 @@ class RowDelegate(QStyledItemDelegate):
         if picture is not None:
             painter.drawPixmap(place, y + (height - side) // 2, picture)
         else:
-            place += (side - _ICON_PX) // 2
-            painter.drawPixmap(place, y + (height - _ICON_PX) // 2, self._picture(row.type, selected))
+            self._paint_tile(painter, place, y + (height - side) // 2, side, row, selected)
         width -= side + 2 * theme.S + theme.XS
         x = x - theme.XS if self._mirrored else x + side + theme.S
         if row.danger:
@@ -150,6 +151,16 @@ class RowDelegate(QStyledItemDelegate):
             painter.setPen(self._colors.greyed if is_absent(row) else self._colors.secondary)
         file_name = self._text(row, COLUMN_OF_NAME["file_name"], width, self._small_metrics)
         painter.drawText(x, y + half, width, height - half, _LEFT_TOP, file_name)
+
+    def _paint_tile(
+        self, painter: QPainter, x: int, y: int, side: int, row: ModelRow, selected: bool
+    ) -> None:
+        """Paint what stands for a picture: the type's icon, on a tile if the type has a column with its own."""
+        if self._view.isColumnHidden(_TYPE_COLUMN):
+            inset = (side - _ICON_PX) // 2
+            painter.drawPixmap(x + inset, y + inset, self._picture(row.type, selected))
+        elif not selected:
+            painter.fillRect(x, y, side, side, self._tile)
 
     # --- Qt ---------------------------------------------------------------------------------------------
 
@@ -183,13 +194,15 @@ class RowDelegate(QStyledItemDelegate):
                 painter.drawPixmap(x + theme.S, top, self._picture("star", selected))
         else:
             left, room, metrics = x + theme.S, width - 2 * theme.S, self._metrics
-            if look is Look.STATE:
-                mark = self._picture(f"state:{state_of(row)}", selected)
-                place = x + width - theme.S - _DOT_PX if self._mirrored else left
-                painter.drawPixmap(place, y + (height - _DOT_PX) // 2, mark)
-                room -= _DOT_PX + 7
+            if look is Look.STATE or look is Look.TYPE:
+                is_state = look is Look.STATE
+                side = _DOT_PX if is_state else _ICON_PX
+                mark = self._picture(f"state:{state_of(row)}" if is_state else row.type, selected)
+                place = x + width - theme.S - side if self._mirrored else left
+                painter.drawPixmap(place, y + (height - side) // 2, mark)
+                room -= side + 7
                 if not self._mirrored:
-                    left += _DOT_PX + 7
+                    left += side + 7
             elif look is Look.MONO:
                 painter.setFont(self._mono)
                 metrics = self._mono_metrics

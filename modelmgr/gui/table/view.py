@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from modelmgr.gui import theme
@@ -13,9 +13,10 @@ from modelmgr.gui.cells import scaled
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN
 from modelmgr.gui.table.delegate import RowDelegate
+from modelmgr.gui.table.header import SortHeader
 from modelmgr.gui.table.model import LibraryModel, column_title
 from modelmgr.gui.table.selection import Selection
-from modelmgr.values import ModelRow
+from modelmgr.values import ModelQuery, ModelRow
 
 MIN_NAME_WIDTH = 160
 MIN_COLUMN_WIDTH = 40
@@ -29,12 +30,14 @@ class LibraryView(QTableView):
     Signals:
         columns_changed(): the user moved, showed, hid or widened columns.
         sort_wanted(str, bool): a column to sort by, and whether downwards.
+        then_wanted(str, bool): a column to sort models by that are equal so far.
         left_upwards(): the user pressed "up" in the first row, towards the search.
         drag_wanted(): the user begins to drag what is selected.
     """
 
     columns_changed = Signal()
     sort_wanted = Signal(str, bool)
+    then_wanted = Signal(str, bool)
     left_upwards = Signal()
     drag_wanted = Signal()
 
@@ -63,7 +66,8 @@ class LibraryView(QTableView):
         rows.hide()
         rows.setMinimumSectionSize(theme.ROW_HEIGHT)
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header = self.horizontalHeader()
+        header = self._header = SortHeader(self)
+        self.setHorizontalHeader(header)
         header.setSectionsMovable(True)
         header.setSectionsClickable(True)
         header.setHighlightSections(False)
@@ -144,13 +148,19 @@ class LibraryView(QTableView):
         self.verticalScrollBar().setSingleStep(max(height, lines))
         self.viewport().update()
 
-    def show_sort(self, name: str, descending: bool) -> None:
+    def show_order(self, query: ModelQuery) -> None:
         """Show in the header what the rows are sorted by."""
-        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
-        for number, column in enumerate(COLUMNS):
-            if column.sort == name:
-                self.horizontalHeader().setSortIndicator(number, order)
-                return
+        self._header.show_order([(query.sort, query.descending), *query.then_by])
+
+    def reset_columns(self) -> None:
+        """Show the columns that are shown at first, in their order and width."""
+        self.restore_columns(
+            [
+                {"name": column.name, "width": scaled(self, column.width), "hidden": column.hidden}
+                for column in COLUMNS
+            ]
+        )
+        self.columns_changed.emit()
 
     def copied_text(self) -> Callable[[ModelRow], str]:
         """Return what copying takes of a row: what the column with the focus shows."""
@@ -172,6 +182,10 @@ class LibraryView(QTableView):
             action.setData(number)
             action.setEnabled(number != NAME_COLUMN)
             menu.addAction(action)
+        menu.addSeparator()
+        reset = QAction(self.tr("&As at first"), menu)
+        reset.triggered.connect(self.reset_columns)
+        menu.addAction(reset)
         menu.aboutToShow.connect(partial(self._on_column_menu_shown, menu))
         menu.triggered.connect(self._on_column_toggled)
         return menu
@@ -180,10 +194,13 @@ class LibraryView(QTableView):
 
     def _on_column_menu_shown(self, menu: QMenu) -> None:
         for action in menu.actions():
-            action.setChecked(not self.isColumnHidden(action.data()))
+            if action.isCheckable():
+                action.setChecked(not self.isColumnHidden(action.data()))
 
     @Slot(QAction)
     def _on_column_toggled(self, action: QAction) -> None:
+        if not action.isCheckable():
+            return
         self._show_column(action.data(), action.isChecked())
         self._fit_name()
         self.columns_changed.emit()
@@ -196,15 +213,17 @@ class LibraryView(QTableView):
     def _on_header_clicked(self, section: int) -> None:
         name = COLUMNS[section].sort
         query = self._model.query
+        # The newest, the largest, the best first: what one looks for when sorting by these.
+        downwards = name in ("added_at", "modified_at", "size_bytes", "rating", "favorite")
+        adds = QGuiApplication.keyboardModifiers() & Qt.KeyboardModifier.ShiftModifier
         if name is None:
-            self.show_sort(query.sort, query.descending)
+            self.show_order(query)
         elif name == query.sort:
-            self.sort_wanted.emit(name, not query.descending)
+            (self.then_wanted if adds else self.sort_wanted).emit(name, not query.descending)
+        elif adds:
+            self.then_wanted.emit(name, not dict(query.then_by).get(name, not downwards))
         else:
-            # The newest, the largest, the best first: what one looks for when sorting by these.
-            self.sort_wanted.emit(
-                name, name in ("added_at", "modified_at", "size_bytes", "rating", "favorite")
-            )
+            self.sort_wanted.emit(name, downwards)
 
     @Slot(int, int, int)
     def _on_section_resized(self, section: int, _old: int, _new: int) -> None:

@@ -1,13 +1,14 @@
 """The table: what is selected stays so, details are wanted by selection alone, columns come back."""
 
 import pytest
-from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 
 from modelmgr.gui.previews import Previews
-from modelmgr.gui.table.columns import COLUMN_OF_NAME
-from modelmgr.gui.table.model import LibraryModel
+from modelmgr.gui.search.filters import Filters
+from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS
+from modelmgr.gui.table.model import SLOW_AFTER_MS, LibraryModel
 from modelmgr.gui.table.view import LibraryView
-from modelmgr.values import Changes, ModelQuery
+from modelmgr.values import SORT_COLUMNS, Changes, ModelQuery, ModelRow
 
 
 @pytest.fixture
@@ -166,3 +167,75 @@ def test_f2_renames_the_row(qtbot, fill, view):
         editor.setText("Copperleaf")
         qtbot.keyClick(editor, Qt.Key.Key_Return)
     assert told.args[1] == "Copperleaf"
+
+
+def test_shift_and_a_click_on_a_header_sort_by_one_more_column(qtbot, fill, view):
+    fill.add(6)
+    load(qtbot, view)
+    filters = Filters()
+    view.sort_wanted.connect(filters.sort)
+    view.then_wanted.connect(filters.sort_then)
+    filters.changed.connect(view.model().show_query)
+    header, bar = view.horizontalHeader(), view.horizontalHeader().viewport()
+
+    def click(name, modifiers=Qt.KeyboardModifier.NoModifier):
+        section = COLUMN_OF_NAME[name]
+        place = QPoint(header.sectionViewportPosition(section) + 12, header.height() // 2)
+        qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, modifiers, place)
+        view.show_order(filters.query)
+        return filters.query.sort, filters.query.descending, filters.query.then_by
+
+    shift = Qt.KeyboardModifier.ShiftModifier
+    assert click("type") == ("type", False, ())
+    assert click("size_bytes", shift) == ("type", False, (("size_bytes", True),))
+    plain = bar.grab().toImage()
+    assert click("size_bytes", shift) == ("type", False, (("size_bytes", False),))
+    assert bar.grab().toImage() != plain
+    assert click("type", shift) == ("type", True, (("size_bytes", False),))
+    again = Filters()
+    again.restore(filters.as_state(), order_only=True)
+    assert again.query == filters.query
+    assert click("rating") == ("rating", True, ())
+
+
+def test_the_columns_of_the_beginning_come_back(qtbot, view):
+    before = view.column_state()
+    header = view.horizontalHeader()
+    header.moveSection(header.visualIndex(COLUMN_OF_NAME["rating"]), 1)
+    view.setColumnHidden(COLUMN_OF_NAME["added_at"], True)
+    view.setColumnHidden(COLUMN_OF_NAME["path"], False)
+    header.resizeSection(COLUMN_OF_NAME["tags"], 300)
+    view.reset_columns()
+    assert [(c["name"], c["hidden"]) for c in view.column_state()] == [
+        (c["name"], c["hidden"]) for c in before
+    ]
+    assert view.columnWidth(COLUMN_OF_NAME["tags"]) < 300
+
+
+def test_every_light_column_has_one_of_the_table():
+    shown = {column.name for column in COLUMNS}
+    assert set(ModelRow._fields) - {"id", "file_state"} <= shown | {"file_state"}
+    assert {column.sort for column in COLUMNS} - {None} == set(SORT_COLUMNS)
+
+
+def test_bars_stand_for_rows_only_after_a_while(qtbot, fill, view):
+    fill.add(2000, hashed=False)
+    model = load(qtbot, view)
+    assert not model.is_slow
+    model.row_at(1500)
+    assert not model.is_slow
+    qtbot.waitUntil(lambda: model.known(model.ids[1500]) is not None)
+    with qtbot.assertNotEmitted(model.reordered, wait=SLOW_AFTER_MS + 50):
+        assert not model.is_slow
+    assert not model.is_slow
+
+
+def test_typing_finds_a_name_without_looking_at_every_row(qtbot, fill, library, view):
+    ids = fill.add(2000, hashed=False)
+    library.edit([ids[1800]], "name", "Zephyr")
+    model = load(qtbot, view)
+    view.setFocus()
+    view.selectRow(0)
+    qtbot.keyClicks(view, "ze")
+    qtbot.waitUntil(lambda: list(view.selection.ids()) == [ids[1800]])
+    assert view.is_row_shown(list(model.ids).index(ids[1800]))
