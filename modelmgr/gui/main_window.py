@@ -135,16 +135,16 @@ class MainWindow(QMainWindow):
     # --- building ---------------------------------------------------------------------------------------
 
     def _build_pages(self) -> None:
-        self._page = LibraryPage(self._library, self._tasks, self._previews, self)
-        self._pending = PendingPage(self._library, self._tasks, self)
-        self._pages = Pages(self)
-        self._pages.setObjectName("pages")
-        self._pages.addWidget(self._page)
-        self._pages.addWidget(self._pending)
-        self._overview = OverviewPage(self._catalog, self._tasks, self)
-        self._pages.addWidget(self._overview)
-        self._message_bar = MessageBar(self)
+        # Each part is made where it stays: a widget that moves is given its styles again, with all that is in it.
         centre = QWidget(self)
+        self._message_bar = MessageBar(centre)
+        self._pages = Pages(centre)
+        self._pages.setObjectName("pages")
+        self._page = LibraryPage(self._library, self._tasks, self._previews, self._pages)
+        self._pending = PendingPage(self._library, self._tasks, self._pages)
+        self._overview = OverviewPage(self._catalog, self._tasks, self._pages)
+        for page in (self._page, self._pending, self._overview):
+            self._pages.addWidget(page)
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -153,8 +153,8 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(centre)
 
     def _build_details(self) -> None:
-        self._details = DetailsPane(self._library, self._tasks, self._previews, self)
         self._dock = QDockWidget(self.tr("Details"), self)
+        self._details = DetailsPane(self._library, self._tasks, self._previews, self._dock)
         self._dock.setObjectName("detailsDock")
         self._dock.setWidget(self._details)
         self._dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
@@ -263,6 +263,7 @@ class MainWindow(QMainWindow):
         # The first deed loads the library's readers and sources, the API its framework: both would hold up the
         # first paint.
         self._look_soon.start()
+        QTimer.singleShot(0, self._actions.dress)
 
     # --- news -------------------------------------------------------------------------------------------
 

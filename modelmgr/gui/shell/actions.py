@@ -3,7 +3,7 @@
 A new command is one line in `menus`, and one `Actions.on` that says what it does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -285,6 +285,7 @@ class Actions:
         self._window = window
         self._by_name: dict[str, QAction] = {}
         self._needing: dict[str, list[QAction]] = {}
+        self._bare: dict[str, str] = {}
         groups: dict[str, QActionGroup] = {}
         for command in self.commands():
             action = self._make(command)
@@ -306,8 +307,16 @@ class Actions:
         action = self._by_name[name]
         (action.toggled if action.isCheckable() else action.triggered).connect(slot)
 
+    def dress(self, names: Iterable[str] | None = None) -> None:
+        """Give these actions their icons, or all that have none yet: drawing them all takes longer than a paint."""
+        for name in list(self._bare) if names is None else names:
+            icon = self._bare.pop(name, None)
+            if icon is not None:
+                theme.set_icon(self._by_name[name], icon)
+
     def entries(self) -> list[Entry]:
         """Return every command by its name, with the menu it is in and why it is off."""
+        self.dress()
         return [self._entry(command, place) for menu in self.menus for command, place in _placed(menu)]
 
     def _entry(self, command: Command, place: str) -> Entry:
@@ -344,7 +353,7 @@ class Actions:
         if command.keys:
             action.setShortcut(QKeySequence(command.keys))
         if command.icon:
-            theme.set_icon(action, command.icon)
+            self._bare[command.name] = command.icon
         action.setCheckable(command.checkable)
         if command.tip:
             action.setStatusTip(command.tip)

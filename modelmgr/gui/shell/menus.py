@@ -54,6 +54,7 @@ class MainToolBar(QToolBar):
             ("actionShowPending", _tr("Pending")),
             ("actionShowOverview", _tr("Overview")),
         ):
+            actions.dress([name])
             actions[name].setIconText(f" {words}")
         for name in ("actionShowLibrary", "actionShowPending", "actionShowOverview"):
             self._add_page(actions[name])
