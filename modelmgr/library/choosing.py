@@ -122,12 +122,14 @@ class Choosing(Editing):
         if not changed:
             return
         with self.catalog.transaction():
-            if report.group is None:
+            layers = self.catalog.user_layers([edit.model_id for edit in changed])
+            # What the user said while the records were heard is left alone too.
+            changed = [edit for edit in changed if column not in layers.get(edit.model_id, {})]
+            if report.group is None and changed:
                 report.group = self.catalog.begin_edits(Door.WINDOW, "")
-            self.catalog.put_edits(report.group, changed)
-            for edit in changed:
-                self.relight(edit.model_id)
-        report.changed += len(changed)
+            if report.group is not None:
+                self.catalog.put_edits(report.group, changed)
+            report.changed += self._show_changed([(edit.model_id, column) for edit in changed])
 
     def _model_of(self, path: str | None, sha256: str | None) -> int | None:
         """Return the model of a file, else that of a hash."""

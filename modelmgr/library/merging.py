@@ -121,7 +121,7 @@ class Merging:
         shown = {column: getattr(row, column) for column in MERGED_COLUMNS}
         origins, aliases = self.catalog.provenance(row.id), self.catalog.aliases_of(row.id)
         if "name" in columns and (said := origins.get("name")) is not None and said.record_id is not None:
-            aliases.append(row.name)
+            aliases.insert(0, row.name)
         for column in columns:
             shown[column] = mapping.shown_of_user(column, layer[column])
             origins[column] = Origin("user", mapping.EDITED)

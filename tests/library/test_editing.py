@@ -138,6 +138,19 @@ def test_what_is_shown_at_once_is_what_a_merge_of_all_would_show(
         assert library.catalog.count(ModelQuery(search="inkwash v1.2")) == 1
 
 
+def test_no_payload_is_read_for_what_is_set_and_undone_again(library: Library, known: ModelRow) -> None:
+    library.edit_models([known.id], {column: ALL[column] for column in ("rating", "notes", "name")})
+    statements: list[str] = []
+    library.catalog.trace(statements.append)
+    library.edit_models([known.id], {"rating": 5, "name": "Other"}, add_tags=["x"], add_trigger_words=["y"])
+    library.edit_models([known.id], {"notes": "other"})
+    library.undo_edit()
+    library.redo_edit()
+    library.catalog.trace(None)
+    assert statements
+    assert not [sql for sql in statements if "meta_json" in sql]
+
+
 def test_a_name_that_was_changed_is_still_found_by_the_imported_one(
     library: Library, known: ModelRow
 ) -> None:
