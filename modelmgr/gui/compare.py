@@ -285,6 +285,7 @@ class CompareDialog(QDialog):
         layout.addWidget(self._words)
         layout.addSpacing(theme.S)
         layout.addLayout(self._strips)
+        layout.addSpacing(theme.XS)
         layout.addWidget(self._scroll, 1)
         layout.addWidget(buttons)
         room = self.screen().availableSize()

@@ -195,19 +195,26 @@ class Counts:
 class _PillDelegate(SoftDelegate):
     """Paints the chosen row as one rounded ground, as the filters of the library have it."""
 
+    def __init__(self, tree: QTreeWidget) -> None:
+        super().__init__(tree)
+        self._tree = tree
+
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         if option.state & QStyle.StateFlag.State_Selected:
             row = QRectF(option.rect)
             # The ground goes through all columns; each paints its part of it.
             is_start = (index.column() == 0) != (option.direction == Qt.LayoutDirection.RightToLeft)
-            row.adjust(0 if is_start else -2 * _RADIUS, 1, 2 * _RADIUS if is_start else 0, -1)
+            row.adjust(0.5 if is_start else -2 * _RADIUS, 1.5, 2 * _RADIUS if is_start else -0.5, -1.5)
             painter.save()
             painter.setClipRect(option.rect)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
+            has_focus = bool(option.state & QStyle.StateFlag.State_HasFocus) or self._tree.hasFocus()
+            painter.setPen(theme.colors().accent_on_base if has_focus else QColor(Qt.GlobalColor.transparent))
             painter.setBrush(theme.colors().chosen)
             painter.drawRoundedRect(row, _RADIUS, _RADIUS)
             painter.restore()
+            # The ring is drawn around the whole row.
+            option.state &= ~QStyle.StateFlag.State_HasFocus
         super().paint(painter, option, index)
 
     def chosen(self, colors: theme.Colors) -> tuple[QColor, QColor]:

@@ -239,7 +239,6 @@ class PendingPage(QWidget):
             self._show_query()
         else:
             self._table.reload()
-            self._ask_choices()
         self._ask_counts()
 
     def show_group(self, name: str) -> None:
@@ -345,8 +344,8 @@ class PendingPage(QWidget):
 
     @Slot()
     def _show_query(self) -> None:
+        # The numbers beside the filters take longer than the rows, and are asked for once these are there.
         self._table.show_query(self._query())
-        self._ask_choices()
 
     def _ask_choices(self) -> None:
         question = partial(_read_choices, self._catalog, self._query(), self._query_of_all())
@@ -405,6 +404,7 @@ class PendingPage(QWidget):
         if self._wants_focus:
             self.take_focus()
         self._show_selected()
+        self._ask_choices()
 
     def _show_empty(self) -> None:
         """Say why there is no row: nothing matches, or nothing is to be done."""
