@@ -345,6 +345,8 @@ def show_shell(studio: Studio) -> None:
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QDialog, QLineEdit
 
+    from modelmgr.gui.shell.drafts import Draft
+
     with studio.window("full.sqlite") as window:
 
         def opened(action: str, dialog: str) -> QDialog:
@@ -364,6 +366,17 @@ def show_shell(studio: Studio) -> None:
         if studio.wants("shortcuts"):
             dialog = opened("actionShortcuts", "shortcutList")
             studio.take("shortcuts", dialog)
+            dialog.reject()
+        if studio.wants("drafts"):
+            window.drafts._found.update(
+                {
+                    "a": Draft("Best at 0.7, with the second trigger word alone.", "Notes of Inkwash Harbor"),
+                    "b": Draft("Copperleaf " * 40, "Name of " + "a model with a very long name " * 8),
+                }
+            )
+            window._show_drafts()
+            dialog = window.findChild(QDialog, "draftsDialog")
+            studio.take("drafts", dialog)
             dialog.reject()
         if studio.wants("settings-search"):
             dialog = opened("actionSettings", "settingsDialog")
@@ -550,6 +563,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "palette-nothing",
         "shortcuts",
         "settings-search",
+        "drafts",
     ],
     show_first_start: ["first-start", "first-start-found"],
     show_settings: [

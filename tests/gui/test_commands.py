@@ -184,3 +184,33 @@ def test_the_diagnostics_have_counts_and_no_home(qtbot, window, monkeypatch, tmp
     assert f"Catalog: {Path('~/catalog.sqlite')}" in text
     assert str(tmp_path) not in text
     assert QApplication.activeModalWidget() is None
+
+
+# --- recent folders -----------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_was_added_is_found_again(qtbot, window, open_on, tmp_path):
+    menu = find(window, "recentMenu", QMenu)
+    assert not menu.menuAction().isEnabled()
+    folder = tmp_path / "one & two"
+    folder.mkdir()
+    window.add_folder(str(folder))
+    qtbot.waitUntil(lambda: bool(window.folders))
+    window.drop_paths([str(tmp_path / "elsewhere")])
+    find(window, "migrationWizard").reject()
+    qtbot.waitUntil(lambda: not window._tasks.running)
+    window.close()
+    again = open_on(tmp_path / "catalog.sqlite")
+    qtbot.waitUntil(lambda: bool(again.folders))
+    menu = find(again, "recentMenu", QMenu)
+    menu.aboutToShow.emit()
+    texts = [action.text().replace("&&", "&") for action in menu.actions() if not action.isSeparator()]
+    assert [text.rsplit("/", 1)[-1] for text in texts[:2]] == ["elsewhere", "one & two"]
+    menu.actions()[1].trigger()
+    assert find(again, "searchEdit", QLineEdit).text() == f'folder:"{folder}"'
+    edit = opened(qtbot, again)
+    qtbot.keyClicks(edit, "elsew")
+    assert rows(edit)[-1].place == "Recent folder"
+    qtbot.keyClick(edit, Qt.Key.Key_Escape)
+    menu.actions()[-1].trigger()
+    assert not menu.menuAction().isEnabled()

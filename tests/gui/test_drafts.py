@@ -2,8 +2,12 @@
 
 import json
 
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton, QWidget
+
 from modelmgr.gui.shell import drafts
 from modelmgr.gui.shell.drafts import Drafts
+from modelmgr.settings import drafts_path
 
 
 def test_what_was_typed_is_there_after_a_crash(qtbot, tasks, tmp_path, monkeypatch):
@@ -53,3 +57,21 @@ def test_an_odd_file_is_no_draft(tasks, tmp_path):
         assert not Drafts(path, tasks).found
     path.write_text(json.dumps({"a": {"text": "good", "title": ""}}))
     assert Drafts(path, tasks).take("a") == "good"
+
+
+def test_a_start_after_a_crash_offers_what_was_typed(qtbot, open_on, tmp_path):
+    path = tmp_path / "c.sqlite"
+    left = {"x": {"text": "half a sentence", "title": "Notes of Inkwash"}}
+    drafts_path(path).write_text(json.dumps(left))
+    window = open_on(path)
+    words = window.findChild(QLabel, "messageText")
+    qtbot.waitUntil(lambda: "It is kept" in words.text())
+    window.findChild(QPushButton, "messageButton").click()
+    dialog = window.findChild(QWidget, "draftsDialog")
+    assert dialog.findChild(QPlainTextEdit, "draftText").toPlainText() == "half a sentence"
+    dialog.findChild(QPushButton, "draftCopy").click()
+    assert QGuiApplication.clipboard().text() == "half a sentence"
+    dialog.findChild(QPushButton, "draftForget").click()
+    assert not dialog.isVisible()
+    window.close()
+    assert not drafts_path(path).exists()

@@ -84,6 +84,7 @@ def menus() -> tuple[Menu, ...]:
                     "actionImportLegacy", _tr("&Import from other tools…"), "Ctrl+I", "download",
                     _tr("Bring in notes, trigger words and previews from other tools"),
                 ),
+                Submenu("recent"),
                 None,
                 Command(
                     "actionScan", _tr("&Scan folders"), "F5", "refresh-cw",

@@ -3,23 +3,27 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QProcess, Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.jobs_panel import sentence
+from modelmgr.gui.shell.entries import Entry
 from modelmgr.gui.shell.messages import Messages
 from modelmgr.gui.shell.preferences import Preferences
 from modelmgr.gui.tasks import Task, Tasks
+from modelmgr.gui.text import foreign_text, plain_tip
 from modelmgr.gui.upkeep import Upkeep, options_of
 from modelmgr.progress import Progress
 from modelmgr.values import (
     Batch,
     ImportReport,
     LibraryFolder,
+    ModelQuery,
     MoveReport,
     Problem,
     ScanOptions,
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from modelmgr.library import Library
 
 log = logging.getLogger(__name__)
+
+MOST_RECENT = 8
 
 
 def _scan(
@@ -65,12 +71,14 @@ class Errands(QObject):
 
     Signals:
         review_wanted(str): the user wants to see a group of pending records.
+        models_wanted(ModelQuery): the user wants to see these models.
 
     Attributes:
         folders: the library's folders, as the window knows them.
     """
 
     review_wanted = Signal(str)
+    models_wanted = Signal(object)
 
     def __init__(
         self,
@@ -89,6 +97,7 @@ class Errands(QObject):
         self._messages = messages
         self._window = window
         self._problems: list[Problem] = []
+        self._recent: list[str] = []
         self.folders: Sequence[LibraryFolder] = ()
 
     # --- folders and scans ------------------------------------------------------------------------------
@@ -114,6 +123,7 @@ class Errands(QObject):
         )
 
     def _on_folder_added(self, folder: LibraryFolder) -> None:
+        self._note([folder.path])
         self.scan([folder.path])
 
     @Slot(str)
@@ -156,6 +166,67 @@ class Errands(QObject):
         task = self.sender()
         self._upkeep.scan_ended(was_stopped=isinstance(task, Task) and task.is_cancelling)
 
+    # --- recent folders ---------------------------------------------------------------------------------
+
+    def make_recent_menu(self) -> QMenu:
+        """Return the menu of what was added or looked into lately; it is filled when it opens."""
+        menu = QMenu(self.tr("&Recent folders"), self._window)
+        menu.setObjectName("recentMenu")
+        menu.setToolTipsVisible(True)
+        menu.aboutToShow.connect(partial(self._fill_recent, menu))
+        self._recent_menu = menu
+        menu.menuAction().setEnabled(bool(self._recent))
+        return menu
+
+    def _fill_recent(self, menu: QMenu) -> None:
+        menu.clear()
+        for path in self._recent:
+            short = menu.fontMetrics().elidedText(
+                foreign_text(path, 1000), Qt.TextElideMode.ElideMiddle, scaled(menu, 360)
+            )
+            action = menu.addAction(short.replace("&", "&&"))
+            action.setToolTip(plain_tip(path))
+            action.triggered.connect(partial(self.open_recent, path))
+        menu.addSeparator()
+        menu.addAction(self.tr("&Forget these")).triggered.connect(self._forget_recent)
+
+    def open_recent(self, path: str) -> None:
+        """Show the models of a library folder; of any other, what is in it to be brought in."""
+        if any(folder.path == path for folder in self.folders):
+            self.models_wanted.emit(ModelQuery(search=f'folder:"{path}"'))
+        else:
+            self.look_into([path])
+
+    def recent_entries(self) -> Sequence[Entry]:
+        """Return what was added or looked into lately, by its path."""
+        place = self.tr("Recent folder")
+        return [
+            Entry(f"recent:{path}", foreign_text(path, 300), place, run=partial(self.open_recent, path))
+            for path in self._recent
+        ]
+
+    def _note(self, paths: Sequence[str]) -> None:
+        some = list(paths)[:MOST_RECENT]
+        self._take_recent([*some, *(path for path in self._recent if path not in some)])
+
+    @Slot()
+    def _forget_recent(self) -> None:
+        self._take_recent([])
+
+    def _take_recent(self, paths: Sequence[str]) -> None:
+        self._recent = list(paths)[:MOST_RECENT]
+        self._recent_menu.menuAction().setEnabled(bool(self._recent))
+
+    def state(self) -> Mapping[str, Any]:
+        """Return what comes back at the next start."""
+        return {"recent_folders": self._recent}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Bring that back; anything odd is as if it weren't there."""
+        found = state.get("recent_folders")
+        if isinstance(found, list):
+            self._take_recent([path for path in found if isinstance(path, str) and os.path.isabs(path)])
+
     # --- problems ---------------------------------------------------------------------------------------
 
     @Slot(object)
@@ -190,6 +261,7 @@ class Errands(QObject):
         """Open the wizard where it shows what is in these paths; without any, where it asks for them."""
         from modelmgr.gui.wizard import MigrationWizard
 
+        self._note(paths)
         wizard = MigrationWizard(
             self._library,
             self._tasks,
