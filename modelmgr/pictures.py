@@ -24,6 +24,14 @@ _OPEN_FLAGS = (
 )
 
 
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif")
+
+
+def has_picture_name(path: str) -> bool:
+    """Tell whether a name ends as those of the pictures do that are decoded."""
+    return path.lower().endswith(_SUFFIXES)
+
+
 def image_format(head: bytes) -> str | None:
     """Return the format that the first 12 bytes tell (``png jpeg webp gif``), None for all that isn't decoded."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -407,6 +407,24 @@ class Facets:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """What some models have in common, and where they differ.
+
+    Attributes:
+        count: how many of them are there; `size_bytes` of all together.
+        values: light column with few values -> value (None where it is not known) and number, the most frequent first.
+        common: of the other columns those that are the same in all of them.
+        tags: the most frequent tags with their numbers; of those with `count`, all of them have it.
+    """
+
+    count: int
+    size_bytes: int
+    values: Mapping[str, tuple[tuple[Any, int], ...]]
+    common: Mapping[str, Any]
+    tags: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryFolder:
     """A root folder that the user added."""
 

@@ -282,6 +282,7 @@ def show_mending(studio: Studio) -> None:
     """What the user says of models and folders, work that is paused, and the details of a file that says much."""
     import threading
 
+    from PySide6.QtCore import QItemSelectionModel
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import (
         QDialog,
@@ -302,6 +303,22 @@ def show_mending(studio: Studio) -> None:
             pane = window.findChild(QWidget, "detailsPane")
             pane.restore_folds(dict.fromkeys(pane.fold_state(), True))
             studio.take("details", window.findChild(QWidget, "detailsScroll").widget())
+            pane.restore_folds({name: name == "about" for name in pane.fold_state()})
+        flags = QItemSelectionModel.SelectionFlag
+        for name, count in (("details-two", 2), ("details-many", table.model().rowCount())):
+            if studio.wants(name):
+                table.clearSelection()
+                for row in range(count):
+                    place = table.model().index(names.index("Inkwash Harbor") + row if count == 2 else row, 0)
+                    table.selectionModel().select(place, flags.Select | flags.Rows)
+                studio.take(name, window)
+                table.setCurrentIndex(table.model().index(names.index("Inkwash Harbor"), 0))
+        for name in ("tags", "trigger_words", "base_model"):
+            if studio.wants(f"details-edit-{name}"):
+                field = window.findChild(QWidget, f"{name}Field")
+                field.start()
+                studio.take(f"details-edit-{name}", window)
+                field.give_up()
         if studio.wants("correct"):
             window.findChild(QAction, "actionCorrect").trigger()
             dialog = window.findChild(QDialog, "correctDialog")
@@ -554,7 +571,18 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
     show_settled: ["pending-undo", "pending-done"],
     show_ambiguous: ["pending-ambiguous"],
     show_compare: ["compare", "compare-alike"],
-    show_mending: ["details", "correct", "folder-move", "folder-rules", "task-paused"],
+    show_mending: [
+        "details",
+        "details-two",
+        "details-many",
+        "details-edit-tags",
+        "details-edit-trigger_words",
+        "details-edit-base_model",
+        "correct",
+        "folder-move",
+        "folder-rules",
+        "task-paused",
+    ],
     show_shell: [
         "overview",
         "overview-empty",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from modelmgr.catalog import engine, query, stretches
+from modelmgr.catalog import comparison, engine, query, stretches
 from modelmgr.catalog.attachment_store import AttachmentStore
 from modelmgr.catalog.conditions import STATE_CONDITIONS
 from modelmgr.catalog.known_hashes import FORMER
@@ -19,6 +19,7 @@ from modelmgr.catalog.schema import below_condition, key_out, path_out
 from modelmgr.values import (
     LIGHT_KEYS,
     MIB,
+    Comparison,
     Facets,
     LibraryFolder,
     ModelDetails,
@@ -192,6 +193,11 @@ class LibraryView(AttachmentStore):
                 parameters,
             )
             return Facets(tags=dict(tags.fetchall()), **counts)
+
+    def compare(self, ids: Sequence[int]) -> Comparison:
+        """Return what these models have in common and where they differ; light columns only."""
+        with engine.translated(self.path), self._snapshot() as reader:
+            return comparison.compare(reader, ids)
 
     def details(self, key: str | int, payload_limit: int = PAYLOAD_LIMIT_BYTES) -> ModelDetails | None:
         """Return everything about one model, or None if there is none; one statement reads payloads.

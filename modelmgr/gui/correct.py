@@ -19,10 +19,10 @@ from modelmgr import vocabulary
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.details.identity import CORRECTED
+from modelmgr.gui.details.known import known_bases
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted, foreign_text, type_label
 from modelmgr.progress import Cancelled, Progress
-from modelmgr.values import ModelQuery
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
@@ -47,12 +47,6 @@ def correct(
     if report.cancelled:
         raise Cancelled
     return report.models
-
-
-def known_bases(catalog: Catalog) -> tuple[list[str], list[str]]:
-    """Return the base models of the library, the most frequent first, and all others; in a worker."""
-    used = list(catalog.facets(ModelQuery()).base_models)
-    return used, [base for base in vocabulary.BASES if base not in used]
 
 
 class CorrectDialog(QDialog):

@@ -359,6 +359,17 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QToolButton[role="chip"] {{ border: 1px solid {rgb(c.edge)}; border-radius: 11px; padding: 2px {S}px;
         font-size: {pt(0.92)}; }}
     QToolButton[role="chip"][excluded="true"] {{ border-style: dashed; color: {rgb(c.secondary)}; }}
+    QToolButton[role="origin"] {{ padding: 0 {XS}px; font-size: {pt(0.92)}; color: {rgb(c.secondary)}; }}
+    QToolButton[role="over"] {{ background: {rgb(c.base)}; border: 1px solid {rgb(c.line)}; padding: {XS}px; }}
+    QLabel[role="over"] {{ background: {rgb(c.base)}; border-radius: 6px; padding: 1px {S}px;
+        font-size: {pt(0.85)}; color: {rgb(c.secondary)}; }}
+    QFrame[role="field"] {{ border: 1px solid transparent; border-radius: 6px; background: transparent; }}
+    QFrame[role="field"]:hover {{ background: {rgb(c.hover)}; }}
+    QFrame[role="field"]:focus {{ border-color: {rgb(c.accent_on_base)}; }}
+    QFrame[role="editor"] {{ border: 1px solid {rgb(c.accent_on_base)}; border-radius: 6px;
+        background: {rgb(c.base)}; }}
+    QLineEdit[role="bare"] {{ border: 0; padding: 0 2px; background: transparent; }}
+    QPlainTextEdit[role="bare"] {{ background: transparent; }}
     QToolButton[role="chip-clear"] {{ padding: 2px {S}px; font-size: {pt(0.92)};
         color: {rgb(c.accent_on_base)}; }}
     QToolButton[role="chip"]:hover, QToolButton[role="chip"]:focus

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.details.hashes import worth_showing
 from modelmgr.gui.details.identity import evidence_words, sure_words
+from modelmgr.gui.details.pane import Loaded
 from modelmgr.gui.details.told import facts_of, read_template, templates_of
 from modelmgr.gui.previews import Previews
 from modelmgr.library import Library
@@ -62,7 +63,7 @@ def show(qtbot, catalog, fill, pane):
             pane.show_model(row)
         details = catalog.details(row.id)
         shown = replace(details, row=row, **parts)
-        pane._show_details(shown, None)
+        pane._show_details(Loaded(shown.asked, shown))
         return row
 
     return show_
@@ -334,9 +335,9 @@ def test_what_a_file_says_stands_in_its_group(pane, show):
     assert told(pane, "toldAbout") == ["Author: harbor⇤master"]
     assert told(pane, "toldTraining") == ["Images: 1,200"]
     assert told(pane, "toldTechnical")[0].startswith("Odd: xxx")
-    assert pane._told.sections["Merge"].isHidden()
+    assert find(pane, "toldMergeSection").isHidden()
     show(header=None)
-    assert pane._told.isHidden()
+    assert find(pane, "toldSections").isHidden()
 
 
 @pytest.mark.parametrize("odd", [None, 3, "x", {}, [[]], [{"group": None, "label": None, "value": None}]])
@@ -356,7 +357,7 @@ def test_the_tags_of_a_training_are_shown_and_copied(qtbot, pane, show):
     assert bars.height() > before
     find(pane, "copyTagsButton", QPushButton).click()
     assert QGuiApplication.clipboard().text() == ", ".join(f"tag {n}" for n in range(20))
-    assert not pane._told.sections["Training"].isHidden()
+    assert not find(pane, "toldTrainingSection").isHidden()
 
 
 def test_a_chat_template_is_text_and_can_be_seen_whole(qtbot, catalog, fill, pane, show):

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
-    QEnterEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
@@ -26,15 +25,10 @@ NOTES_LIMIT = 100_000
 class PreviewBox(QWidget):
     """The picture of the model, whole, on a quiet ground; the type's icon where there is none.
 
-    Signals:
-        looked(): the mouse came or went.
-
     Attributes:
         pixmap_shown: the picture, or None.
         is_looked_at: the mouse is on it, so that it need not be blurred.
     """
-
-    looked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,14 +45,6 @@ class PreviewBox(QWidget):
         self._type = model_type
         self.setAccessibleName(self.tr("Preview") if picture else self.tr("No preview"))
         self.update()
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self.is_looked_at = True
-        self.looked.emit()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self.is_looked_at = False
-        self.looked.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -271,6 +271,7 @@ class ToldSections(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.S)
+        self.setObjectName("toldSections")
         self._grids: dict[str, FactsGrid] = {}
         self.sections: dict[str, Section] = {}
         self._tags = TagsView(self)

@@ -103,6 +103,9 @@ def menus() -> tuple[Menu, ...]:
         Menu(
             _tr("&Edit"),
             (
+                Command("actionUndo", _tr("&Undo"), QKeySequence.StandardKey.Undo, "undo-2"),
+                Command("actionRedo", _tr("&Redo"), QKeySequence.StandardKey.Redo, "redo-2"),
+                None,
                 Command("actionFind", _tr("&Find"), QKeySequence.StandardKey.Find, "search"),
                 None,
                 Command(

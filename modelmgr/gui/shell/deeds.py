@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from modelmgr.gui.details import DetailsPane
+from modelmgr.gui.details.editor import Wish
 from modelmgr.gui.details.identity import CORRECTED
 from modelmgr.gui.mending import Mending
 from modelmgr.gui.shell.actions import ABSENT, SELECTION, Actions
@@ -20,10 +21,6 @@ from modelmgr.values import ModelRow, VerifyReport
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
-
-
-def _edit(library: "Library", ids: Sequence[int], column: str, value: object) -> None:
-    library.edit(ids, column, value)
 
 
 def _verify(library: "Library", hashes: Sequence[str], progress: Progress) -> VerifyReport:
@@ -59,6 +56,8 @@ class Deeds(QObject):
         """Do what the actions say, and switch them with the selection."""
         self._actions = actions
         for name, slot in (
+            ("actionUndo", self._details.editor.undo),
+            ("actionRedo", self._details.editor.redo),
             ("actionRename", self._page.shelf.rename_current),
             ("actionFavorite", self._on_favorite),
             ("actionCopy", self._on_copy),
@@ -85,6 +84,9 @@ class Deeds(QObject):
         self._details.locate_wanted.connect(self._mending.ask_place)
         self._details.move_wanted.connect(self._mending.ask_move_of)
         self._details.hashes_wanted.connect(self._on_hashes_wanted)
+        self._details.editor.ways_changed.connect(self._on_ways_changed)
+        self._on_ways_changed("", "")
+        self._details.editor.look()
 
     @Slot(int)
     def _on_selected(self, count: int) -> None:
@@ -93,6 +95,16 @@ class Deeds(QObject):
     @Slot(object)
     def _on_model_selected(self, row: ModelRow | None) -> None:
         self._actions.set_met(ABSENT, row is not None and is_absent(row))
+
+    @Slot(str, str)
+    def _on_ways_changed(self, undo: str, redo: str) -> None:
+        for name, words, what in (
+            ("actionUndo", self.tr("&Undo {}"), undo),
+            ("actionRedo", self.tr("&Redo {}"), redo),
+        ):
+            action = self._actions[name]
+            action.setText(words.format(what).strip())
+            action.setEnabled(bool(what))
 
     # --- edits ------------------------------------------------------------------------------------------
 
@@ -112,13 +124,10 @@ class Deeds(QObject):
     def _on_rate(self, rating: int) -> None:
         ids = self._selection.ids()
         if ids:
-            self._edit(list(ids), "rating", rating or None)
+            self._edit(list(ids), "rating", rating)
 
     def _edit(self, ids: Sequence[int], column: str, value: object) -> None:
-        self._tasks.change(
-            partial(_edit, self._library, ids, column, value),
-            failed=partial(self._messages.result, self.tr("What you changed was not saved")),
-        )
+        self._details.editor.edit(Wish(tuple(ids), {column: value}))
 
     @Slot()
     def _on_correct(self) -> None:
