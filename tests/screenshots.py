@@ -73,8 +73,7 @@ def show_grid(studio: Studio) -> None:
         for place, row in enumerate(rows[:12]):
             library.edit([row.id], "rating", place % 6 or None)
         pictured = [row for row in rows if row.preview]
-        if pictured:
-            library.edit([pictured[-1].id], "nsfw", True)
+        library.edit([row.id for row in pictured[1:3]], "nsfw", True)
         library.edit(
             [rows[1].id], "name", "A name that nobody would give a model if it were not for fun " * 4
         )
@@ -87,6 +86,14 @@ def show_grid(studio: Studio) -> None:
         grid.setCurrentIndex(grid.model().index(3, 0))
         if studio.wants("grid"):
             studio.take("grid", window)
+        if studio.wants("grid-states"):
+            from PySide6.QtWidgets import QLineEdit
+
+            window.findChild(QLineEdit, "searchEdit").setText("missing:yes")
+            studio.settle(window)
+            studio.take("grid-states", window)
+            window.findChild(QLineEdit, "searchEdit").clear()
+            studio.settle(window)
         if studio.wants("grid-small"):
             grid.set_card_size(96)
             studio.take("grid-small", window)
@@ -101,6 +108,14 @@ def show_grid(studio: Studio) -> None:
             window.findChild(QWidget, "largePreview").hide()
         grid.set_card_size(160)
         window.findChild(QAction, "actionShowTable").trigger()
+        if studio.wants("library-sorted"):
+            table = window.findChild(QAbstractItemView, "libraryTable")
+            table.sort_wanted.emit("type", False)
+            table.then_wanted.emit("base_model", False)
+            table.then_wanted.emit("size_bytes", True)
+            studio.take("library-sorted", window)
+            table.sort_wanted.emit("name", False)
+            studio.settle(window)
 
 
 def show_search(studio: Studio) -> None:
@@ -549,7 +564,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "library-missing",
         "library-unidentified",
     ],
-    show_grid: ["grid", "grid-small", "grid-large", "preview-large"],
+    show_grid: ["grid", "grid-states", "grid-small", "grid-large", "preview-large", "library-sorted"],
     show_search: [
         "search-fields",
         "search-values",

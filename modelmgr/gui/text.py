@@ -7,8 +7,9 @@ read as HTML.
 
 import html
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from modelmgr.payload import masked
 
@@ -92,9 +93,34 @@ def plain_tip(text: str | None, limit: int = 1000) -> str:
     return f'<p style="white-space:pre-wrap">{shown}</p>'
 
 
+class Customs(NamedTuple):
+    """How numbers and dates are written where the user lives.
+
+    Attributes:
+        whole: a whole number in groups.
+        decimal: what parts a number from its fraction.
+        moment: a local date and time.
+        day: a local date.
+    """
+
+    whole: Callable[[int], str] = "{:,}".format
+    decimal: str = "."
+    moment: Callable[[datetime], str] = "{:%Y-%m-%d %H:%M}".format
+    day: Callable[[datetime], str] = "{:%Y-%m-%d}".format
+
+
+_customs = Customs()
+
+
+def use_customs(customs: Customs) -> None:
+    """Write numbers and dates so from now on."""
+    global _customs
+    _customs = customs
+
+
 def count_text(number: int) -> str:
     """Return ``12,345``."""
-    return f"{number:,}"
+    return _customs.whole(number)
 
 
 def read_from_right(is_on: bool) -> None:
@@ -113,6 +139,7 @@ def size_text(size_bytes: int | None) -> str:
         value /= 1000.0
         unit += 1
     number = f"{value:.1f}" if unit and value < 9.95 else f"{value:.0f}"
+    number = number.replace(".", _customs.decimal)
     return f"{_size_mark}{number} {_UNITS[unit]}"
 
 
@@ -120,7 +147,7 @@ def exact_size_text(size_bytes: int | None) -> str:
     """Return ``218,123,456 bytes``."""
     if size_bytes is None:
         return ""
-    return "1 byte" if size_bytes == 1 else f"{size_bytes:,} bytes"
+    return "1 byte" if size_bytes == 1 else f"{count_text(size_bytes)} bytes"
 
 
 def rate_text(bytes_per_s: float) -> str:
@@ -145,7 +172,7 @@ def age_text(seconds: float | None, now: float | None = None) -> str:
         return ""
     age = (time.time() if now is None else now) - seconds
     if age < _MINUTE:
-        return "now" if age > -_MINUTE else date_text(seconds)[:10]
+        return "now" if age > -_MINUTE else _written(seconds, _customs.day)
     for length, unit in (
         (365.25 * _DAY, "y"),
         (30.44 * _DAY, "mo"),
@@ -160,10 +187,12 @@ def age_text(seconds: float | None, now: float | None = None) -> str:
 
 def date_text(seconds: float | None) -> str:
     """Return the local date and time, ``2026-01-31 18:05``; the bare number where no calendar holds it."""
-    if seconds is None:
-        return ""
+    return "" if seconds is None else _written(seconds, _customs.moment)
+
+
+def _written(seconds: float, write: Callable[[datetime], str]) -> str:
     try:
-        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+        return write(datetime.fromtimestamp(seconds).astimezone())
     except (ValueError, OverflowError, OSError):
         return str(int(seconds))
 
@@ -180,7 +209,7 @@ def stars_text(rating: int | None) -> str:
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Return ``1 model``, ``12,345 models``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
 
 
 _TYPE_LABELS = {

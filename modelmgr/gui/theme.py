@@ -5,13 +5,14 @@ What is derived keeps its contrast to what it stands on (text 4.5 : 1, marks 3 :
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import datetime
+from functools import lru_cache, partial
 
-from PySide6.QtCore import QObject, QRectF, QSize, Qt
+from PySide6.QtCore import QDateTime, QLocale, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
-from modelmgr.gui.text import read_from_right
+from modelmgr.gui.text import Customs, read_from_right, use_customs
 from modelmgr.resources import resource_path
 
 XS, S, M, L, XL = 4, 8, 12, 16, 24
@@ -243,6 +244,23 @@ def light_palette() -> QPalette:
     return palette
 
 
+def customs_of(locale: QLocale) -> Customs:
+    """Return how a locale writes numbers and dates; years in full, and where there is no locale as ISO 8601 does."""
+    if locale.language() == QLocale.Language.C:
+        return Customs()
+    short = QLocale.FormatType.ShortFormat
+    day = locale.dateFormat(short)
+    if "yyyy" not in day:
+        day = day.replace("yy", "yyyy")
+    moment = f"{day} {locale.timeFormat(short)}"
+
+    def write(pattern: str, at: datetime) -> str:
+        seconds = at.replace(microsecond=0)
+        return locale.toString(QDateTime.fromSecsSinceEpoch(int(seconds.timestamp())), pattern)
+
+    return Customs(locale.toString, locale.decimalPoint(), partial(write, moment), partial(write, day))
+
+
 def apply(app: QApplication) -> None:
     """Give the application the one style that follows every palette.
 
@@ -251,6 +269,7 @@ def apply(app: QApplication) -> None:
     """
     if app.style().objectName().lower() != "fusion":
         app.setStyle("Fusion")
+    use_customs(customs_of(QLocale()))
     read_from_right(app.layoutDirection() == Qt.LayoutDirection.RightToLeft)
     wants_dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
     palette = app.palette()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QLocale
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from modelmgr.catalog import Catalog
@@ -24,6 +25,9 @@ def garbage_stays() -> Iterator[None]:
     yield
     gc.enable()
 
+
+# What the tests read is written as anywhere, wherever they run.
+QLocale.setDefault(QLocale.c())
 
 TYPES = ("lora", "checkpoint", "vae", "embedding")
 BASES = ("SDXL 1.0", "SD 1.5", "Flux.1 D", None)

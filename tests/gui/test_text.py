@@ -1,6 +1,9 @@
 """Words for numbers, and what foreign text may look like."""
 
+from datetime import datetime
+
 import pytest
+from PySide6.QtCore import QLocale
 
 from modelmgr.gui import text
 from modelmgr.gui.reasons import hash_words, origin_text, source_label
@@ -18,6 +21,7 @@ from modelmgr.gui.text import (
     size_text,
     type_label,
 )
+from modelmgr.gui.theme import customs_of
 from modelmgr.migration.sources import ALL
 from modelmgr.values import HashMatch, ModelRow
 
@@ -253,3 +257,24 @@ def match(model: int | None, kind: str = "CRC32", trust: str = "computed", sourc
 )
 def test_what_a_hash_leads_to_is_a_sentence(matches, words):
     assert hash_words(matches) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "size", "day"),
+    [
+        ("de_DE", "12.345", "6,5 GB", "04.01.2025"),
+        ("en_GB", "12,345", "6.5 GB", "04/01/2025"),
+        ("C", "12,345", "6.5 GB", "2025-01-04"),
+    ],
+)
+def test_numbers_and_dates_are_written_as_the_user_does(name, count, size, day):
+    text.use_customs(customs_of(QLocale(name)))
+    try:
+        assert text.count_text(12345) == count
+        assert text.counted(12345, "model") == f"{count} models"
+        assert text.size_text(6_500_000_000) == size
+        assert text.exact_size_text(12345) == f"{count} bytes"
+        assert text.date_text(datetime(2025, 1, 4, 12, 0).timestamp()).startswith(day)
+        assert text.date_text(10**15) == str(10**15)
+    finally:
+        text.use_customs(text.Customs())
