@@ -57,7 +57,7 @@ def show_library(studio: Studio) -> None:
 
 
 def show_grid(studio: Studio) -> None:
-    """The library as cards, and what is blurred of it."""
+    """The library as cards, what is blurred of it, and files that are gone."""
     from PySide6.QtCore import Qt
     from PySide6.QtGui import QAction
     from PySide6.QtTest import QTest
@@ -65,6 +65,7 @@ def show_grid(studio: Studio) -> None:
 
     from modelmgr.catalog import Catalog
     from modelmgr.library import Library
+    from modelmgr.progress import Progress
     from modelmgr.values import ModelQuery
 
     with Catalog.open(studio.work / "full.sqlite") as store:
@@ -78,6 +79,10 @@ def show_grid(studio: Studio) -> None:
             [rows[1].id], "name", "A name that nobody would give a model if it were not for fun " * 4
         )
         library.edit([rows[0].id, rows[2].id], "favorite", True)
+        gone = [str(row.path) for row in (pictured[0], pictured[3])]
+        for path in gone:
+            os.rename(path, path + ".away")
+        library.scan([str(folder) for folder in studio.demo.folders], progress=Progress())
     with studio.window("full.sqlite") as window:
         window.findChild(QAction, "actionShowGrid").trigger()
         grid = window.findChild(QAbstractItemView, "libraryGrid")
@@ -116,6 +121,10 @@ def show_grid(studio: Studio) -> None:
             studio.take("library-sorted", window)
             table.sort_wanted.emit("name", False)
             studio.settle(window)
+    for path in gone:
+        os.rename(path + ".away", path)
+    with Catalog.open(studio.work / "full.sqlite") as store:
+        Library(store).scan([str(folder) for folder in studio.demo.folders], progress=Progress())
 
 
 def show_search(studio: Studio) -> None:

@@ -114,9 +114,10 @@ def blurred(image: QImage) -> QImage:
     tiny = image.scaled(
         QSize(_BLURRED_PX, _BLURRED_PX), Qt.AspectRatioMode.KeepAspectRatioByExpanding, _SMOOTH
     )
-    # In two steps: one alone shows the corners of the few pixels that there are.
-    twice = tiny.scaled(tiny.size() * 4, Qt.AspectRatioMode.IgnoreAspectRatio, _SMOOTH)
-    return twice.scaled(image.size(), Qt.AspectRatioMode.IgnoreAspectRatio, _SMOOTH)
+    # By and by: one step alone shows the corners of the few pixels that there are.
+    for _ in range(4):
+        tiny = tiny.scaled(tiny.size() * 2, Qt.AspectRatioMode.IgnoreAspectRatio, _SMOOTH)
+    return tiny.scaled(image.size(), Qt.AspectRatioMode.IgnoreAspectRatio, _SMOOTH)
 
 
 def load(wish: _Wish, roots: Sequence[str], store: Thumbnails | None = None) -> QImage | None:

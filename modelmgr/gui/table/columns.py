@@ -147,7 +147,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "size_bytes",
         "Size",
-        68,
+        76,
         lambda row: size_text(row.size_bytes),
         Look.NUMBER,
         tip=lambda row: exact_size_text(row.size_bytes),
@@ -156,7 +156,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "tags",
         "Tags",
-        84,
+        80,
         lambda row: _joined(row.tags),
         copied=lambda row: ", ".join(row.tags),
     ),
@@ -180,7 +180,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "state",
         "State",
-        96,
+        92,
         state_text,
         Look.STATE,
         tip=_state_tip,

@@ -25,7 +25,7 @@ class SortHeader(QHeaderView):
             _SECTIONS[column]: (
                 # The style's "down" is the arrow of an ascending order.
                 _Mark.SortUp if down else _Mark.SortDown,
-                f" {_PLACES[place]}" if len(known) > 1 and place < len(_PLACES) else "",
+                f"{_PLACES[place]} " if len(known) > 1 and place < len(_PLACES) else "",
             )
             for place, (column, down) in enumerate(known)
         }
@@ -40,7 +40,8 @@ class SortHeader(QHeaderView):
         mark = self._marks.get(logicalIndex)
         if mark is not None:
             option.sortIndicator = mark[0]
-            option.text += mark[1]
+            # Before the title: what is cut is cut at its end.
+            option.text = mark[1] + option.text
 
 
 _SECTIONS = {column.sort: number for number, column in enumerate(COLUMNS) if column.sort is not None}
