@@ -25,8 +25,9 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import QuietDelegate, scaled
 from modelmgr.gui.elsewhere import Elsewhere
 from modelmgr.gui.reasons import NO_FILE, missing_path, tail_below
-from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
+from modelmgr.progress import Progress, Step
 from modelmgr.values import PendingQuery, PendingState, is_below
 
 ROWS_AT_ONCE = 1_000
@@ -52,14 +53,20 @@ class Reach:
     examples: Sequence[tuple[str, bool]] = ()
 
 
-def read_reach(catalog: Catalog, old: str, new: str) -> Reach:
-    """Look how far a mapping of `old` to `new` would reach; writes nothing and reads no payload. For a worker."""
+def read_reach(catalog: Catalog, old: str, new: str, progress: Progress) -> Reach:
+    """Look how far a mapping of `old` to `new` would reach; writes nothing and reads no payload. For a worker.
+
+    Raises:
+        Cancelled: nobody waits for it any more.
+    """
     ids = catalog.pending_order(PendingQuery(states=(PendingState.PENDING,), problems=NO_FILE))
     spoken = found = 0
     there: list[tuple[str, bool]] = []
     absent: list[tuple[str, bool]] = []
     for start in range(0, len(ids), ROWS_AT_ONCE):
+        progress.step(start, len(ids), "", "records")
         for row in catalog.pending_rows(ids[start : start + ROWS_AT_ONCE]):
+            progress.check()
             tail = tail_below(missing_path(row.message), old)
             if not tail:
                 continue
@@ -100,6 +107,7 @@ class MapRootDialog(QDialog):
         self._catalog = catalog
         self._tasks = tasks
         self._reach: Reach | None = None
+        self._looking: Task | None = None
         self.setObjectName("mapRootDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("A folder is elsewhere now"))
@@ -167,8 +175,29 @@ class MapRootDialog(QDialog):
 
     @Slot()
     def _ask(self) -> None:
-        question = partial(read_reach, self._catalog, *self._entered())
-        self._tasks.ask(question, self._show, key=(id(self), "reach"))
+        # On a share each look costs a while, and there may be many: what is typed next ends it.
+        self._stop_looking()
+        deed = partial(read_reach, self._catalog, *self._entered())
+        self._looking = self._tasks.run(self.tr("Looking how many files are there"), deed, is_quiet=True)
+        self._looking.progressed.connect(self._on_progressed)
+        self._looking.succeeded.connect(self._show)
+
+    def _stop_looking(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    @Slot(object)
+    def _on_progressed(self, step: Step) -> None:
+        if self.sender() is self._looking and step.done:
+            words = self.tr("Looking at {} of {}").format(
+                count_text(step.done), counted(step.total or 0, "record")
+            )
+            self._words.setText(words)
+
+    def done(self, result: int) -> None:
+        self._stop_looking()
+        super().done(result)
 
     @Slot(object)
     def _show(self, reach: Reach) -> None:
