@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
@@ -139,30 +139,32 @@ def make_problem_list(parent: QWidget, name: str) -> QTreeWidget:
     return tree
 
 
-def with_words(tree: QTreeWidget, parent: QWidget) -> QWidget:
-    """Return a list of problems with the words of the chosen one below it, in full."""
-    holder = QWidget(parent)
-    words = theme.plain_label("", parent=holder)
-    words.setObjectName(f"{tree.objectName()}Words")
-    words.setWordWrap(True)
-    words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    words.hide()
+class ProblemPage(QWidget):
+    """A list of problems with the words of the chosen one below it, in full."""
 
-    def show_words(item: QTreeWidgetItem | None, _before: QTreeWidgetItem | None) -> None:
+    def __init__(self, tree: QTreeWidget, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._words = theme.plain_label("", parent=self)
+        self._words.setObjectName(f"{tree.objectName()}Words")
+        self._words.setWordWrap(True)
+        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._words.hide()
+        tree.currentItemChanged.connect(self._show_words)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.S)
+        layout.addWidget(tree, 1)
+        layout.addWidget(self._words)
+
+    @Slot(QTreeWidgetItem, QTreeWidgetItem)
+    def _show_words(self, item: QTreeWidgetItem | None) -> None:
+        """Say where it is, what is wrong, and what that means or what can be done."""
         group = item.parent() if item is not None else None
         told = [] if item is None else [item.text(2)]
         if group is not None and item is not None:
-            told = [item.toolTip(1), item.text(2), group.text(2)]
-        words.setText("\n".join(text for text in told if text))
-        words.setVisible(bool(words.text()))
-
-    tree.currentItemChanged.connect(show_words)
-    layout = QVBoxLayout(holder)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(theme.S)
-    layout.addWidget(tree, 1)
-    layout.addWidget(words)
-    return holder
+            told = [item.text(1), item.text(2), group.text(2)]
+        self._words.setText("\n".join(text for text in told if text))
+        self._words.setVisible(bool(self._words.text()))
 
 
 def fill_with_problems(tree: QTreeWidget, problems: Sequence[Problem]) -> None:

@@ -39,6 +39,7 @@ from modelmgr.gui.wizard.journey import Journey, Offer, look_at
 from modelmgr.gui.wizard.parts import (
     PATH,
     Page,
+    ProblemPage,
     fill_with_paths,
     fill_with_problems,
     fit_height,
@@ -48,7 +49,6 @@ from modelmgr.gui.wizard.parts import (
     make_problem_list,
     number_columns,
     tr,
-    with_words,
 )
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.gui.wizard.samples import SamplesView
@@ -121,7 +121,7 @@ class PreviewPage(Page):
         self._table.currentItemChanged.connect(self._on_source_changed)
         self._samples = SamplesView(self._tasks, page)
         self._problems = make_problem_list(page, "previewProblems")
-        self._problem_page = with_words(self._problems, page)
+        self._problem_page = ProblemPage(self._problems, page)
         self._ignored = make_list(page, "previewIgnored", tr("Ignored files"), [tr("File")])
         self._models = make_list(page, "previewModels", tr("Model files"), [tr("File")])
         self._tabs = QTabWidget(page)

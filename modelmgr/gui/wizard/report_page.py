@@ -25,6 +25,7 @@ from modelmgr.gui.wizard.journey import Journey
 from modelmgr.gui.wizard.parts import (
     PATH,
     Page,
+    ProblemPage,
     fill_with_paths,
     fill_with_problems,
     make_item,
@@ -33,7 +34,6 @@ from modelmgr.gui.wizard.parts import (
     make_problem_list,
     number_columns,
     tr,
-    with_words,
 )
 from modelmgr.gui.wizard.report import report_lines
 from modelmgr.library import Library
@@ -141,7 +141,7 @@ class ReportPage(Page):
         self._tabs.setObjectName("reportTabs")
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setDrawBase(False)
-        for content in (self._decisions, with_words(self._problems, self), self._sources, self._ignored):
+        for content in (self._decisions, ProblemPage(self._problems, self), self._sources, self._ignored):
             holder = QWidget(self._tabs)
             inside = QVBoxLayout(holder)
             inside.setContentsMargins(0, theme.S, 0, 0)
