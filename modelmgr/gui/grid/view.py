@@ -265,6 +265,7 @@ class LibraryGrid(QAbstractItemView):
         bar.setPageStep(height)
         bar.setSingleStep(max(1, self._step // 4))
         bar.setRange(0, max(0, self._lines() * self._step + GAP - height))
+        bar.setEnabled(bar.maximum() > 0)
         super().updateGeometries()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHeaderView, QStyleOptionHeader, QWidget
 
-from modelmgr.gui.table.columns import COLUMNS
+from modelmgr.gui.table.columns import COLUMNS, Look
 
 _Mark = QStyleOptionHeader.SortIndicator
+_ROOM = "\u00a0" * 4
+"""Words on the right leave the arrow its place."""
+
 _PLACES = "¹²³⁴⁵⁶⁷⁸⁹"
 
 
@@ -42,6 +45,8 @@ class SortHeader(QHeaderView):
             option.sortIndicator = mark[0]
             # Before the title: what is cut is cut at its end.
             option.text = mark[1] + option.text
+            if COLUMNS[logicalIndex].look is Look.NUMBER:
+                option.text += _ROOM
 
 
 _SECTIONS = {column.sort: number for number, column in enumerate(COLUMNS) if column.sort is not None}
