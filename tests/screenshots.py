@@ -408,6 +408,10 @@ def show_shell(studio: Studio) -> None:
             dialog = opened("actionShortcuts", "shortcutList")
             studio.take("shortcuts", dialog)
             dialog.reject()
+        if studio.wants("about"):
+            dialog = opened("actionAbout", "aboutBox")
+            studio.take("about", dialog)
+            dialog.reject()
         if studio.wants("drafts"):
             window.drafts._found.update(
                 {
@@ -616,6 +620,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "shortcuts",
         "settings-search",
         "drafts",
+        "about",
     ],
     show_first_start: ["first-start", "first-start-found"],
     show_settings: [

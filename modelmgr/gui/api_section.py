@@ -6,7 +6,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QMessageBox,
     QPushButton,
     QSizePolicy,
     QSpinBox,
@@ -190,18 +189,16 @@ class ApiSection(QWidget):
 
     @Slot()
     def _on_renew(self) -> None:
-        question = QMessageBox(self)
-        question.setObjectName("renewTokenQuestion")
-        question.setIcon(QMessageBox.Icon.Question)
-        question.setTextFormat(Qt.TextFormat.PlainText)
-        question.setText(self.tr("Make a new token?"))
-        question.setInformativeText(
-            self.tr("Programs that know the old one are refused until you give them the new one.")
+        from modelmgr.gui.dialogs import Question
+
+        question = Question(
+            "renewTokenQuestion",
+            self.tr("Make a new token?"),
+            self.tr("Programs that know the old one are refused until you give them the new one."),
+            self.tr("Renew token"),
+            "renewTokenYes",
+            self,
         )
-        yes = question.addButton(self.tr("Renew token"), QMessageBox.ButtonRole.AcceptRole)
-        yes.setObjectName("renewTokenYes")
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         question.accepted.connect(self._on_renew_accepted)
         question.open()
 

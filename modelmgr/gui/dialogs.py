@@ -1,4 +1,4 @@
-"""The small dialogs: problems of a run, about. All are opened, none blocks."""
+"""The small dialogs: problems of a run, questions, about. All are opened, none blocks."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QDialogButtonBox,
+    QGridLayout,
     QHeaderView,
-    QMessageBox,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 import modelmgr
 from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.reasons import problem_label
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.values import Problem
@@ -80,20 +81,82 @@ class ProblemsDialog(QDialog):
         QGuiApplication.clipboard().setText("\n".join(lines))
 
 
-def about_box(parent: QWidget, catalog_path: str, sqlite_version: str) -> QMessageBox:
-    """Return the box that says which program this is, and on what it stands."""
-    from PySide6 import __version__ as pyside_version
-    from PySide6.QtCore import qVersion
+class Question(QDialog):
+    """A question that has to be answered: what would be done, what that means, and the two ways. Opened, not run.
 
-    box = QMessageBox(parent)
-    box.setObjectName("aboutBox")
-    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setWindowTitle("modelmgr")
-    box.setText(f"modelmgr {modelmgr.__version__}")
-    box.setInformativeText(
-        f"Catalog: {foreign_text(catalog_path, 1000)}\n"
-        f"SQLite {sqlite_version}, Qt {qVersion()}, PySide {pyside_version}\n"
-        "Icons: Lucide, ISC licence"
-    )
-    return box
+    Args:
+        name: its object name.
+        title: the question.
+        text: what the answer means.
+        yes: the verb of the button that does it.
+        yes_name: the object name of that button.
+        detail: what it is about, like a path.
+    """
+
+    def __init__(
+        self, name: str, title: str, text: str, yes: str, yes_name: str, parent: QWidget, *, detail: str = ""
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setWindowTitle("modelmgr")
+        self.setAccessibleName(title)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.XL, theme.XL, theme.XL, theme.L)
+        layout.setSpacing(theme.S)
+        for words, role in ((title, "pane-title"), (foreign_text(detail, 1000), None), (text, "secondary")):
+            if words:
+                label = theme.plain_label(words, role, self)
+                label.setWordWrap(True)
+                layout.addWidget(label)
+        layout.addSpacing(theme.M)
+        buttons = QDialogButtonBox(self)
+        do = buttons.addButton(yes, QDialogButtonBox.ButtonRole.AcceptRole)
+        do.setObjectName(yes_name)
+        stay = buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        # Enter is the harmless way.
+        stay.setDefault(True)
+        stay.setFocus()
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)
+        self.setMinimumWidth(scaled(self, 420))
+
+
+class AboutDialog(QDialog):
+    """Which program this is, and on what it stands."""
+
+    def __init__(self, catalog_path: str, sqlite_version: str, parent: QWidget) -> None:
+        from PySide6 import __version__ as pyside_version
+        from PySide6.QtCore import qVersion
+
+        super().__init__(parent)
+        self.setObjectName("aboutBox")
+        self.setWindowTitle(self.tr("About modelmgr"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.XL, theme.XL, theme.XL, theme.L)
+        layout.setSpacing(theme.M)
+        layout.addWidget(theme.plain_label(f"modelmgr {modelmgr.__version__}", "page-title", self))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.L)
+        grid.setVerticalSpacing(theme.S)
+        grid.setColumnStretch(1, 1)
+        for row, (title, text) in enumerate(
+            (
+                (self.tr("Catalog"), foreign_text(catalog_path, 1000)),
+                (self.tr("Stands on"), f"SQLite {sqlite_version}, Qt {qVersion()}, PySide {pyside_version}"),
+                (self.tr("Icons"), self.tr("Lucide, ISC licence")),
+            )
+        ):
+            label = theme.plain_label(text, None, self)
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            grid.addWidget(theme.plain_label(title, "secondary", self), row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(label, row, 1)
+        layout.addLayout(grid)
+        layout.addSpacing(theme.S)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)
+        self.setMinimumWidth(scaled(self, 480))

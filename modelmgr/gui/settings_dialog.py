@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -25,7 +25,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QMessageBox,
     QPushButton,
     QSpinBox,
     QStyle,
@@ -268,20 +267,19 @@ class LibrarySection(_Tab):
         path = self._chosen()
         if path is None:
             return
-        question = QMessageBox(self)
-        question.setObjectName("removeFolderQuestion")
-        question.setIcon(QMessageBox.Icon.Question)
-        question.setTextFormat(Qt.TextFormat.PlainText)
-        question.setText(self.tr("Take this folder out of the library?\n{}").format(foreign_text(path, 1000)))
-        question.setInformativeText(
+        from modelmgr.gui.dialogs import Question
+
+        question = Question(
+            "removeFolderQuestion",
+            self.tr("Take this folder out of the library?"),
             self.tr(
                 "The files stay where they are. Models that something is known about stay in the library."
-            )
+            ),
+            self.tr("Take out"),
+            "removeFolderYes",
+            self,
+            detail=path,
         )
-        yes = question.addButton(self.tr("Take out"), QMessageBox.ButtonRole.AcceptRole)
-        yes.setObjectName("removeFolderYes")
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         question.accepted.connect(self._on_remove_accepted)
         question.open()
 
@@ -429,6 +427,7 @@ class SettingsDialog(QDialog):
         self._search.setClearButtonEnabled(True)
         self._search.addAction(theme.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
         self._search.textChanged.connect(self._on_searched)
+        self._found: list[str] = []
         self._note = theme.plain_label("", "secondary", self)
         self._note.setObjectName("settingsNote")
         self._note.hide()
@@ -486,6 +485,7 @@ class SettingsDialog(QDialog):
             tabs = [setting_titles()[name][0] for name in found]
             if TABS[self._tabs.currentIndex()] not in tabs:
                 self.show_tab(tabs[0])
+        self._found = found
         self._marks.mark([self._control(name) for name in found])
 
     def _named(self, name: str) -> str:
@@ -493,6 +493,14 @@ class SettingsDialog(QDialog):
 
     def _told(self, name: str) -> str:
         return f"{self._named(name)} {self._control(name).accessibleDescription()}"
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._search.hasFocus() and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            # Enter in the search goes to what it found; it saves nothing.
+            if self._found:
+                self._control(self._found[0]).setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return
+        super().keyPressEvent(event)
 
     def accept(self) -> None:
         self.chosen.emit(

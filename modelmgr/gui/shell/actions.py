@@ -320,7 +320,6 @@ class Actions:
 
     def entries(self) -> list[Entry]:
         """Return every command by its name, with the menu it is in and why it is off."""
-        self.dress()
         return [self._entry(command, place) for menu in self.menus for command, place in _placed(menu)]
 
     def _entry(self, command: Command, place: str) -> Entry:
@@ -330,7 +329,7 @@ class Actions:
             title = _tr("{} (is on)").format(title)
         why_not = "" if action.isEnabled() else _why(command)
         keys = keys_text(action.shortcut())
-        return Entry(command.name, title, place, keys, action.icon(), why_not, action.trigger)
+        return Entry(command.name, title, place, keys, command.icon, why_not, action.trigger)
 
     def set_met(self, need: str, is_met: bool) -> None:
         """Switch all commands on or off that need one of `SELECTION`, `ABSENT`, `LIBRARY`."""

@@ -89,6 +89,7 @@ class Choices(QObject):
                 name,
                 title,
                 self.tr("Settings, {}").format(tabs[tab]),
+                icon="settings",
                 run=partial(self.open_at, tab, name),
             )
             for name, (tab, title) in setting_titles().items()

@@ -1,21 +1,21 @@
 """What was typed before the program ended early: to read, to copy, to forget."""
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
+    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QPlainTextEdit,
     QPushButton,
-    QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.cells import QuietDelegate, scaled
 from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.text import foreign_text, plain_tip
 
@@ -38,19 +38,23 @@ class DraftsDialog(QDialog):
         lead = theme.plain_label(words, "secondary", self)
         lead.setWordWrap(True)
         layout.addWidget(lead)
-        split = QSplitter(self)
-        split.setChildrenCollapsible(False)
-        self._list = QListWidget(split)
+        split = QHBoxLayout()
+        split.setSpacing(theme.S)
+        self._list = QListWidget(self)
         self._list.setObjectName("draftsList")
         self._list.setAccessibleName(self.tr("Where it was typed"))
         self._list.setProperty("framed", True)
-        self._text = QPlainTextEdit(split)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.setItemDelegate(QuietDelegate(self._list))
+        self._text = QPlainTextEdit(self)
         self._text.setObjectName("draftText")
         self._text.setAccessibleName(self.tr("What was typed"))
         self._text.setProperty("framed", True)
         self._text.setReadOnly(True)
-        split.setSizes([scaled(self, 190), scaled(self, 350)])
-        layout.addWidget(split, 1)
+        self._text.document().setDocumentMargin(theme.S)
+        split.addWidget(self._list, 2)
+        split.addWidget(self._text, 3)
+        layout.addLayout(split, 1)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         self._copy = self._button(buttons, "draftCopy", self.tr("Copy text"))
         self._copy.clicked.connect(self._on_copy)

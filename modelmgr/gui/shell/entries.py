@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from PySide6.QtGui import QIcon, QKeySequence
+from PySide6.QtGui import QKeySequence
 
 MOST_RECENT = 6
 
@@ -16,7 +16,7 @@ class Entry(NamedTuple):
         title: its name.
         place: where else it is found, like a menu.
         keys: its shortcut, as the system writes it.
-        icon: its picture, or None.
+        icon: a name of the icon set.
         why_not: why it can't be had now; "" if it can.
         run: does it; None for a heading.
     """
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     title: str
     place: str = ""
     keys: str = ""
-    icon: QIcon | None = None
+    icon: str = ""
     why_not: str = ""
     run: Callable[[], object] | None = None
 

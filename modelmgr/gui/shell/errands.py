@@ -201,7 +201,13 @@ class Errands(QObject):
         """Return what was added or looked into lately, by its path."""
         place = self.tr("Recent folder")
         return [
-            Entry(f"recent:{path}", foreign_text(path, 300), place, run=partial(self.open_recent, path))
+            Entry(
+                f"recent:{path}",
+                foreign_text(path, 300),
+                place,
+                icon="folder",
+                run=partial(self.open_recent, path),
+            )
             for path in self._recent
         ]
 

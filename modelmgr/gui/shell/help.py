@@ -117,6 +117,6 @@ class Help(QObject):
     @Slot()
     def open_about(self) -> None:
         """Say which program this is."""
-        from modelmgr.gui.dialogs import about_box
+        from modelmgr.gui.dialogs import AboutDialog
 
-        about_box(self._window, str(self._catalog.path), sqlite.version).open()
+        AboutDialog(str(self._catalog.path), sqlite.version, self._window).open()

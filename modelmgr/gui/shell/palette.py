@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QFont, QFontMetrics, QIcon, QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -104,12 +104,10 @@ class EntryPainter(QStyledItemDelegate):
             return
         quiet = colors.accent_text if selected else colors.secondary
         ink = colors.accent_text if selected else (colors.greyed if entry.why_not else colors.text)
-        if entry.icon is not None and not entry.icon.isNull():
-            mode = QIcon.Mode.Selected if selected else QIcon.Mode.Normal
-            painter.setOpacity(0.45 if entry.why_not and not selected else 1)
-            side = QRect(room.left(), room.center().y() - 7, 16, 16)
-            entry.icon.paint(painter, self._seen(option, side), Qt.AlignmentFlag.AlignCenter, mode)
-            painter.setOpacity(1)
+        if entry.icon:
+            place = self._seen(option, QRect(room.left(), room.center().y() - 7, 16, 16))
+            ratio = painter.device().devicePixelRatio()
+            painter.drawPixmap(place.topLeft(), theme.pixmap(entry.icon, 16, ink, ratio))
         room.setLeft(room.left() + 16 + theme.S)
         room.setRight(room.right() - self._paint_keys(painter, option, room, entry.keys, selected))
         start = int(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
