@@ -21,6 +21,8 @@ COUNTED, COUNTED_WORDS = 50_000, 12_000
 _PROBE = 6_000
 """So many rows are walked to see how many of them match."""
 
+_SAMPLE, _SAMPLES = 2_000, 4
+
 _TELLING = 8
 """So many of them tell how many there are among all."""
 
@@ -127,6 +129,7 @@ def _stretch(
         finder, cost = leader.condition, leader.few
     else:
         finder = next((each for each in conditions if "model_search" in each.counting), None)
+        finder = finder or next((each for each in conditions if each.column), None)
     first = order.all[0].name
     index = f"models_{first}" if order.leading else order.index_name
     is_coarse = bool(order.leading) and first in _COARSE
@@ -138,6 +141,8 @@ def _stretch(
     if conditions and limit * along // matching > cost:
         return _sorted(reader, conditions, finder, order.all, limit, after)
     if is_coarse:
+        if conditions and limit * _SAMPLE // max(1, _sampled(reader, conditions, models)) > cost:
+            return _sorted(reader, conditions, finder, order.all, limit, after)
         return _led(reader, counted, order, limit, after, models)
     met = max(min(_PROBE, cost), limit)
     while True:
@@ -151,6 +156,20 @@ def _stretch(
             met *= 4  # what is alike stands together: further on it may be otherwise
         else:
             return _sorted(reader, conditions, finder, order.all, limit, after)
+
+
+def _sampled(reader: engine.Database, conditions: Sequence[Condition], models: int) -> int:
+    """Return how many of `_SAMPLE` models, from several places, match."""
+    test, parameters = query.where(conditions, walking=True)
+    each = _SAMPLE // _SAMPLES
+    found = 0
+    for place in range(_SAMPLES):
+        (number,) = reader.execute_sql(
+            f"SELECT count(*) FROM (SELECT * FROM models WHERE id > ? ORDER BY id LIMIT ?) AS models{test}",
+            [models * place // _SAMPLES, each, *parameters],
+        ).fetchone()
+        found += number
+    return found
 
 
 def _walked(
@@ -243,6 +262,19 @@ def _led(
                 key.name,
             ),
         )
+        same = [
+            group.condition,
+            *(
+                each.condition
+                for each in counted
+                if key.name in (each.condition.column, each.condition.about)
+            ),
+        ]
+        if len(same) > 1:  # most of the values are not wanted at all
+            where, parameters = query.where(same)
+            if not reader.execute_sql(f"SELECT 1 FROM models{where} LIMIT 1", parameters).fetchone():
+                after = None
+                continue
         more = limit - len(found)
         rows = _stretch(reader, [*counted, group], rest, more, after and after[1:], None, models)
         found += [(value, *row) for row in rows]

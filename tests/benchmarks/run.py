@@ -20,7 +20,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,50 @@ def window(*words: str) -> Iterator[subprocess.Popen[str]]:
     assert process.returncode == 0
 
 
+SEARCHES = (
+    "lantern", "lan", "harbor inkwash", "lantern 12", '"amber glass"', "99999", "nowhere", "type:lora",
+    "tag:inkwash -tag:prism", 'type:llm base:"Flux.1 D"', "size:>9.9GB", "size:>2GB rating:>=4", "added:2020-09",
+    "rating:5 fav:yes", "name:amber", "trigger:glass", "folder:lora", "hash:3f2a", "lantern OR prism",
+    "type:lora,vae tag:amber size:1GB..3GB -fav:yes",
+    "missing:yes", "source:civitai*", "-type:lora",
+)  # fmt: skip
+ORDERS = (
+    ModelQuery(),
+    ModelQuery(sort="size_bytes", descending=True),
+    ModelQuery(sort="added_at"),
+    ModelQuery(sort="rating", descending=True, then_by=(("name", False),)),
+    ModelQuery(sort="type", then_by=(("rating", True), ("size_bytes", True))),
+)
+
+
+def first_pages(bench: Bench, catalog: Catalog) -> None:
+    """First page of each search in each order, against the same without a search: processor time of 128 rows."""
+    times: list[float] = []
+    slowest = (0.0, "")
+    for order in ORDERS:
+        for text in ("", *SEARCHES):
+            query = replace(order, search=text)
+            found = []
+            for _ in range(bench.rounds):
+                start = time.thread_time()
+                catalog.page(query, 128)
+                found.append(time.thread_time() - start)
+            times.append(statistics.median(found))
+            slowest = max(slowest, (times[-1], f"{text} by {order.sort}"))
+    start = time.thread_time()
+    catalog.page(ModelQuery(), 128)
+    plain = time.thread_time() - start
+    for share in (50, 95):
+        bench.note(
+            f"first pages of {len(times)} searches, {share}th of 100",
+            _percentile(times, share),
+            plain,
+            "page",
+            1,
+        )
+    bench.lines.append([f"slowest first page: {slowest[0] * 1e3:.1f} ms, {slowest[1]}"])
+
+
 def queries(bench: Bench) -> None:
     """Order, page, search and details, against the same question asked of SQLite itself."""
     catalog = Catalog.open(bench.catalog, create=False)
@@ -188,6 +232,7 @@ def queries(bench: Bench) -> None:
         unit="look",
         amount=1,
     )
+    first_pages(bench, catalog)
     keys = [made.sha256_of(number * 7919 % bench.models) for number in range(200)]
 
     def raw_details() -> None:
