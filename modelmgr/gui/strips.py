@@ -254,6 +254,49 @@ class WorkStrip(Strip):
         self.deleteLater()
 
 
+class StripPlace(QWidget):
+    """Where one strip stands at a time: the newest."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self.hide()
+
+    @Slot()
+    def clear(self) -> None:
+        """Take the strip away."""
+        self.hide()
+        while (item := self._layout.takeAt(0)) is not None:
+            if (strip := item.widget()) is not None:
+                strip.hide()
+                strip.deleteLater()
+
+    @Slot(object)
+    def show_work(self, task: Task) -> None:
+        """Show how far a deed is, as long as it lasts."""
+        self.clear()
+        self._layout.addWidget(WorkStrip(task, self))
+        self.show()
+
+    def offer_undo(self, words: str, deed: Callable[[], None]) -> None:
+        """Say what was done; `deed` takes it back."""
+        self.clear()
+        strip = UndoStrip(words, self)
+        strip.accepted.connect(deed)
+        strip.closed.connect(self.clear)
+        self._layout.addWidget(strip)
+        self.show()
+
+    def ask(self, strip: AskStrip, deed: Callable[[], None]) -> None:
+        """Put a question here; `deed` is done if the answer is yes."""
+        self.clear()
+        self._layout.addWidget(strip)
+        self.show()
+        strip.show()
+        strip.ask(deed)
+
+
 class SearchEdit(QLineEdit):
     """A search that Esc clears."""
 

@@ -16,6 +16,9 @@ from tests.gui.watchdog import Watchdog
 ROWS = 100_000
 SIDECARS = 20_000
 LONGEST_MS = 50
+ROUNDS = 5
+"""What counts is the calmest."""
+
 WAIT_MS = 120_000
 PROBLEMS = (None, None, None, "no_file", "hash_mismatch", "ambiguous")
 
@@ -46,11 +49,7 @@ def crowd(library: Library) -> Library:
 
 
 def test_the_inbox_of_a_hundred_thousand_never_stands_still(qtbot, crowd: Library, tasks: Tasks):
-    page = PendingPage(crowd, tasks)
-    qtbot.addWidget(page)
-    page.resize(1280, 720)
-    view = page.findChild(QTableView, "pendingTable")
-    model = view.model()
+    pauses: dict[str, float] = {}
 
     def rows_are_there(count: int) -> None:
         def is_there() -> bool:
@@ -58,11 +57,16 @@ def test_the_inbox_of_a_hundred_thousand_never_stands_still(qtbot, crowd: Librar
 
         qtbot.waitUntil(is_there, timeout=WAIT_MS)
 
-    pauses = {}
-    with Watchdog() as watchdog:
-        page.show()
-        rows_are_there(ROWS)
-    pauses["open"] = watchdog.longest_ms
+    for _round in range(ROUNDS):
+        page = PendingPage(crowd, tasks)
+        qtbot.addWidget(page)
+        page.resize(1280, 720)
+        view = page.findChild(QTableView, "pendingTable")
+        model = view.model()
+        with Watchdog() as watchdog:
+            page.show()
+            rows_are_there(ROWS)
+        pauses["open"] = min(watchdog.longest_ms, pauses.get("open", watchdog.longest_ms))
     deeds = {
         "a group": (lambda: page.show_group("missing"), ROWS // 6 + 1),
         "all again": (lambda: page.show_group("waiting"), ROWS),
@@ -71,7 +75,7 @@ def test_the_inbox_of_a_hundred_thousand_never_stands_still(qtbot, crowd: Librar
         "another order": (lambda: view.sort_wanted.emit("name", True), ROWS),
     }
     deeds["news while all is selected"] = (lambda: (view.selectAll(), page.reload()), ROWS)
-    for _round in range(3):  # what counts is the calmest
+    for _round in range(ROUNDS):
         for name, (deed, count) in deeds.items():
             with Watchdog() as watchdog, qtbot.waitSignal(model.reordered, timeout=WAIT_MS):
                 deed()
@@ -98,7 +102,7 @@ def test_a_look_at_twenty_thousand_sidecars_never_stops_the_window(qtbot, tmp_pa
     with Watchdog() as watchdog:
         wizard.set_paths([str(folder)])
         qtbot.waitUntil(lambda: wizard.journey.preview is not None, timeout=WAIT_MS)
-        qtbot.wait(100)
+        qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
     assert wizard.journey.preview is not None
     assert wizard.journey.preview.seen == SIDECARS
     assert watchdog.longest_ms < LONGEST_MS

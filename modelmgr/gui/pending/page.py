@@ -1,7 +1,7 @@
 """The page of the inbox: groups by what to do, the table, and the selected record below."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QStackedWidge
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.jobs_panel import sentence
 from modelmgr.gui.pending.alike import rule_of
 from modelmgr.gui.pending.bar import DeedBar
 from modelmgr.gui.pending.deeds import MISMATCH_QUERY, NO_FILE_QUERY, READY_QUERY, PendingDeeds
@@ -36,8 +37,8 @@ from modelmgr.gui.pending.preview import PendingPreview
 from modelmgr.gui.pending.table import WHY, PendingTable
 from modelmgr.gui.pending.view import PendingView
 from modelmgr.gui.reasons import NO_FILE
-from modelmgr.gui.strips import AskStrip, Hairline, SearchEdit, UndoStrip, WorkStrip
-from modelmgr.gui.tasks import Task, Tasks
+from modelmgr.gui.strips import AskStrip, Hairline, SearchEdit, StripPlace
+from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text
 from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteReport
 
@@ -124,8 +125,7 @@ class PendingPage(QWidget):
         menu = ("promote", "attach", "locate", "keep", "dismiss", "restore", "undo")
         self._view.addActions([self._bar.actions_by_deed[deed] for deed in (*menu, "again")])
         self._filters = PendingFilters(self)
-        self._strips = QVBoxLayout()
-        self._strips.setSpacing(theme.XS)
+        self._strips = StripPlace(self)
         self._places = PlaceStrips(self)
         self._middle = QStackedWidget(self)
         self._middle.addWidget(self._view)
@@ -136,7 +136,7 @@ class PendingPage(QWidget):
         layout.setContentsMargins(theme.S, theme.M, theme.S, 0)
         layout.setSpacing(theme.S)
         layout.addLayout(self._build_head())
-        layout.addLayout(self._strips)
+        layout.addWidget(self._strips)
         layout.addWidget(self._places)
         layout.addWidget(BesideOrBelow(self._bar, self._filters, upper))
         whole = QWidget(self)
@@ -211,9 +211,9 @@ class PendingPage(QWidget):
         self._deeds.message.connect(self.message)
         self._deeds.changed.connect(self.reload)
         self._deeds.promoted.connect(self._offer_undo)
-        self._deeds.undone.connect(self._close_strips)
+        self._deeds.undone.connect(self._strips.clear)
         self._deeds.busy_changed.connect(self._update_deeds)
-        self._deeds.working.connect(self._show_work)
+        self._deeds.working.connect(self._strips.show_work)
         for page in (self._nothing, self._none):
             page.import_wanted.connect(self.import_requested)
             page.history_wanted.connect(partial(self.show_group, PROMOTED))
@@ -496,39 +496,12 @@ class PendingPage(QWidget):
         self._bar.show_deeds({*self._groups[self._group].deeds, *rare}, live)
         self._bar.setVisible(self._counts.of.get(self._group, 0) > 0)
 
-    # --- strips -----------------------------------------------------------------------------------------
-
-    @Slot(object)
-    def _show_work(self, task: Task) -> None:
-        self._close_strips()
-        self._strips.addWidget(WorkStrip(task, self))
+    # --- deeds ------------------------------------------------------------------------------------------
 
     @Slot(object)
     def _offer_undo(self, report: PromoteReport) -> None:
         """Say over the table what was promoted, until it is undone, read, or something else is promoted."""
-        from modelmgr.gui.jobs_panel import sentence
-
-        self._close_strips()
-        strip = UndoStrip(sentence(report), self)
-        strip.accepted.connect(partial(self._deeds.undo, report.pending_ids))
-        strip.closed.connect(self._close_strips)
-        self._strips.addWidget(strip)
-
-    @Slot()
-    def _close_strips(self) -> None:
-        while (item := self._strips.takeAt(0)) is not None:
-            if (strip := item.widget()) is not None:
-                strip.hide()
-                strip.deleteLater()
-
-    def _ask(self, strip: AskStrip, deed: Callable[[], None]) -> None:
-        """Put a question over the table; the deed is done if the answer is yes."""
-        self._close_strips()
-        self._strips.addWidget(strip)
-        strip.show()
-        strip.ask(deed)
-
-    # --- deeds ------------------------------------------------------------------------------------------
+        self._strips.offer_undo(sentence(report), partial(self._deeds.undo, report.pending_ids))
 
     @Slot()
     def _on_promote_all(self) -> None:
@@ -574,7 +547,7 @@ class PendingPage(QWidget):
             self,
             yes_name="confirmAttachButton",
         )
-        self._ask(strip, partial(self._deeds.promote, ids, MISMATCH_QUERY, attach_anyway=True))
+        self._strips.ask(strip, partial(self._deeds.promote, ids, MISMATCH_QUERY, attach_anyway=True))
 
     @Slot()
     def _on_clear(self) -> None:
@@ -591,7 +564,7 @@ class PendingPage(QWidget):
             self,
             yes_name="confirmClearButton",
         )
-        self._ask(strip, self._deeds.clear_promoted)
+        self._strips.ask(strip, self._deeds.clear_promoted)
 
     @Slot()
     def _on_locate(self) -> None:

@@ -1,0 +1,61 @@
+"""An empty library: three ways in, by mouse, by keyboard and by name."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QWidget, QWizard
+
+from modelmgr.gui.states import FirstStart
+
+WAIT_MS = 20_000
+WAYS = ("firstAddFolder", "firstImport", "firstDemo")
+
+
+@pytest.fixture
+def window(qtbot, open_on, tmp_path):
+    made = open_on(tmp_path / "catalog.sqlite")
+    with qtbot.waitExposed(made):
+        made.show()
+    page = made.findChild(QWidget, "firstStart")
+    qtbot.waitUntil(page.isVisible, timeout=WAIT_MS)
+    return made
+
+
+def test_the_keyboard_begins_where_something_can_be_done_and_walks_the_ways(qtbot, window):
+    ways = [window.findChild(QPushButton, name) for name in WAYS]
+    qtbot.waitUntil(lambda: window.focusWidget() is ways[0], timeout=WAIT_MS)
+    for at in (1, 2, 2):
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Down)
+        assert window.focusWidget() is ways[at]
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Up)
+    assert window.focusWidget() is ways[1]
+    qtbot.keyClick(ways[1], Qt.Key.Key_Return)
+    wizard = window.findChild(QWizard, "migrationWizard")
+    assert wizard.isVisible()
+    wizard.reject()
+
+
+def test_enter_on_the_first_way_asks_for_a_folder(qtbot, window):
+    qtbot.waitUntil(lambda: window.focusWidget() is not None, timeout=WAIT_MS)
+    qtbot.keyClick(window.findChild(QPushButton, WAYS[0]), Qt.Key.Key_Return)
+    dialog = window.findChild(QFileDialog)
+    assert dialog is not None
+    dialog.close()
+
+
+def test_what_is_typed_into_the_search_is_not_interrupted(qtbot, window):
+    page = window.findChild(FirstStart)
+    search = window.findChild(QWidget, "searchEdit")
+    search.setFocus()
+    qtbot.keyClicks(search, "ink")
+    page.hide()
+    page.show()
+    QApplication.processEvents()
+    assert search.hasFocus()
+
+
+def test_tools_are_named_and_drops_are_told_of(qtbot, window):
+    page = window.findChild(FirstStart)
+    page.show_found(["ComfyUI", "InvokeAI", "ComfyUI"])
+    told = window.findChild(QPushButton, "firstImport").accessibleDescription()
+    assert told == "Found on this computer: ComfyUI, InvokeAI."
+    assert "drop" in page.findChild(QLabel, "firstDrop").text()
