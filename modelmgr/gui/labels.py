@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent, QTextLayout, QTextOption
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStyle, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.text import plain_tip
@@ -55,6 +55,10 @@ class WrappingLabel(QLabel):
         if self.property("role") == "secondary":
             painter.setPen(theme.colors().secondary)
         metrics = QFontMetrics(self.font())
+        # Each text runs as its own script does, and begins where the reader's does.
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
+        across = QStyle.visualAlignment(self.layoutDirection(), self.alignment())
+        across = (across & Qt.AlignmentFlag.AlignHorizontal_Mask) | Qt.AlignmentFlag.AlignAbsolute
         units = self.text().encode("utf-16-le", "replace")
         lines = self._layout(self.width())
         y = 0
@@ -65,7 +69,6 @@ class WrappingLabel(QLabel):
             if is_last:
                 text = metrics.elidedText(text[:500], Qt.TextElideMode.ElideRight, self.width())
             rect = QRect(0, y, self.width(), metrics.lineSpacing())
-            across = self.alignment() & Qt.AlignmentFlag.AlignHorizontal_Mask
             painter.drawText(rect, int(across | Qt.AlignmentFlag.AlignVCenter), text)
             y += metrics.lineSpacing()
 

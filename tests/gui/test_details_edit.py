@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QImage
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QAction, QDragEnterEvent, QImage
 from PySide6.QtWidgets import (
     QApplication,
     QLabel,
@@ -17,12 +17,14 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui.details import DetailsPane
+from modelmgr.gui.details.about import description_in, readable
 from modelmgr.gui.details.chips import ChipsEdit
 from modelmgr.gui.details.pictures import PictureStrip
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.library import Library
 from modelmgr.values import Changes, ModelQuery, Record
+from tests.gui.watchdog import Watchdog
 
 
 @pytest.fixture
@@ -207,6 +209,78 @@ def test_a_picture_of_the_model_or_a_file_becomes_the_preview(qtbot, catalog, pa
     qtbot.waitUntil(lambda: not viewer.isVisible())
 
 
+def test_a_dropped_picture_is_for_the_preview_and_all_else_for_the_window(qtbot, pane, rows, tmp_path):
+    show(qtbot, pane, rows[0])
+    strip = pane.findChild(PictureStrip, "pictureStrip")
+    taken = []
+    strip.chosen.connect(taken.append)
+    for name, is_taken in (("x.png", True), ("x.safetensors", False)):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(tmp_path / name))])
+        place, actions = QPoint(5, 5), Qt.DropAction.CopyAction
+        buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        event = QDragEnterEvent(place, actions, data, buttons, keys)
+        event.ignore()
+        strip.dragEnterEvent(event)
+        assert event.isAccepted() is is_taken
+
+
+def test_several_pictures_have_arrows(qtbot, pane, rows, tmp_path):
+    paths = []
+    for color in (Qt.GlobalColor.red, Qt.GlobalColor.blue, Qt.GlobalColor.green):
+        image = QImage(16, 16, QImage.Format.Format_RGB32)
+        image.fill(color)
+        paths.append(str(tmp_path / f"{len(paths)}.png"))
+        assert image.save(paths[-1])
+    strip = pane.findChild(PictureStrip, "pictureStrip")
+    show(qtbot, pane, rows[0])
+    strip.show_pictures(rows[0], paths, (str(tmp_path),))
+    assert pane.findChild(QLabel, "pictureCount").text() == "1 of 3"
+    qtbot.keyClick(strip, Qt.Key.Key_Left)
+    assert strip.shown == paths[2]
+    pane.findChild(QWidget, "nextPicture").click()
+    assert strip.shown == paths[0]
+    qtbot.waitUntil(lambda: strip.box.pixmap_shown is not None)
+    strip.open_viewer()
+    viewer = strip.findChild(QWidget, "pictureViewer")
+    qtbot.keyClick(viewer, Qt.Key.Key_Right)
+    qtbot.keyClick(viewer, Qt.Key.Key_Space)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (
+            "<p>Fine <b>lines</b> &amp; wash.</p><ul><li>one</li><li>two</li></ul>",
+            "Fine lines & wash.\n• one\n• two",
+        ),
+        ("a<br>b<script>evil()</script><style>p{}</style>", "a\nb"),
+        ('<img src="file:///dev/zero"><a href="https://x/">there</a>', "there"),
+        ("plain < text\nof two lines", "plain < text\nof two lines"),
+        ("\u202eevil\x07", "⇤evil␇"),
+        ("<p>" * 50_000, ""),
+        ("see https://x/?token=abcdef", "see https://x/?token=••••••"),
+    ],
+)
+def test_a_description_is_plain_text(written, shown):
+    assert readable(written) == shown
+    assert description_in({"model": {"description": written}}) == shown
+
+
+def test_a_description_is_shown_where_there_is_one(qtbot, catalog, fill, pane, rows):
+    payload = json.dumps({"description": "<p>Ink on rough paper.</p>" * 30}).encode()
+    fill.attach({rows[0].id: [Record("civitai-info", "/x/d.civitai.info", "", payload)]})
+    catalog.set_chief(rows[0].id, max(record.id for record in catalog.records_of(rows[0].id)))
+    show(qtbot, pane, rows[0])
+    words = pane.findChild(QPlainTextEdit, "descriptionText")
+    assert words.toPlainText().startswith("Ink on rough paper.")
+    before = words.height()
+    pane.findChild(QPushButton, "moreDescription").click()
+    assert words.height() > before
+    show(qtbot, pane, rows[1])
+    assert not words.isVisibleTo(pane)
+
+
 def test_drafts_outlive_a_crash(qtbot, catalog, library, tasks, pane, rows, tmp_path):
     path = tmp_path / "drafts.json"
     drafts = Drafts(path, tasks)
@@ -313,3 +387,14 @@ def test_the_edit_menu_names_the_deed_after_a_restart_too(qtbot, catalog, fill, 
     qtbot.waitUntil(lambda: [row.rating for row in catalog.rows(ids)] == [None, None])
     redo = again.findChild(QAction, "actionRedo")
     qtbot.waitUntil(lambda: redo.text() == "&Redo rating of 2 models")
+
+
+def test_many_are_compared_while_the_window_goes_on(qtbot, catalog, fill, pane):
+    ids = fill.add(2000, hashed=False)
+    pane.follow(lambda: ids)
+    title = pane.findChild(QLabel, "comparisonSize")
+    with Watchdog() as watchdog:
+        pane.show_count(len(ids))
+        assert pane.findChild(QLabel, "comparisonTitle").text() == "2,000 models"
+        qtbot.waitUntil(lambda: bool(title.text()))
+    assert watchdog.longest_ms < 50

@@ -34,6 +34,7 @@ _BREAKS = {
 }
 _SILENT = ("script", "style", "head", "title", "iframe", "object", "svg")
 _TAG = re.compile(r"<[a-zA-Z/!][^>]{0,2000}>")
+_CUT_TAG = re.compile(r"<[^<>]{0,2000}\Z")
 _SPACES = re.compile(r"[ \t\r\f\v\xa0]+")
 _GAPS = re.compile(r" ?\n ?(?:\n ?)+")
 
@@ -57,7 +58,8 @@ def readable(written: str) -> str:
     text = written[:LONGEST]
     if _TAG.search(text):
         cleaner = _Cleaner()
-        cleaner.feed(text)
+        # The cut may go through a tag.
+        cleaner.feed(_CUT_TAG.sub("", text) if len(written) > LONGEST else text)
         cleaner.close()
         text = _GAPS.sub("\n\n", _SPACES.sub(" ", "".join(cleaner.parts)))
         text = re.sub(r"\n+• ", "\n• ", text)
@@ -157,7 +159,9 @@ class _Words(QPlainTextEdit):
         policy = Qt.ScrollBarPolicy
         scrolls = self.is_open and lines > MANY_LINES
         self.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if scrolls else policy.ScrollBarAlwaysOff)
-        self.setFixedHeight(min(lines, most) * self.fontMetrics().lineSpacing() + 4)
+        # Where it is cut, the next line must not look in.
+        below = 0 if lines > most else theme.XS
+        self.setFixedHeight(min(lines, most) * self.fontMetrics().lineSpacing() + below)
         self.lines_changed()
 
 

@@ -117,7 +117,9 @@ class FactsGrid(QWidget):
             )
             shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
             shown.setToolTip(fact.tip or (plain_tip(fact.value, 2000) if value != fact.value else ""))
-            shown.setAlignment(Qt.AlignmentFlag.AlignLeft | top)
+            # A label goes by the script of its text; these stand at the beginning of their column, whatever that is.
+            side = Qt.AlignmentFlag.AlignRight if self.isRightToLeft() else Qt.AlignmentFlag.AlignLeft
+            shown.setAlignment(side | Qt.AlignmentFlag.AlignAbsolute | top)
             shown.setAccessibleName(f"{fact.label}: {fact.value}")
             self._grid.addWidget(shown, row, 1, 1, 1 if fact.origin else 2, top)
             if fact.origin:

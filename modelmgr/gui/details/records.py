@@ -497,8 +497,9 @@ def _note_of(shown: Shown) -> str:
         when = date_text(shown.record.gone_at)
         notes.append(f"It is no longer in its source (seen {when}); what it said is kept.")
     if not parsed.ok:
-        place = "" if parsed.offset is None else f" (at byte {count_text(parsed.offset)})"
         message = foreign_text(parsed.message, 400) or "This could not be read."
+        is_said = parsed.offset is None or "byte" in message
+        place = "" if is_said else f" (at byte {count_text(parsed.offset or 0)})"
         return " ".join((*notes, f"{message}{place} The text is kept exactly as it was found."))
     if isinstance(parsed.value, Part):
         notes.append(
