@@ -495,7 +495,7 @@ class SettingsDialog(QDialog):
         return f"{self._named(name)} {self._control(name).accessibleDescription()}"
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._search.hasFocus() and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if self.focusWidget() is self._search and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             # Enter in the search goes to what it found; it saves nothing.
             if self._found:
                 self._control(self._found[0]).setFocus(Qt.FocusReason.ShortcutFocusReason)
