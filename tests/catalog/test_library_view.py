@@ -162,3 +162,12 @@ def test_paths_of_any_bytes_and_names_come_back_as_they_were(catalog: Catalog, f
     assert set(catalog.known_files("/m")) == {"/m/good.safetensors"}
     assert set(catalog.known_files("/")) == {odd, "/m/good.safetensors"}
     assert names(catalog, ModelQuery(folders=("/m\udcff",))) == [row.name]
+
+
+def test_models_are_found_by_how_their_names_begin(catalog: Catalog, found: Found) -> None:
+    names = ["Zephyr", "zebra", "Ze%bu", "azure", "Élan"]
+    ids = dict(zip(names, catalog.put_found([found(f"/m/{name}", name=name) for name in names]), strict=True))
+    assert set(catalog.named("ze")) == {ids["Zephyr"], ids["zebra"], ids["Ze%bu"]}
+    assert set(catalog.named("ze%")) == {ids["Ze%bu"]}
+    assert list(catalog.named("É")) == [ids["Élan"]]
+    assert not catalog.named("x")
