@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 import modelmgr
 from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
-from modelmgr.gui import logs, theme
+from modelmgr.gui import language, logs, theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.garbage import Garbage
 from modelmgr.gui.instance import Instance
@@ -153,6 +153,7 @@ def open_window(catalog: Path) -> QMainWindow:
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     theme.apply(app)
+    language.install(app)
     store = Catalog.open(catalog)
     tasks = Tasks(interrupt=store.interrupt)
     library = cast("Library", _LibraryWhenWanted(store))

@@ -23,6 +23,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, QuietDelegate, scaled
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.jobs_panel import error_text
+from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.progress import Progress
@@ -58,10 +59,11 @@ def _list_ignored(library: "Library", path: str, progress: Progress) -> list[Ign
 def ignored_words(found: Sequence[IgnoredFile]) -> str:
     """Return ``12 files are left out: 9 by a pattern, 3 partial downloads``."""
     if not found:
-        return "No file is left out."
+        return said("No file is left out.")
     counts = Counter(_reason(each) for each in found)
     reasons = ", ".join(_so_many(number, reason) for reason, number in counts.most_common())
-    return f"{counted(len(found), 'file')} {'is' if len(found) == 1 else 'are'} left out: {reasons}."
+    words = said("{} is left out: {}.") if len(found) == 1 else said("{} are left out: {}.")
+    return words.format(counted(len(found), "file"), reasons)
 
 
 def _so_many(number: int, reason: str) -> str:
@@ -71,7 +73,7 @@ def _so_many(number: int, reason: str) -> str:
 
 
 def _reason(ignored: IgnoredFile) -> str:
-    return _REASONS.get(ignored.reason) or foreign_text(ignored.reason, 80).replace("_", " ")
+    return said(_REASONS.get(ignored.reason, "")) or foreign_text(ignored.reason, 80).replace("_", " ")
 
 
 class FolderRulesDialog(QDialog):

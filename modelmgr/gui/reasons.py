@@ -1,4 +1,4 @@
-"""Why a record waits, and who said it, in the user's words. No Qt here.
+"""Why a record waits, and who said it, in the user's words.
 
 A problem code is for programs and a source id is for the catalog; a person gets a sentence and the name of a
 tool.
@@ -7,6 +7,7 @@ tool.
 import re
 from collections.abc import Mapping, Sequence
 
+from modelmgr.gui.language import said
 from modelmgr.gui.text import foreign_text
 from modelmgr.values import HashMatch, PendingState
 
@@ -191,10 +192,11 @@ def reason(problem: str | None, state: str = PendingState.PENDING) -> str:
     What was promoted or dismissed says so; a problem that it still has is told by `explanation`.
     """
     if state != PendingState.PENDING:
-        return _STATES.get(PendingState(state), state) if state in list(PendingState) else foreign_text(state)
+        known = _STATES.get(PendingState(state), state) if state in list(PendingState) else ""
+        return said(known) or foreign_text(state)
     if problem is None:
-        return _STATES[PendingState.PENDING]
-    return _SHORT.get(problem) or problem_label(problem)
+        return said(_STATES[PendingState.PENDING])
+    return problem_label(problem)
 
 
 def group_of(problem: str) -> str:
@@ -210,7 +212,7 @@ def problem_label(problem: str) -> str:
     """Return the words for any problem code; one that is not known is made readable."""
     known = _SHORT.get(problem)
     if known is not None:
-        return known
+        return said(known)
     words = foreign_text(problem, 80).replace("_", " ")
     return words[:1].upper() + words[1:]
 
@@ -218,12 +220,12 @@ def problem_label(problem: str) -> str:
 def explanation(problem: str | None, state: str = PendingState.PENDING) -> str:
     """Return what it means and what can be done, in a sentence or three."""
     if state == PendingState.PROMOTED:
-        return _STATE_SENTENCES[PendingState.PROMOTED]
+        return said(_STATE_SENTENCES[PendingState.PROMOTED])
     if state == PendingState.DISMISSED:
-        return _STATE_SENTENCES[PendingState.DISMISSED]
+        return said(_STATE_SENTENCES[PendingState.DISMISSED])
     if problem is None:
-        return _STATE_SENTENCES[PendingState.PENDING]
-    return _LONG.get(problem, problem_label(problem) + ".")
+        return said(_STATE_SENTENCES[PendingState.PENDING])
+    return said(_LONG.get(problem, "")) or problem_label(problem) + "."
 
 
 def source_label(source: str) -> str:
@@ -231,8 +233,8 @@ def source_label(source: str) -> str:
 
     An id that is not known is made readable, so that a new source needs no line here.
     """
-    known = _SOURCES.get(source) or _NO_TOOLS.get(source)
-    if known is not None:
+    known = said(_SOURCES.get(source) or _NO_TOOLS.get(source) or "")
+    if known:
         return known
     words = foreign_text(source, 80).replace("-", " ")
     return words[:1].upper() + words[1:]
@@ -246,20 +248,18 @@ def tool_icon(tool: str) -> str:
 def hash_words(matches: Sequence[HashMatch]) -> str:
     """Return what a hash leads to, in a sentence (``It is the CRC32 of Ink, as Civitai Helper claims.``)."""
     if not matches:
-        return "No file and no record is known by this hash."
+        return said("No file and no record is known by this hash.")
     best = matches[0]
     name = foreign_text(best.name, 100)
     if best.model is None:
-        return (
-            f"{source_label(best.source)} knows it as the {best.kind} of {name}, a record that still waits."
-        )
-    words = f"It is the {best.kind} of {name}"
+        words = said("{} knows it as the {} of {}, a record that still waits.")
+        return words.format(source_label(best.source), best.kind, name)
     others = len({match.model.id for match in matches if match.model is not None}) - 1
     if others:
-        words += f" and of {others} more"
+        name = said("{} and of {} more").format(name, others)
     if best.trust == "claimed" and best.source:
-        words += f", as {source_label(best.source)} claims"
-    return words + "."
+        return said("It is the {} of {}, as {} claims.").format(best.kind, name, source_label(best.source))
+    return said("It is the {} of {}.").format(best.kind, name)
 
 
 def origin_text(source: str, rank: int) -> str:
@@ -267,7 +267,7 @@ def origin_text(source: str, rank: int) -> str:
     how = _RANKS.get(rank)
     if source in ("user", "header", "merged") or how is None:
         return source_label(source)
-    return f"{source_label(source)}, {how}"
+    return f"{source_label(source)}, {said(how)}"
 
 
 # --- folders that records speak of --------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from modelmgr.errors import CatalogError
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
+from modelmgr.gui.language import said
 from modelmgr.gui.text import counted, foreign_text
 
 _CARD_WIDTH = 560
@@ -388,11 +389,15 @@ class ErrorWindow(QMainWindow):
         layout.setContentsMargins(48, 48, 48, 48)
         layout.setSpacing(theme.M)
         layout.addStretch(1)
-        heading = theme.plain_label(self.tr(title), "page-title", page)
+        heading = theme.plain_label(said(title), "page-title", page)
         heading.setObjectName("errorTitle")
         heading.setWordWrap(True)
         layout.addWidget(heading)
-        for name, text in (("errorMessage", error.message), ("errorSafe", safe), ("errorTodo", todo)):
+        for name, text in (
+            ("errorMessage", error.message),
+            ("errorSafe", said(safe)),
+            ("errorTodo", said(todo)),
+        ):
             label = theme.plain_label(foreign_text(text, 2000), None, page)
             label.setObjectName(name)
             label.setWordWrap(True)

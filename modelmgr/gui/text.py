@@ -1,4 +1,4 @@
-"""Sizes, dates, hashes and foreign words as text for the window. No Qt here.
+"""Sizes, dates, hashes and foreign words as text for the window.
 
 Foreign text (names, tags, notes, payloads: all that a stranger wrote) reaches a widget only through
 `foreign_text` or, in a tool tip, `plain_tip`: control and direction marks become visible, and nothing is ever
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from modelmgr.gui.language import plural, said
 from modelmgr.payload import masked
 
 CELL_LIMIT = 4096
@@ -147,7 +148,7 @@ def exact_size_text(size_bytes: int | None) -> str:
     """Return ``218,123,456 bytes``."""
     if size_bytes is None:
         return ""
-    return "1 byte" if size_bytes == 1 else f"{count_text(size_bytes)} bytes"
+    return counted(size_bytes, "byte")
 
 
 def rate_text(bytes_per_s: float) -> str:
@@ -158,12 +159,12 @@ def rate_text(bytes_per_s: float) -> str:
 def about_text(seconds: float) -> str:
     """Return ``a few seconds``, ``about 40 s``, ``about 4 min``, ``about 2 h``: no finer than a guess deserves."""
     if seconds < 8:
-        return "a few seconds"
+        return said("a few seconds")
     if seconds <= 50:
-        return f"about {-int(-seconds // 10) * 10} s"
+        return said("about {} s").format(-int(-seconds // 10) * 10)
     if seconds < 90 * _MINUTE:
-        return f"about {max(1, round(seconds / _MINUTE))} min"
-    return f"about {round(seconds / _HOUR)} h"
+        return said("about {} min").format(max(1, round(seconds / _MINUTE)))
+    return said("about {} h").format(round(seconds / _HOUR))
 
 
 def age_text(seconds: float | None, now: float | None = None) -> str:
@@ -172,7 +173,7 @@ def age_text(seconds: float | None, now: float | None = None) -> str:
         return ""
     age = (time.time() if now is None else now) - seconds
     if age < _MINUTE:
-        return "now" if age > -_MINUTE else _written(seconds, _customs.day)
+        return said("now") if age > -_MINUTE else _written(seconds, _customs.day)
     for length, unit in (
         (365.25 * _DAY, "y"),
         (30.44 * _DAY, "mo"),
@@ -208,8 +209,11 @@ def stars_text(rating: int | None) -> str:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return ``1 model``, ``12,345 models``."""
-    return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
+    """Return ``1 model``, ``12,345 models``; a translation has the plural forms of its language."""
+    found = plural(number, one)
+    if found is None:
+        return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
+    return found.replace(str(number), count_text(number), 1)
 
 
 _TYPE_LABELS = {
@@ -235,8 +239,8 @@ def type_label(model_type: str | None) -> str:
     """Return the nicer label of a canonical type: ``lora`` -> ``LoRA``."""
     if not model_type:
         return ""
-    label = _TYPE_LABELS.get(model_type)
-    if label is None:
+    label = said(_TYPE_LABELS.get(model_type, ""))
+    if not label:
         label = foreign_text(model_type, 80).replace("_", " ")
         label = label[:1].upper() + label[1:]
     return label
@@ -263,7 +267,7 @@ _COLUMN_LABELS = {
 
 def column_label(column: str) -> str:
     """Return the words for a light column."""
-    return _COLUMN_LABELS.get(column) or column[:1].upper() + column[1:].replace("_", " ")
+    return said(_COLUMN_LABELS.get(column, "")) or column[:1].upper() + column[1:].replace("_", " ")
 
 
 def column_order(columns: Iterable[str]) -> list[str]:
@@ -286,7 +290,7 @@ def column_text(column: str, value: object, *, lines: bool = False) -> str:
     if column == "rating" and isinstance(value, int):
         return stars_text(value)
     if isinstance(value, bool) or column in ("favorite", "nsfw"):
-        return "yes" if value else "no"
+        return said("yes") if value else said("no")
     if isinstance(value, list | tuple):
         entries = [str(entry) for entry in value]
         value = ("\n" if lines and any("," in entry for entry in entries) else ", ").join(entries)
@@ -307,16 +311,28 @@ _STATE_LABELS = {
 }
 
 
+_PERMISSIONS = {
+    "credit=optional": "credit optional",
+    "credit=required": "credit required",
+    "derivatives=yes": "derivatives allowed",
+    "derivatives=no": "no derivatives",
+    "relicense=yes": "other licence allowed",
+    "relicense=no": "same licence",
+}
+
+
 def license_text(value: str | None) -> str:
     """Return a licence as people read it; the permissions of a catalogue (``civitai:credit=...``) in words."""
     if not value or not value.startswith("civitai:"):
         return foreign_text(value, 300)
     facts = dict(part.partition("=")[::2] for part in value.removeprefix("civitai:").split(";"))
     words = [
-        {"optional": "credit optional", "required": "credit required"}.get(facts.get("credit", "")),
-        "commercial use: " + facts["commercial"].replace(",", ", ") if facts.get("commercial") else None,
-        {"yes": "derivatives allowed", "no": "no derivatives"}.get(facts.get("derivatives", "")),
-        {"yes": "other licence allowed", "no": "same licence"}.get(facts.get("relicense", "")),
+        said(_PERMISSIONS.get(f"credit={facts.get('credit')}", "")),
+        said("commercial use: {}").format(facts["commercial"].replace(",", ", "))
+        if facts.get("commercial")
+        else "",
+        said(_PERMISSIONS.get(f"derivatives={facts.get('derivatives')}", "")),
+        said(_PERMISSIONS.get(f"relicense={facts.get('relicense')}", "")),
     ]
     text = ", ".join(word for word in words if word)
     return foreign_text(text[:1].upper() + text[1:] if text else value, 300)
@@ -324,7 +340,7 @@ def license_text(value: str | None) -> str:
 
 def state_label(state: str) -> str:
     """Return the word for a state of the library or of a file."""
-    return _STATE_LABELS.get(state, state[:1].upper() + state[1:])
+    return said(_STATE_LABELS.get(state, "")) or state[:1].upper() + state[1:]
 
 
 def is_web_address(text: str | None) -> bool:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.jobs_panel import ElidedLabel
+from modelmgr.gui.language import said
 from modelmgr.gui.text import count_text, foreign_text, plain_tip
 
 SAID_BY = "According to: {}"
@@ -128,7 +129,7 @@ class FactsGrid(QWidget):
                 where.show_text(fact.origin)
                 where.setMaximumWidth(_ORIGIN_WIDTH)
                 where.setAlignment(Qt.AlignmentFlag.AlignRight)
-                where.setToolTip(plain_tip(SAID_BY.format(fact.origin_tip)))
+                where.setToolTip(plain_tip(said(SAID_BY).format(fact.origin_tip)))
                 self._grid.addWidget(where, row, 2, top)
         self.updateGeometry()
 

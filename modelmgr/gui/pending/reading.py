@@ -12,6 +12,7 @@ from typing import Any
 
 from modelmgr import payload
 from modelmgr.catalog import Catalog
+from modelmgr.gui.language import said
 from modelmgr.gui.reasons import problem_label
 from modelmgr.gui.text import (
     column_label,
@@ -159,7 +160,9 @@ def _compare(catalog: Catalog, row: PendingModel, claims: Claims) -> list[Compar
     size = known.size_bytes if known is not None else None
     if claims.size_bytes is not None:
         agrees = None if size is None else size == claims.size_bytes
-        shown.append(Comparison("Size", exact_size_text(claims.size_bytes), exact_size_text(size), agrees))
+        shown.append(
+            Comparison(said("Size"), exact_size_text(claims.size_bytes), exact_size_text(size), agrees)
+        )
     return shown
 
 

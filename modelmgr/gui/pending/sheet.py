@@ -12,6 +12,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.jobs_panel import ElidedLabel
+from modelmgr.gui.language import said
 from modelmgr.gui.pending.reading import TOLD_ELSEWHERE, CandidateFile, Comparison, Preview, breakable
 from modelmgr.gui.reasons import explanation, source_label
 from modelmgr.gui.text import count_text, date_text, foreign_text, plain_tip, size_text, type_label
@@ -155,7 +156,7 @@ class Sheet(QWidget):
                 text = each.claimed if column == 1 else each.found
                 value = Value(text or "–", self)
                 value.setObjectName("pendingClaimed" if column == 1 else "pendingComputed")
-                if text and each.name != "Size":
+                if text and each.name != said("Size"):
                     value.setFont(mono)
                 grid.addWidget(value, line, column)
             mark = {True: _tr("same"), False: _tr("differs"), None: ""}[each.agrees]

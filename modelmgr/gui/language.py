@@ -1,0 +1,47 @@
+"""The language of the window: which translation is loaded, and how texts of tables and counted things are said.
+
+English stands in the source. A translation is a file ``modelmgr_<language>.qm`` of ``resources/translations``, made of
+the ``.ts`` file beside it by ``pyside6-lrelease``; ``tests/translations.py`` writes what is to be translated into it.
+"""
+
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
+
+from modelmgr.resources import resource_path
+
+WORDS, COUNTED = "Words", "Counted"
+"""The contexts of `said` and `plural`, for those who translate."""
+
+
+def install(app: QCoreApplication, locale: QLocale | None = None) -> bool:
+    """Have the application speak the language of `locale` (the system's if none is given), if there is a translation.
+
+    Returns:
+        Whether there is one. Qt's own texts (buttons of dialogs, menus of text fields) are translated along with ours,
+        never alone: two languages in one window are worse than English.
+    """
+    if app.findChild(QTranslator, "modelmgrTranslator") is not None:
+        return True
+    locale = locale or QLocale.system()
+    folder = str(resource_path("translations"))
+    ours = QTranslator(app)
+    ours.setObjectName("modelmgrTranslator")
+    if not ours.load(locale, "modelmgr", "_", folder):
+        ours.deleteLater()
+        ours.setParent(None)
+        return False
+    qts = QTranslator(app)
+    if qts.load(locale, "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        app.installTranslator(qts)
+    app.installTranslator(ours)
+    return True
+
+
+def said(text: str) -> str:
+    """Return a text of a table, which has no object to translate it, in the user's language."""
+    return QCoreApplication.translate(WORDS, text) if text else text
+
+
+def plural(number: int, noun: str) -> str | None:
+    """Return a number of things (``12345 Modelle``) in the user's language; None where that is English."""
+    found = QCoreApplication.translate(COUNTED, f"%n {noun}", None, number)
+    return None if found == f"{number} {noun}" else found

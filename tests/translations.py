@@ -1,0 +1,131 @@
+"""Gathers every text of the window that can be translated into a file for translators.
+
+    python tests/translations.py de             writes or renews resources/translations/modelmgr_de.ts
+    pyside6-lrelease modelmgr_de.ts             makes the .qm file beside it that the window loads
+
+What is translated already stays; what is gone from the source is left out.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).parent.parent
+GUI = ROOT / "modelmgr" / "gui"
+FOLDER = ROOT / "resources" / "translations"
+WORDS, COUNTED = "Words", "Counted"
+# Tables of words that `said` translates when they are looked up.
+TABLES = {
+    "text.py": ("_TYPE_LABELS", "_COLUMN_LABELS", "_STATE_LABELS", "_PERMISSIONS"),
+    "reasons.py": ("_SHORT", "_LONG", "_STATES", "_STATE_SENTENCES", "_SOURCES", "_NO_TOOLS", "_RANKS"),
+    "states.py": ("_SAFE", "_SAFE_ELSE"),
+    "folder_rules.py": ("_REASONS",),
+    "facts.py": ("SAID_BY",),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Text:
+    """One text: the class or room that says it, and whether it has plural forms."""
+
+    context: str
+    source: str
+    plural: bool = False
+
+
+def texts() -> set[Text]:
+    """Return all that is given to Qt's translation anywhere in the window."""
+    found: set[Text] = set()
+    for path in sorted(GUI.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found.update(_below(tree, path.stem))
+        for node in tree.body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            if isinstance(target, ast.Name) and target.id in TABLES.get(path.name, ()):
+                found.update(Text(WORDS, text) for text in _values(node.value))  # type: ignore[union-attr]
+    return found
+
+
+def _values(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Dict):
+        for value in node.values:
+            yield from _values(value)
+    elif isinstance(node, ast.Tuple):
+        for value in node.elts:
+            yield from _values(value)
+    else:
+        yield from _strings(node)
+
+
+def _below(node: ast.AST, context: str) -> Iterator[Text]:
+    for child in ast.iter_child_nodes(node):
+        yield from _below(child, child.name if isinstance(child, ast.ClassDef) else context)
+    if not isinstance(node, ast.Call) or not node.args:
+        return
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    first = node.args[0]
+    if name == "tr":
+        yield from (Text(context, text, _has_number(node)) for text in _strings(first))
+    elif name == "translate" and len(node.args) > 1:
+        for where in _strings(first):
+            yield from (Text(where, text, len(node.args) > 3) for text in _strings(node.args[1]))
+    elif name == "said":
+        yield from (Text(WORDS, text) for text in _strings(first))
+    elif name == "counted" and len(node.args) > 1:
+        yield from (Text(COUNTED, f"%n {text}", True) for text in _strings(node.args[1]))
+
+
+def _has_number(call: ast.Call) -> bool:
+    return len(call.args) > 2 or any(keyword.arg == "n" for keyword in call.keywords)
+
+
+def _strings(node: ast.AST) -> Iterator[str]:
+    """Yield the text that a constant is, or those between which a condition chooses."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from _strings(node.body)
+        yield from _strings(node.orelse)
+
+
+def write(language: str) -> Path:
+    """Write or renew the file of a language, in the form of Qt Linguist (Qt, "TS file format")."""
+    path = FOLDER / f"modelmgr_{language}.ts"
+    known = _known(path) if path.exists() else {}
+    top = ElementTree.Element("TS", version="2.1", language=language, sourcelanguage="en")
+    contexts: dict[str, ElementTree.Element] = {}
+    for text in sorted(texts()):
+        if text.context not in contexts:
+            contexts[text.context] = ElementTree.SubElement(top, "context")
+            ElementTree.SubElement(contexts[text.context], "name").text = text.context
+        message = ElementTree.SubElement(contexts[text.context], "message")
+        if text.plural:
+            message.set("numerus", "yes")
+        ElementTree.SubElement(message, "source").text = text.source
+        translation = known.get((text.context, text.source))
+        if translation is None:
+            translation = ElementTree.Element("translation", type="unfinished")
+        message.append(translation)
+    ElementTree.indent(top)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE TS>\n'
+    path.write_text(head + ElementTree.tostring(top, encoding="unicode") + "\n", encoding="utf-8")
+    return path
+
+
+def _known(path: Path) -> dict[tuple[str, str], ElementTree.Element]:
+    found = {}
+    for context in ElementTree.parse(path).getroot().iter("context"):
+        for message in context.iter("message"):
+            translation = message.find("translation")
+            if translation is not None and translation.get("type") != "unfinished":
+                found[context.findtext("name", ""), message.findtext("source", "")] = translation
+    return found
+
+
+if __name__ == "__main__":
+    for asked in sys.argv[1:]:
+        print(write(asked))
