@@ -8,7 +8,7 @@ What is translated already stays; what is gone from the source is left out.
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -25,6 +25,8 @@ TABLES = {
     "folder_rules.py": ("_REASONS",),
     "facts.py": ("SAID_BY",),
 }
+# Columns whose title is translated when the header is drawn: context, and which argument it is.
+TITLED = {"Column": ("Columns", 1), "_Column": ("PendingColumns", 0)}
 
 
 @dataclass(frozen=True, order=True)
@@ -39,13 +41,31 @@ class Text:
 def texts() -> set[Text]:
     """Return all that is given to Qt's translation anywhere in the window."""
     found: set[Text] = set()
-    for path in sorted(GUI.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found.update(_below(tree, path.stem))
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(GUI.rglob("*.py"))}
+    helpers = {path.stem: _helpers(tree) for path, tree in trees.items()}
+    for path, tree in trees.items():
+        called = dict(helpers[path.stem])
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module:
+                theirs = helpers.get(node.module.rpartition(".")[2], {})
+                called |= {each.name: theirs[each.name] for each in node.names if each.name in theirs}
+        found.update(_below(tree, path.stem, called))
         for node in tree.body:
             target = node.targets[0] if isinstance(node, ast.Assign) else None
             if isinstance(target, ast.Name) and target.id in TABLES.get(path.name, ()):
                 found.update(Text(WORDS, text) for text in _values(node.value))  # type: ignore[union-attr]
+    return found
+
+
+def _helpers(tree: ast.Module) -> dict[str, str]:
+    """Return the functions of a module that only translate, with the context that they name."""
+    found = {}
+    for node in tree.body:
+        for call in ast.walk(node) if isinstance(node, ast.FunctionDef) else ():
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "translate" and call.args:
+                first = call.args[0]
+                if isinstance(first, ast.Constant) and isinstance(call.args[-1], ast.Name):
+                    found[node.name] = str(first.value)  # type: ignore[union-attr]
     return found
 
 
@@ -60,14 +80,19 @@ def _values(node: ast.AST) -> Iterator[str]:
         yield from _strings(node)
 
 
-def _below(node: ast.AST, context: str) -> Iterator[Text]:
+def _below(node: ast.AST, context: str, helpers: Mapping[str, str]) -> Iterator[Text]:
     for child in ast.iter_child_nodes(node):
-        yield from _below(child, child.name if isinstance(child, ast.ClassDef) else context)
+        yield from _below(child, child.name if isinstance(child, ast.ClassDef) else context, helpers)
     if not isinstance(node, ast.Call) or not node.args:
         return
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     first = node.args[0]
-    if name == "tr":
+    if name in helpers and isinstance(node.func, ast.Name):
+        yield from (Text(helpers[name], text) for text in _strings(first))
+    elif name in TITLED:
+        where, place = TITLED[name]
+        yield from (Text(where, text) for text in _strings(node.args[place]))
+    elif name == "tr":
         yield from (Text(context, text, _has_number(node)) for text in _strings(first))
     elif name == "translate" and len(node.args) > 1:
         for where in _strings(first):

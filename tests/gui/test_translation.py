@@ -93,4 +93,11 @@ def test_what_is_gathered_is_what_the_window_says():
     gathered = translations.texts()
     assert translations.Text("Counted", "%n model", plural=True) in gathered
     assert translations.Text("Words", "Ready to promote") in gathered
+    for context, source in (
+        ("Columns", "Base model"),
+        ("PendingColumns", "Why"),
+        ("Commands", "&Add folder…"),
+        ("MigrationWizard", "&Import"),
+    ):
+        assert translations.Text(context, source) in gathered, source
     assert len({text.context for text in gathered}) > 30
