@@ -22,6 +22,7 @@ from modelmgr.gui.details.pictures import PictureStrip, pictures_of
 from modelmgr.gui.details.records import RecordsView
 from modelmgr.gui.details.told import ToldSections
 from modelmgr.gui.flow import FlowLayout
+from modelmgr.gui.language import said
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.reasons import origin_text
 from modelmgr.gui.table.columns import is_absent, state_of, state_text
@@ -209,7 +210,7 @@ class ModelPage(QWidget):
         told = {column: origin_text(origin.source, origin.rank) for column, origin in origins.items()}
         self._origins.show_facts([Fact(column_label(column), told[column]) for column in column_order(told)])
         self.sections["where_from"].setVisible(bool(told))
-        name_tip = row.name if "name" not in told else f"{row.name}\n{SAID_BY.format(told['name'])}"
+        name_tip = row.name if "name" not in told else f"{row.name}\n{said(SAID_BY).format(told['name'])}"
         self.name.label.setToolTip(plain_tip(name_tip))
         self._show_pictures()
 

@@ -15,24 +15,13 @@ from modelmgr.gui import theme
 from modelmgr.gui.details.about import description_in
 from modelmgr.gui.details.comparison import ComparisonPage
 from modelmgr.gui.details.editor import Editor, Wish
-from modelmgr.gui.details.facts import SAID_BY, Fact, FactsGrid, Section
-from modelmgr.gui.details.files import FilesTable, picture_fact
-from modelmgr.gui.details.hashes import HashesView
-from modelmgr.gui.details.head import PREVIEW_HEIGHT, NotesEdit, PreviewBox, RatingBar
 from modelmgr.gui.details.history import STEPS
 from modelmgr.gui.details.identity import CORRECTED
-from modelmgr.gui.details.identity import CORRECTED, DangerBadge, EvidenceView, IdentityView, problem_words
 from modelmgr.gui.details.known import known_bases, known_tags
 from modelmgr.gui.details.model_page import ModelPage
-from modelmgr.gui.details.note_line import NoteLine
-from modelmgr.gui.details.records import WHOLE_BYTES, RecordsView, Shown, show_record
 from modelmgr.gui.details.records import WHOLE_BYTES, Shown, show_record
-from modelmgr.gui.details.told import ToldSections
 from modelmgr.gui.details.unsaved import Unsaved
-from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.jobs_panel import error_text
-from modelmgr.gui.labels import WrappingLabel
-from modelmgr.gui.language import said
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import state_of
 from modelmgr.gui.tasks import Tasks
@@ -317,48 +306,7 @@ class DetailsPane(QWidget):
             notes.show_notes(row.notes)
         self._show_unsaved()
 
-<<<<<<< HEAD
     def _show_unsaved(self) -> None:
-=======
-    def _show_facts(self, row: ModelRow, origins: Mapping[str, Origin]) -> None:
-        def fact(label: str, column: str, value: str | None, tip: str = "") -> Fact:
-            origin = origins.get(column)
-            if origin is None:
-                return Fact(label, value or "", tip)
-            return Fact(
-                label, value or "", tip, _origin_word(origin), origin_text(origin.source, origin.rank)
-            )
-
-        self._facts.show_facts(
-            [
-                fact(self.tr("Type"), "type", type_label(row.type)),
-                fact(self.tr("Base model"), "base_model", foreign_text(row.base_model, 200)),
-                fact(self.tr("Tags"), "tags", foreign_text(", ".join(row.tags), 2000)),
-                fact(self.tr("Licence"), "license", license_text(row.license), plain_tip(row.license)),
-                fact(
-                    self.tr("Source"),
-                    "source_url",
-                    _shortened(_address_text(row.source_url), 36),
-                    plain_tip(row.source_url),
-                ),
-                fact(self.tr("State"), "file_state", state_text(row)),
-                fact(self.tr("SHA-256"), "sha256", hash_text(row.sha256), row.sha256 or ""),
-                fact(self.tr("Format"), "format", foreign_text(row.format, 60)),
-                fact(self.tr("Added"), "added_at", date_text(row.added_at)),
-                fact(self.tr("Modified"), "modified_at", date_text(row.modified_at)),
-            ]
-        )
-        told = {column: origin_text(origin.source, origin.rank) for column, origin in origins.items()}
-        self._origins.show_facts(
-            [Fact(column_label(column), told[column]) for column in column_order(told)],
-        )
-        self._where_from.setVisible(bool(told))
-        name_tip = row.name if "name" not in told else f"{row.name}\n{said(SAID_BY).format(told['name'])}"
-        self._name.setToolTip(plain_tip(name_tip))
-
-    @Slot()
-    def _show_preview(self) -> None:
->>>>>>> 53f5ac1 (window: words of tables, counted things and reasons go through Qt's translation; a language that nobody speaks finds what doesn't)
         row = self._row
         found = self._unsaved.first(row) if row is not None else None
         if found is None:
