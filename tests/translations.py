@@ -24,6 +24,7 @@ TABLES = {
     "states.py": ("_SAFE", "_SAFE_ELSE"),
     "folder_rules.py": ("_REASONS",),
     "facts.py": ("SAID_BY",),
+    "comparison.py": ("_TITLES",),
 }
 # Columns whose title is translated when the header is drawn: context, and which argument it is.
 TITLED = {"Column": ("Columns", 1), "_Column": ("PendingColumns", 0)}

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import focus, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.jobs_panel import ElidedLabel, error_text
 from modelmgr.gui.labels import WrappingLabel
@@ -443,6 +443,11 @@ class CompareDialog(QDialog):
 
     def _on_failed(self, error: Exception) -> None:
         self._words.setText(error_text(error))
+
+    # --- Qt ---------------------------------------------------------------------------------------------
+
+    def focusNextPrevChild(self, is_next: bool) -> bool:
+        return focus.move(self, is_next)
 
 
 def _choose(library: "Library", model_id: int, column: str, value: Any) -> str:

@@ -63,6 +63,8 @@ def _is_stop(widget: QWidget) -> bool:
 
 def _in_order(widget: QWidget) -> Iterator[QWidget]:
     yield widget
+    if isinstance(widget, QAbstractItemView):
+        yield from _floating(widget.viewport(), [])  # fields that stand in its rows
     if isinstance(widget, _WHOLE):
         return
     seen: list[QWidget] = []
@@ -70,10 +72,19 @@ def _in_order(widget: QWidget) -> Iterator[QWidget]:
         if not part.isHidden() and not part.isWindow() and part not in seen:
             seen.append(part)
             yield from _in_order(part)
-    for child in widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
-        # What floats over the others, in no layout.
-        if child not in seen and not child.isHidden() and not child.isWindow():
-            yield from _in_order(child)
+    yield from _floating(widget, seen)
+
+
+def _floating(widget: QWidget, seen: list[QWidget]) -> Iterator[QWidget]:
+    """Yield what stands in no layout, from top to bottom."""
+    is_mirrored = widget.layoutDirection() == Qt.LayoutDirection.RightToLeft
+    found = [
+        child
+        for child in widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        if child not in seen and not child.isHidden() and not child.isWindow()
+    ]
+    for child in sorted(found, key=lambda each: (each.y(), -each.x() if is_mirrored else each.x())):
+        yield from _in_order(child)
 
 
 def _parts(widget: QWidget) -> Iterator[QWidget]:

@@ -143,13 +143,10 @@ def out_of_order(root: QWidget) -> list[str]:
     def place(widget: QWidget) -> QRect:
         return QRect(widget.mapTo(root.window(), QPoint(0, 0)), widget.size())
 
-    if stops:
-        # Round and round: it begins at what stands first, wherever the focus was.
-        first_stop = min(stops, key=lambda stop: (place(stop).top(), place(stop).left() * (1 - 2 * mirrored)))
-        stops = stops[stops.index(first_stop) :] + stops[: stops.index(first_stop)]
+    lowest = max((place(stop).bottom() for stop in stops), default=0)
     for one, other in pairwise(stops):
         first, second = place(one), place(other)
-        if first.intersects(second):
+        if first.intersects(second) or first.bottom() == lowest:  # from the last it goes to the first
             continue
         same_column = first.left() <= second.right() and second.left() <= first.right()
         same_row = first.top() <= second.bottom() and second.top() <= first.bottom()
@@ -174,7 +171,7 @@ def cut(root: QWidget) -> list[str]:
                 if needs > widget.height() + 1:
                     found.append(f"{needs} px high, {widget.height()} there: {described(widget)}")
                 continue
-        elif not isinstance(widget, QAbstractButton) or not widget.text() or _is_inner(widget):
+        elif not isinstance(widget, QAbstractButton) or not _shows_words(widget):
             continue
         hint, size = widget.minimumSizeHint(), widget.size()
         if isinstance(widget, QLabel | QPushButton | QToolButton | QCheckBox | QRadioButton):
@@ -186,6 +183,12 @@ def cut(root: QWidget) -> list[str]:
                 + described(widget)
             )
     return found
+
+
+def _shows_words(button: QAbstractButton) -> bool:
+    style = button.toolButtonStyle() if isinstance(button, QToolButton) else None
+    is_icon = style == Qt.ToolButtonStyle.ToolButtonIconOnly and not button.icon().isNull()
+    return bool(button.text()) and not is_icon and not _is_inner(button)
 
 
 # --- contrast -------------------------------------------------------------------------------------------------
@@ -275,7 +278,8 @@ def text_contrast(image: QImage, area: QRect) -> float | None:
 def edge_contrast(image: QImage, area: QRect) -> float | None:
     """Return the best contrast of the line around a control, or of its face, to what it stands on."""
     around = _colours(image, area.adjusted(-3, 4, -area.width() - 1, -4))
-    edge = _colours(image, QRect(area.left(), area.top() + 6, 2, max(1, area.height() - 12)))
+    # A style sheet's margin lies before it, and no text begins so far to the left.
+    edge = _colours(image, QRect(area.left(), area.top() + 6, 6, max(1, area.height() - 12)))
     if not around or not edge:
         return None
     ground = QColor(around.most_common(1)[0][0])

@@ -16,6 +16,7 @@ from modelmgr.gui.details.facts import LABEL_WIDTH, Fact, FactsGrid, Section
 from modelmgr.gui.details.fields import FRAME_PX, FieldsForm, Value
 from modelmgr.gui.details.head import RatingBar
 from modelmgr.gui.labels import WrappingLabel
+from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
     column_label,
@@ -92,7 +93,9 @@ class SidesView(QWidget):
             texts = [_side_text(column, getattr(row, column)) for row in rows]
             if not any(texts):
                 continue
-            label = theme.plain_label(_TITLES.get(column) or column_label(column), "secondary", self)
+            label = theme.plain_label(
+                said(_TITLES.get(column, "")) or column_label(column), "secondary", self
+            )
             label.setFixedWidth(scaled(self, LABEL_WIDTH - theme.M))
             label.setWordWrap(True)
             self._grid.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
@@ -286,7 +289,7 @@ def _differences(found: Comparison) -> list[Fact]:
         tip = "\n".join(
             f"{_value_words(column, value)}: {count_text(number)}" for value, number in entries[:40]
         )
-        facts.append(Fact(_TITLES.get(column) or column_label(column), text, plain_tip(tip, 4000)))
+        facts.append(Fact(said(_TITLES.get(column, "")) or column_label(column), text, plain_tip(tip, 4000)))
     some = [(tag, number) for tag, number in found.tags if number < found.count]
     if some:
         text = " · ".join(f"{foreign_text(tag, 60)} {count_text(number)}" for tag, number in some[:8])

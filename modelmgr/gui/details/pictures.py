@@ -5,7 +5,16 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QEnterEvent, QKeyEvent, QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from modelmgr.gui import theme
 from modelmgr.gui.details.head import PREVIEW_HEIGHT, PreviewBox
@@ -28,7 +37,7 @@ def pictures_of(row: ModelRow, attachments: Sequence[Attachment]) -> list[str]:
     return list(found)[:MOST_PICTURES]
 
 
-class PictureStrip(QWidget):
+class PictureStrip(QFrame):
     """The pictures of the model in front, one at a time; left and right go on, Space or a click shows it large.
 
     Signals:
