@@ -146,7 +146,9 @@ def out_of_order(root: QWidget) -> list[str]:
     lowest = max((place(stop).bottom() for stop in stops), default=0)
     for one, other in pairwise(stops):
         first, second = place(one), place(other)
-        if first.intersects(second) or first.bottom() == lowest:  # from the last it goes to the first
+        if (
+            one.isAncestorOf(other) or first.intersects(second) or first.bottom() == lowest
+        ):  # from the last it goes to the first
             continue
         same_column = first.left() <= second.right() and second.left() <= first.right()
         same_row = first.top() <= second.bottom() and second.top() <= first.bottom()
