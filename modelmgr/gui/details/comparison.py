@@ -128,10 +128,12 @@ class ComparisonPage(QWidget):
     Signals:
         edited(Wish): something shall be changed in all of them.
         began(str): a field became an editor.
+        left(str, str): a column does not take what was typed into it, and something else is selected.
     """
 
     edited = Signal(object)
     began = Signal(str)
+    left = Signal(str, str)
 
     def __init__(self, catalog: Catalog, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -229,7 +231,8 @@ class ComparisonPage(QWidget):
 
     def finish(self) -> None:
         """Take what is being typed."""
-        self.form.finish()
+        for column, text in self.form.finish().items():
+            self.left.emit(column, text)
 
     @Slot(object)
     def _on_compared(self, answer: tuple[Sequence[int], Comparison, list[ModelRow]]) -> None:

@@ -11,7 +11,7 @@ from modelmgr import vocabulary
 from modelmgr.gui import theme
 from modelmgr.gui.details.facts import Fact, FactsGrid, long_fact, plain_value
 from modelmgr.gui.details.note_line import NoteLine
-from modelmgr.gui.details.records import RawView
+from modelmgr.gui.details.raw_view import RawView
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.table.columns import danger_text

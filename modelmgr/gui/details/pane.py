@@ -19,7 +19,7 @@ from modelmgr.gui.details.history import STEPS
 from modelmgr.gui.details.identity import CORRECTED
 from modelmgr.gui.details.known import known_bases, known_tags
 from modelmgr.gui.details.model_page import ModelPage
-from modelmgr.gui.details.records import WHOLE_BYTES, Shown, show_record
+from modelmgr.gui.details.shown import WHOLE_BYTES, Shown, show_record
 from modelmgr.gui.details.unsaved import Unsaved
 from modelmgr.gui.jobs_panel import error_text
 from modelmgr.gui.previews import Previews
@@ -192,6 +192,7 @@ class DetailsPane(QWidget):
         page.unsaved.acted.connect(self._on_go_on)
         self._several.edited.connect(self.editor.edit)
         self._several.began.connect(self._on_began)
+        self._several.left.connect(self._on_left)
         self.editor.saved.connect(self._on_saved)
         self.editor.refused.connect(self._on_refused)
         self.editor.message.connect(self.message)
@@ -459,7 +460,16 @@ class DetailsPane(QWidget):
                 question = partial(load_details, self._catalog, row.id)
                 self._tasks.ask(question, self._on_refreshed, key=(id(self), "refresh"))
         self._show_unsaved()
-        self.message.emit(self.tr("What you changed was not saved"), error)
+        words = self.tr("What you changed was not saved")
+        typed = [value for value in wish.changes.values() if isinstance(value, str) and value]
+        if len(wish.ids) > 1 and typed:
+            words = self.tr("{} (“{}”)").format(words, foreign_text(typed[0], 200))
+        self.message.emit(words, error)
+
+    @Slot(str, str)
+    def _on_left(self, column: str, text: str) -> None:
+        words = self.tr("Not saved: {}, “{}”").format(column_label(column), foreign_text(text, 200))
+        self.message.emit(words, None)
 
     @Slot(str, str)
     def _on_typed(self, column: str, text: str) -> None:

@@ -1,18 +1,13 @@
 """What the sources say about a model: its records, each as a tree and as the text that it is."""
 
-import json
 import os
-import re
-from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QMimeData, Qt, Signal, Slot
-from PySide6.QtGui import QFont, QShowEvent, QTextOption
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QPlainTextEdit,
     QPushButton,
     QSizePolicy,
     QTabWidget,
@@ -20,186 +15,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modelmgr import payload as payloads
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.details.raw_view import RawView
+from modelmgr.gui.details.shown import Shown, read_all, read_members, read_part, show_record, write_payload
 from modelmgr.gui.labels import SecretLine
 from modelmgr.gui.payload_find import FindBar
-from modelmgr.gui.payload_tree import CHUNK, COPY_LIMIT_BYTES, PayloadTree, copy_text
+from modelmgr.gui.payload_tree import PayloadTree, copy_text
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import VIEW_LIMIT, count_text, date_text, foreign_text, plain_tip, size_text
-from modelmgr.payload_parts import Members, Part, Payload
+from modelmgr.payload_parts import Members, Part
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, StoredRecord
+from modelmgr.values import StoredRecord
 
-WHOLE_BYTES = MIB // 8
-"""A payload of no more is read with all the patience that strangers' JSON asks for."""
-PARSED_BYTES = MIB
-"""One of no more is parsed at once if it is plain JSON; into any other is only looked as far as the user unfolds it."""
-COPY_BYTES = 64 * MIB
 _SAVE_LIMIT_NAME = 80
-LATE_CHARS = 20_000
-"""A longer text is laid out when it is to be seen: one line of 200,000 letters takes 30 ms."""
-_SHAPED = re.compile("[\u0300-\u036f\u0590-\u1cff\ua800-\uabff\ufe00-\ufe0f\U00010000-\U0010ffff]")
-"""Combining marks, and scripts and signs whose letters change with what stands beside them."""
-_PIECE_BYTES = MIB
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One record made ready for the views, in the worker."""
-
-    record: StoredRecord
-    parsed: payloads.Parsed
-    text: str
-    is_cut: bool
-    has_secret: bool
-
-
-def show_record(catalog: Catalog, record: StoredRecord, limit: int = VIEW_LIMIT) -> Shown:
-    """Parse a record's payload and cut its text, in a worker."""
-    if record.size_bytes > WHOLE_BYTES:
-        return _show_large(catalog, record, limit)
-    found = record.payload
-    if found is None:
-        # Too large to come with the details.
-        found = catalog.record_payload(record.id) or b""
-    text = payloads.text(found, limit + 1)
-    has_secret = payloads.contains_secret(found)
-    return Shown(record, payloads.parse(found), text[:limit], len(text) > limit, has_secret)
-
-
-def _show_large(catalog: Catalog, record: StoredRecord, limit: int) -> Shown:
-    with catalog.open_payload(record.id) as read:
-        head = read(0, 4 * (limit + 1))
-        parsed = _plain(read(0, PARSED_BYTES)) if record.size_bytes <= PARSED_BYTES else None
-        if parsed is None:
-            try:
-                parsed = payloads.Parsed(Payload(read, record.size_bytes).root())
-            except ValueError as error:
-                parsed = payloads.Parsed(ok=False, message=str(error), code="unparsed_payload")
-    text = payloads.text(head, limit + 1)
-    is_cut = len(text) > limit or len(head) < record.size_bytes
-    return Shown(record, parsed, text[:limit], is_cut, payloads.contains_secret(head))
-
-
-def _plain(payload: bytes) -> payloads.Parsed | None:
-    try:
-        return payloads.Parsed(json.loads(payload.decode()), codec="utf-8")
-    except (ValueError, RecursionError):
-        return None
-
-
-def read_members(
-    catalog: Catalog, record: StoredRecord, part: Part, then: int | None, count: int, progress: Progress
-) -> Members:
-    """Return the next members of a part of a large payload, in a worker."""
-    with catalog.open_payload(record.id) as read:
-        return Payload(read, record.size_bytes, progress).members(part, then, count, CHUNK)
-
-
-def read_part(catalog: Catalog, record: StoredRecord, part: Part) -> str | None:
-    """Return a part of a large payload as it is copied, None for one beyond `COPY_LIMIT_BYTES`; in a worker."""
-    if part.size_bytes > COPY_LIMIT_BYTES:
-        return None
-    with catalog.open_payload(record.id) as read:
-        return Payload(read, record.size_bytes).text(part, COPY_LIMIT_BYTES)
-
-
-def read_all(catalog: Catalog, record: StoredRecord) -> str | None:
-    """Return a payload as text, None for one beyond `COPY_BYTES`; in a worker."""
-    if record.size_bytes > COPY_BYTES:
-        return None
-    return payloads.text(catalog.record_payload(record.id) or b"")
-
-
-def write_payload(catalog: Catalog, record_id: int, path: str) -> str:
-    """Write the exact bytes of a record into a file that the user named."""
-    with catalog.open_payload(record_id) as read, open(path, "wb") as file:
-        place = 0
-        while piece := read(place, _PIECE_BYTES):
-            file.write(piece)
-            place += len(piece)
-    return path
-
-
-class RawView(QPlainTextEdit):
-    """A payload as text, its odd marks visible; what is copied from it is what stands in the payload."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._exact = self._visible = ""
-        self._is_late = False
-        self.setReadOnly(True)
-        self.setUndoRedoEnabled(False)
-        self.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        # Measured: breaking at words takes 1.3 s for 200,000 letters without a space, anywhere 20 ms.
-        self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
-        self.setAcceptDrops(False)
-        self.setFont(theme.mono_font(self.font()))
-        self.setProperty("framed", True)
-
-    def show_text(self, exact: str, *, masks: bool = False) -> None:
-        """Show the text of a payload; with `masks`, dots where a key or a token stands."""
-        self._exact = exact
-        shown = payloads.masked(exact) if masks else exact
-        self._visible = foreign_text(shown, len(shown), lines=True)
-        self._is_late = len(self._visible) > LATE_CHARS and not self.isVisible()
-        if not self._is_late:
-            self._fill()
-
-    def toPlainText(self) -> str:
-        """Return what is shown, or will be as soon as this is to be seen."""
-        return self._visible
-
-    def selectAll(self) -> None:
-        """Select all of it."""
-        self._fill_late()
-        super().selectAll()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        self._fill_late()
-        super().showEvent(event)
-
-    def _fill_late(self) -> None:
-        if self._is_late:
-            self._is_late = False
-            self._fill()
-
-    def _fill(self) -> None:
-        # Letters are joined where the script needs it; where none does, laying out takes half the time without.
-        is_shaped = _SHAPED.search(self._visible) is not None
-        kind = QFont.StyleStrategy
-        strategy = kind.PreferDefault if is_shaped else kind.PreferNoShaping
-        font = self.font()
-        if font.styleStrategy() != strategy:
-            self.setPlainText("")
-            font.setStyleStrategy(strategy)
-            self.setFont(font)
-        self.setPlainText(self._visible)
-
-    def exact_selection(self) -> str:
-        """Return what is selected as it stands in the payload."""
-        cursor = self.textCursor()
-        shown = self._visible.encode("utf-16-le")
-        # Qt counts in units of UTF-16, Python in characters.
-        first = len(shown[: 2 * cursor.selectionStart()].decode("utf-16-le", "replace"))
-        last = first + len(
-            shown[2 * cursor.selectionStart() : 2 * cursor.selectionEnd()].decode("utf-16-le", "replace")
-        )
-        return self._exact[first:last]
-
-    def createMimeDataFromSelection(self) -> QMimeData:
-        # Qt's own object, not one made here: the clipboard may keep it until after the interpreter has gone.
-        data = super().createMimeDataFromSelection()
-        data.text()  # filled at the first question only
-        for kind in data.formats():
-            data.removeFormat(kind)
-        data.setText(self.exact_selection().encode("utf-8", "replace").decode("utf-8"))
-        return data
 
 
 class RecordsView(QWidget):

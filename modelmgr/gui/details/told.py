@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QSizePolicy, QVBoxLayout, 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.details.facts import Fact, FactsGrid, Section, long_fact, plain_value
-from modelmgr.gui.details.records import RawView
+from modelmgr.gui.details.raw_view import RawView
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import VIEW_LIMIT, count_text, foreign_text, plain_tip
