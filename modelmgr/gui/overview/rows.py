@@ -101,6 +101,9 @@ class Row(QAbstractButton):
         painter.setPen(colors.text)
         name = self.fontMetrics().elidedText(self._name, elide_mode(self._name), width)
         leading = int(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
+        if elide_mode(self._name) == Qt.TextElideMode.ElideMiddle:
+            # A path reads from left to right in every language.
+            leading |= int(Qt.TextFlag.TextForceLeftToRight)
         painter.drawText(self._seen(QRect(room.left(), room.top(), width, room.height())), leading, name)
         if self._share is None:
             return

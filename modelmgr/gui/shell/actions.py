@@ -103,8 +103,14 @@ def menus() -> tuple[Menu, ...]:
         Menu(
             _tr("&Edit"),
             (
-                Command("actionUndo", _tr("&Undo"), QKeySequence.StandardKey.Undo, "undo-2"),
-                Command("actionRedo", _tr("&Redo"), QKeySequence.StandardKey.Redo, "redo-2"),
+                Command(
+                    "actionUndo", _tr("&Undo"), QKeySequence.StandardKey.Undo, "undo-2",
+                    off=_tr("There is nothing to undo"),
+                ),
+                Command(
+                    "actionRedo", _tr("&Redo"), QKeySequence.StandardKey.Redo, "redo-2",
+                    off=_tr("There is nothing to redo"),
+                ),
                 None,
                 Command("actionFind", _tr("&Find"), QKeySequence.StandardKey.Find, "search"),
                 None,
