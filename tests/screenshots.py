@@ -649,6 +649,15 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
 # --- running ----------------------------------------------------------------------------------------------
 
 
+def _make_small(path: Path) -> None:
+    """Write a picture with 256 colours: a third of the size, and nobody sees it."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
 def take_all(look: Look, target: Path, wanted: list[str]) -> None:
     """Take the wanted pictures (all if none are named) in this process."""
     with tempfile.TemporaryDirectory(prefix="modelmgr-screenshots-", ignore_cleanup_errors=True) as work:
@@ -657,6 +666,7 @@ def take_all(look: Look, target: Path, wanted: list[str]) -> None:
         def save(name: str, widget: Any) -> None:
             path = target / f"{name}{look.suffix}.png"
             assert widget.grab().save(str(path)), path
+            _make_small(path)
             print(path)
 
         studio = Studio(look, Path(work), wanted, save)
