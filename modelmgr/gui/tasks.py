@@ -35,6 +35,7 @@ DEED_THREADS = 2
 QUIET_THREADS = 2
 """One may hash for hours, while a dialog wants to know what would be found."""
 QUIT_TIMEOUT_S = 15.0
+INTERRUPT_STEP_S = 0.01
 
 
 class TaskState(StrEnum):
@@ -227,6 +228,7 @@ class _Lane:
         self._newest_first = newest_first
         self._waiting: deque[_Job] = deque()
         self._busy: dict[Hashable, int] = {}
+        self._at_work: set[int] = set()
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
@@ -282,6 +284,16 @@ class _Lane:
                 self._waiting.clear()
             self._ready.notify_all()
 
+    def interrupt(self, interrupt: Callable[[int], None], deadline: float) -> None:
+        """Interrupt what runs, again and again, until it has ended: between two statements nothing hears it."""
+        while time.monotonic() < deadline:
+            with self._ready:
+                if not self._at_work:
+                    return
+                for thread in self._at_work:
+                    interrupt(thread)
+            time.sleep(INTERRUPT_STEP_S)
+
     def join(self, deadline: float) -> bool:
         """Wait for the threads until `deadline` (`time.monotonic`); True if all have ended."""
         for thread in self._threads:
@@ -309,6 +321,7 @@ class _Lane:
                 self._idle -= 1
                 if job is None:
                     return
+                self._at_work.add(threading.get_ident())
             outcome = None
             failure: Exception | None = None
             assert job.call is not None
@@ -318,9 +331,10 @@ class _Lane:
                 failure = error
             job.call = None
             self._deliver(job.number, outcome, failure)
-            if job.key is not None:
-                # Only now: so no answer can overtake that of an older question with the same key.
-                with self._ready:
+            with self._ready:
+                self._at_work.discard(threading.get_ident())
+                if job.key is not None:
+                    # Only now: so no answer can overtake that of an older question with the same key.
                     del self._busy[job.key]
                     self._ready.notify()
             # Not kept until the next job comes: it may be a payload of some megabytes.
@@ -472,6 +486,9 @@ class Tasks(QObject):
         for lane in lanes:
             lane.stop(finish=lane is self._changes)
         deadline = time.monotonic() + QUIT_TIMEOUT_S
+        if self._interrupt is not None:
+            # Nobody waits for answers any more, and to count a million models takes seconds.
+            self._questions.interrupt(self._interrupt, deadline)
         alive = [lane for lane in lanes if not lane.join(deadline)]
         if alive:
             log.warning("Work did not stop within %s s of closing the window", QUIT_TIMEOUT_S)

@@ -1,6 +1,7 @@
 """The door to threads: order of answers, cancel, errors, and what happens at the end."""
 
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -8,7 +9,7 @@ from PySide6.QtCore import QObject, QThread
 from PySide6.QtWidgets import QWidget
 from shiboken6 import delete
 
-from modelmgr.catalog import engine
+from modelmgr.catalog import Catalog, engine
 from modelmgr.errors import NotFound
 from modelmgr.gui.tasks import Tasks, TaskState
 from modelmgr.progress import Cancelled, Progress, Step
@@ -300,23 +301,24 @@ def test_quiet_work_runs_beside_what_was_asked_for(qtbot, tasks):
     qtbot.waitUntil(lambda: not tasks.running)
 
 
+def _count_for_ever(catalog: Catalog, begun: threading.Event) -> object:
+    begun.set()
+    with engine.translated(catalog.path):
+        return (
+            catalog._question()
+            .execute_sql(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+            )
+            .fetchone()
+        )
+
+
 def test_a_question_that_is_given_up_is_interrupted_and_the_thread_is_free_for_the_next(qtbot, catalog, qapp):
     tasks, asker, begun = Tasks(interrupt=catalog.interrupt), Asker(), threading.Event()
     errors = []
     tasks.failed.connect(lambda *error: errors.append(error))
 
-    def endless() -> object:
-        begun.set()
-        with engine.translated(catalog.path):
-            return (
-                catalog._question()
-                .execute_sql(
-                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-                )
-                .fetchone()
-            )
-
-    tasks.ask(endless, asker.take, key="search")
+    tasks.ask(partial(_count_for_ever, catalog, begun), asker.take, key="search")
     assert begun.wait(10)
 
     def dropped() -> bool:
@@ -329,3 +331,12 @@ def test_a_question_that_is_given_up_is_interrupted_and_the_thread_is_free_for_t
     assert all(isinstance(answer, int) for answer in asker.answers)
     assert not errors
     assert tasks.shutdown()
+
+
+def test_closing_does_not_wait_for_answers(catalog, qapp):
+    tasks, asker, begun = Tasks(interrupt=catalog.interrupt), Asker(), threading.Event()
+    tasks.ask(partial(_count_for_ever, catalog, begun), asker.take)
+    assert begun.wait(10)
+    started = time.monotonic()
+    assert tasks.shutdown()
+    assert time.monotonic() - started < 5

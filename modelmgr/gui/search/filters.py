@@ -102,6 +102,10 @@ class Filters(QObject):
         else:
             self.set(_with(self.without(Part(group, value)), part))
 
+    def include(self, group: str, value: str) -> None:
+        """Let one value of a facet in that is excluded, and filter by it."""
+        self.set(_with(self.without(Part(group, value, True)), Part(group, value)))
+
     def only(self, group: str, value: str) -> None:
         """Of a facet let one value in and nothing else; the other facets stay."""
         self.set(_with(without_group(self.query, group), Part(group, value)))

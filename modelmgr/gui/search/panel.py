@@ -1,20 +1,20 @@
 """The panel of facets: saved filters, then values with live counts, several of which can be on or excluded."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QTreeWidgetItem, QVBoxLayout, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.search.counts import FolderNode, Overview, find_values, load_overview
+from modelmgr.gui.search.counts import Overview, find_values, load_overview
 from modelmgr.gui.search.facet_look import COUNT_ROLE, FACET_ROLE, MODE_ROLE, NOTE_ROLE, Facet, Kind, Mode
+from modelmgr.gui.search.facet_menu import FacetMenu
+from modelmgr.gui.search.facet_rows import MOST_BELOW, FacetRows, Row, all_nodes
 from modelmgr.gui.search.facet_tree import FacetTree, children_of, facet_of
-from modelmgr.gui.search.filters import GROUPS, STATES, Filters
+from modelmgr.gui.search.filters import GROUPS, Filters
 from modelmgr.gui.search.find_edit import FindEdit
 from modelmgr.gui.search.saved import SavedFilters
 from modelmgr.gui.search.undo_line import UndoLine
@@ -23,25 +23,9 @@ from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.values import ModelQuery
 
-SHOWN_VALUES = 10
-_STATES_ALWAYS = 4
-_MOST_BELOW = 500
 _MOST_OPEN = 200
 _ASKED = ("tags", "base_models")
 """Facets with more values than the panel knows: a search in them is the catalog's."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What an item of the tree should be."""
-
-    facet: Facet
-    text: str
-    count: int | None = None
-    mode: Mode = Mode.OFF
-    note: str = ""
-    tip: str = ""
-    below: tuple[FolderNode, ...] = ()
 
 
 class FilterPanel(QWidget):
@@ -69,12 +53,9 @@ class FilterPanel(QWidget):
         self._catalog = catalog
         self._tasks = tasks
         self._overview: Overview | None = None
-        self._more: set[str] = set()
-        self._known: dict[str, Mapping[str, int]] = {}
-        self._known_tree: Sequence[FolderNode] = ()
+        self._rows = FacetRows(filters, self)
         self._open_folders: dict[str, None] = {}
         self._finds: dict[str, FindEdit] = {}
-        self._found: dict[str, tuple[str, Mapping[str, int]]] = {}
         self._is_filling = False
         self._tree = FacetTree(self)
         self._undo = UndoLine(self)
@@ -164,7 +145,7 @@ class FilterPanel(QWidget):
         elif kind == Kind.HEADER:
             item.setExpanded(not item.isExpanded())
         elif kind == Kind.MORE:
-            self._more ^= {group}
+            self._rows.more ^= {group}
             self._show()
         elif kind == Kind.SAVED:
             if value == self._saved.current and not self._saved.is_edited:
@@ -249,7 +230,7 @@ class FilterPanel(QWidget):
         text = text.strip()
         self._tasks.drop((id(self), "find", group))
         if not text:
-            self._found.pop(group, None)
+            self._rows.found.pop(group, None)
         elif group in _ASKED:
             question = partial(find_values, self._catalog, self._filters.query, group, text)
             self._tasks.ask(question, partial(self._on_found, group), key=(id(self), "find", group))
@@ -257,20 +238,20 @@ class FilterPanel(QWidget):
         elif self._overview is not None:
             counts: Mapping[str, int] = getattr(self._overview.facets, group)
             if group == "folders":
-                counts = {node.value: node.count for node in _all_nodes(self._overview.tree)}
+                counts = {node.value: node.count for node in all_nodes(self._overview.tree)}
             folded = text.casefold()
             found = {
                 value: count
                 for value, count in counts.items()
                 if folded in value_label(group, value).casefold()
             }
-            self._found[group] = (text, dict(list(found.items())[:_MOST_BELOW]))
+            self._rows.found[group] = (text, dict(list(found.items())[:MOST_BELOW]))
         self._show()
 
     def _on_found(self, group: str, found: tuple[str, Mapping[str, int]]) -> None:
         edit = self._finds.get(group)
         if edit is not None and edit.text().strip() == found[0]:
-            self._found[group] = found
+            self._rows.found[group] = found
             self._show()
 
     @Slot(str)
@@ -290,7 +271,7 @@ class FilterPanel(QWidget):
     def _close_find(self, group: str) -> None:
         edit = self._finds.pop(group, None)
         if edit is not None:
-            self._found.pop(group, None)
+            self._rows.found.pop(group, None)
             self._tree.setCurrentItem(self._headers[group])
             self._tree.setFocus(Qt.FocusReason.OtherFocusReason)
             self._headers[group].takeChild(0)
@@ -306,16 +287,16 @@ class FilterPanel(QWidget):
         self._is_filling = True
         facets = overview.facets
         is_all = Mode.OFF if self._filters.is_narrowed else Mode.ON
-        self._set(self._all, _Row(facet_of(self._all), self._all.text(0), overview.everything, is_all))
+        self._set(self._all, Row(facet_of(self._all), self._all.text(0), overview.everything, is_all))
         favorite = self._filters.query.favorite
         mode = Mode.OFF if favorite is None else Mode.ON if favorite else Mode.EXCLUDED
         self._set(
             self._favorites,
-            _Row(facet_of(self._favorites), self._favorites.text(0), facets.favorites, mode),
+            Row(facet_of(self._favorites), self._favorites.text(0), facets.favorites, mode),
         )
         for group in GROUPS:
             header = self._headers[group]
-            rows, is_long = self._rows_of(group, overview)
+            rows, is_long = self._rows.of_group(group, overview)
             self._fit(header, rows)
             header.setHidden(not overview.everything or not (rows or group in self._finds))
             header.setData(0, MODE_ROLE, int(is_long))
@@ -330,7 +311,7 @@ class FilterPanel(QWidget):
         header = self._headers["saved"]
         current, is_edited = self._saved.current, self._saved.is_edited
         rows = [
-            _Row(
+            Row(
                 Facet(Kind.SAVED, "saved", name),
                 foreign_text(name, 300),
                 mode=Mode.ON if name == current else Mode.OFF,
@@ -340,79 +321,6 @@ class FilterPanel(QWidget):
         ]
         self._fit(header, rows)
         header.setHidden(not rows)
-
-    def _rows_of(self, group: str, overview: Overview) -> tuple[list[_Row], bool]:
-        """Return the rows of a facet, and whether it has so many values that it can be searched."""
-        counts: Mapping[str, int] = getattr(overview.facets, group)
-        tree: Sequence[FolderNode] = overview.tree
-        if overview.facets.total:
-            self._known[group] = counts
-            self._known_tree = tree
-        elif group != "states":
-            # Nothing matches: what could be chosen before stays, or the panel would fall in with a slip of the pen.
-            counts = dict.fromkeys(self._known.get(group, ()), 0) | dict(counts)
-            tree = tree or _emptied(self._known_tree)
-        found = self._found.get(group)
-        if found is not None:
-            return [self._row(group, value, count) for value, count in found[1].items()] or [
-                _Row(
-                    Facet(Kind.MORE, group, "nothing"),
-                    self.tr("Nothing has “{}”").format(foreign_text(found[0], 40)),
-                )
-            ], True
-        if group == "folders":
-            return self._folder_rows(tree), len(counts) > SHOWN_VALUES + 1
-        values = self._values(group, counts)
-        is_long = len(values) > SHOWN_VALUES + 1
-        shown = values
-        if is_long and group not in self._more:
-            on = {*self._filters.chosen(group), *self._filters.excluded(group)}
-            shown = [value for place, value in enumerate(values) if place < SHOWN_VALUES or value in on]
-        rows = [self._row(group, value, _count_of(counts, value, group)) for value in shown]
-        rest = len(values) - len(shown)
-        if is_long and (rest or group in self._more):
-            words = self.tr("Show {} more").format(count_text(rest)) if rest else self.tr("Show fewer")
-            rows.append(_Row(Facet(Kind.MORE, group), words))
-        return rows, is_long
-
-    def _values(self, group: str, counts: Mapping[str, int]) -> list[str]:
-        on = [*self._filters.chosen(group), *self._filters.excluded(group)]
-        if group == "states":
-            always = STATES[:_STATES_ALWAYS]
-            return [value for value in STATES if counts.get(value) or value in on or value in always]
-        return [*counts, *(value for value in on if value not in counts)]
-
-    def _folder_rows(self, tree: Sequence[FolderNode], depth: int = 0) -> list[_Row]:
-        known = {node.value for node in tree}
-        rows = [
-            self._row("folders", node.value, node.count, node.label, depth, node.children)
-            for node in tree[:_MOST_BELOW]
-        ]
-        if depth == 0:
-            on = (*self._filters.chosen("folders"), *self._filters.excluded("folders"))
-            inside = {node.value for node in _all_nodes(tree)} if on else set()
-            rows += [self._row("folders", value, 0) for value in on if value not in known | inside]
-        return rows
-
-    def _row(
-        self,
-        group: str,
-        value: str,
-        count: int,
-        text: str | None = None,
-        depth: int = 0,
-        below: tuple[FolderNode, ...] = (),
-    ) -> _Row:
-        mode = Mode.OFF
-        if value in self._filters.chosen(group):
-            mode = Mode.ON
-        elif value in self._filters.excluded(group):
-            mode = Mode.EXCLUDED
-        label = value_label(group, value)
-        if text is None:
-            text = _tail(label) if group == "folders" else label
-        facet = Facet(Kind.VALUE, group, value, depth, bool(below))
-        return _Row(facet, foreign_text(text, 300), count, mode, tip=label, below=below)
 
     # --- items ------------------------------------------------------------------------------------------
 
@@ -428,7 +336,7 @@ class FilterPanel(QWidget):
         item.setFlags(flags)
         return item
 
-    def _fit(self, parent: QTreeWidgetItem, rows: Sequence[_Row]) -> None:
+    def _fit(self, parent: QTreeWidgetItem, rows: Sequence[Row]) -> None:
         """Make the children of an item what they should be; those that are right already stay."""
         first = 1 if facet_of(parent).group in self._finds and facet_of(parent).kind == Kind.HEADER else 0
         have = children_of(parent)[first:]
@@ -447,10 +355,10 @@ class FilterPanel(QWidget):
             if row.below:
                 item.setChildIndicatorPolicy(QTreeWidgetItem.ChildIndicatorPolicy.ShowIndicator)
                 is_open = row.facet.value in self._open_folders
-                self._fit(item, self._folder_rows(row.below, row.facet.depth + 1) if is_open else ())
+                self._fit(item, self._rows.folders(row.below, row.facet.depth + 1) if is_open else ())
                 item.setExpanded(is_open)
 
-    def _set(self, item: QTreeWidgetItem, row: _Row) -> None:
+    def _set(self, item: QTreeWidgetItem, row: Row) -> None:
         if item.text(0) != row.text:
             item.setText(0, row.text)
         for role, value in ((COUNT_ROLE, row.count), (MODE_ROLE, int(row.mode)), (NOTE_ROLE, row.note)):
@@ -473,78 +381,23 @@ class FilterPanel(QWidget):
 
     @Slot(object, object)
     def _on_menu_wanted(self, item: QTreeWidgetItem, place: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setObjectName("facetMenu")
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for entry in self._entries(item):
-            if entry is None:
-                menu.addSeparator()
-                continue
-            text, deed, is_on = entry
-            action = menu.addAction(text)
-            action.setEnabled(is_on)
-            action.triggered.connect(deed)
+        facet = facet_of(item)
+        header = self._headers.get(facet.group)
+        menu = FacetMenu(
+            facet,
+            Mode(item.data(0, MODE_ROLE)) if facet.kind != Kind.HEADER else Mode.OFF,
+            self._titles.get(facet.group, "").lower(),
+            self._filters,
+            self._saved,
+            self,
+            is_long=header is not None and bool(header.data(0, MODE_ROLE)),
+        )
+        menu.find_wanted.connect(self.find_in)
+        menu.rename_wanted.connect(self.rename_saved)
         if menu.isEmpty():
             menu.deleteLater()
         else:
             menu.popup(place)
-
-    def _entries(self, item: QTreeWidgetItem) -> Iterable[tuple[str, Callable[[], object], bool] | None]:
-        facet = facet_of(item)
-        group, value = facet.group, facet.value
-        if facet.kind == Kind.SAVED:
-            place, number = self._saved.names.index(value), len(self._saved.names)
-            is_edited = value == self._saved.current and self._saved.is_edited
-            yield self.tr("Use"), partial(self._saved.use, value), True
-            yield (
-                self.tr("Save what is shown now in it"),
-                partial(self._saved.save, value),
-                is_edited or (self._filters.is_narrowed and value != self._saved.current),
-            )
-            yield None
-            yield self.tr("Rename"), partial(self.rename_saved, value), True
-            yield self.tr("Move up"), partial(self._saved.move, value, place - 1), place > 0
-            yield self.tr("Move down"), partial(self._saved.move, value, place + 1), place < number - 1
-            yield None
-            yield self.tr("Remove"), partial(self._saved.remove, value), True
-            return
-        if facet.kind in (Kind.VALUE, Kind.FAVORITE):
-            mode = item.data(0, MODE_ROLE)
-            is_on, is_out = mode == Mode.ON, mode == Mode.EXCLUDED
-            yield (
-                self.tr("Don't filter by it") if is_on else self.tr("Filter by it"),
-                partial(self._filters.toggle, group, value)
-                if not is_out
-                else partial(self._include, group, value),
-                True,
-            )
-            yield (
-                self.tr("Let it in again") if is_out else self.tr("Exclude it"),
-                partial(self._filters.exclude, group, value),
-                True,
-            )
-        if facet.kind == Kind.VALUE:
-            yield self.tr("Only this"), partial(self._filters.only, group, value), True
-            yield None
-            yield (
-                self.tr("Copy"),
-                partial(QGuiApplication.clipboard().setText, value_label(group, value)),
-                True,
-            )
-        if group in GROUPS:
-            title = self._titles[group].lower()
-            is_long = bool(self._headers[group].data(0, MODE_ROLE))
-            has_some = bool(self._filters.chosen(group) or self._filters.excluded(group))
-            yield self.tr("Find in {}…").format(title), partial(self.find_in, group), is_long
-            yield (
-                self.tr("Take off all of {}").format(title),
-                partial(self._filters.clear_group, group),
-                has_some,
-            )
-
-    def _include(self, group: str, value: str) -> None:
-        self._filters.exclude(group, value)
-        self._filters.toggle(group, value)
 
     # --- from one start to the next ---------------------------------------------------------------------
 
@@ -563,26 +416,3 @@ class FilterPanel(QWidget):
         if isinstance(folders, list):
             self._open_folders = {value: None for value in folders[:_MOST_OPEN] if isinstance(value, str)}
         self._show()
-
-
-def _emptied(tree: Iterable[FolderNode]) -> tuple[FolderNode, ...]:
-    return tuple(replace(node, count=0, children=_emptied(node.children)) for node in tree)
-
-
-def _all_nodes(tree: Iterable[FolderNode]) -> Iterator[FolderNode]:
-    for node in tree:
-        yield node
-        yield from _all_nodes(node.children)
-
-
-def _count_of(counts: Mapping[str, int], value: str, group: str) -> int:
-    if value in counts or group != "types":
-        return counts.get(value, 0)
-    folded = value.casefold()
-    return next((number for word, number in counts.items() if word.casefold() == folded), 0)
-
-
-def _tail(path: str) -> str:
-    """Return the last two parts of a folder's path: enough to tell it apart, most of the time."""
-    parts = path.replace("\\", "/").rstrip("/").rsplit("/", 2)
-    return "/".join(parts[-2:]) if len(parts) > 2 else path
