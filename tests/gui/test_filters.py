@@ -1,19 +1,21 @@
 """Facets, chips, saved filters and the page for "nothing matches", as one who filters uses them."""
 
 import json
+import time
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton, QTableView, QToolButton, QTreeWidget, QWidget
 
 from modelmgr.gui.search.chips import Chip
-from modelmgr.gui.search.counts import folder_tree
+from modelmgr.gui.search.counts import Overview, folder_tree
 from modelmgr.gui.search.facet_look import MODE_ROLE, NOTE_ROLE, Mode
 from modelmgr.gui.search.facet_tree import facet_of
 from modelmgr.gui.search.filters import Filters, query_of_state, query_state
 from modelmgr.gui.search.saved import SavedFilters
 from modelmgr.settings import window_state_path
-from modelmgr.values import ModelQuery
+from modelmgr.values import Facets, ModelQuery
 
 ALT = Qt.KeyboardModifier.AltModifier
 
@@ -403,3 +405,48 @@ def test_a_slip_of_the_pen_leaves_the_panel_as_it_is(qtbot, window):
     find(window, "libraryPage").filters.set_search("zebra")
     qtbot.waitUntil(lambda: said(items(window, "LoRA")[0]) == "LoRA, 0 models")
     assert len(items(window, "LoRA")) + len(items(window, "SDXL 1.0")) == before == 2
+
+
+def test_a_panel_full_of_values_is_shown_and_painted_in_a_moment(qtbot, window):
+    panel, tree = find(window, "filterPanel"), find(window, "facetTree", QTreeWidget)
+    counts = {f"/m/a{number % 400}/b{number}": number for number in range(5000)}
+    facets = Facets(
+        {f"type {number}": number for number in range(28)},
+        {f"base {number}": number for number in range(200)},
+        {f"a tag of some length {number}": number for number in range(200)},
+        counts,
+        {"missing": 3},
+        3,
+        100_000,
+    )
+    for title in ("Type", "Base model", "Tags"):
+        items(window, title)[0].setExpanded(True)
+    overview = Overview(
+        window.findChild(QWidget, "libraryPage").filters.query, facets, folder_tree(counts), 1, 9
+    )
+    panel.counted.disconnect()
+    panel._on_overview(overview)
+    for _round in range(3):  # opens what is long
+        for more in [found for found in _all_items(tree) if found.text(0).startswith("Show ")]:
+            if "more" in more.text(0):
+                tree.switched.emit(more)
+    assert len(_all_items(tree)) > 800
+    shown = _processor_ms(lambda: panel._on_overview(replace(overview, everything=10)))
+    assert shown < 50, shown
+    bar = tree.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 1000)
+    frames = []
+    for place in range(0, bar.maximum(), bar.maximum() // 20):
+        bar.setValue(place)
+        frames.append(_processor_ms(tree.viewport().grab))
+    assert sorted(frames)[-2] < 16, frames
+
+
+def _all_items(tree: QTreeWidget):
+    return tree.findItems("", Qt.MatchFlag.MatchRecursive | Qt.MatchFlag.MatchContains)
+
+
+def _processor_ms(deed) -> float:
+    began = time.thread_time()
+    deed()
+    return (time.thread_time() - began) * 1000

@@ -49,6 +49,14 @@ class Chip(QToolButton):
         self.setAccessibleName(self.tr("Take off the filter {}").format(label))
         self.clicked.connect(self._on_clicked)
 
+    def sizeHint(self) -> QSize:
+        # Qt holds room for a menu's mark behind the words.
+        hint = super().sizeHint()
+        return QSize(hint.width() - theme.S, hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
     @Slot()
     def _on_clicked(self) -> None:
         self.taken_off.emit(self.part)
