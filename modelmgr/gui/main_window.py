@@ -87,7 +87,11 @@ class MainWindow(Frame):
             self,
         )
         self._help = Help(self._actions, self._catalog, tasks, self._preferences, self._messages, self)
-        self._help.sources += [self._errands.recent_entries, self._choices.entries]
+        self._help.sources += [
+            self._errands.recent_entries,
+            self._choices.entries,
+            self._page.saved_entries,
+        ]
         submenus: Mapping[str, Callable[[], QMenu]] = {
             "columns": partial(self._page.shelf.table.make_column_menu, self),
             "recent": self._errands.make_recent_menu,

@@ -450,3 +450,15 @@ def _processor_ms(deed) -> float:
     began = time.thread_time()
     deed()
     return (time.thread_time() - began) * 1000
+
+
+def test_saved_filters_are_had_by_their_names(qtbot, window):
+    page = find(window, "libraryPage")
+    page.filters.toggle("types", "vae")
+    page.saved.save("Decoders")
+    page.filters.clear()
+    qtbot.waitUntil(lambda: rows(window) == 40)
+    (entry,) = page.saved_entries()
+    assert (entry.title, entry.place) == ("Decoders", "Saved filters")
+    entry.run()
+    qtbot.waitUntil(lambda: rows(window) == 10)

@@ -21,10 +21,11 @@ from modelmgr.gui.search.nothing import NothingMatches
 from modelmgr.gui.search.panel import FilterPanel
 from modelmgr.gui.search.saved import SavedFilters
 from modelmgr.gui.search.words import searched_hash
+from modelmgr.gui.shell.entries import Entry
 from modelmgr.gui.states import FirstStart, Pages
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import count_text, counted, size_text
+from modelmgr.gui.text import count_text, counted, foreign_text, size_text
 from modelmgr.gui.use import Uses
 from modelmgr.settings import Settings
 from modelmgr.values import Changes, HashMatch, ModelQuery
@@ -169,6 +170,14 @@ class LibraryPage(QWidget):
         """Say how many folders the library has, for the page of an empty library."""
         self.first.show_folders(count)
         self._show_rows_or_state()
+
+    def saved_entries(self) -> Sequence[Entry]:
+        """Return the saved filters by their names."""
+        place = self.tr("Saved filters")
+        return [
+            Entry(f"saved {name}", foreign_text(name, 200), place, run=partial(self.saved.use, name))
+            for name in self.saved.names
+        ]
 
     def _query(self) -> ModelQuery:
         return self.filters.query

@@ -21,10 +21,17 @@ def hands() -> list[Entry]:
     search, models, filters = _tr("Search"), _tr("Models"), _tr("Filters")
     return [
         Entry("", _tr("Go to the first model"), search, _tr("Enter")),
-        Entry("", _tr("Clear the search"), search, _tr("Esc")),
+        Entry("", _tr("Clear the search, then back to the models"), search, _tr("Esc")),
+        Entry("", _tr("Show what can be searched for"), search, _tr("Ctrl+Space")),
+        Entry("", _tr("Take the value that is offered"), search, _tr("Tab")),
         Entry("", _tr("Back to the search, from the first row"), models, "↑"),
         Entry("", _tr("Select all"), models, "Ctrl+A"),
         Entry("", _tr("Turn a filter on or off"), filters, _tr("Space")),
+        Entry("", _tr("Exclude a value"), filters, _tr("Minus, or Alt+click")),
+        Entry("", _tr("Find in a long filter"), filters, "/"),
+        Entry("", _tr("Rename a saved filter"), filters, "F2"),
+        Entry("", _tr("Remove a saved filter"), filters, _tr("Del")),
+        Entry("", _tr("Move a saved filter"), filters, _tr("Alt+↑, Alt+↓")),
     ]
 
 
