@@ -366,6 +366,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         border-color: {rgb(c.line)}; }}
     QToolButton {{ border: 1px solid transparent; border-radius: 6px; padding: {XS}px {S}px;
         background: transparent; color: {rgb(c.text)}; }}
+    QLineEdit QToolButton {{ border: 0; padding: 0; }}
     QToolButton:hover {{ background: {rgb(c.hover)}; }}
     QToolButton:pressed {{ background: {rgb(mix(c.base, c.text, 0.12))}; }}
     QToolButton:checked {{ background: {rgb(c.chosen)}; }}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QTextCharFormat,
 )
-from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QToolButton, QWidget
 
 from modelmgr import search
 from modelmgr.catalog import Catalog
@@ -78,6 +78,8 @@ class SearchEdit(QLineEdit):
         theme.set_icon(show, "search")
         show.triggered.connect(self.offer_all)
         self.addAction(show, QLineEdit.ActionPosition.LeadingPosition)
+        for button in self.findChildren(QToolButton):
+            button.setIconSize(QSize(14, 14))  # the field is not higher than its letters
         self._delay = self._timer(SEARCH_DELAY_MS, self._tell)
         self._offer_soon = self._timer(OFFER_DELAY_MS, self._offer)
         self.textChanged.connect(self._on_text_changed)

@@ -19,6 +19,7 @@ from modelmgr.gui.search.facet_look import (
     chevron_place,
     search_place,
 )
+from modelmgr.gui.search.find_edit import FindEdit
 from modelmgr.gui.text import foreign_text
 
 _PRESS_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -152,6 +153,18 @@ class FacetTree(QTreeWidget):
             rect = self.item_rect(item)
             place = rect.center() if by_key else event.pos()
             self.menu_wanted.emit(item, self.viewport().mapToGlobal(place))
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        # Tab goes from the list into the searches that are open in it, and only then out of it.
+        stops: list[QWidget] = [self, *(edit for edit in self.findChildren(FindEdit) if edit.isVisible())]
+        at = next((place for place, stop in enumerate(stops) if stop.hasFocus()), 0)
+        at += 1 if forward else -1
+        if 0 <= at < len(stops):
+            stops[at].setFocus(
+                Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+            )
+            return True
+        return super().focusNextPrevChild(forward)
 
     # --- keys -------------------------------------------------------------------------------------------
 
