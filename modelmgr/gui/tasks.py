@@ -292,7 +292,7 @@ class _Lane:
                     return
                 for thread in self._at_work:
                     interrupt(thread)
-            time.sleep(INTERRUPT_STEP_S)
+                self._ready.wait(INTERRUPT_STEP_S)
 
     def join(self, deadline: float) -> bool:
         """Wait for the threads until `deadline` (`time.monotonic`); True if all have ended."""
