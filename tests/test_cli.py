@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
-from modelmgr import cli, filters
+from modelmgr import filters
 from modelmgr.catalog import Catalog
+from modelmgr.cli.commands import build_parser
 from modelmgr.sqlite import driver
 from modelmgr.values import ModelQuery
 
@@ -166,7 +167,7 @@ def test_only_serving_loads_what_serving_needs(library: Library) -> None:
 
 def test_every_command_is_told_in_the_documents() -> None:
     text = (Path(__file__).parent.parent / "_codex" / "backend_apis.md").read_text("utf-8")
-    missing = [words for words in each_command(cli.parser()) if f"`{words}" not in text]
+    missing = [words for words in each_command(build_parser()) if f"`{words}" not in text]
     assert not missing
 
 
@@ -428,7 +429,7 @@ def test_list_has_an_option_for_every_filter_there_is(monkeypatch: pytest.Monkey
         "tool", "states", filters.FilterKind.MANY, "the tool that knows it", (), metavar="TOOL"
     )
     monkeypatch.setattr(filters, "MODEL_FILTERS", (*filters.MODEL_FILTERS, added))
-    args = cli.parser().parse_args(["list", "--tool", "comfyui", "--tool", "a1111"])
+    args = build_parser().parse_args(["list", "--tool", "comfyui", "--tool", "a1111"])
     assert args.tool == ["comfyui", "a1111"]
     assert filters.model_query(vars(args)) == ModelQuery(states=("comfyui", "a1111"))
 

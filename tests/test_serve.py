@@ -20,7 +20,7 @@ import pytest
 
 from modelmgr.api.server import DEFAULT_PORT
 from modelmgr.catalog import Catalog
-from modelmgr.cli import parser
+from modelmgr.cli.commands import build_parser
 from modelmgr.sqlite import driver
 from tests.api.served import Client
 
@@ -146,8 +146,8 @@ def test_with_json_one_document_says_where(serve, tmp_path: Path) -> None:
 
 def test_the_port_is_8765_unless_another_is_named() -> None:
     assert DEFAULT_PORT == 8765
-    assert parser().parse_args(["serve"]).port is None
-    assert parser().parse_args(["serve", "--port", "65535"]).port == 65_535
+    assert build_parser().parse_args(["serve"]).port is None
+    assert build_parser().parse_args(["serve", "--port", "65535"]).port == 65_535
 
 
 @pytest.mark.parametrize("port", ["65536", "-1", "http", "80.5", ""])

@@ -1,0 +1,72 @@
+"""The command line: one of the doors to the library. It parses words, prints what comes back, and no more.
+
+Every command answers with one document; ``--json`` prints that, else people get lines made from the same
+values. Errors and signals become exit codes in this room and nowhere else:
+
+    0 all well, 1 this run met problems, 2 wrong usage, 3 the catalog can't be used, 130 cancelled.
+
+What a command needs is imported when it runs: ``modelmgr --help`` loads neither peewee nor Qt.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from modelmgr.cli.call import CANCELLED, CATALOG, OK, PROBLEMS, USAGE, Call, Signals, Stopped, output
+from modelmgr.cli.commands import build_parser
+from modelmgr.errors import CatalogError, ModelmgrError, Usage
+from modelmgr.progress import Cancelled
+from modelmgr.terminal import visible
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; never raises for what the world does.
+
+    Args:
+        argv: the words after the program's name; None takes the process's own.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    call = Call("--json" in words)
+    with Signals(call, keep=argv is None):
+        return _answered(call, words)
+
+
+def _answered(call: Call, words: Sequence[str]) -> int:
+    """Run a command; the one place where what flies becomes an exit code."""
+    try:
+        try:
+            code = _run(call, words)
+        finally:
+            call.bar.clear()
+        with output():
+            sys.stdout.flush()
+    except (Cancelled, Stopped, KeyboardInterrupt):
+        return call.fail(CANCELLED, "cancelled", "Cancelled; what was finished before stays.")
+    except BrokenPipeError:
+        return OK  # whoever read our output has gone
+    except Usage as error:
+        return call.fail(USAGE, error.code, error.message, error.details)
+    except CatalogError as error:
+        return call.fail(CATALOG, error.code, error.message, error.details)
+    except ModelmgrError as error:
+        return call.fail(PROBLEMS, error.code, error.message, error.details)
+    except SystemExit as done:  # --help and --version
+        return int(done.code or 0)
+    except Exception as error:  # noqa: BLE001 - a fault of ours, told with its traceback
+        import traceback
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            print(visible(line), file=sys.stderr)
+        return call.fail(PROBLEMS, "fault", "This is a fault of modelmgr; please report the lines above.")
+    return code
+
+
+def _run(call: Call, words: Sequence[str]) -> int:
+    call.args = build_parser().parse_args(words)
+    call.wants_json = getattr(call.args, "json", False)
+    code: int = getattr(call.args.module(), call.args.deed)(call)
+    return code

@@ -1,0 +1,234 @@
+"""One run of the program: what it was told, where it speaks, how its work is stopped, and what it ends with.
+
+Errors and signals become exit codes here and in `modelmgr.cli.main`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Any
+
+from modelmgr.errors import CatalogError, ModelmgrError
+from modelmgr.progress import Progress
+from modelmgr.terminal import Bar, visible
+
+if TYPE_CHECKING:
+    from modelmgr.catalog import Catalog
+    from modelmgr.library import Library
+    from modelmgr.values import Problem
+
+OK, PROBLEMS, USAGE, CATALOG, CANCELLED = 0, 1, 2, 3, 130
+
+_LAST_WORD_S = 3.0  # a cancelled deed that has not ended by then is interrupted where it stands
+
+
+class Call:
+    """One run of the program: its words, where it speaks, and how its work is stopped.
+
+    Attributes:
+        args: the parsed words.
+        progress: handed to every deed; draws the bar, hears the signals.
+        is_working: True while a deed runs, which is then stopped gently.
+        has_worked: True once it has ended; what it did is yet to be told.
+    """
+
+    def __init__(self, wants_json: bool) -> None:
+        self.args = argparse.Namespace()
+        self.wants_json = wants_json
+        self.bar = Bar(sys.stderr)
+        self.progress = Progress(self.bar.show)
+        self.is_working = False
+        self.has_worked = False
+        self._has_spoken = False
+
+    @property
+    def catalog_path(self) -> str:
+        """The catalog's file: ``--catalog``, else ``MODELMGR_CATALOG``, else the user's data folder."""
+        named = self.args.catalog or os.environ.get("MODELMGR_CATALOG")
+        if named:
+            return os.path.abspath(named)
+        from modelmgr.settings import default_catalog_path
+
+        return default_catalog_path()
+
+    @contextlib.contextmanager
+    def catalog(self) -> Iterator[Catalog]:
+        """Open the catalog to read from it; one that isn't there stays absent and answers as an empty one."""
+        from modelmgr.catalog import Catalog
+
+        log_to_terminal()
+        catalog = Catalog.open(self.catalog_path, create=False)
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+    @contextlib.contextmanager
+    def library(self) -> Iterator[Library]:
+        """Open the library for a deed; makes the catalog if there is none."""
+        from modelmgr.catalog import Catalog
+        from modelmgr.library import Library
+
+        log_to_terminal()
+        path = self.catalog_path
+        if not (self.args.catalog or os.environ.get("MODELMGR_CATALOG")):
+            try:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            except OSError as error:
+                raise CatalogError(f"The catalog's folder can't be made: {error}.", path=path) from error
+        with self.deed(), Catalog.open(path) as catalog:
+            yield Library(catalog)
+
+    @contextlib.contextmanager
+    def deed(self) -> Iterator[None]:
+        """Mark work that signals shall stop gently."""
+        self.is_working = True
+        try:
+            yield
+        finally:
+            self.is_working, self.has_worked = False, True
+
+    def say(self, document: Mapping[str, Any], lines: Iterable[str]) -> None:
+        """Print the answer: the document with ``--json``, else the lines.
+
+        Values of the document that are iterators are written as arrays, element by element.
+        """
+        self.bar.clear()
+        self._has_spoken = True
+        with output() as out:
+            if self.wants_json:
+                _write_json(out, document)
+            else:
+                for line in lines:
+                    print(line, file=out)
+
+    def fail(self, code: int, name: str, message: str, details: Mapping[str, Any] | None = None) -> int:
+        """Print why the command could not be done, and return the exit code."""
+        facts = dict(details or {})
+        usage = str(facts.pop("usage", ""))
+        with contextlib.suppress(BrokenPipeError):
+            if self.wants_json and not self._has_spoken:
+                error = {"code": name, "message": message, "details": facts}
+                document = {**(getattr(self.args, "when_failed", None) or {}), "error": error}
+                print(json.dumps(document, default=str))
+                sys.stdout.flush()
+            else:
+                print(usage + f"modelmgr: {visible(message)}", file=sys.stderr)
+        return code
+
+
+class Stopped(BaseException):
+    """A signal ends the command where it stands.
+
+    Not a KeyboardInterrupt: where that passes through compiled text (as dataclasses have), Python remembers it and ends
+    the process by SIGINT in spite of its exit code.
+    """
+
+
+class Signals:
+    """Ctrl-C and SIGTERM: a running deed is asked to stop, a question ends at once.
+
+    A deed that does not come to an end is interrupted after a few seconds, and so is one that is asked twice;
+    its open transaction is undone.
+
+    Args:
+        keep: leave the process deaf to them afterwards, for nothing is left to be stopped.
+    """
+
+    def __init__(self, call: Call, *, keep: bool) -> None:
+        self._call = call
+        self._keep = keep
+        self._is_late = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if sys.platform == "win32":
+            numbers.append(signal.SIGBREAK)  # the one that another program can send there
+        for number in numbers:
+            self._before[number] = signal.signal(number, self._stop)
+
+    def __exit__(self, *_: object) -> None:
+        if not self._before:
+            return
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_IGN if self._keep else handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._call.has_worked and not self._call.is_working and not self._is_late:
+            # It ended in time and is telling what it did; only who insists cuts that short.
+            self._is_late = number != getattr(signal, "SIGALRM", None)
+            return
+        if not self._call.is_working or self._call.progress.is_cancelled:
+            raise Stopped
+        self._call.progress.cancel()
+        if hasattr(signal, "setitimer"):
+            self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._stop))
+            signal.setitimer(signal.ITIMER_REAL, _LAST_WORD_S)
+
+
+def outcome(problems: Sequence[Problem], cancelled: bool = False) -> int:
+    """Return the exit code of work that met these problems."""
+    if cancelled:
+        return CANCELLED
+    return PROBLEMS if problems else OK
+
+
+def log_to_terminal() -> None:
+    """Send warnings to stderr, escaped like all other output."""
+    import logging
+
+    class Escaped(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return "\n".join(visible(line) for line in super().format(record).splitlines())
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Escaped("modelmgr: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+@contextlib.contextmanager
+def output() -> Iterator[IO[str]]:
+    """Give stdout to write the answer to.
+
+    Raises:
+        BrokenPipeError: its reader has gone.
+        ModelmgrError: it can't be written for another reason.
+    """
+    try:
+        yield sys.stdout
+    except OSError as error:
+        # The interpreter flushes once more at its exit, and would complain then.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise ModelmgrError(f"The output can't be written: {error.strerror}.", code="unwritable") from error
+
+
+def _write_json(out: IO[str], document: Mapping[str, Any]) -> None:
+    opening = "{"
+    for key, value in document.items():
+        out.write(f"{opening}{json.dumps(key)}: ")
+        if isinstance(value, Iterator):
+            out.write("[")
+            for at, item in enumerate(value):
+                out.write((", " if at else "") + json.dumps(item))
+            out.write("]")
+        else:
+            out.write(json.dumps(value, allow_nan=False))
+        opening = ", "
+    out.write("{}\n" if opening == "{" else "}\n")
+    out.flush()

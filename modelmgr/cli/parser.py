@@ -1,0 +1,185 @@
+"""What a table of commands is made of, and the parser that is made of such a table.
+
+Every start pays for the parser, so only the options of the command that is asked for are made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, NamedTuple, NoReturn
+
+from modelmgr import __version__
+from modelmgr.errors import Usage
+
+_LARGEST = 2**63 - 1  # what SQLite can hold
+_LAST_PORT = 65_535
+
+
+class Argument(NamedTuple):
+    """One argument of a command: `names` and `options` as `argparse.ArgumentParser.add_argument` has them."""
+
+    names: tuple[str, ...]
+    options: dict[str, Any]
+
+
+class OneOf(NamedTuple):
+    """Arguments of which at most one may stand, or exactly one."""
+
+    arguments: tuple[Argument, ...]
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        words: what the user says, ``list`` or ``folders add``.
+        module: loads the module of `deed`.
+        deed: the name of the function there that takes the `Call` and returns the exit code.
+        help: what it does, in a few words.
+        arguments: what it takes, but for ``--json``.
+        complete: adds what is dear to know, once the command is asked for.
+        when_failed: what its document says beside the error if it could not be done.
+    """
+
+    words: str
+    module: Callable[[], ModuleType]
+    deed: str
+    help: str
+    arguments: tuple[Argument | OneOf, ...] = ()
+    complete: Callable[[argparse.ArgumentParser], None] | None = None
+    when_failed: dict[str, Any] | None = field(default=None)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser of the program's words; wrong ones are a `Usage`.
+
+    Args:
+        complete: called once, before the parser is asked anything.
+        options: as argparse has them.
+    """
+
+    def __init__(
+        self, *, complete: Callable[[argparse.ArgumentParser], None] | None = None, **options: Any
+    ) -> None:
+        super().__init__(allow_abbrev=False, **options)
+        self._complete = complete
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._complete is not None:
+            complete, self._complete = self._complete, None
+            complete(self)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        raise Usage(message, usage=self.format_usage())
+
+
+def parser_of(commands: Iterable[Command], groups: Mapping[str, str]) -> argparse.ArgumentParser:
+    """Return the parser of a table of commands.
+
+    Args:
+        commands: in the order of the help.
+        groups: the first words of those commands that have two, and what they are about.
+
+    What it parses has, beside the arguments, ``module`` and ``deed`` of the command and its ``when_failed``.
+    """
+    root = _Parser(
+        prog="modelmgr",
+        description="One library over all your AI models. Without a command the window opens.",
+        epilog="Exit codes: 0 all well, 1 met problems, 2 wrong usage, 3 no usable catalog, 130 cancelled.",
+    )
+    root.add_argument("--version", action="version", version=f"modelmgr {__version__}")
+    root.add_argument(
+        "--catalog",
+        metavar="FILE",
+        help="the catalog to use (else MODELMGR_CATALOG, else the one in your data folder)",
+    )
+    first = root.add_subparsers(metavar="COMMAND", title="commands")
+    under: dict[str, Any] = {"": first}
+    for command in commands:
+        group, _, name = command.words.rpartition(" ")
+        if group not in under:
+            made = first.add_parser(group, help=groups[group], description=groups[group])
+            under[group] = made.add_subparsers(metavar="COMMAND", title="commands", required=True)
+        under[group].add_parser(
+            name, help=command.help, description=command.help, complete=_completed(command)
+        )
+    return root
+
+
+def _completed(command: Command) -> Callable[[argparse.ArgumentParser], None]:
+    """Return what gives a parser the arguments of a command."""
+
+    def complete(made: argparse.ArgumentParser) -> None:
+        made.set_defaults(module=command.module, deed=command.deed, when_failed=command.when_failed)
+        made.add_argument("--json", action="store_true", help="print one JSON document")
+        for argument in command.arguments:
+            if isinstance(argument, OneOf):
+                group = made.add_mutually_exclusive_group(required=argument.required)
+                for names, options in argument.arguments:
+                    group.add_argument(*names, **options)
+            else:
+                made.add_argument(*argument.names, **argument.options)
+        if command.complete is not None:
+            command.complete(made)
+
+    return complete
+
+
+# --- what arguments take ----------------------------------------------------------------------------------
+
+
+def number(text: str) -> int:
+    """Return a whole number of 0 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: the word is none.
+    """
+    try:
+        found = int(text)
+    except ValueError:
+        found = -1
+    if found < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return min(found, _LARGEST)
+
+
+def port(text: str) -> int:
+    """Return the number of a port.
+
+    Raises:
+        argparse.ArgumentTypeError: the word is none.
+    """
+    found = number(text)
+    if found > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; the last one is {_LAST_PORT}")
+    return found
+
+
+def path(text: str) -> str:
+    """Return an absolute path.
+
+    Raises:
+        argparse.ArgumentTypeError: the word is none.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("a path is empty")
+    return os.path.abspath(text)
+
+
+def sha256(text: str) -> str:
+    """Return the digits of a hash.
+
+    Raises:
+        argparse.ArgumentTypeError: the word is none.
+    """
+    if not re.fullmatch("[0-9a-fA-F]{8,64}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a SHA-256 or its first 8 or more digits")
+    return text.lower()
