@@ -19,6 +19,7 @@ TOO_LARGE = {
     "pending-missing",
     "pending-settled",
     "pending-ready",
+    "pending-promoted",
 }
 """With letters of twice the size these need more than 720 pixels of height, and do not scroll yet."""
 RULES = (judges.unnamed, judges.unreached, judges.out_of_order, judges.cut)
