@@ -36,6 +36,9 @@ def install(app: QCoreApplication, locale: QLocale | None = None) -> bool:
     return True
 
 
+_MOST, _MILLION = 2**31 - 1, 1_000_000
+
+
 def said(text: str) -> str:
     """Return a text of a table, which has no object to translate it, in the user's language."""
     return QCoreApplication.translate(WORDS, text) if text else text
@@ -43,5 +46,7 @@ def said(text: str) -> str:
 
 def plural(number: int, noun: str) -> str | None:
     """Return a number of things (``12345 Modelle``) in the user's language; None where that is English."""
-    found = QCoreApplication.translate(COUNTED, f"%n {noun}", None, number)
-    return None if found == f"{number} {noun}" else found
+    # Qt counts with 32 bits, and bytes are more; the form of a word hangs on the last digits alone.
+    small = number if number <= _MOST else _MILLION + number % _MILLION
+    found = QCoreApplication.translate(COUNTED, f"%n {noun}", None, small)
+    return None if found == f"{small} {noun}" else found.replace(str(small), str(number))

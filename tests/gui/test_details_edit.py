@@ -355,6 +355,14 @@ def test_one_edit_of_many_is_undone_as_one(qtbot, catalog, pane, several):
     qtbot.waitUntil(lambda: [row.base_model for row in catalog.rows(several)] == ["Pony"] * 3)
 
 
+def test_many_go_back_to_what_was_imported_as_one(qtbot, catalog, library, pane, several):
+    library.edit_models(several, {"license": "mit"})
+    page = pane.findChild(QWidget, "comparisonPage")
+    page.back_menu().findChild(QAction, "back_license").trigger()
+    qtbot.waitUntil(lambda: all(row.license is None for row in catalog.rows(several)))
+    assert catalog.next_undo().models == 3
+
+
 def test_two_models_stand_side_by_side(qtbot, pane, rows):
     ids = [row.id for row in rows[:2]]
     pane.follow(lambda: ids)

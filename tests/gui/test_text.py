@@ -278,3 +278,7 @@ def test_numbers_and_dates_are_written_as_the_user_does(name, count, size, day):
         assert text.date_text(10**15) == str(10**15)
     finally:
         text.use_customs(text.Customs())
+
+
+def test_bytes_are_counted_beyond_what_qt_counts():
+    assert exact_size_text(6_500_000_000) == "6,500,000,000 bytes"

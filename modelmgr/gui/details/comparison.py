@@ -5,7 +5,16 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from modelmgr import edits
 from modelmgr.catalog import Catalog
@@ -20,6 +29,7 @@ from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
     column_label,
+    column_order,
     column_text,
     count_text,
     counted,
@@ -198,6 +208,11 @@ class ComparisonPage(QWidget):
         note.setWordWrap(True)
         note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         layout.addWidget(note)
+        self._back = QPushButton(self.tr("Back to what was imported…"), self)
+        self._back.setObjectName("backForAll")
+        self._back.setToolTip(plain_tip(self.tr("Forget what you set in one of the fields, in all of them")))
+        self._back.clicked.connect(self._on_back)
+        layout.addWidget(self._back, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self._beside)
         layout.addWidget(self._differs)
         whole.addStretch(1)
@@ -268,6 +283,20 @@ class ComparisonPage(QWidget):
     @Slot(bool)
     def _on_star(self, is_on: bool) -> None:
         self._wish({"favorite": is_on})
+
+    @Slot()
+    def _on_back(self) -> None:
+        self.back_menu().popup(self._back.mapToGlobal(self._back.rect().bottomLeft()))
+
+    def back_menu(self) -> QMenu:
+        """Return the columns whose imported values may be wanted back; it goes when it is closed."""
+        menu = QMenu(self)
+        menu.setObjectName("backMenu")
+        menu.aboutToHide.connect(menu.deleteLater)
+        for column in column_order(edits.EDITABLE):
+            action = menu.addAction(column_label(column), partial(self._wish, {column: None}))
+            action.setObjectName(f"back_{column}")
+        return menu
 
     @Slot(str, object)
     def _on_edited(self, column: str, value: Any) -> None:
