@@ -101,6 +101,22 @@ class PlaceStore(IdentityStore):
         condition, parameters = below_condition(folder)
         return list(self._files_where(f"files.state = 'missing' AND {condition}", parameters))
 
+    def count_below(self, folder: str) -> int:
+        """Return how many files are known below a folder."""
+        condition, parameters = below_condition(folder)
+        return self._number(f"SELECT count(*) FROM files WHERE {condition}", parameters)
+
+    def not_offline_below(self, folder: str, after: int, limit: int) -> list[int]:
+        """Return the row ids of files below a folder that are not offline, from the one after `after` on."""
+        condition, parameters = below_condition(folder)
+        with engine.translated(self.path):
+            rows = self._question().execute_sql(
+                f"SELECT id FROM files NOT INDEXED WHERE id > ? AND state <> 'offline' AND {condition} "
+                "ORDER BY id LIMIT ?",
+                [after, *parameters, limit],
+            )
+            return [row[0] for row in rows]
+
     def forget_moved(self, gone: Sequence[KnownFile], since: int) -> list[int]:
         """Forget those missing paths whose file was met at another one since, each for one.
 

@@ -195,7 +195,7 @@ class Scanning(Merging):
         state, _ = self.catalog.folder_facts().get(root, (FileState.PRESENT, None))
         remembered = self.catalog.scanned_folders(root)
         if device is None and state != FileState.OFFLINE and told is None:
-            self._set_offline(root, report)
+            self._set_offline(root, report, progress)
         if device is None or not remembered:
             return  # away, or never scanned, which is for a scan to do
         if state == FileState.OFFLINE:
@@ -250,7 +250,7 @@ class Scanning(Merging):
     ) -> None:
         device = _device(root)
         if device is None:
-            self._set_offline(root, report)
+            self._set_offline(root, report, progress)
             return
         with self._hashing(options, progress) as hashing:
             walk = self._root_scan(root, hash_files, hashing, report, progress)
@@ -259,7 +259,7 @@ class Scanning(Merging):
             finally:
                 self._follow(walk, report)
         if is_away:
-            self._set_offline(root, report)
+            self._set_offline(root, report, progress)
             self.catalog.forget_scanned(root)  # what was met there instead is not to be known again
         else:
             self.catalog.set_folder_state(root, FileState.PRESENT, device)
@@ -313,18 +313,20 @@ class Scanning(Merging):
                 for model_id in models[start : start + RELIGHT_AT_ONCE]:
                     self.relight(model_id)
 
-    def _set_offline(self, root: str, report: ScanReport) -> None:
-        known = self.catalog.known_files(root)
-        report.offline += len(known)
+    def _set_offline(self, root: str, report: ScanReport, progress: Progress) -> None:
+        known = self.catalog.count_below(root)
+        report.offline += known
         report.problems.append(
             Problem(
                 root, "offline", "The folder can't be reached; its models stay in the library.", kept=True
             )
         )
-        away = [file.id for file in known.values() if file.state != FileState.OFFLINE]
-        for start in range(0, len(away), FILES_AT_ONCE):
-            self.catalog.mark_files(dict.fromkeys(away[start : start + FILES_AT_ONCE], FileState.OFFLINE))
-        self.catalog.set_folder_state(root, FileState.OFFLINE)
+        done, last = 0, 0
+        while away := self.catalog.not_offline_below(root, last, FILES_AT_ONCE):
+            progress.step(done, known, root)
+            self.catalog.mark_files(dict.fromkeys(away, FileState.OFFLINE))
+            done, last = done + len(away), away[-1]
+        self.catalog.set_folder_state(root, FileState.OFFLINE)  # last: stopped before, the next look goes on
 
     def _scan_file(self, path: str, hash_files: bool, report: ScanReport) -> None:
         report.seen += 1

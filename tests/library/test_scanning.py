@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modelmgr.errors import NotFound
-from modelmgr.library import Library
+from modelmgr.library import Library, scanning
 from modelmgr.library.root_scan import JOBS_AT_ONCE, SMALL_BYTES
 from modelmgr.progress import Progress, Step
 from modelmgr.values import ModelQuery, ModelRow, ScanReport
@@ -218,6 +218,21 @@ class CancelledAt(Progress):
         if self._wanted(done, total, unit):
             self.cancel()
         super().step(done, total, text, unit, *more)
+
+
+def test_a_folder_that_goes_away_while_that_is_written_down_is_so_at_the_next_look(
+    library: Library, models: Path, lora: Lora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanning, "FILES_AT_ONCE", 2)
+    for fill in range(5):
+        lora(f"{fill}.safetensors", fill)
+    scan(library, models)
+    models.rename(models.with_name("away"))
+    stopped = library.quick_check(CancelledAt(lambda done, total, unit: (done, total) == (2, 5)))
+    assert stopped.cancelled
+    assert sorted(row.file_state for row in rows(library).values()) == ["offline"] * 2 + ["present"] * 3
+    assert library.quick_check(Progress()).offline == 5
+    assert {row.file_state for row in rows(library).values()} == {"offline"}
 
 
 def test_a_cancelled_scan_keeps_whole_rows_and_the_next_one_goes_on(
