@@ -21,8 +21,6 @@ from PySide6.QtCore import QObject, Qt, QTimer, Slot
 LIMIT_MS = 50.0
 """No piece of work in the GUI thread takes longer, in any flow."""
 KNOWN_MS = {
-    "dry run": 120.0,  # the wizard is built in one piece
-    "drop": 120.0,
     "looking at both views, wide": 120.0,  # one line of 200,000 letters is laid out
     "looking at both views, broken": 120.0,
 }

@@ -881,15 +881,49 @@ def test_records_that_are_gone_from_their_source_are_told(qtbot, open_wizard, tm
 # --- for everybody ----------------------------------------------------------------------------------------
 
 
-def test_every_part_is_found_by_its_name_and_has_one_for_those_who_hear_it(open_wizard):
+def test_every_part_is_found_by_its_name_and_has_one_for_those_who_hear_it(open_wizard, demo):
     seen = open_wizard()
     assert seen.wizard.objectName() == "migrationWizard"
     for page, name in enumerate(("sourcesPage", "previewPage", "importPage", "reportPage")):
         assert seen.wizard.page(page).objectName() == name
         assert seen.wizard.page(page).accessibleName()
-    for name in ("previewSources", "previewSamples", "previewProblems", "chosenPaths", "previewRaw"):
+    for name in ("importProgress", "chosenPaths"):
+        assert seen.child(QWidget, name).accessibleName(), name
+    # The rest is built when its page is first shown.
+    assert seen.wizard.findChild(QWidget, "previewSamples") is None
+    assert seen.wizard.findChild(QWidget, "reportTabs") is None
+    seen.wizard.set_paths([str(demo.root)])
+    seen.wait_preview()
+    for name in ("previewSources", "previewSamples", "previewProblems", "previewRaw"):
         assert seen.child(QWidget, name).accessibleName(), name
     assert isinstance(seen.wizard, QWizard)
+
+
+def test_a_second_way_through_it_shows_nothing_of_the_first(qtbot, open_wizard, demo, tmp_path):
+    seen = open_wizard(demo.root)
+    for paths in ([str(demo.root)], [str(tmp_path / "one.metadata.json")]):
+        if paths[0].endswith(".json"):
+            told = {"file_path": "/x", "model_name": "One", "base_model": "Pony", "civitai": {}, "sha256": ""}
+            (tmp_path / "one.metadata.json").write_text(json.dumps(told))
+            seen.wizard.set_paths(paths)
+        seen.wait_preview()
+        seen.click("commitButton")
+        seen.wait_page(REPORT)
+    assert seen.wizard.journey.imported.seen == 1
+    assert seen.child(QLabel, "reportSeen").text() == "1"
+    assert seen.child(QTreeWidget, "reportSources").topLevelItemCount() == 1
+    assert seen.child(QTreeWidget, "reportIgnored").topLevelItemCount() == 0
+    samples = seen.child(QTreeWidget, "previewSamples")
+    assert [samples.topLevelItem(0).text(0), samples.topLevelItemCount()] == ["One", 1]
+
+
+def test_of_a_thousand_dropped_files_the_first_are_listed_and_the_others_counted(open_wizard, tmp_path):
+    seen = open_wizard()
+    paths = [str(tmp_path / f"{number}.json") for number in range(1_000)]
+    seen.wizard.page(SOURCES).add_paths(paths)
+    chosen = seen.child(QListWidget, "chosenPaths")
+    assert (chosen.count(), chosen.item(200).text()) == (201, "and 800 more")
+    assert seen.wizard.journey.paths == paths
 
 
 def test_hostile_words_in_a_source_are_shown_as_plain_text(qtbot, open_wizard, tmp_path):

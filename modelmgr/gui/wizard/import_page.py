@@ -95,12 +95,14 @@ class ImportPage(Page):
         super().__init__(wizard, library, tasks, journey, "importPage", tr("Importing"), "")
         self._task: Task | None = None
         self._pace = Pace()
-        self._stages = _Stages(self)
-        self._stages.setObjectName("importStages")
         self._bar = QProgressBar(self)
         self._bar.setObjectName("importProgress")
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(tr("Progress of the import"))
+
+    def _build(self) -> None:
+        self._stages = _Stages(self)
+        self._stages.setObjectName("importStages")
         self._counts = theme.plain_label("", parent=self)
         self._counts.setObjectName("importCounts")
         self._current = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
@@ -131,7 +133,7 @@ class ImportPage(Page):
         """Whether closing the wizard would cut something off: once the records are in, the rest goes on alone."""
         return self._task is not None and self._journey.imported is None
 
-    def initializePage(self) -> None:
+    def _enter(self) -> None:
         self._journey.imported = self._journey.scanned = self._journey.promoted = None
         self._journey.undone = None
         self._journey.error = None

@@ -95,7 +95,10 @@ def make_note(words: str, parent: QWidget, icon: str = "info") -> QWidget:
 
 
 class Page(QWizardPage):
-    """A page with the wizard's own heading, and what all pages know."""
+    """A page with the wizard's own heading, and what all pages know.
+
+    What stands on it is built when it is first shown: all four at once would hold the window up.
+    """
 
     def __init__(
         self,
@@ -124,6 +127,21 @@ class Page(QWizardPage):
         head.addWidget(theme.plain_label(title, "pane-title", self))
         head.addWidget(self._words)
         self._layout.addLayout(head)
+        self._is_built = False
+
+    def initializePage(self) -> None:
+        if not self._is_built:
+            self._is_built = True
+            self._build()
+        self._enter()
+
+    def _build(self) -> None:
+        """Make what stands on the page."""
+        raise NotImplementedError
+
+    def _enter(self) -> None:
+        """Begin anew: the page is about to be shown, and may show nothing of an earlier time."""
+        raise NotImplementedError
 
 
 def make_problem_list(parent: QWidget, name: str) -> QTreeWidget:

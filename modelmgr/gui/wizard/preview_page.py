@@ -68,9 +68,11 @@ class PreviewPage(Page):
         self.setCommitPage(True)
         self._task: Task | None = None
         self._pace = Pace()
+        self._has_results = False
+
+    def _build(self) -> None:
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self._build_progress())
-        self._stack.addWidget(self._build_results())
         self._layout.addWidget(self._stack, 1)
         self._layout.addWidget(make_note(tr("Your files stay where they are."), self))
 
@@ -210,7 +212,7 @@ class PreviewPage(Page):
         layout.addWidget(self._to_folders, 0, Qt.AlignmentFlag.AlignLeft)
         return page
 
-    def initializePage(self) -> None:
+    def _enter(self) -> None:
         self._journey.preview = None
         self._pace = Pace()
         self._words.setText(tr("Reading the records of other tools; nothing is written."))
@@ -292,6 +294,9 @@ class PreviewPage(Page):
     # --- results ----------------------------------------------------------------------------------------
 
     def _show(self, report: ImportReport) -> None:
+        if not self._has_results:
+            self._stack.addWidget(self._build_results())
+            self._has_results = True
         words = preview_sentence(report)
         if not report.seen - report.ignored and not report.model_count and not self._journey.offers:
             words += " " + tr(
@@ -341,7 +346,8 @@ class PreviewPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_table()
+        if self._has_results:
+            self._fit_table()
 
     @Slot(QTreeWidgetItem, QTreeWidgetItem)
     def _on_source_changed(self, item: QTreeWidgetItem | None) -> None:

@@ -96,6 +96,8 @@ class ReportPage(Page):
         self.setFinalPage(True)
         self._figures: dict[str, _Figure] = {}
         self._waiting = self._problem_count = 0
+
+    def _build(self) -> None:
         self._sum = QWidget(self)
         row = QHBoxLayout(self._sum)
         row.setContentsMargins(0, 0, 0, 0)
@@ -155,7 +157,7 @@ class ReportPage(Page):
         self._layout.addWidget(self._filler, 1)
         self._layout.addWidget(make_note(tr("Your files stay where they are."), self))
 
-    def initializePage(self) -> None:
+    def _enter(self) -> None:
         journey = self._journey
         report = journey.imported
         self._sum.setVisible(report is not None)

@@ -45,6 +45,8 @@ from modelmgr.values import InstalledTool
 CARD_ICON_PX = 24
 CARDS_A_LINE = 2
 SHOWN_PLACES = 2
+SHOWN_PATHS = 200
+"""So many of what was chosen are listed; a number says how many more there are."""
 
 
 class _PathList(QListWidget):
@@ -184,6 +186,10 @@ class SourcesPage(Page):
             ),
         )
         self.setAcceptDrops(True)
+        self._cards: list[tuple[InstalledTool, ToolCard]] = []
+        self._counting: list[Task] = []
+
+    def _build(self) -> None:
         self._drop = DropArea(self)
         self._drop.dropped.connect(self.add_paths)
         folder = QPushButton(tr("Add &folder…"), self._drop)
@@ -209,9 +215,6 @@ class SourcesPage(Page):
         self._found.setFrameShape(QFrame.Shape.NoFrame)
         self._found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._found.setAccessibleName(tr("Tools found on this computer"))
-        self._cards: list[tuple[InstalledTool, ToolCard]] = []
-        self._has_looked = False
-        self._counting: list[Task] = []
         self._chosen_title = theme.plain_label(tr("Chosen"), "group", self)
         self._chosen = _PathList(self)
         self._chosen.setObjectName("chosenPaths")
@@ -237,12 +240,10 @@ class SourcesPage(Page):
         self._layout.addWidget(make_note(tr("Your files stay where they are."), self))
         for widget in (self._found_title, self._all, self._found):
             widget.hide()
+        self._tasks.ask(self._library.installed_tools, self._show_found, key=(id(self), "found"))
 
-    def initializePage(self) -> None:
+    def _enter(self) -> None:
         self.show_paths()
-        if not self._has_looked:
-            self._has_looked = True
-            self._tasks.ask(self._library.installed_tools, self._show_found, key=(id(self), "found"))
 
     def isComplete(self) -> bool:
         return bool(self._journey.paths)
@@ -259,12 +260,15 @@ class SourcesPage(Page):
     def show_paths(self) -> None:
         """Show what is chosen."""
         self._chosen.clear()
-        for path in self._journey.paths:
+        for path in self._journey.paths[:SHOWN_PATHS]:
             item = QListWidgetItem(foreign_text(path))
             item.setData(PATH, path)
             item.setToolTip(plain_tip(path))
             item.setIcon(theme.icon("folder" if os.path.isdir(path) else "file"))
             self._chosen.addItem(item)
+        if len(self._journey.paths) > SHOWN_PATHS:
+            more = tr("and {} more").format(count_text(len(self._journey.paths) - SHOWN_PATHS))
+            QListWidgetItem(more, self._chosen).setFlags(Qt.ItemFlag.NoItemFlags)
         for found, card in self._cards:
             card.choose(all(path in self._journey.paths for path in found.paths))
         self._chosen_title.setText(tr("Chosen ({})").format(count_text(len(self._journey.paths))))
