@@ -364,7 +364,18 @@ SORT_COLUMNS = [
     "file_state",
     "hash_state",
     "folder",
+    "path",
+    "tags",
+    "trigger_words",
+    "notes",
+    "license",
+    "source_url",
+    "preview",
+    "nsfw",
+    "danger",
+    "sha256",
 ]
+"""Every light column. What has no value comes first, and last where the order descends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,12 +117,13 @@ class LibraryView(AttachmentStore):
         with engine.translated(self.path):
             reader = self._question()
             where, _parameters = query.conditions(wanted)
-            if where or wanted.then_by:
+            order = query.order_of(wanted)
+            if where or order.leading:
                 found = stretches.stretch(reader, wanted, offset + limit)
                 ids = [values[-1] for values in found[offset:]]
             else:
                 # The ids alone come from an index; only then the rows of this stretch are looked up.
-                ordering = query.ordering(query.order_of(wanted).all)
+                ordering = query.ordering(order.all)
                 cursor = reader.execute_sql(
                     f"SELECT id FROM models{ordering} LIMIT ? OFFSET ?", [limit, offset]
                 )

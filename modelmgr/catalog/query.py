@@ -6,32 +6,59 @@ from typing import Any, NamedTuple
 from peewee import AutoField, BigIntegerField, BooleanField, IntegerField
 
 from modelmgr.catalog.conditions import Condition, conditions_of
-from modelmgr.catalog.schema import ModelTable
+from modelmgr.catalog.schema import ORDER_INDEXES, ModelTable
 from modelmgr.values import SORT_COLUMNS, ModelQuery, PendingQuery
 from modelmgr.vocabulary import canonical_type
 
 LEAST_INTEGER = -(2**63)
 
-# Each order ends in the id, so that it is total; an index of `schema.ORDER_INDEXES` serves most of them.
-_ORDERS: dict[str, tuple[str, ...]] = {column: (column, "id") for column in SORT_COLUMNS} | {
-    "name": ("name COLLATE NOCASE", "id"),
-    "type": ("type", "base_model", "name COLLATE NOCASE", "id"),
-    "base_model": ("base_model", "name COLLATE NOCASE", "id"),
-    "file_name": ("file_name COLLATE NOCASE", "id"),
-    "hash_state": ("hash_state", "file_count", "id"),
+_SHOWN = 200
+"""So many characters of a long text tell where it stands; what is equal in them stands by id."""
+
+# What is compared, where that is not the bare column.
+_COMPARED = {
+    "name": "name COLLATE NOCASE",
+    "file_name": "file_name COLLATE NOCASE",
+    "license": "license COLLATE NOCASE",
+    "source_url": "source_url COLLATE NOCASE",
+    "preview": "preview COLLATE NOCASE",
+    "notes": f"substr(notes, 1, {_SHOWN}) COLLATE NOCASE",
+    "first_tag": f"substr(json_extract(tags, '$[0]'), 1, {_SHOWN}) COLLATE NOCASE",
+    "tags": f"substr(tags, 1, {_SHOWN}) COLLATE NOCASE",
+    "first_trigger_word": f"substr(json_extract(trigger_words, '$[0]'), 1, {_SHOWN}) COLLATE NOCASE",
+    "trigger_words": f"substr(trigger_words, 1, {_SHOWN}) COLLATE NOCASE",
 }
+
+# What is equal in these stands by more, so that one index answers.
+_FOLLOWERS = {"type": ("base_model", "name"), "base_model": ("name",), "hash_state": ("file_count",)}
+
+# Columns that are sorted by as if others were named. A path is a folder and a name; of several words the first is
+# compared as it is written, the rest as it is stored.
+_PARTS = {
+    "path": ("folder", "file_name"),
+    "tags": ("first_tag", "tags"),
+    "trigger_words": ("first_trigger_word", "trigger_words"),
+}
+
+# An order without an index looks at every model: a third of a second for a million, and nothing in the file.
+_INDEXES = {name.removeprefix("models_"): name for name in ORDER_INDEXES} | {"sha256": "modeltable_sha256"}
 
 
 class Key(NamedTuple):
-    """One column of an order, with its collation, and whether it descends."""
+    """One column of an order, and whether it descends; NULL is the least of all values, so it is first or last."""
 
-    column: str
+    name: str
     descending: bool = False
 
     @property
-    def name(self) -> str:
-        """The bare column."""
-        return self.column.partition(" ")[0]
+    def column(self) -> str:
+        """What is compared, in SQL, with its collation."""
+        return _COMPARED.get(self.name, self.name)
+
+    @property
+    def value(self) -> str:
+        """The same without the collation: what a place in the order is told by."""
+        return self.column.removesuffix(" COLLATE NOCASE")
 
 
 class Order(NamedTuple):
@@ -40,28 +67,33 @@ class Order(NamedTuple):
     Attributes:
         leading: columns that go before, each sorted within the former.
         keys: the rest, which one index holds as a whole.
-        index_name: of that index.
     """
 
     leading: tuple[Key, ...]
     keys: tuple[Key, ...]
-    index_name: str
 
     @property
     def all(self) -> tuple[Key, ...]:
         """Every key in order."""
         return (*self.leading, *self.keys)
 
+    @property
+    def index_name(self) -> str | None:
+        """The index that can be walked, of all keys or of the first of those that lead; None if there is none."""
+        return _INDEXES.get(self.all[0].name)
+
 
 def order_of(query: ModelQuery) -> Order:
     """Return the order that a query wants; columns that are named again, or that are none, do nothing."""
-    wanted = [(query.sort if query.sort in _ORDERS else "name", query.descending)]
-    for column, descending in query.then_by:
-        if column in _ORDERS and column not in [former for former, _ in wanted]:
-            wanted.append((column, descending))
-    leading = tuple(Key(_ORDERS[column][0], descending) for column, descending in wanted[:-1])
-    last, descending = wanted[-1]
-    return Order(leading, tuple(Key(column, descending) for column in _ORDERS[last]), f"models_{last}")
+    wanted: dict[str, bool] = {}
+    asked = [(query.sort if query.sort in SORT_COLUMNS else "name", query.descending), *query.then_by]
+    for column, descending in asked:
+        if column in SORT_COLUMNS:
+            for part in _PARTS.get(column, (column,)):
+                wanted.setdefault(part, descending)
+    *leading, last = (Key(*each) for each in wanted.items())
+    following = (*_FOLLOWERS.get(last.name, ()), "id")
+    return Order(tuple(leading), (last, *(Key(name, last.descending) for name in following)))
 
 
 def ordering(keys: Sequence[Key], *, sorting: bool = False) -> str:
@@ -101,15 +133,19 @@ def steps_after(
             # NULLs are first in an ascending order and last in a descending one.
             if value is not None:
                 beyond = [(f"{column} < ?", [value])]
-                if keys[place].name in _NULLABLE:
+                if keys[place].name not in _NEVER_NULL:
                     beyond.append((f"{column} IS NULL", []))
         else:
-            beyond = [(f"{column} >= ?", [_least(column)])] if value is None else [(f"{column} > ?", [value])]
+            beyond = (
+                [(f"{column} > ?", [value])]
+                if value is not None
+                else [(f"{column} >= ?", [_least(keys[place])])]
+            )
         steps += [(" AND ".join([*same, step]), [*after[:place], *more]) for step, more in beyond]
     return steps
 
 
-_NULLABLE = frozenset(name for name, field in ModelTable._meta.fields.items() if field.null)
+_NEVER_NULL = frozenset(name for name, field in ModelTable._meta.fields.items() if not field.null)
 NUMBERS = frozenset(
     name
     for name, field in ModelTable._meta.fields.items()
@@ -118,9 +154,9 @@ NUMBERS = frozenset(
 """The columns of `models` that hold whole numbers; the others hold text."""
 
 
-def _least(column: str) -> int | str:
+def _least(key: Key) -> int | str:
     """Return a column's least value but NULL: a bound leads an index past the NULLs, IS NOT NULL does not."""
-    return LEAST_INTEGER if column.lstrip("+") in NUMBERS else ""
+    return LEAST_INTEGER if key.name in NUMBERS else ""
 
 
 def conditions(query: ModelQuery) -> tuple[str, list[Any]]:

@@ -131,7 +131,10 @@ def _stretch(
         finder = next((each for each in conditions if "model_search" in each.counting), None)
         finder = finder or next((each for each in conditions if each.column), None)
     first = order.all[0].name
-    index = f"models_{first}" if order.leading else order.index_name
+    index = order.index_name
+    if index is None:
+        few = leader.condition if leader is not None and leader.few is not None else None
+        return _sorted(reader, conditions, few, order.all, limit, after)
     is_coarse = bool(order.leading) and first in _COARSE
     if not is_coarse and all(each.column == first for each in conditions):
         return _walked(reader, conditions, order.all, index, limit, after, None)[0]
@@ -186,7 +189,7 @@ def _walked(
     Returns:
         The rows, and whether the order has come to its end.
     """
-    columns = ", ".join(key.name for key in keys)
+    columns = ", ".join(key.value for key in keys)
     ordering = query.ordering(keys)
     # What bounds the order's first column says where to walk; the rest is asked of each row that is met.
     bounds = [each for each in conditions if each.column == keys[0].name]
@@ -227,9 +230,10 @@ def _sorted(
     where, parameters = query.where(conditions, leader, walking=leader is None)
     if after is not None:
         steps = query.steps_after(keys, after, sorting=True)
-        where += " AND (" + " OR ".join(f"({step})" for step, _ in steps) + ")"
+        beyond = " OR ".join(f"({step})" for step, _ in steps)
+        where = f"{where} AND ({beyond})" if where else f" WHERE {beyond}"
         parameters = [*parameters, *(value for _, values in steps for value in values)]
-    columns = ", ".join(key.name for key in keys)
+    columns = ", ".join(key.value for key in keys)
     return reader.execute_sql(
         f"SELECT {columns} FROM models{where}{query.ordering(keys, sorting=True)} LIMIT ?",
         [*parameters, limit],

@@ -49,6 +49,8 @@ def _words(term: Term, say: Say) -> str:
         is_on = any(value.text == YES for value in term.values) != term.negated
         return say(field.says) if is_on else say("not {}").format(say(field.says))
     some = [value for value in term.values if value.match is not Match.NONE]
+    if term.negated and not some:
+        return say(field.has)
     parts = [value.words for value in term.values if value.match is Match.NONE]
     if some:
         parts.insert(0, say(field.says).format(say(" or ").join(value.words for value in some)))

@@ -35,6 +35,7 @@ class Field:
         example: one or two uses of it.
         says: what it means of a value, ``{}`` in its place.
         lacks: what ``name:none`` means; empty for a field that every model has.
+        has: what ``-name:none`` means, where the former is not empty.
         aliases: other words for it.
         choices: its only values, if they are known beforehand.
         group: the facet of `ModelQuery` and `Facets` with the same values; empty if there is none.
@@ -46,6 +47,7 @@ class Field:
     example: str
     says: str
     lacks: str = ""
+    has: str = ""
     aliases: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     group: str = ""
@@ -63,6 +65,7 @@ FIELDS: tuple[Field, ...] = (
         'base:"Flux.1 D"',
         "base model is {}",
         "base model is unknown",
+        "base model is known",
         aliases=("base_model",),
         group="base_models",
     ),
@@ -73,6 +76,7 @@ FIELDS: tuple[Field, ...] = (
         "tag:ink -tag:wip tag:ani*",
         "tagged {}",
         "without tags",
+        "with tags",
         aliases=("tags",),
         group="tags",
     ),
@@ -92,9 +96,10 @@ FIELDS: tuple[Field, ...] = (
         "modified:>1y modified:today",
         "modified {}",
         "without a time of its file",
+        "with a time of its file",
         aliases=("modified_at",),
     ),
-    Field("rating", Kind.NUMBER, "stars, 0 to 5", "rating:>=4 rating:none", "rated {}", "not rated"),
+    Field("rating", Kind.NUMBER, "stars, 0 to 5", "rating:>=4 rating:none", "rated {}", "not rated", "rated"),
     Field(
         "fav",
         Kind.FLAG,
@@ -121,6 +126,7 @@ FIELDS: tuple[Field, ...] = (
         "hash:3f2a",
         "a hash begins with {}",
         "not hashed",
+        "hashed",
     ),
     Field("name", Kind.TEXT, "words in its name", 'name:"ink wash"', "name contains {}", aliases=("title",)),
     Field(
@@ -130,6 +136,7 @@ FIELDS: tuple[Field, ...] = (
         "file:fp16",
         "file name contains {}",
         "without a file",
+        "with a file",
         aliases=("file_name",),
     ),
     Field(
@@ -139,6 +146,7 @@ FIELDS: tuple[Field, ...] = (
         "folder:/models/lora folder:anime",
         "in a folder {}",
         "without a folder",
+        "with a folder",
         aliases=("path",),
         group="folders",
     ),
@@ -149,6 +157,7 @@ FIELDS: tuple[Field, ...] = (
         "trigger:inkstyle trigger:none",
         "a trigger word contains {}",
         "without trigger words",
+        "with trigger words",
         aliases=("triggers", "trigger_words"),
     ),
     Field(
@@ -158,9 +167,18 @@ FIELDS: tuple[Field, ...] = (
         "notes:portrait notes:none",
         "notes contain {}",
         "without notes",
+        "with notes",
         aliases=("note",),
     ),
-    Field("format", Kind.WORD, "format of the file", "format:gguf", "format is {}", "format is unknown"),
+    Field(
+        "format",
+        Kind.WORD,
+        "format of the file",
+        "format:gguf",
+        "format is {}",
+        "format is unknown",
+        "format is known",
+    ),
     Field(
         "license",
         Kind.TEXT,
@@ -168,6 +186,7 @@ FIELDS: tuple[Field, ...] = (
         "license:apache license:none",
         "licence contains {}",
         "without a licence",
+        "with a licence",
         aliases=("licence",),
     ),
     Field(
@@ -177,6 +196,7 @@ FIELDS: tuple[Field, ...] = (
         "source:civitai* source:none",
         "imported from {}",
         "not imported",
+        "imported",
     ),
     Field(
         "danger",

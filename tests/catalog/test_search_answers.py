@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import random
 import threading
 import time
@@ -60,11 +61,14 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Any:
                 "hash_state",
                 "danger",
                 "license",
+                "nsfw",
+                "preview",
+                "source_url",
             ]
             with catalog.transaction() as writer:
                 writer.execute_sql(
                     f"UPDATE models SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
-                    [*(model[name] for name in columns), row_id],
+                    [*(os.fsencode(v) if "\udcff" in str(v) else v for v in map(model.get, columns)), row_id],
                 )
                 for source in model["sources"]:
                     writer.execute_sql(
@@ -106,6 +110,9 @@ def _made(chance: random.Random, number: int, now: int) -> Model:
         "hash_state": chance.choice(["none", "hashing", "done"]),
         "danger": chance.choice([None, None, "dangerous", "unscanned"]),
         "license": chance.choice([None, "MIT", "Apache-2.0", "CreativeML OpenRAIL"]),
+        "nsfw": chance.choice([None, False, True]),
+        "preview": chance.choice([None, None, f"/p/{number % 9}.png", "/P/a.png", "/p/\udcff"]),
+        "source_url": chance.choice([None, None, f"https://a/{number % 9}", "HTTPS://A/3"]),
         "sources": chance.sample(SOURCES, chance.randint(0, 2)),
         "file_count": 1,
     }
@@ -196,13 +203,21 @@ def _is(model: Model, field: str, value: Value) -> bool:
             return found is not None and found == value.text
 
 
-def _sort_key(model: Model, column: str) -> tuple[bool, Any]:
+def _sort_key(model: Model, column: str) -> tuple[Any, ...]:
+    """Nothing is before everything, and what is no text behind all texts; letters of ASCII have no case."""
+    if column == "path":
+        return (*_sort_key(model, "folder"), *_sort_key(model, "file_name"))
     value = model[column]
-    if column in ("name", "file_name"):
-        value = "".join(char.lower() if char.isascii() else char for char in value)
-    if column == "folder" and "\udcff" in value:
-        return (True, True, value)  # type: ignore[return-value]
-    return (value is not None, False, value) if column == "folder" else (value is not None, value)  # type: ignore[return-value]
+    if column in ("tags", "trigger_words"):
+        words = [value[0] if value else None, json.dumps(value)]
+        return tuple((word is not None, False, word and _nocase(word)) for word in words)
+    if column in ("name", "file_name", "license", "notes", "source_url", "preview") and value is not None:
+        value = _nocase(value)
+    return (value is not None, isinstance(value, str) and "\udcff" in value, value)
+
+
+def _nocase(text: str) -> str:
+    return "".join(char.lower() if char.isascii() else char for char in text)
 
 
 def expected(models: list[Model], query: ModelQuery) -> set[int]:

@@ -178,6 +178,8 @@ def test_a_folder_is_a_path_with_all_below_or_a_part_of_one() -> None:
         ('missing:yes -fav:no "a b"', ["file is missing", "favourite", "contains “a b”"]),
         ("type:lora,vae -ink", ["type is lora or vae", "without “ink”"]),
         ("rating:none,5 base:none", ["rated 5 or not rated", "base model is unknown"]),
+        ("-notes:none -base:none", ["with notes", "base model is known"]),
+        ("-notes:none,ink", ["not notes contain ink or without notes"]),
         ("a OR -b", ["contains “a” or without “b”"]),
         ("size:1gb..2gb added:2026-01", ["from 1 GB to 2 GB", "added in 2026-01"]),
         ("tag:", ["tag: waits for a value, e.g. tag:ink -tag:wip tag:ani*"]),
@@ -185,6 +187,10 @@ def test_a_folder_is_a_path_with_all_below_or_a_part_of_one() -> None:
 )
 def test_a_search_explains_itself(text: str, expected: list[str]) -> None:
     assert explain(text, now=NOW) == expected
+
+
+def test_what_lacks_nothing_is_said_of_every_field_that_can_lack() -> None:
+    assert all(bool(field.lacks) == bool(field.has) for field in FIELDS)
 
 
 def test_it_explains_itself_in_any_language() -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from modelmgr.gui.text import (
@@ -42,7 +42,7 @@ class Column:
         width: in pixels at 100 %, before the user changes it.
         text: a row's cell as text; escaped, since most of it is foreign.
         tip: the tool tip, HTML-escaped; None for the text itself where it is cut.
-        sort: the column that the catalog sorts by, or None.
+        sort: the column that the catalog sorts by.
         copied: what Ctrl+C takes; None for the text.
         hidden: whether it is hidden until the user shows it.
     """
@@ -53,7 +53,7 @@ class Column:
     text: Callable[[ModelRow], str]
     look: Look = Look.TEXT
     tip: Callable[[ModelRow], str] | None = None
-    sort: str | None = None
+    sort: str = field(kw_only=True)
     copied: Callable[[ModelRow], str] | None = None
     hidden: bool = False
     elide_middle: bool = False
@@ -158,6 +158,7 @@ COLUMNS: tuple[Column, ...] = (
         "Tags",
         80,
         lambda row: _joined(row.tags),
+        sort="tags",
         copied=lambda row: ", ".join(row.tags),
     ),
     Column(
@@ -200,6 +201,7 @@ COLUMNS: tuple[Column, ...] = (
         "Trigger words",
         160,
         lambda row: _joined(row.trigger_words),
+        sort="trigger_words",
         copied=lambda row: ", ".join(row.trigger_words),
         hidden=True,
     ),
@@ -229,6 +231,7 @@ COLUMNS: tuple[Column, ...] = (
         "Path",
         320,
         lambda row: foreign_text(row.path),
+        sort="path",
         copied=lambda row: row.path or "",
         hidden=True,
         elide_middle=True,
@@ -268,6 +271,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: hash_text(row.sha256),
         Look.MONO,
         tip=lambda row: row.sha256 or "",
+        sort="sha256",
         copied=lambda row: row.sha256 or "",
         hidden=True,
     ),
@@ -279,13 +283,14 @@ COLUMNS: tuple[Column, ...] = (
         sort="hash_state",
         hidden=True,
     ),
-    Column("danger", "Danger", 96, lambda row: row.danger or "", tip=_danger_tip, hidden=True),
+    Column("danger", "Danger", 96, lambda row: row.danger or "", tip=_danger_tip, sort="danger", hidden=True),
     Column(
         "preview",
         "Preview",
         200,
         lambda row: foreign_text(os.path.basename(row.preview or "")),
         tip=lambda row: plain_tip(row.preview),
+        sort="preview",
         copied=lambda row: row.preview or "",
         hidden=True,
         elide_middle=True,
@@ -295,14 +300,16 @@ COLUMNS: tuple[Column, ...] = (
         "Licence",
         120,
         lambda row: foreign_text(row.license),
+        sort="license",
         hidden=True,
     ),
-    Column("nsfw", "NSFW", 64, lambda row: _yes_no(row.nsfw), hidden=True),
+    Column("nsfw", "NSFW", 64, lambda row: _yes_no(row.nsfw), sort="nsfw", hidden=True),
     Column(
         "source_url",
         "Source",
         200,
         lambda row: foreign_text(row.source_url),
+        sort="source_url",
         hidden=True,
     ),
     Column(
@@ -310,6 +317,7 @@ COLUMNS: tuple[Column, ...] = (
         "Notes",
         220,
         lambda row: foreign_text(row.notes, 300),
+        sort="notes",
         copied=lambda row: row.notes or "",
         hidden=True,
     ),

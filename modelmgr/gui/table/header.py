@@ -49,4 +49,4 @@ class SortHeader(QHeaderView):
                 option.text += _ROOM
 
 
-_SECTIONS = {column.sort: number for number, column in enumerate(COLUMNS) if column.sort is not None}
+_SECTIONS = {column.sort: number for number, column in enumerate(COLUMNS)}

@@ -519,9 +519,8 @@ class LibraryModel(QAbstractTableModel):
         return _EDITABLE if index.column() == NAME_COLUMN else _FLAGS
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        name = COLUMNS[column].sort if 0 <= column < len(COLUMNS) else None
-        if name is not None:
-            self.sort_asked.emit(name, order == Qt.SortOrder.DescendingOrder)
+        if 0 <= column < len(COLUMNS):
+            self.sort_asked.emit(COLUMNS[column].sort, order == Qt.SortOrder.DescendingOrder)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(COLUMNS):

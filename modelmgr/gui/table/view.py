@@ -214,11 +214,9 @@ class LibraryView(QTableView):
         name = COLUMNS[section].sort
         query = self._model.query
         # The newest, the largest, the best first: what one looks for when sorting by these.
-        downwards = name in ("added_at", "modified_at", "size_bytes", "rating", "favorite")
+        downwards = name in ("added_at", "modified_at", "size_bytes", "rating", "favorite", "nsfw", "danger")
         adds = QGuiApplication.keyboardModifiers() & Qt.KeyboardModifier.ShiftModifier
-        if name is None:
-            self.show_order(query)
-        elif name == query.sort:
+        if name == query.sort:
             (self.then_wanted if adds else self.sort_wanted).emit(name, not query.descending)
         elif adds:
             self.then_wanted.emit(name, not dict(query.then_by).get(name, not downwards))
