@@ -11,7 +11,8 @@ from typing import TextIO
 
 from modelmgr.progress import Step
 
-_CELL_COLUMNS = 48
+_GAP = "  "
+_NARROWEST = 8
 _BAR_COLUMNS = 20
 
 
@@ -61,35 +62,69 @@ def duration_text(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def table(
-    titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), shorten: bool = False
-) -> Iterator[str]:
-    """Yield aligned lines, each cell escaped; the columns numbered in `right` are aligned to the right.
+def time_text(seconds: float) -> str:
+    """Return a moment as the clock on the wall says it, ``2026-11-23 03:57``; Unix seconds if no calendar holds it."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.0f}"
 
-    With `shorten` cells are cut in the middle; the last column never is, for paths stand there.
+
+def width_of(stream: TextIO) -> int | None:
+    """Return how many columns a stream shows in a line, None if it is no terminal."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def table(
+    titles: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[int] = (),
+    columns: int | None = None,
+) -> Iterator[str]:
+    """Yield aligned lines, each cell escaped.
+
+    Args:
+        titles: of the columns, the first line; if all of them are empty there is none.
+        rows: as many cells each as there are titles.
+        right: the columns that are aligned to the right, numbered from 0.
+        columns: how wide the lines may be; the widest cells are cut in the middle until they fit. None for any width.
     """
-    last = len(titles) - 1
-    cells = [list(titles)]
-    for row in rows:
-        shown = [visible(cell) for cell in row]
-        cells.append([_cut(cell) if shorten and at != last else cell for at, cell in enumerate(shown)])
-    widths = [max(_columns(row[at]) for row in cells) for at in range(len(titles))]
+    cells = [list(titles)] if any(titles) else []
+    cells += [[visible(cell) for cell in row] for row in rows]
+    widths = [max((_columns(row[at]) for row in cells), default=0) for at in range(len(titles))]
+    if columns is not None:
+        widest = _fitting(widths, columns - len(_GAP) * (len(widths) - 1))
+        widths = [min(width, widest) for width in widths]
     for row in cells:
         parts = []
-        for at, cell in enumerate(row):
+        for at, full in enumerate(row):
+            cell = _cut(full, widths[at])
             gap = " " * (widths[at] - _columns(cell))
             parts.append(gap + cell if at in right else cell + gap)
-        yield "  ".join(parts).rstrip()
+        yield _GAP.join(parts).rstrip()
 
 
-def _cut(cell: str) -> str:
-    if _columns(cell) <= _CELL_COLUMNS:
+def _fitting(widths: Sequence[int], room: int) -> int:
+    """Return how wide the widest column may be if all of them shall have room; never too little to be read."""
+    left = room
+    for at, width in enumerate(sorted(widths)):
+        share = left // (len(widths) - at)
+        if width > share:
+            return max(share, _NARROWEST)
+        left -= width
+    return max(widths)
+
+
+def _cut(cell: str, columns: int) -> str:
+    """Return a cell that is at most so wide, without its middle if need be."""
+    if _columns(cell) <= columns:
         return cell
-    half = _CELL_COLUMNS // 2
-    head, tail = cell[:half], cell[-half + 1 :]
-    while _columns(head) > half:
+    half = columns // 2
+    head, tail = cell[: columns - half - 1], cell[-half:]
+    while _columns(head) > columns - half - 1:
         head = head[:-1]
-    while _columns(tail) > half - 1:
+    while _columns(tail) > half:
         tail = tail[1:]
     return f"{head}…{tail}"
 
@@ -147,7 +182,8 @@ class Bar:
             filled = min(_BAR_COLUMNS, _BAR_COLUMNS * step.done // step.total)
             yield "█" * filled + "░" * (_BAR_COLUMNS - filled)
             done += f" of {size_text(step.total) if is_bytes else format(step.total, ',')}"
-        yield done if is_bytes else f"{done} {step.unit}"
+        unit = step.unit.removesuffix("s") if done == "1" else step.unit
+        yield done if is_bytes else f"{done} {unit}"
         elapsed = now - self._begun_at
         rate = (step.done - self._begun_with) / elapsed if elapsed > 1 else 0.0
         if rate > 0:

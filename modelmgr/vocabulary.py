@@ -22,6 +22,14 @@ BASES: tuple[str, ...]
 
 UNKNOWN = "unknown"
 
+# How the conditions of rules begin (see resources/identification), and how a person says that.
+_CONDITIONS = {
+    "module: ": "changes ",
+    "in: ": "input of ",
+    "out: ": "output of ",
+    "index: ": "highest index of ",
+}
+
 # No word of any tool is near this long; longer text is somebody's prose and not worth a place in a cache.
 _WORD_LIMIT = 200
 
@@ -69,6 +77,21 @@ def type_of_part(word: str) -> str | None:
 def is_companion(word: str) -> bool:
     """Tell whether Civitai's word for a file means a companion (config, training data) and no model."""
     return len(word) <= _WORD_LIMIT and _type_key(word) in _types().companions
+
+
+def evidence_words(line: str) -> str:
+    """Return a condition of a table of rules as a person reads it; names of tensors stay as they are."""
+    if line.startswith("!"):
+        return f"not: {evidence_words(line[1:])}"
+    if line.startswith("@"):
+        return f"metadata: {line[1:]}"
+    if line.startswith("$"):
+        subject, sign, rest = line[1:].partition(" ")
+        return f"{subject.replace('_', ' ') if '(' not in subject else subject}{sign}{rest}"
+    for beginning, words in _CONDITIONS.items():
+        if line.startswith(beginning):
+            return words + line.removeprefix(beginning)
+    return line
 
 
 def type_of_name(file_name: str) -> str | None:

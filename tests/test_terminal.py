@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmgr.progress import Step
-from modelmgr.terminal import Bar, count_text, duration_text, size_text, table, visible
+from modelmgr.terminal import Bar, count_text, duration_text, size_text, table, time_text, visible
 
 
 @given(st.text(st.characters()))
@@ -53,13 +53,26 @@ def test_columns_are_aligned_by_what_stands_on_the_screen() -> None:
     assert lines == ["Size  Name  Path", "   1  墨水  /a", "  12  ink   /b"]
 
 
-def test_long_cells_are_cut_in_the_middle_but_for_the_last_column() -> None:
-    long = "a" * 60 + "墨" * 60
-    (_, line) = table(("Name", "Path"), [(long, long)], shorten=True)
-    name, path = line.split("  ")
-    assert path == long
-    assert "…" in name
-    assert len(name) < 48
+def screen_columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+@given(st.lists(st.tuples(*[st.text("a墨", max_size=90)] * 3), max_size=4), st.integers(40, 200))
+def test_lines_fit_into_the_terminal_and_nothing_else_is_cut(rows, columns: int) -> None:
+    whole = list(table(("A", "B", "C"), rows))
+    fitted = list(table(("A", "B", "C"), rows, columns=columns))
+    assert all(screen_columns(line) <= columns for line in fitted)
+    assert fitted == whole or max(map(screen_columns, whole)) > columns - 3
+
+
+def test_the_widest_cells_are_cut_in_the_middle() -> None:
+    (line,) = table(("", ""), [("short", "a" * 60 + "b" * 60)], columns=40)
+    assert line == "short  " + "a" * 16 + "…" + "b" * 16
+
+
+def test_a_moment_is_told_as_the_clock_says_it() -> None:
+    assert re.fullmatch(r"2009-02-1[34] \d\d:\d\d", time_text(1_234_567_890))
+    assert time_text(1e30) == f"{1e30:.0f}"
 
 
 class Terminal(io.StringIO):

@@ -110,6 +110,13 @@ class Call:
                 for line in lines:
                     print(line, file=out)
 
+    def tell(self, sentences: Iterable[str]) -> None:
+        """Say something beside the answer, on stderr, after it."""
+        with output() as out:
+            out.flush()
+        for sentence in sentences:
+            print(f"modelmgr: {visible(sentence)}", file=sys.stderr)
+
     def fail(self, code: int, name: str, message: str, details: Mapping[str, Any] | None = None) -> int:
         """Print why the command could not be done, and return the exit code."""
         facts = dict(details or {})

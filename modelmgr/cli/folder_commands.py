@@ -82,7 +82,12 @@ def list_ignored(call: Call) -> int:
         found = library.ignored_files(call.args.path, call.progress)
     call.say(
         {"ignored": [{"path": file.path, "reason": file.reason} for file in found], "total": len(found)},
-        [*(f"{file.reason:<18}{visible(file.path)}" for file in found), f"{count_text(len(found), 'file')}."],
+        [
+            *(f"{file.reason.replace('_', ' '):<18}{visible(file.path)}" for file in found),
+            f"{count_text(len(found), 'file is', 'files are')} left out."
+            if found
+            else "Nothing is left out.",
+        ],
     )
     return OK
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelmgr.terminal import count_text, duration_text, size_text, table, visible
+from modelmgr.terminal import count_text, duration_text, size_text, table, time_text, visible, width_of
+from modelmgr.vocabulary import evidence_words
 
 if TYPE_CHECKING:
     from modelmgr.values import ImportReport, ModelDetails, ModelRow, Problem, ScanReport
 
 _SHOWN_PROBLEMS = 50
 _LONGEST_VALUE = 60
+_SHOWN_EVIDENCE = 8
+_LONGEST_EVIDENCE = 100
+_TITLE_COLUMNS = 15
+_LIST_TITLES = ("SHA256", "Type", "Base model", "Size", "State", "Name")
 
 
 def scan_lines(report: ScanReport) -> Iterator[str]:
@@ -25,16 +30,21 @@ def scan_lines(report: ScanReport) -> Iterator[str]:
     )
     if report.hashed:
         yield f"{count_text(report.hashed, 'file')} hashed, {size_text(report.bytes_hashed)}."
-    if report.moved or report.rewritten:
-        yield f"{report.moved:,} were moved, {report.rewritten:,} have a new header on the same tensors."
-    if report.missing or report.offline:
-        yield f"{report.missing:,} known files are missing, {report.offline:,} can't be reached now."
-    yield f"It took {duration_text(report.elapsed_s)}."
+    if report.moved:
+        yield f"{count_text(report.moved, 'file was', 'files were')} found at another place."
+    if report.rewritten:
+        yield f"{count_text(report.rewritten, 'file has', 'files have')} a new header on the same tensors."
+    if report.missing:
+        yield f"{count_text(report.missing, 'known file is', 'known files are')} missing."
+    if report.offline:
+        yield f"{count_text(report.offline, 'known file')} can't be reached now."
+    if report.elapsed_s >= 1:
+        yield f"It took {duration_text(report.elapsed_s)}."
     yield from problem_lines(report.problems)
 
 
-def import_lines(report: ImportReport) -> Iterator[str]:
-    """Say what an import did."""
+def import_lines(report: ImportReport, nothing: str) -> Iterator[str]:
+    """Say what an import did, `nothing` if there was nothing to do."""
     if report.cancelled:
         yield "Cancelled. What was imported before stays; `modelmgr migrate import` takes the rest."
     if report.by_source:
@@ -48,20 +58,27 @@ def import_lines(report: ImportReport) -> Iterator[str]:
             right=range(len(keys)),
         )
     would = "would be " if report.dry_run else ""
-    yield (
-        f"{report.seen:,} seen: {report.imported:,} {would}imported, {report.unchanged:,} unchanged, "
-        f"{report.ignored:,} ignored, {report.failed:,} failed."
-    )
+    if report.seen or report.cancelled:
+        yield (
+            f"{report.seen:,} seen: {report.imported:,} {would}imported, {report.unchanged:,} unchanged, "
+            f"{report.ignored:,} ignored, {report.failed:,} failed."
+        )
+    else:
+        yield nothing
     if report.gone:
-        yield f"{count_text(report.gone, 'known record')} gone from where they were imported; what they said is kept."
+        yield (
+            f"{count_text(report.gone, 'known record is', 'known records are')} no longer in the source; "
+            "what was imported is kept."
+        )
     if report.model_count:
-        lie = "lies" if report.model_count == 1 else "lie"
-        yield f"{count_text(report.model_count, 'model file')} {lie} there too; `modelmgr scan PATH` adds them."
+        yield (
+            f"{count_text(report.model_count, 'model file lies', 'model files lie')} there; "
+            "`modelmgr scan PATH` adds what is new."
+        )
     for folder, records in report.outside_folders.items():
         yield (
-            f"{count_text(records, 'record')} {'speaks' if records == 1 else 'speak'} of files in "
-            f"{visible(folder)}, which is no library "
-            "folder yet: `modelmgr folders add` it, if it is yours."
+            f"{count_text(records, 'record speaks', 'records speak')} of files in {visible(folder)}, "
+            "which is no library folder yet: `modelmgr folders add` it, if it is yours."
         )
     if report.imported and not report.dry_run:
         yield "Next: `modelmgr pending promote --all` links the records to their files."
@@ -69,7 +86,7 @@ def import_lines(report: ImportReport) -> Iterator[str]:
 
 
 def list_lines(rows: Iterator[ModelRow], total: int) -> Iterator[str]:
-    """Say which models were found."""
+    """Say which models were found, in columns that say something of any of them."""
     shown = [
         (
             (row.sha256 or "")[:10],
@@ -82,13 +99,17 @@ def list_lines(rows: Iterator[ModelRow], total: int) -> Iterator[str]:
         for row in rows
     ]
     if shown:
+        said = [at for at in range(len(_LIST_TITLES)) if any(row[at] for row in shown)]
         yield from table(
-            ("SHA256", "Type", "Base model", "Size", "State", "Name"),
-            shown,
-            right=(3,),
-            shorten=sys.stdout.isatty(),
+            [_LIST_TITLES[at] for at in said],
+            [[row[at] for at in said] for row in shown],
+            right=[column for column, at in enumerate(said) if _LIST_TITLES[at] == "Size"],
+            columns=width_of(sys.stdout),
         )
-    yield count_text(total, "model") + (f", {len(shown):,} shown" if len(shown) < total else "")
+    if len(shown) < total:
+        yield f"{count_text(total, 'model')}, {len(shown):,} shown; --limit and --offset show others."
+    else:
+        yield count_text(total, "model")
 
 
 def _state(row: ModelRow) -> str:
@@ -99,8 +120,6 @@ def _state(row: ModelRow) -> str:
 
 def show_lines(details: ModelDetails) -> Iterator[str]:
     """Say everything known about a model."""
-    from modelmgr.values import iso_time
-
     row = details.row
     yield visible(row.name)
     values = (
@@ -113,28 +132,71 @@ def show_lines(details: ModelDetails) -> Iterator[str]:
         ("Tags", ", ".join(row.tags)),
         ("Rating", "★" * row.rating if row.rating else None),
         ("Favorite", "yes" if row.favorite else None),
+        ("NSFW", "yes" if row.nsfw else None),
         ("Notes", row.notes),
         ("License", row.license),
         ("Source", row.source_url),
         ("Preview", row.preview),
-        ("Added", iso_time(row.added_at)),
-        ("Modified", iso_time(row.modified_at)),
+        ("Added", None if row.added_at is None else time_text(row.added_at)),
+        ("Modified", None if row.modified_at is None else time_text(row.modified_at)),
     )
     for title, value in values:
         if value:
-            origin = details.provenance.get(
-                {"Source": "source_url"}.get(title, title.lower().replace(" ", "_"))
-            )
-            told = f"  [{origin.source}]" if origin is not None else ""
-            yield f"  {title + ':':<15}{visible(value)}{visible(told)}"
+            column = {"Source": "source_url"}.get(title, title.lower().replace(" ", "_"))
+            origin = details.provenance.get(column)
+            told = "" if origin is None else "  [you]" if column in details.edited else f"  [{origin.source}]"
+            first, *others = value.splitlines() or [""]
+            yield f"  {title + ':':<{_TITLE_COLUMNS}}{visible(first)}{'' if others else visible(told)}"
+            for at, line in enumerate(others, 1):
+                end = visible(told) if at == len(others) else ""
+                yield f"  {'':<{_TITLE_COLUMNS}}{visible(line)}{end}"
+    if details.edited:
+        columns = ", ".join(column.replace("_", " ") for column in details.edited)
+        yield f"  {'Set by you:':<{_TITLE_COLUMNS}}{columns}"
     yield count_text(len(details.files), "file") + ":"
     for file in details.files:
         link = f", link to {file.link_target}" if file.link_target else ""
         yield visible(f"  {file.path}  ({file.state}{link})")
-    header = details.header or {}
-    if header.get("evidence"):
+    yield from _header_lines(details.header or {})
+    if details.hashes:
+        yield "Hashes:"
+        shown = [
+            ("", kind, digits + ("" if trust == "computed" else f"  ({trust})"))
+            for kind, digits, trust in details.hashes
+        ]
+        yield from table(("", "", ""), shown)
+    if details.attachments:
+        yield count_text(len(details.attachments), "picture") + ":"
+        for found in details.attachments:
+            kept = ", copy kept" if found.copy_path else ""
+            yield f"  {visible(found.path)}  ({found.kind}{kept})"
+    if details.records:
+        yield count_text(len(details.records), "record") + ":"
+        records = [
+            (
+                "",
+                str(record.id),
+                record.source,
+                size_text(record.size_bytes),
+                record.source_path + (f" #{record.record_key}" if record.record_key else ""),
+            )
+            for record in details.records
+        ]
+        yield from table(("",) * 5, records, right=(1, 3))
+    else:
+        yield "No records of other tools."
+
+
+def _header_lines(header: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the file itself says."""
+    evidence = [evidence_words(str(line)) for line in header.get("evidence") or ()]
+    if evidence:
         yield f"Identified by ({header.get('confidence')}):"
-        yield from (f"  {visible(str(line))}" for line in header["evidence"])
+        for line in evidence[:_SHOWN_EVIDENCE]:
+            told = visible(line)
+            yield f"  {told if len(told) <= _LONGEST_EVIDENCE else told[: _LONGEST_EVIDENCE - 1] + '…'}"
+        if len(evidence) > _SHOWN_EVIDENCE:
+            yield f"  ... and {len(evidence) - _SHOWN_EVIDENCE:,} more; --json lists them all."
     if header.get("candidates"):
         yield visible(f"  Could be: {', '.join(header['candidates'])}")
     scanned = header.get("pickle_scan")
@@ -142,23 +204,6 @@ def show_lines(details: ModelDetails) -> Iterator[str]:
         yield visible(f"Pickle: {scanned['message']}")
     for problem in header.get("problems", ()):
         yield visible(f"Problem: {problem['message']}")
-    if details.hashes:
-        yield "Hashes:"
-        yield from (
-            f"  {kind:<8}{visible(digits)}" + ("" if trust == "computed" else f"  ({trust})")
-            for kind, digits, trust in details.hashes
-        )
-    if details.attachments:
-        yield count_text(len(details.attachments), "picture") + ":"
-        for found in details.attachments:
-            kept = ", copy kept" if found.copy_path else ""
-            yield f"  {visible(found.path)}  ({found.kind}{kept})"
-    yield count_text(len(details.records), "record") + ":"
-    for record in details.records:
-        key = f" #{record.record_key}" if record.record_key else ""
-        yield visible(
-            f"  {record.id}  {record.source}  {record.source_path}{key}  {size_text(record.size_bytes)}"
-        )
 
 
 def value_text(value: Any) -> str:

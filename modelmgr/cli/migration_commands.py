@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelmgr.cli.call import CANCELLED, OK, Call, outcome, output
 from modelmgr.cli.lines import import_lines, problem_lines
 from modelmgr.errors import Usage
-from modelmgr.terminal import count_text, table, visible
+from modelmgr.terminal import count_text, table, visible, width_of
 
 if TYPE_CHECKING:
     from modelmgr.values import ImportReport, PendingModel, Problem
@@ -59,20 +59,20 @@ def import_records(call: Call) -> int:
     else:
         with call.library() as library:
             report = library.import_paths(args.paths, source=args.source, progress=call.progress)
-    return _say_import(call, report)
+    return _say_import(call, report, "There is nothing to import there.")
 
 
 def resume(call: Call) -> int:
     """Finish interrupted imports."""
     with call.library() as library:
         report = library.resume(call.progress)
-    return _say_import(call, report)
+    return _say_import(call, report, "No import was interrupted.")
 
 
-def _say_import(call: Call, report: ImportReport) -> int:
+def _say_import(call: Call, report: ImportReport, nothing: str) -> int:
     from modelmgr import documents
 
-    call.say(documents.imported(report), import_lines(report))
+    call.say(documents.imported(report), import_lines(report, nothing))
     return outcome(report.problems, report.cancelled)
 
 
@@ -93,17 +93,23 @@ def list_pending(call: Call) -> int:
                 yield from catalog.pending_rows(ids[start : start + _CHUNK])
 
         def lines() -> Iterator[str]:
-            shown = [
-                (str(row.id), row.state, row.problem or "", row.source, row.type, row.name, row.message)
-                for row in rows()
-            ]
-            if shown:
-                yield from table(
-                    ("ID", "State", "Problem", "Source", "Type", "Name", "Why"),
-                    shown,
-                    right=(0,),
-                    shorten=sys.stdout.isatty(),
-                )
+            titles = ["ID", "State", "Problem", "Source", "Type", "Name"]
+            shown: list[tuple[str, ...]] = []
+            reasons: list[str] = []
+            for row in rows():
+                shown.append((str(row.id), row.state, row.problem or "", row.source, row.type, row.name))
+                reasons.append(row.message)
+            width = width_of(sys.stdout)
+            if shown and width is None:  # one line a record, for other programs
+                everything = [(*cells, why) for cells, why in zip(shown, reasons, strict=True)]
+                yield from table([*titles, "Why"], everything, right=(0,))
+            elif shown:
+                title, *lines = table(titles, shown, right=(0,), columns=width)
+                yield title
+                for line, why in zip(lines, reasons, strict=True):
+                    yield line
+                    if why:
+                        yield f"    {visible(why)}"
             yield count_text(len(ids), "record")
 
         call.say({"total": len(ids), "pending": (documents.pending(row) for row in rows())}, lines())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelmgr.cli.call import OK, Call, outcome
 from modelmgr.cli.lines import list_lines, problem_lines, scan_lines, show_lines, value_text
 from modelmgr.errors import NotFound, Usage
-from modelmgr.terminal import count_text, size_text, table, visible
+from modelmgr.terminal import count_text, size_text, table, time_text, visible, width_of
 
 if TYPE_CHECKING:
     from modelmgr.catalog import Catalog
@@ -21,7 +21,7 @@ _CHUNK = 1_000
 def list_models(call: Call) -> int:
     """List models."""
     from modelmgr.filters import model_query
-    from modelmgr.values import light_json
+    from modelmgr.values import ModelQuery, light_json
 
     args = call.args
     query = model_query(vars(args))
@@ -38,7 +38,24 @@ def list_models(call: Call) -> int:
                 yield from catalog.rows(ids[start : start + _CHUNK])
 
         call.say({"total": total, "models": (light_json(row) for row in rows())}, list_lines(rows(), total))
+    if not call.wants_json:
+        if query.search:
+            call.tell(_search_notes(query.search, total))
+        elif not total and query == ModelQuery(sort=query.sort, descending=query.descending):
+            call.tell(["Find models with: modelmgr scan PATH"])
     return OK
+
+
+def _search_notes(text: str, total: int) -> Iterator[str]:
+    """Say what a search was taken for if it found nothing, else only what of it was not understood."""
+    from modelmgr import search
+
+    if not total:
+        yield f"Looked for: {'; '.join(search.explain(text)).rstrip('.')}."
+        return
+    for token in search.parse(text).tokens:
+        if not token.ok:
+            yield token.note if token.text in token.note else f"{token.text}: {token.note}"
 
 
 def show(call: Call) -> int:
@@ -131,7 +148,6 @@ def list_edits(call: Call) -> int:
     """Show the history of one model, and where its values come from."""
     from modelmgr import documents
     from modelmgr.library import Library
-    from modelmgr.values import iso_time
 
     with call.catalog() as catalog:
         sha256 = one_model(catalog, call.args.sha256)
@@ -144,7 +160,7 @@ def list_edits(call: Call) -> int:
             (column, origin.origin.source if origin.origin is not None else "", value_text(origin.shown))
             for column, origin in origins.items()
         ]
-        yield from table(("Column", "From", "Value"), shown, shorten=sys.stdout.isatty())
+        yield from table(("Column", "From", "Value"), shown, columns=width_of(sys.stdout))
         for edit in history:
             before, after = (
                 "imported" if value is None else value_text(value) for value in (edit.before, edit.after)
@@ -152,7 +168,7 @@ def list_edits(call: Call) -> int:
             undone = ", undone" if edit.is_undone else ""
             note = f" ({edit.note})" if edit.note else ""
             yield visible(
-                f"{iso_time(edit.made_at)} {edit.door} #{edit.group}{undone}: {edit.column} {before} -> {after}{note}"
+                f"{time_text(edit.made_at)} {edit.door} #{edit.group}{undone}: {edit.column} {before} -> {after}{note}"
             )
         if not history:
             yield "Nothing was edited."
@@ -178,7 +194,10 @@ def duplicates(call: Call) -> int:
             yield f"{group.sha256}  {size_text(group.size_bytes)}, {len(group.files)} files"
             yield from (f"  {visible(file.path)}" for file in group.files)
         spare = sum(group.reclaimable_bytes for group in groups)
-        yield f"{count_text(len(groups), 'model')} with several files, {size_text(spare)} could be freed."
+        if groups:
+            yield f"{count_text(len(groups), 'model')} with several files, {size_text(spare)} could be freed."
+        else:
+            yield "No model has several files."
 
     document = [
         {

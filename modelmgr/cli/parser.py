@@ -18,6 +18,7 @@ from modelmgr.errors import Usage
 
 _LARGEST = 2**63 - 1  # what SQLite can hold
 _LAST_PORT = 65_535
+_COMMAND = "COMMAND"
 
 
 class Argument(NamedTuple):
@@ -44,6 +45,7 @@ class Command:
         deed: the name of the function there that takes the `Call` and returns the exit code.
         help: what it does, in a few words.
         arguments: what it takes, but for ``--json``.
+        examples: some lines as a user would type them after ``modelmgr``.
         complete: adds what is dear to know, once the command is asked for.
         when_failed: what its document says beside the error if it could not be done.
     """
@@ -53,6 +55,7 @@ class Command:
     deed: str
     help: str
     arguments: tuple[Argument | OneOf, ...] = ()
+    examples: tuple[str, ...] = ()
     complete: Callable[[argparse.ArgumentParser], None] | None = None
     when_failed: dict[str, Any] | None = field(default=None)
 
@@ -68,17 +71,46 @@ class _Parser(argparse.ArgumentParser):
     def __init__(
         self, *, complete: Callable[[argparse.ArgumentParser], None] | None = None, **options: Any
     ) -> None:
-        super().__init__(allow_abbrev=False, **options)
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
         self._complete = complete
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self._complete is not None:
-            complete, self._complete = self._complete, None
-            complete(self)
-        return super().parse_known_args(args, namespace)
+        if self._complete is None:
+            return super().parse_known_args(args, namespace)
+        complete, self._complete = self._complete, None
+        complete(self)
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        # Of argparse's own, unchanged from Python 3.2 to 3.14; without it the message is longer, no more.
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            import difflib
+
+            near = difflib.get_close_matches(str(value), action.choices, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f". There are {', '.join(action.choices)}."
+            self.error(f"there is no command {value!r}{hint}")
+        super()._check_value(action, value)
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized"):
+            message += _place_of(message.split())
+        elif message.endswith(f"required: {_COMMAND}"):
+            names = next(action.choices or () for action in self._actions if action.metavar == _COMMAND)
+            message = f"{self.prog} what? There are {', '.join(names)}."
         raise Usage(message, usage=self.format_usage())
+
+
+def _place_of(unknown: Iterable[str]) -> str:
+    """Return where an option stands that was said at the wrong place; empty if there is none."""
+    for word in unknown:
+        if word.partition("=")[0] == "--catalog":
+            return "; it stands before the command: modelmgr --catalog FILE COMMAND"
+        if word == "--json":
+            return "; it stands after the command: modelmgr COMMAND --json"
+    return ""
 
 
 def parser_of(commands: Iterable[Command], groups: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -93,7 +125,12 @@ def parser_of(commands: Iterable[Command], groups: Mapping[str, str]) -> argpars
     root = _Parser(
         prog="modelmgr",
         description="One library over all your AI models. Without a command the window opens.",
-        epilog="Exit codes: 0 all well, 1 met problems, 2 wrong usage, 3 no usable catalog, 130 cancelled.",
+        epilog="First steps:\n"
+        "  modelmgr scan ~/models              find what is there\n"
+        "  modelmgr list --search type:lora    look for some of it\n"
+        "  modelmgr migrate import ~/ComfyUI   take over what another tool knows\n"
+        "  modelmgr COMMAND --help             says more, with examples\n\n"
+        "Exit codes: 0 all well, 1 met problems, 2 wrong usage, 3 no usable catalog, 130 cancelled.",
     )
     root.add_argument("--version", action="version", version=f"modelmgr {__version__}")
     root.add_argument(
@@ -101,23 +138,29 @@ def parser_of(commands: Iterable[Command], groups: Mapping[str, str]) -> argpars
         metavar="FILE",
         help="the catalog to use (else MODELMGR_CATALOG, else the one in your data folder)",
     )
-    first = root.add_subparsers(metavar="COMMAND", title="commands")
+    first = root.add_subparsers(metavar=_COMMAND, title="commands")
     under: dict[str, Any] = {"": first}
     for command in commands:
         group, _, name = command.words.rpartition(" ")
         if group not in under:
-            made = first.add_parser(group, help=groups[group], description=groups[group])
-            under[group] = made.add_subparsers(metavar="COMMAND", title="commands", required=True)
+            made = first.add_parser(group, help=groups[group], description=_sentence(groups[group]))
+            under[group] = made.add_subparsers(metavar=_COMMAND, title="commands", required=True)
         under[group].add_parser(
-            name, help=command.help, description=command.help, complete=_completed(command)
+            name, help=command.help, description=_sentence(command.help), complete=_completed(command)
         )
     return root
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _completed(command: Command) -> Callable[[argparse.ArgumentParser], None]:
     """Return what gives a parser the arguments of a command."""
 
     def complete(made: argparse.ArgumentParser) -> None:
+        if command.examples:
+            made.epilog = "\n".join(["Examples:", *(f"  modelmgr {example}" for example in command.examples)])
         made.set_defaults(module=command.module, deed=command.deed, when_failed=command.when_failed)
         made.add_argument("--json", action="store_true", help="print one JSON document")
         for argument in command.arguments:

@@ -17,12 +17,13 @@ from PySide6.QtWidgets import (
 
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.details.hashes import worth_showing
-from modelmgr.gui.details.identity import evidence_words, sure_words
+from modelmgr.gui.details.identity import sure_words
 from modelmgr.gui.details.pane import Loaded
 from modelmgr.gui.details.told import facts_of, read_template, templates_of
 from modelmgr.gui.previews import Previews
 from modelmgr.library import Library
 from modelmgr.values import FileState, ModelFile, ModelRow, Origin, Record
+from modelmgr.vocabulary import evidence_words
 
 ROW = ModelRow(1, "a" * 64, "Ink", "lora", 1_000, "SDXL 1.0", hash_state="done")
 CANDIDATES = ["SDXL 1.0", "Pony", "Illustrious"]

@@ -42,12 +42,6 @@ _FACTS = (
     ("tensor_count", "Tensors"),
 )
 _PROBLEMS = 3
-_CONDITIONS = {
-    "module: ": "changes ",
-    "in: ": "input of ",
-    "out: ": "output of ",
-    "index: ": "highest index of ",
-}
 _VERDICTS = {
     "dangerous": ("triangle-alert", "problem"),
     "unscanned": ("triangle-alert", "busy"),
@@ -142,21 +136,6 @@ def problem_words(header: Mapping[str, Any] | None) -> str:
     ]
     more = len(lines) - _PROBLEMS
     return "\n".join(lines[:_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
-
-
-def evidence_words(line: str) -> str:
-    """Return a condition of a table of rules as a person reads it; names of tensors stay as they are."""
-    if line.startswith("!"):
-        return f"not: {evidence_words(line[1:])}"
-    if line.startswith("@"):
-        return f"metadata: {line[1:]}"
-    if line.startswith("$"):
-        subject, sign, rest = line[1:].partition(" ")
-        return f"{subject.replace('_', ' ') if '(' not in subject else subject}{sign}{rest}"
-    for beginning, words in _CONDITIONS.items():
-        if line.startswith(beginning):
-            return words + line.removeprefix(beginning)
-    return line
 
 
 class DangerBadge(NoteLine):
@@ -293,7 +272,7 @@ class EvidenceView(RawView):
         """Show what decided; False if nothing is known of that."""
         found = (header or {}).get("evidence") or []
         lines = (
-            [evidence_words(str(line)[:300]) for line in found[:EVIDENCE_LINES]]
+            [vocabulary.evidence_words(str(line)[:300]) for line in found[:EVIDENCE_LINES]]
             if isinstance(found, list)
             else []
         )
