@@ -3,6 +3,7 @@
 `tests/screenshots.py` takes pictures of them, and the tests of `tests/gui` look at names, colours and words.
 """
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -103,6 +104,9 @@ class Studio:
         yield window
         window.close()
         self.app.processEvents()
+        # Here: else the threads of the next scan might find what is left of it, and destroy it outside this one.
+        del window
+        gc.collect()
 
     def settle(self, widget: Any) -> None:
         """Let the window work until its picture has not changed for a while."""

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import threading
 import time
@@ -152,11 +153,20 @@ class Database(peewee.SqliteDatabase):
                 conn.interrupt()
 
     def close_all(self) -> None:
-        """Close the connections of all threads; the last one out folds the log into the file."""
+        """Close the connections of all threads; the last one out folds the log into the file.
+
+        What another thread reads by is interrupted and left to it, and goes when it ends: closed while a statement
+        runs, a connection takes the whole process with it. The one that writes is never left: its lock is the caller's.
+        """
         with self._lock_list:
+            others = set() if self._writes else set(sys._current_frames()) - {threading.get_ident()}
+            left = {id(conn) for thread, conn in self._of_thread.items() if thread in others}
             for conn in list(self._opened):
-                conn.close()
-            self._opened.clear()
+                if id(conn) in left:
+                    conn.interrupt()
+                else:
+                    conn.close()
+                    self._opened.discard(conn)
         with contextlib.suppress(peewee.OperationalError, driver.ProgrammingError):
             self.close()
 

@@ -93,21 +93,16 @@ class _Keeper:
 
 
 def _load_server() -> None:
-    """Import the server, without a full round of the garbage collector.
+    """Import the server, and set what it is made of aside from the garbage collector.
 
-    The framework makes so many objects that one falls due, which would hold up the window for 60 to 80 ms; and again
-    each time that one falls due later. They stay until the end, so nothing is lost by never looking at them.
+    The framework makes so many objects that to look at them would hold up the window for 60 to 80 ms each time. They
+    stay until the end, so nothing is lost by never doing so. The collector is off meanwhile, for a window is open
+    (`gui.garbage`): it is not for this thread to turn it on.
     """
     if "modelmgr.api.server" in sys.modules:
         return
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        importlib.import_module("modelmgr.api.server")
-    finally:
-        gc.freeze()
-        if was_on:
-            gc.enable()
+    importlib.import_module("modelmgr.api.server")
+    gc.freeze()
 
 
 class ApiDoor(QObject):

@@ -155,6 +155,8 @@ def open_window(catalog: Path) -> QMainWindow:
     theme.apply(app)
     language.install(app)
     store = Catalog.open(catalog)
+    # Before anything of the window is made: with its first parts its threads begin to work.
+    garbage = Garbage()
     tasks = Tasks(interrupt=store.interrupt)
     library = cast("Library", _LibraryWhenWanted(store))
     door = ApiDoor(library, tasks)
@@ -163,7 +165,7 @@ def open_window(catalog: Path) -> QMainWindow:
     door.setParent(window)
     tasks.setParent(window)
     news.changed.connect(window.take_news)
-    garbage = Garbage(window)
+    garbage.setParent(window)
     window.closed.connect(partial(_end, door, news, tasks, store, garbage))
     window.load_first_rows()
     window.show()
@@ -176,9 +178,11 @@ def _end(door: ApiDoor, news: News, tasks: Tasks, store: Catalog, garbage: Garba
     # First of all: what other programs still ask would find a catalog that is closed.
     door.end()
     news.stop()
-    tasks.shutdown()
-    store.close()
-    garbage.stop()
+    if tasks.shutdown():
+        store.close()
+        garbage.stop()
+    # Else some thread is stuck, in a disk that does not answer: the catalog stays open for it, what was committed is
+    # safe, and it may not come to collect what is left of the window.
 
 
 def open_error_window(error: CatalogError, path: str) -> ErrorWindow:

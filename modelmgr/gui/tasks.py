@@ -284,15 +284,12 @@ class _Lane:
                 self._waiting.clear()
             self._ready.notify_all()
 
-    def interrupt(self, interrupt: Callable[[int], None], deadline: float) -> None:
-        """Interrupt what runs, again and again, until it has ended: between two statements nothing hears it."""
-        while time.monotonic() < deadline:
-            with self._ready:
-                if not self._at_work:
-                    return
-                for thread in self._at_work:
-                    interrupt(thread)
-                self._ready.wait(INTERRUPT_STEP_S)
+    def interrupt(self, interrupt: Callable[[int], None]) -> int:
+        """Interrupt what runs, and return how much does: between two statements it does not hear it."""
+        with self._ready:
+            for thread in self._at_work:
+                interrupt(thread)
+            return len(self._at_work)
 
     def join(self, deadline: float) -> bool:
         """Wait for the threads until `deadline` (`time.monotonic`); True if all have ended."""
@@ -487,8 +484,11 @@ class Tasks(QObject):
             lane.stop(finish=lane is self._changes)
         deadline = time.monotonic() + QUIT_TIMEOUT_S
         if self._interrupt is not None:
-            # Nobody waits for answers any more, and to count a million models takes seconds.
-            self._questions.interrupt(self._interrupt, deadline)
+            # Nobody waits for answers any more, nor for what nobody asked for, and to count a million models takes
+            # seconds. What the user has started ends by itself at its next step, with what it says in the end.
+            idle, pause = (self._questions, self._quiet, self._guard), threading.Event()
+            while sum(lane.interrupt(self._interrupt) for lane in idle) and time.monotonic() < deadline:
+                pause.wait(INTERRUPT_STEP_S)
         alive = [lane for lane in lanes if not lane.join(deadline)]
         if alive:
             log.warning("Work did not stop within %s s of closing the window", QUIT_TIMEOUT_S)

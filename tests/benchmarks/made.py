@@ -68,7 +68,7 @@ def make_catalog(path: Path, models: int, *, payload_each: int = 1) -> None:
             rows = list(_rows(range(start, min(models, start + ROWS_AT_ONCE)), payload_each))
             for table, columns in _COLUMNS.items():
                 _insert(conn, table, columns, [row for made in rows for row in made[table]])
-        conn.execute("INSERT INTO library_folders(path, added_at, state) VALUES ('/models', 0, 'present')")
+        conn.execute("INSERT INTO library_folders(path, added_at, state) VALUES ('/models', 0, 'offline')")
     catalog.close()
 
 

@@ -395,3 +395,40 @@ def test_a_pipe_in_the_catalog_s_place_is_refused_and_not_waited_for(tmp_path: P
     os.mkfifo(tmp_path / "c.sqlite")
     with pytest.raises(CatalogError, match="no regular file"):
         Catalog.open(tmp_path / "c.sqlite", create=False)
+
+
+_CLOSES_WHILE_OTHERS_READ = """
+import sys, threading
+from modelmgr.catalog import Catalog
+from modelmgr.catalog.engine import translated
+from modelmgr.progress import Cancelled
+
+catalog = Catalog.open(sys.argv[1])
+begun, ends = threading.Event(), []
+count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+def read():
+    with translated(catalog.path):
+        cursor = catalog._reader.connection().cursor()
+        begun.set()
+        while True:
+            try:
+                cursor.execute(count).fetchone()
+            except Exception as error:
+                ends.append(str(error))
+                return
+
+thread = threading.Thread(target=read)
+thread.start()
+begun.wait()
+threading.Event().wait(0.1)
+catalog.close()
+thread.join()
+assert ends == ["interrupted"], ends
+"""
+
+
+def test_closing_interrupts_what_other_threads_read_and_does_not_end_the_process(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", _CLOSES_WHILE_OTHERS_READ, str(tmp_path / "c.sqlite")]
+    done = subprocess.run(words, check=False, timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -18,6 +18,13 @@ from modelmgr.library import Library
 from modelmgr.values import BatchState, Hashes, Origin, PendingQuery, Record, Totals
 
 
+@pytest.fixture(scope="package", autouse=True)
+def garbage_goes_in_the_end() -> Iterator[None]:
+    """Destroy what is left of the windows here: the tests of other rooms have threads of their own."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def garbage_stays() -> Iterator[None]:
     """Let no worker thread of a test destroy what is left of a widget; see `modelmgr.gui.garbage`."""

@@ -1,6 +1,7 @@
 """Dead widgets are destroyed where Qt allows it, whichever thread is at work."""
 
 import gc
+import socket
 import threading
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
 from modelmgr.gui import open_window
+from modelmgr.gui.api_door import ApiDoor, DoorState
 from modelmgr.gui.garbage import Garbage
+from modelmgr.settings import Settings, settings_path
 
 
 class Cycle(QDialog):
@@ -59,5 +62,34 @@ def test_python_collects_by_itself_again_when_the_last_window_is_closed(qtbot: Q
     assert not gc.isenabled()
     second.close()
     assert gc.isenabled()
+    if not was_on:
+        gc.disable()
+
+
+def test_the_local_api_leaves_the_collector_to_the_window(qtbot: QtBot, tmp_path: Path) -> None:
+    was_on = gc.isenabled()
+    gc.enable()
+    strangers: list[str] = []
+
+    def look(phase: str, _info: dict[str, int]) -> None:
+        if phase == "start" and threading.current_thread() is not threading.main_thread():
+            strangers.append(threading.current_thread().name)
+
+    path = tmp_path / "a.sqlite"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    Settings(api_enabled=True, api_port=port).save(settings_path(str(path)))
+    gc.callbacks.append(look)
+    try:
+        window = open_window(path)
+        qtbot.addWidget(window)
+        door = window.findChild(ApiDoor)
+        qtbot.waitUntil(lambda: door.state == DoorState.OPEN, timeout=20_000)
+        assert not gc.isenabled()
+        window.close()
+    finally:
+        gc.callbacks.remove(look)
+    assert gc.isenabled()
+    assert not strangers
     if not was_on:
         gc.disable()

@@ -340,3 +340,18 @@ def test_closing_does_not_wait_for_answers(catalog, qapp):
     started = time.monotonic()
     assert tasks.shutdown()
     assert time.monotonic() - started < 5
+
+
+def _count_quietly(catalog: Catalog, begun: threading.Event, progress: Progress) -> object:
+    return _count_for_ever(catalog, begun)
+
+
+def test_closing_does_not_wait_for_what_nobody_asked_for(catalog, qapp):
+    tasks, begun, watching = Tasks(interrupt=catalog.interrupt), threading.Event(), threading.Event()
+    tasks.run("Looking for news", partial(_count_quietly, catalog, begun), is_quiet=True)
+    tasks.stand("Watching", partial(_count_quietly, catalog, watching))
+    assert begun.wait(10)
+    assert watching.wait(10)
+    started = time.monotonic()
+    assert tasks.shutdown()
+    assert time.monotonic() - started < 5
