@@ -302,6 +302,141 @@ def show_compare(studio: Studio) -> None:
         dialog.reject()
 
 
+def make_odd_models(studio: Studio) -> None:
+    """Make a catalog of models whose details say something that is seldom said."""
+    import pickle
+    from dataclasses import replace
+
+    from modelmgr.catalog import Catalog
+    from modelmgr.catalog.found import FoundModel
+    from modelmgr.demo import write_safetensors
+    from modelmgr.library import Library
+    from modelmgr.progress import Progress
+    from modelmgr.values import FileState, Origin
+
+    class _Trap:
+        def __reduce__(self) -> Any:
+            return os.system, ("true",)
+
+    folder = studio.work / "odd"
+    folder.mkdir()
+    lora = {"lora_unet_a.lora_up.weight": ("F16", (4, 8)), "lora_unet_a.lora_down.weight": ("F16", (8, 4))}
+    for name in (
+        "gone",
+        "unreadable",
+        "no metadata",
+        "broken payload",
+        "large payload",
+        "x" * 200,
+        "damaged",
+    ):
+        write_safetensors(folder / f"{name}.safetensors", lora, {"n": name})
+    os.truncate(folder / "damaged.safetensors", (folder / "damaged.safetensors").stat().st_size - 40)
+    (folder / "trap.ckpt").write_bytes(pickle.dumps(_Trap()))
+    (folder / "broken payload.civitai.info").write_text('{"id": 7, "model": {"name": "Broken Payl')
+    entries = ", ".join(f'{{"url": "https://example.org/{n}.png", "seed": {n}}}' for n in range(30_000))
+    (folder / "large payload.civitai.info").write_text(
+        f'{{"id": 8, "model": {{"name": "Large Payload", "type": "LORA"}}, "images": [{entries}]}}'
+    )
+    for number in (1, 2, 3):
+        part = folder / f"split-0000{number}-of-00003.safetensors"
+        write_safetensors(part, {f"layer.{number}.weight": ("F16", (4, 8))}, {"format": "pt"})
+    with Catalog.open(studio.work / "odd.sqlite") as store:
+        library = Library(store)
+        library.scan([str(folder)], progress=Progress())
+        library.import_paths([str(folder)], progress=Progress())
+        library.promote(None, progress=Progress())
+        away = FoundModel(
+            path="/run/media/ann/Models/loras/harbour light.safetensors",
+            size_bytes=218_000_000,
+            mtime_ns=1_700_000_000_000_000_000,
+            inode=1,
+            device=1,
+            fields={"name": "Harbour light", "type": "lora", "base_model": "SDXL 1.0"},
+            origins={"name": Origin("file", 7)},
+            format="safetensors",
+            header={},
+            facts={"suggestions": {}, "personal": [], "is_model": True},
+        )
+        unhashed = replace(away, path="/srv/models/waits.safetensors", inode=2, fields={"name": "waits"})
+        offline, _unhashed = store.put_found([away, unhashed])
+        from modelmgr.values import ModelQuery
+
+        rows = {row.file_name: row for row in store.page(ModelQuery(), None)}
+        states = {offline: FileState.OFFLINE}
+        states[rows["gone.safetensors"].id] = FileState.MISSING
+        states[rows["unreadable.safetensors"].id] = FileState.UNREADABLE
+        store.mark_files(
+            {file.id: state for model, state in states.items() for file in store.files_of(model)}
+        )
+        long = rows["x" * 200 + ".safetensors"].id
+        library.edit([long], "name", "A name that nobody would give a model if it were not for fun " * 3)
+        library.edit([long], "trigger_words", [f"word {n} of harbour" for n in range(40)])
+        tags = ["style", "a tag that is much longer than anybody would expect of a tag", "t" * 90]
+        library.edit([long], "tags", [*tags, *(f"tag{n}" for n in range(30))])
+        library.edit(
+            [long], "source_url", "https://civitai.com/models/123456/inkwash-harbor?modelVersionId=7"
+        )
+        library.edit([long], "license", "CreativeML Open RAIL++-M with a rider that nobody has read so far")
+        library.edit([long], "rating", 4)
+        library.edit([long], "rating", 5)
+
+
+def show_details(studio: Studio) -> None:
+    """The details of models about which there is something odd to say, wide and narrow."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtWidgets import QDockWidget, QLineEdit, QTableView, QTabWidget, QWidget
+
+    make_odd_models(studio)
+    with studio.window("odd.sqlite") as window:
+        table = window.findChild(QTableView, "libraryTable")
+        pane = window.findChild(QWidget, "detailsPane")
+
+        def choose(name: str) -> None:
+            names = [str(table.model().index(row, 0).data()) for row in range(table.model().rowCount())]
+            table.setCurrentIndex(
+                table.model().index(next(r for r, n in enumerate(names) if n.startswith(name)), 0)
+            )
+            studio.settle(window)
+
+        for screen, name in ODD_MODELS.items():
+            if studio.wants(screen):
+                choose(name)
+                studio.take(screen, window)
+        if studio.wants("details-history"):
+            choose("A name")
+            folds = pane.fold_state()
+            pane.restore_folds({fold: fold in ("history", "where_from") for fold in folds})
+            studio.take("details-history", window)
+            pane.restore_folds(folds)
+        if studio.wants("details-find"):
+            choose("large")
+            pane.restore_folds({fold: fold == "metadata" for fold in pane.fold_state()})
+            window.findChild(QTabWidget, "metadataViews").setCurrentIndex(1)
+            window.findChild(QLineEdit, "textFind").setText("29999.png")
+            studio.take("details-find", window)
+        dock = window.findChild(QDockWidget, "detailsDock")
+        window.resizeDocks([dock], [pane.minimumWidth()], Qt.Orientation.Horizontal)
+        for screen, name in (("details-narrow", "A name"), ("details-narrow-missing", "gone")):
+            if studio.wants(screen):
+                choose(name)
+                studio.take(screen, window)
+
+
+ODD_MODELS = {
+    "details-missing": "gone",
+    "details-offline": "Harbour",
+    "details-unreadable": "unreadable",
+    "details-damaged": "damaged",
+    "details-unhashed": "waits",
+    "details-no-metadata": "no metadata",
+    "details-broken": "broken",
+    "details-danger": "trap",
+    "details-parts": "split",
+    "details-long": "A name",
+}
+
+
 def show_mending(studio: Studio) -> None:
     """What the user says of models and folders, work that is paused, and the details of a file that says much."""
     import threading
@@ -610,6 +745,13 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "folder-move",
         "folder-rules",
         "task-paused",
+    ],
+    show_details: [
+        *ODD_MODELS,
+        "details-history",
+        "details-find",
+        "details-narrow",
+        "details-narrow-missing",
     ],
     show_shell: [
         "overview",
