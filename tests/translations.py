@@ -25,6 +25,8 @@ TABLES = {
     "folder_rules.py": ("_REASONS",),
     "facts.py": ("SAID_BY",),
     "comparison.py": ("_TITLES",),
+    "history.py": ("_DOORS", "_IN_WINDOW", "_STEP", "_TAKEN_BACK"),
+    "model_page.py": ("_TROUBLES",),
 }
 # Columns whose title is translated when the header is drawn: context, and which argument it is.
 TITLED = {"Column": ("Columns", 1), "_Column": ("PendingColumns", 0)}

@@ -11,9 +11,16 @@ from modelmgr.gui.text import plain_tip
 class WrappingLabel(QLabel):
     """A label of a few lines that breaks anywhere, so that a name of 200 characters cannot widen the pane."""
 
-    def __init__(self, lines: int, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        lines: int,
+        parent: QWidget | None = None,
+        *,
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
         super().__init__(parent)
         self._lines = lines
+        self._mode = mode
         self.setTextFormat(Qt.TextFormat.PlainText)
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
@@ -67,7 +74,7 @@ class WrappingLabel(QLabel):
             part = units[2 * start :] if is_last else units[2 * start : 2 * (start + length)]
             text = part.decode("utf-16-le", "replace").strip().replace("\n", " ")
             if is_last:
-                text = metrics.elidedText(text[:500], Qt.TextElideMode.ElideRight, self.width())
+                text = metrics.elidedText(text[:500], self._mode, self.width())
             rect = QRect(0, y, self.width(), metrics.lineSpacing())
             painter.drawText(rect, int(across | Qt.AlignmentFlag.AlignVCenter), text)
             y += metrics.lineSpacing()

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.details.hashes import worth_showing
 from modelmgr.gui.details.identity import sure_words
-from modelmgr.gui.details.pane import Loaded
+from modelmgr.gui.details.loading import Loaded
 from modelmgr.gui.details.told import facts_of, read_template, templates_of
 from modelmgr.gui.previews import Previews
 from modelmgr.library import Library

@@ -22,7 +22,9 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.details.editor import Wish
 from modelmgr.gui.details.facts import LABEL_WIDTH, Fact, FactsGrid, Section
-from modelmgr.gui.details.fields import FRAME_PX, FieldsForm, Value
+from modelmgr.gui.details.field import FRAME_PX
+from modelmgr.gui.details.field_editors import Value
+from modelmgr.gui.details.fields import FieldsForm
 from modelmgr.gui.details.head import RatingBar
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.language import said
@@ -118,7 +120,9 @@ class SidesView(QWidget):
                 shown.setToolTip(
                     plain_tip(exact_size_text(value) if column == "size_bytes" else str(value or ""))
                 )
-                shown.setAccessibleName(f"{label.text()}: {text}" + (", different" if differs else ""))
+                shown.setAccessibleName(
+                    f"{label.text()}: {text}" + (f", {self.tr('different')}" if differs else "")
+                )
                 self._grid.addWidget(shown, place, 1 + side, Qt.AlignmentFlag.AlignTop)
                 shown.show()
             label.show()
@@ -317,7 +321,7 @@ def _differences(found: Comparison) -> list[Fact]:
             f"{_value_words(column, value)} {count_text(number)}" for value, number in entries[:_SHOWN_VALUES]
         ]
         more = len(entries) - _SHOWN_VALUES
-        text = " · ".join(texts) + (f" · {count_text(more)} more" if more > 0 else "")
+        text = " · ".join(texts) + (" · " + said("{} more").format(count_text(more)) if more > 0 else "")
         tip = "\n".join(
             f"{_value_words(column, value)}: {count_text(number)}" for value, number in entries[:40]
         )
@@ -331,5 +335,5 @@ def _differences(found: Comparison) -> list[Fact]:
 
 def _value_words(column: str, value: Any) -> str:
     if value is None:
-        return "not known" if column != "rating" else "not rated"
+        return said("not known") if column != "rating" else said("not rated")
     return type_label(value) if column == "type" else column_text(column, value)[:60]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from modelmgr.catalog import Catalog
+from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import column_label, column_order, counted
 from modelmgr.progress import Progress
@@ -72,13 +73,13 @@ def columns_words(columns: Sequence[str]) -> str:
         for label in map(column_label, column_order(columns))
     ]
     if len(names) > 2:
-        return f"{len(names)} fields"
-    return " and ".join(names)
+        return counted(len(names), "field")
+    return said("{} and {}").format(*names) if len(names) == 2 else "".join(names)
 
 
 def group_words(group: EditGroup) -> str:
     """Return what an edit was: ``rating of 12 models``."""
-    return f"{columns_words(group.columns)} of {counted(group.models, 'model')}"
+    return said("{} of {}").format(columns_words(group.columns), counted(group.models, "model"))
 
 
 class Editor(QObject):

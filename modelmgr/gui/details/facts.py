@@ -1,4 +1,4 @@
-"""Sections that fold, and grids of facts: label, value, and who said it."""
+"""Sections that fold, and grids of facts: label and value."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
-from modelmgr.gui.jobs_panel import ElidedLabel
 from modelmgr.gui.language import said
 from modelmgr.gui.text import count_text, foreign_text, plain_tip
 
@@ -19,7 +18,6 @@ FACT_LENGTH = 140
 LABEL_WIDTH, LABELS_WIDTH = 80, 108
 _LONG_WORD = re.compile(r"[^\s/-]{27,}")
 """A word that is wider than its column would be cut at the edge."""
-_ORIGIN_WIDTH = 84
 
 
 class Section(QWidget):
@@ -70,17 +68,15 @@ class Section(QWidget):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of a `FactsGrid`: what it is, its value, and, if known, who said it, in a word and in full."""
+    """One line of a `FactsGrid`: what it is, and its value."""
 
     label: str
     value: str
     tip: str = ""
-    origin: str = ""
-    origin_tip: str = ""
 
 
 class FactsGrid(QWidget):
-    """Labels and values on one grid line, and where each value came from."""
+    """Labels and values on one grid line."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -122,15 +118,7 @@ class FactsGrid(QWidget):
             side = Qt.AlignmentFlag.AlignRight if self.isRightToLeft() else Qt.AlignmentFlag.AlignLeft
             shown.setAlignment(side | Qt.AlignmentFlag.AlignAbsolute | top)
             shown.setAccessibleName(f"{fact.label}: {fact.value}")
-            self._grid.addWidget(shown, row, 1, 1, 1 if fact.origin else 2, top)
-            if fact.origin:
-                where = ElidedLabel(self)
-                theme.set_role(where, "secondary")
-                where.show_text(fact.origin)
-                where.setMaximumWidth(_ORIGIN_WIDTH)
-                where.setAlignment(Qt.AlignmentFlag.AlignRight)
-                where.setToolTip(plain_tip(said(SAID_BY).format(fact.origin_tip)))
-                self._grid.addWidget(where, row, 2, top)
+            self._grid.addWidget(shown, row, 1, top)
         self.updateGeometry()
 
 
@@ -150,7 +138,7 @@ def plain_value(value: Any) -> str:
     if value is None or value == "" or value == [] or value == {}:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return said("yes") if value else said("no")
     if isinstance(value, int):
         return count_text(value)
     if isinstance(value, float):

@@ -10,29 +10,31 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from modelmgr.gui import theme
 from modelmgr.gui.details.facts import Fact, FactsGrid
 from modelmgr.gui.flow import FlowLayout
+from modelmgr.gui.language import said
 from modelmgr.gui.text import age_text, column_label, column_order, column_text, date_text, plain_tip
 from modelmgr.values import Edit
 
 STEPS = 30
 _VALUE_CHARS = 60
+_IN_WINDOW = "in the window"
+_STEP, _TAKEN_BACK = "{} → {}", "{} → {} (taken back)"
 _DOORS = {"cli": "command line", "api": "local API", "merge": "joined"}
 
 
 def step_fact(edit: Edit) -> Fact:
-    """Return one step of a history as a line: ``Rating: none → ★★★★, 3 d``."""
+    """Return one step of a history as a line: ``Rating: nothing → ★★★★ · 3 d``."""
     before, after = (_value_text(edit.column, value) for value in (edit.before, edit.after))
-    words = f"{before} → {after}" + (" (taken back)" if edit.is_undone else "")
-    tip = "\n".join(
-        part for part in (date_text(edit.made_at), _DOORS.get(edit.door, "in the window"), edit.note) if part
-    )
-    return Fact(column_label(edit.column), words, plain_tip(tip), age_text(edit.made_at), tip)
+    words = said(_TAKEN_BACK if edit.is_undone else _STEP).format(before, after)
+    door = said(_DOORS.get(edit.door, _IN_WINDOW))
+    tip = "\n".join(part for part in (date_text(edit.made_at), door, edit.note) if part)
+    return Fact(column_label(edit.column), f"{words} · {age_text(edit.made_at)}", plain_tip(tip))
 
 
 def _value_text(column: str, value: Any) -> str:
     if value is None:
-        return "as imported"
+        return said("as imported")
     text = column_text(column, value).replace("\n", " ")
-    return (text[:_VALUE_CHARS] + "…" if len(text) > _VALUE_CHARS else text) or "nothing"
+    return (text[:_VALUE_CHARS] + "…" if len(text) > _VALUE_CHARS else text) or said("nothing")
 
 
 class HistoryView(QWidget):

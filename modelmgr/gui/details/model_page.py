@@ -1,6 +1,7 @@
 """One model, from its picture down to its records: widgets that show, and tell what the user does with them."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Signal
@@ -10,7 +11,9 @@ from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.details.about import DescriptionView
 from modelmgr.gui.details.facts import SAID_BY, Fact, FactsGrid, Section
-from modelmgr.gui.details.fields import COLUMNS, FRAME_PX, FieldsForm, Value
+from modelmgr.gui.details.field import FRAME_PX
+from modelmgr.gui.details.field_editors import Value
+from modelmgr.gui.details.fields import COLUMNS, FieldsForm
 from modelmgr.gui.details.files import FilesTable, picture_fact
 from modelmgr.gui.details.hashes import HashesView
 from modelmgr.gui.details.head import NotesEdit, RatingBar
@@ -45,6 +48,7 @@ from modelmgr.values import Edit, FileState, ModelDetails, ModelRow, Origin
 NOTES_HEIGHT = 72
 EDGE = theme.M - FRAME_PX - 1
 _PICTURES = 50
+_DRIVE = re.compile(r"/(?:run/)?media/[^/]+/([^/]+)/|/Volumes/([^/]+)/|/mnt/([^/]+)/|([A-Za-z]:)[\\/]")
 _FOLDED = ("evidence", "where_from", "hashes", "pictures", "history")
 """What is folded until somebody wants to see it."""
 
@@ -292,15 +296,31 @@ class ModelPage(QWidget):
             )
 
 
+_TROUBLES = {
+    "missing": "The file is gone. It was last seen at {}",
+    "offline": "The folder can't be reached now: {}",
+    "unreadable": "The file can't be read: {}",
+    "failed": "The hash could not be computed.",
+}
+
+
+def drive_of(path: str) -> str | None:
+    """Return by which name a system shows the drive that a path leads to, None where the path does not tell.
+
+    Sources: where udisks, macOS and Windows put what is plugged in.
+    """
+    match = _DRIVE.match(path)
+    return next(filter(None, match.groups()), None) if match is not None else None
+
+
 def _trouble_text(row: ModelRow) -> str:
-    state = state_of(row)
     path = foreign_text(row.path, 500)
     if row.path is None and is_absent(row):
-        return "There is no file of this model yet. It links itself when a scan meets one."
-    words = {
-        "missing": f"The file is gone. It was last seen at {path}",
-        "offline": f"The folder can't be reached now: {path}",
-        "unreadable": f"The file can't be read: {path}",
-        "failed": "The hash could not be computed.",
-    }
-    return words.get(state, "")
+        return said("There is no file of this model yet. It links itself when a scan meets one.")
+    state = state_of(row)
+    drive = drive_of(row.path or "") if state == FileState.OFFLINE else None
+    if drive:
+        return said("The drive “{}” is not connected. The file was last seen at {}").format(
+            foreign_text(drive, 60), path
+        )
+    return said(_TROUBLES.get(state, "")).format(path)

@@ -1,7 +1,6 @@
 """The details of what is selected: light columns at once, records and payload when the worker brings them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,24 +8,18 @@ from PySide6.QtCore import QElapsedTimer, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
-from modelmgr import edits
-from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.details.about import description_in
 from modelmgr.gui.details.comparison import ComparisonPage
 from modelmgr.gui.details.editor import Editor, Wish
-from modelmgr.gui.details.history import STEPS
 from modelmgr.gui.details.identity import CORRECTED
-from modelmgr.gui.details.known import known_bases, known_tags
+from modelmgr.gui.details.loading import Loaded, load_details
+from modelmgr.gui.details.model_edits import ModelEdits
 from modelmgr.gui.details.model_page import ModelPage
-from modelmgr.gui.details.shown import WHOLE_BYTES, Shown, show_record
-from modelmgr.gui.details.unsaved import Unsaved
-from modelmgr.gui.jobs_panel import error_text
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import state_of
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import column_label, foreign_text, is_web_address
-from modelmgr.values import Changes, Edit, FileState, ModelDetails, ModelRow, Provenance
+from modelmgr.values import Changes, FileState, ModelDetails, ModelRow
 
 if TYPE_CHECKING:
     from modelmgr.gui.shell.drafts import Drafts
@@ -38,36 +31,6 @@ SETTLE_MS = 90
 """In a row of quick selections only the one that stays so long is asked for; keys repeat every 33 ms."""
 _NOTHING, _ONE, _SEVERAL = range(3)
 _LONG_TEXT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The answer to "tell me about this model"; `key` is the question."""
-
-    key: str | int
-    details: ModelDetails | None
-    chief: Shown | None = None
-    history: Sequence[Edit] = field(default_factory=list)
-    description: str = ""
-
-
-def load_details(catalog: Catalog, key: str | int) -> Loaded:
-    """Look a model up by its key and make its chief record ready, in a worker."""
-    details = catalog.details(key, WHOLE_BYTES)
-    if details is None:
-        return Loaded(key, None)
-    chief = show_record(catalog, details.records[0]) if details.records else None
-    description = description_in(chief.parsed.value) if chief is not None else ""
-    return Loaded(key, details, chief, catalog.edits_of(details.row.id, STEPS), description)
-
-
-def _provenance(library: "Library", model_id: int, column: str) -> tuple[int, str, Provenance | None]:
-    return model_id, column, library.origins_of(model_id).get(column)
-
-
-def _bases(catalog: Catalog) -> list[str]:
-    used, others = known_bases(catalog)
-    return [*used, *others]
 
 
 class DetailsPane(QWidget):
@@ -109,12 +72,8 @@ class DetailsPane(QWidget):
         self._library = library
         self._catalog = library.catalog
         self._tasks = tasks
-        self._row: ModelRow | None = None
         self._key: str | int | None = None
         self._details: ModelDetails | None = None
-        self._notes_of: int | None = None
-        self._saved_notes = ""
-        self._unsaved = Unsaved()
         self._selected: Callable[[], Sequence[int]] | None = None
         self._since_last = QElapsedTimer()
         self._settle = QTimer(self)
@@ -127,6 +86,7 @@ class DetailsPane(QWidget):
         self._later.timeout.connect(self._show_records)
         self.editor = Editor(library, tasks, self)
         self._build(previews)
+        self._edits = ModelEdits(library, tasks, self.editor, self._page, self._several.form, self)
         self._join()
         self.show_model(None)
 
@@ -161,25 +121,9 @@ class DetailsPane(QWidget):
 
     def _join(self) -> None:
         page = self._page
-        page.name.renamed.connect(partial(self._edit, "name"))
-        page.name.typed.connect(partial(self._on_typed, "name"))
-        page.name.given_up.connect(partial(self._on_given_up, "name"))
         page.name.favorite_toggled.connect(self.toggle_favorite)
-        page.rating.rated.connect(self._on_rated)
-        page.strip.chosen.connect(partial(self._edit, "preview"))
-        page.strip.reset.connect(partial(self._on_reset, "preview"))
-        page.notes.settled.connect(self._save_notes)
-        page.notes.textChanged.connect(self._on_notes_typed)
         form = page.form
-        form.edited.connect(self._edit)
-        form.entries_edited.connect(self._on_entries_edited)
-        form.reset.connect(self._on_reset)
-        form.typed.connect(self._on_typed)
-        form.given_up.connect(self._on_given_up)
-        form.began.connect(self._on_began)
-        form.origin_wanted.connect(self._on_origin_wanted)
         form.compare_wanted.connect(self._on_compare_clicked)
-        page.history.reset.connect(self._on_reset)
         page.identity.base_chosen.connect(self._on_base_chosen)
         page.identity.correction_wanted.connect(self.correction_wanted)
         page.identity.reset_wanted.connect(self._on_reset_identity)
@@ -189,17 +133,17 @@ class DetailsPane(QWidget):
         page.link_wanted.connect(self._on_link_clicked)
         page.compare_wanted.connect(self._on_compare_clicked)
         page.trouble.acted.connect(self._on_locate)
-        page.unsaved.acted.connect(self._on_go_on)
         self._several.edited.connect(self.editor.edit)
-        self._several.began.connect(self._on_began)
-        self._several.left.connect(self._on_left)
-        self.editor.saved.connect(self._on_saved)
-        self.editor.refused.connect(self._on_refused)
         self.editor.message.connect(self.message)
+        self._several.left.connect(self._on_left)
+        self._edits.row_edited.connect(self._on_row_edited)
+        self._edits.row_noted.connect(self.row_changed)
+        self._edits.refresh_wanted.connect(self._refresh)
+        self._edits.message.connect(self.message)
 
     def use_drafts(self, drafts: "Drafts") -> None:
         """Keep what is being typed there, for the case of a crash."""
-        self._unsaved.drafts = drafts
+        self._edits.use_drafts(drafts)
 
     def follow(self, selected: Callable[[], Sequence[int]]) -> None:
         """Ask `selected` for the ids of the selected models when `show_count` says that there are several."""
@@ -212,7 +156,7 @@ class DetailsPane(QWidget):
         self.flush()
         self._settle.stop()
         self._later.stop()
-        self._row = row
+        self._edits.row = row
         self._details = None
         if row is None:
             self._key = None
@@ -243,7 +187,7 @@ class DetailsPane(QWidget):
             self._pages.setCurrentIndex(_SEVERAL)
         elif self._pages.currentIndex() == _SEVERAL:
             self._several.finish()
-            self._pages.setCurrentIndex(_NOTHING if self._row is None else _ONE)
+            self._pages.setCurrentIndex(_NOTHING if self._edits.row is None else _ONE)
             if self._details is None:
                 self._ask()
 
@@ -252,37 +196,37 @@ class DetailsPane(QWidget):
         if not changes.models:
             return
         self.editor.look()
-        row = self._row
+        row = self._edits.row
         if row is not None and (changes.ids is None or row.id in changes.ids):
-            # By id: the hash may have been computed meanwhile, and what is shown stays until the answer comes.
-            self._tasks.ask(
-                partial(load_details, self._catalog, row.id), self._on_refreshed, key=(id(self), "refresh")
-            )
+            self._refresh()
         if self._pages.currentIndex() == _SEVERAL:
             self._several.refresh()
 
+    @Slot()
+    def _refresh(self) -> None:
+        row = self._edits.row
+        if row is not None:
+            # By id: the hash may have been computed meanwhile, and what is shown stays until the answer comes.
+            question = partial(load_details, self._catalog, row.id)
+            self._tasks.ask(question, self._on_refreshed, key=(id(self), "refresh"))
+
     def flush(self) -> None:
         """Save what was typed; before something else is shown, or the window closes."""
-        self._page.name.finish()
-        row = self._row
-        for column, text in self._page.form.finish().items():
-            if row is not None:
-                self._unsaved.keep(row, column, text)
+        self._edits.flush()
         self._several.finish()
-        self._save_notes()
 
     @Slot()
     def copy_trigger_words(self) -> None:
         """Copy the trigger words of the shown model."""
-        if self._row is not None:
-            words = ", ".join(self._row.trigger_words)
+        if self._edits.row is not None:
+            words = ", ".join(self._edits.row.trigger_words)
             QGuiApplication.clipboard().setText(words.encode("utf-8", "replace").decode("utf-8"))
 
     @Slot()
     def toggle_favorite(self) -> None:
         """Make the shown model a favourite, or no longer one."""
-        if self._row is not None:
-            self._edit("favorite", not self._row.favorite)
+        if self._edits.row is not None:
+            self._edits.edit("favorite", not self._edits.row.favorite)
 
     def fold_state(self) -> dict[str, bool]:
         """Return which sections are open."""
@@ -299,27 +243,8 @@ class DetailsPane(QWidget):
     def _show_row(self, row: ModelRow, *, is_new: bool = False) -> None:
         origins = {} if self._details is None else self._details.provenance
         self._page.show_row(row, origins, is_new=is_new)
-        notes = self._page.notes
-        typing = notes.hasFocus() and self._notes_of == row.id
-        if not typing and (self._notes_of != row.id or self._saved_notes != (row.notes or "")):
-            self._notes_of = row.id
-            self._saved_notes = row.notes or ""
-            notes.show_notes(row.notes)
-        self._show_unsaved()
-
-    def _show_unsaved(self) -> None:
-        row = self._row
-        found = self._unsaved.first(row) if row is not None else None
-        if found is None:
-            self._page.unsaved.say("")
-            return
-        column, text, error = found
-        words = self.tr("Not saved: {}, “{}”.").format(
-            column_label(column), foreign_text(text.replace("\n", " "), 80)
-        )
-        self._page.unsaved.say(
-            f"{words} {error}".strip(), icon="triangle-alert", color="busy", button=self.tr("Go on typing")
-        )
+        self._edits.show_notes(row)
+        self._edits.show_unsaved()
 
     @Slot()
     def _ask(self) -> None:
@@ -335,7 +260,7 @@ class DetailsPane(QWidget):
 
     @Slot(object)
     def _on_refreshed(self, loaded: Loaded) -> None:
-        row, details = self._row, loaded.details
+        row, details = self._edits.row, loaded.details
         if row is None or loaded.key != row.id or details is None:
             return
         if self._details is None:
@@ -357,7 +282,7 @@ class DetailsPane(QWidget):
         details = loaded.details
         assert details is not None
         self._details = details
-        self._row = details.row
+        self._edits.row = details.row
         self._key = details.row.sha256 or details.row.id
         self._page.show_details(details, loaded.history, loaded.description)
         self._show_row(details.row)
@@ -379,150 +304,26 @@ class DetailsPane(QWidget):
             self._page.records.choose(chosen)
         self.details_shown.emit(loaded.details.asked)
 
-    # --- edits ------------------------------------------------------------------------------------------
-
-    @Slot(str, object)
-    def _edit(self, column: str, value: Any) -> None:
-        row = self._row
-        if row is None:
-            return
-        if value is not None and column != "preview":
-            shown: Any = tuple(value) if isinstance(value, list) else value
-            shown = None if shown in ("", 0) and not isinstance(shown, bool) and column != "name" else shown
-            self._row = row._replace(**{column: shown})
-            self._show_row(self._row)
-            self.row_changed.emit(self._row)
-        self.editor.edit(Wish((row.id,), {column: value}))
-
-    @Slot(str, object, object)
-    def _on_entries_edited(self, column: str, added: Sequence[str], removed: Sequence[str]) -> None:
-        row = self._row
-        if row is not None:
-            entries: Any = tuple(edits.with_entries(column, getattr(row, column), added, removed))
-            self._row = row._replace(**{column: entries})
-            self._show_row(self._row)
-            self.row_changed.emit(self._row)
-            self.editor.edit(Wish((row.id,), {}, {column: tuple(added)}, {column: tuple(removed)}))
-
-    @Slot(str)
-    def _on_reset(self, column: str) -> None:
-        if self._row is not None:
-            self.editor.edit(Wish((self._row.id,), {column: None}))
+    @Slot(object)
+    def _on_row_edited(self, row: ModelRow) -> None:
+        self._show_row(row)
+        self.row_changed.emit(row)
 
     @Slot()
     def _on_reset_identity(self) -> None:
-        if self._details is not None and self._row is not None:
-            self.editor.edit(Wish((self._row.id,), dict.fromkeys(CORRECTED)))
+        if self._details is not None and self._edits.row is not None:
+            self.editor.edit(Wish((self._edits.row.id,), dict.fromkeys(CORRECTED)))
 
     @Slot(str)
     def _on_base_chosen(self, base: str) -> None:
         # Until the answer is there, the candidates are those of the model before.
         if self._details is not None:
-            self._edit("base_model", base)
-
-    @Slot(object)
-    def _on_rated(self, rating: int | None) -> None:
-        self._edit("rating", rating or edits.NO_RATING)
-
-    @Slot()
-    def _save_notes(self) -> None:
-        text = self._page.notes.toPlainText()
-        if self._notes_of is None or text == self._saved_notes:
-            if self._notes_of is not None and self._row is not None and self._row.id == self._notes_of:
-                self._unsaved.forget_typing(self._row, "notes")
-            return
-        self._saved_notes = text
-        if self._row is not None and self._row.id == self._notes_of:
-            self._row = self._row._replace(notes=text or None)
-            self.row_changed.emit(self._row)
-        self.editor.edit(Wish((self._notes_of,), {"notes": text}))
-
-    @Slot(object)
-    def _on_saved(self, wish: Wish) -> None:
-        for model_id in wish.ids[:1] if len(wish.ids) == 1 else ():
-            for column in wish.columns:
-                self._unsaved.done(model_id, column)
-        self._show_unsaved()
-
-    @Slot(object, object)
-    def _on_refused(self, wish: Wish, error: Exception) -> None:
-        """Keep what was typed, with what is wrong with it."""
-        if len(wish.ids) == 1:
-            for column in wish.columns:
-                value = wish.changes.get(column)
-                if column in wish.add:
-                    value = "\n".join(wish.add[column])
-                if isinstance(value, str | list) and column != "preview":
-                    text = "\n".join(value) if isinstance(value, list) else value
-                    self._unsaved.refuse(wish.ids[0], column, text, error_text(error))
-            row = self._row
-            if row is not None and row.id == wish.ids[0]:
-                question = partial(load_details, self._catalog, row.id)
-                self._tasks.ask(question, self._on_refreshed, key=(id(self), "refresh"))
-        self._show_unsaved()
-        words = self.tr("What you changed was not saved")
-        typed = [value for value in wish.changes.values() if isinstance(value, str) and value]
-        if len(wish.ids) > 1 and typed:
-            words = self.tr("{} (“{}”)").format(words, foreign_text(typed[0], 200))
-        self.message.emit(words, error)
+            self._edits.edit("base_model", base)
 
     @Slot(str, str)
     def _on_left(self, column: str, text: str) -> None:
         words = self.tr("Not saved: {}, “{}”").format(column_label(column), foreign_text(text, 200))
         self.message.emit(words, None)
-
-    @Slot(str, str)
-    def _on_typed(self, column: str, text: str) -> None:
-        if self._row is not None:
-            self._unsaved.type(self._row, column, text)
-
-    @Slot()
-    def _on_notes_typed(self) -> None:
-        if self._row is not None and self._row.id == self._notes_of:
-            self._unsaved.type(self._row, "notes", self._page.notes.toPlainText())
-
-    @Slot(str)
-    def _on_given_up(self, column: str) -> None:
-        if self._row is not None:
-            self._unsaved.done(self._row.id, column, self._row)
-            self._show_unsaved()
-
-    @Slot()
-    def _on_go_on(self) -> None:
-        """Put what was typed and not saved back where it was typed."""
-        found = self._unsaved.first(self._row) if self._row is not None else None
-        if found is None:
-            return
-        column, text, _error = found
-        if column == "name":
-            self._page.name.start(text)
-        elif column == "notes":
-            self._page.notes.setPlainText(text)
-            self._page.notes.setFocus(Qt.FocusReason.OtherFocusReason)
-        else:
-            self._page.form.fields[column].start(text)
-
-    @Slot(str)
-    def _on_began(self, column: str) -> None:
-        if column in ("tags", "base_model"):
-            question = partial(known_tags if column == "tags" else _bases, self._catalog)
-            self._tasks.ask(question, partial(self._on_known, column), key=(id(self), "known"))
-
-    def _on_known(self, column: str, words: Sequence[str]) -> None:
-        for form in (self._page.form, self._several.form):
-            form.fields[column].set_known(words)
-
-    @Slot(str)
-    def _on_origin_wanted(self, column: str) -> None:
-        if self._row is not None:
-            question = partial(_provenance, self._library, self._row.id, column)
-            self._tasks.ask(question, self._on_origin_known, key=(id(self), "origin"))
-
-    @Slot(object)
-    def _on_origin_known(self, found: tuple[int, str, Provenance | None]) -> None:
-        model_id, column, provenance = found
-        if self._row is not None and self._row.id == model_id and provenance is not None:
-            self._page.form.fields[column].show_provenance(provenance)
 
     # --- ways out ---------------------------------------------------------------------------------------
 
@@ -530,18 +331,20 @@ class DetailsPane(QWidget):
     def _on_compare_clicked(self) -> None:
         from modelmgr.gui.compare import CompareDialog
 
-        if self._row is not None:
-            dialog = CompareDialog(self._library, self._tasks, self._row.name, self, model_id=self._row.id)
+        if self._edits.row is not None:
+            dialog = CompareDialog(
+                self._library, self._tasks, self._edits.row.name, self, model_id=self._edits.row.id
+            )
             dialog.show()
 
     @Slot()
     def _on_hashes_wanted(self) -> None:
-        if self._details is not None and self._row is not None:
-            self.hashes_wanted.emit(self._row.id)
+        if self._details is not None and self._edits.row is not None:
+            self.hashes_wanted.emit(self._edits.row.id)
 
     @Slot()
     def _on_locate(self) -> None:
-        row = self._row
+        row = self._edits.row
         if row is not None and state_of(row) == FileState.OFFLINE:
             self.move_wanted.emit(row)
         elif row is not None:
@@ -549,6 +352,6 @@ class DetailsPane(QWidget):
 
     @Slot()
     def _on_link_clicked(self) -> None:
-        address = self._row.source_url if self._row is not None else None
+        address = self._edits.row.source_url if self._edits.row is not None else None
         if address is not None and is_web_address(address):
             QDesktopServices.openUrl(QUrl(address))

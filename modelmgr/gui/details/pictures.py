@@ -67,7 +67,7 @@ class PictureStrip(QFrame):
         layout.addWidget(self.box)
         self._before = self._make_button("previousPicture", "chevron-left", self.tr("Previous picture"))
         self._after = self._make_button("nextPicture", "chevron-right", self.tr("Next picture"))
-        self._change = self._make_button("changePreview", "pencil", self.tr("Change the preview"))
+        self._change = self._make_button("changePreview", "image", self.tr("Change the preview"))
         self._before.clicked.connect(self._on_before)
         self._after.clicked.connect(self._on_after)
         self._change.clicked.connect(self._on_change)
