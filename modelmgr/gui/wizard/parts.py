@@ -212,5 +212,4 @@ def fill_with_problems(tree: QTreeWidget, problems: Sequence[Problem]) -> None:
 def fill_with_paths(tree: QTreeWidget, paths: Sequence[str]) -> None:
     """Show paths in a list, the first of them if they are many."""
     tree.clear()
-    for path in paths[:SHOWN_ITEMS]:
-        tree.addTopLevelItem(make_item([foreign_text(path)]))
+    tree.addTopLevelItems([make_item([foreign_text(path)]) for path in paths[:SHOWN_ITEMS]])

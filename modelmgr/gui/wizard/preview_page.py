@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from time import monotonic
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QStackedWidget,
     QTabWidget,
+    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -57,6 +58,8 @@ from modelmgr.progress import Step
 from modelmgr.values import ImportReport
 
 SHOWN_OFFERS = 200
+FILLED_AT_ONCE = 100
+"""Longer lists of paths are filled when their tab is opened."""
 _BOX_INDENT = 19
 
 
@@ -168,6 +171,8 @@ class PreviewPage(Page):
                 inside.addWidget(told)
             inside.addWidget(content)
             self._tabs.addTab(holder, title)
+        self._unfilled: dict[QTreeWidget, Sequence[str]] = {}
+        self._tabs.currentChanged.connect(self._fill_tab)
         self._add_models = CheckBox(page)
         self._add_models.setObjectName("addModelsBox")
         self._add_models.toggled.connect(self._on_options_changed)
@@ -221,6 +226,8 @@ class PreviewPage(Page):
         self._stop.setEnabled(True)
         show_step(self._bar, None)
         self._stack.setCurrentIndex(0)
+        # What shows the results is made while they are looked for, in a turn of its own.
+        QTimer.singleShot(0, self, self._add_results)
         deed = partial(look_at, self._library, tuple(self._journey.paths))
         self._task = self._tasks.run(tr("Looking at what is there"), deed)
         self._task.progressed.connect(self._on_progressed)
@@ -293,10 +300,15 @@ class PreviewPage(Page):
 
     # --- results ----------------------------------------------------------------------------------------
 
-    def _show(self, report: ImportReport) -> None:
+    @Slot()
+    def _add_results(self) -> None:
+        """Make the half of the page that shows what was found."""
         if not self._has_results:
             self._stack.addWidget(self._build_results())
             self._has_results = True
+
+    def _show(self, report: ImportReport) -> None:
+        self._add_results()
         words = preview_sentence(report)
         if not report.seen - report.ignored and not report.model_count and not self._journey.offers:
             words += " " + tr(
@@ -324,8 +336,11 @@ class PreviewPage(Page):
         if first is not None:
             self._table.setCurrentItem(first)
         fill_with_problems(self._problems, report.problems)
-        fill_with_paths(self._ignored, report.ignored_paths)
-        fill_with_paths(self._models, report.model_paths)
+        self._unfilled = {self._ignored: report.ignored_paths, self._models: report.model_paths}
+        for tree, paths in list(self._unfilled.items()):
+            tree.clear()
+            if len(paths) <= FILLED_AT_ONCE:
+                fill_with_paths(tree, self._unfilled.pop(tree))
         shown = (
             len(report.samples),
             len(report.problems),
@@ -339,6 +354,13 @@ class PreviewPage(Page):
         self._tabs.setVisible(any(shown))
         self._show_options(report)
         self._stack.setCurrentIndex(1)
+
+    @Slot(int)
+    def _fill_tab(self, tab: int) -> None:
+        """List many paths only when somebody wants to see them."""
+        shown = self._pages[tab][0]
+        if isinstance(shown, QTreeWidget) and shown in self._unfilled:
+            fill_with_paths(shown, self._unfilled.pop(shown))
 
     def _fit_table(self) -> None:
         # In a low window the samples need the room more than the sources, which scroll.
