@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMainWindow,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QStyle,
@@ -44,6 +45,18 @@ class Pages(QStackedWidget):
         return super().sizeHint() if page is None else page.sizeHint()
 
 
+class Tall(QWidget):
+    """A part of a page that is never lower than the words in it are at its width."""
+
+    def event(self, event: QEvent) -> bool:
+        is_done = super().event(event)
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            layout = self.layout()
+            if layout is not None and layout.hasHeightForWidth():
+                self.setMinimumHeight(layout.totalHeightForWidth(self.width()))
+        return is_done
+
+
 class _Way(QPushButton):
     """One of the ways in: an icon, what it does, and what that means."""
 
@@ -51,6 +64,7 @@ class _Way(QPushButton):
         super().__init__(parent)
         self._icon = icon
         self._title = theme.plain_label(title, "card-title", self)
+        self._title.setWordWrap(True)
         self._text = theme.plain_label(text, "secondary", self)
         self._text.setWordWrap(True)
         self.setAccessibleName(title)
@@ -72,8 +86,6 @@ class _Way(QPushButton):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.click()
-        elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            event.ignore()  # the page moves among its ways
         else:
             super().keyPressEvent(event)
 
@@ -120,7 +132,8 @@ class FirstStart(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("firstStart")
-        column = QWidget(self)
+        page = QWidget()
+        column = QWidget(page)
         column.setMaximumWidth(scaled(self, _CARD_WIDTH))
         layout = QVBoxLayout(column)
         layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
@@ -168,14 +181,28 @@ class FirstStart(QWidget):
         drop.setObjectName("firstDrop")
         drop.setWordWrap(True)
         layout.addWidget(drop)
-        outer = QVBoxLayout(self)
-        outer.addStretch(2)
+        inside = QVBoxLayout(page)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addStretch(2)
         row = QHBoxLayout()
         row.addStretch(1)
-        row.addWidget(column, 4)
+        row.addWidget(column, 100)
         row.addStretch(1)
-        outer.addLayout(row)
-        outer.addStretch(3)
+        inside.addLayout(row)
+        inside.addStretch(3)
+        # With large letters the ways need more height than a small window has.
+        self._room = QScrollArea(self)
+        self._room.setObjectName("firstRoom")
+        self._room.setWidgetResizable(True)
+        self._room.setFrameShape(QFrame.Shape.NoFrame)
+        self._room.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._room.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._room.setWidget(page)
+        for way in self._ways:
+            way.installEventFilter(self)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._room)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -189,13 +216,19 @@ class FirstStart(QWidget):
         if self.isVisible() and is_unused:
             self._ways[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
-        focused = [at for at, way in enumerate(self._ways) if way.hasFocus()]
-        if step is None or not focused:
-            super().keyPressEvent(event)
-            return
-        place = max(0, min(len(self._ways) - 1, focused[0] + step))
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(watched, _Way):
+            if event.type() == QEvent.Type.FocusIn:
+                self._room.ensureWidgetVisible(watched)
+            elif isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+                step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+                if step is not None:
+                    self._walk(watched, step)
+                    return True
+        return super().eventFilter(watched, event)
+
+    def _walk(self, way: _Way, step: int) -> None:
+        place = max(0, min(len(self._ways) - 1, self._ways.index(way) + step))
         self._ways[place].setFocus(Qt.FocusReason.TabFocusReason)
 
     def show_folders(self, count: int) -> None:

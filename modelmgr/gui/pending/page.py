@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
@@ -37,6 +37,7 @@ from modelmgr.gui.pending.preview import PendingPreview
 from modelmgr.gui.pending.table import WHY, PendingTable
 from modelmgr.gui.pending.view import PendingView
 from modelmgr.gui.reasons import NO_FILE
+from modelmgr.gui.states import Pages, Tall
 from modelmgr.gui.strips import AskStrip, Hairline, SearchEdit, StripPlace
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text
@@ -127,11 +128,11 @@ class PendingPage(QWidget):
         self._filters = PendingFilters(self)
         self._strips = StripPlace(self)
         self._places = PlaceStrips(self)
-        self._middle = QStackedWidget(self)
+        self._middle = Pages(self)
         self._middle.addWidget(self._view)
         self._none = EmptyPage("pendingEmpty", self)
         self._middle.addWidget(self._none)
-        upper = QWidget(self)
+        upper = Tall(self)
         layout = QVBoxLayout(upper)
         layout.setContentsMargins(theme.S, theme.M, theme.S, 0)
         layout.setSpacing(theme.S)
@@ -165,7 +166,7 @@ class PendingPage(QWidget):
         inbox_layout.addWidget(self._split, 1)
         self._nothing = EmptyPage("pendingNothing", self)
         self._nothing.show_nothing_yet()
-        self._stack = QStackedWidget(self)
+        self._stack = Pages(self)
         self._stack.addWidget(inbox)
         self._stack.addWidget(self._nothing)
         whole_page = QVBoxLayout(self)

@@ -3,6 +3,7 @@
 from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.jobs_panel import ElidedLabel
 from modelmgr.gui.labels import SecretLine
 from modelmgr.gui.pending.reading import Preview, read_preview
 from modelmgr.gui.pending.sheet import Sheet, SheetDeeds
@@ -29,6 +31,9 @@ QUIET_MS = 120
 """A question waits until the selection has rested so long, unless it is the first after a rest."""
 
 HINT_PX = 44
+
+WIDEST_FACTS_PERCENT = 60
+"""How much of the width the facts take at most where that is less than they need."""
 
 _NO_LIMIT = 16_777_215
 
@@ -95,7 +100,8 @@ class PendingPreview(QWidget):
         self._raw.setTabChangesFocus(True)
         self._raw.setFont(theme.mono_font(self.font()))
         self._raw.setUndoRedoEnabled(False)
-        self._raw_title = QLabel(self.tr("As it stands in the source"), side)
+        self._raw_title = ElidedLabel(side)
+        self._raw_title.show_text(self.tr("As it stands in the source"))
         theme.set_role(self._raw_title, "secondary")
         self._raw_size = QLabel(side)
         theme.set_role(self._raw_size, "secondary")
@@ -187,6 +193,7 @@ class PendingPreview(QWidget):
             is_for_all = self._sheet is not None and self._sheet.is_for_all
             self._sheet = Sheet(self._row, self._preview, self._alike, self.deeds)
             self._facts.setWidget(self._sheet)
+            self._fit_facts()
             if is_for_all and self._alike:
                 self._sheet.decide_for_all()
             before: QWidget = self._facts
@@ -194,6 +201,16 @@ class PendingPreview(QWidget):
             for widget in self._sheet.choices:
                 QWidget.setTabOrder(before, widget)
                 before = widget
+
+    def _fit_facts(self) -> None:
+        """Give the facts the width that they can't do without, as far as the text beside them has some left."""
+        if self._sheet is not None:
+            needed = self._sheet.minimumSizeHint().width() + self._facts.verticalScrollBar().sizeHint().width()
+            self._facts.setMinimumWidth(min(needed, self.width() * WIDEST_FACTS_PERCENT // 100))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_facts()
 
     @Slot()
     def _ask(self) -> None:

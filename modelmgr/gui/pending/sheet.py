@@ -18,7 +18,8 @@ from modelmgr.gui.reasons import explanation, source_label
 from modelmgr.gui.text import count_text, date_text, foreign_text, plain_tip, size_text, type_label
 from modelmgr.values import PendingModel, PendingState
 
-LABEL_LETTERS = 13
+LABEL_LETTERS = 12
+FEWEST_LETTERS = 6
 CARDS_A_LINE = 2
 
 
@@ -148,7 +149,10 @@ class Sheet(QWidget):
         if any(each.found for each in comparisons):
             sides.append((2, _tr("The file has")))
         for column, words in sides:
-            grid.addWidget(theme.plain_label(words, "secondary", self), 0, column)
+            title = theme.plain_label(words, "secondary", self)
+            title.setWordWrap(True)
+            title.setMinimumWidth(self.fontMetrics().averageCharWidth() * FEWEST_LETTERS)
+            grid.addWidget(title, 0, column)
         mono = theme.mono_font(self.font())
         for line, each in enumerate(comparisons, 1):
             grid.addWidget(theme.plain_label(each.name, "secondary", self), line, 0)
@@ -156,6 +160,7 @@ class Sheet(QWidget):
                 text = each.claimed if column == 1 else each.found
                 value = Value(text or "–", self)
                 value.setObjectName("pendingClaimed" if column == 1 else "pendingComputed")
+                value.setMinimumWidth(self.fontMetrics().averageCharWidth() * FEWEST_LETTERS)
                 if text and each.name != said("Size"):
                     value.setFont(mono)
                 grid.addWidget(value, line, column)

@@ -1,12 +1,13 @@
 """The table of pending models as it stands on the page: selection survives every new order."""
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal, Slot
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import QuietDelegate, scaled
 from modelmgr.gui.pending.table import COLUMNS, PendingTable
 
+SHOWN_ROWS = 2
 FOUND_AGAIN_ROWS = 8
 """So many selected rows are found again one by one in a new order; more are looked for all at once."""
 
@@ -94,6 +95,11 @@ class PendingView(QTableView):
     def height_of(self, rows: int) -> int:
         """Return the height at which so many rows are seen, with the header."""
         return self.horizontalHeader().height() + rows * theme.ROW_HEIGHT + theme.S
+
+    def minimumSizeHint(self) -> QSize:
+        # However little room there is: a few rows, not the half of one.
+        height = self.height_of(SHOWN_ROWS) + self.horizontalScrollBar().sizeHint().height()
+        return QSize(super().minimumSizeHint().width(), height)
 
     @Slot()
     def _on_selection_changed(self) -> None:
