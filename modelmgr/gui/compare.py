@@ -4,7 +4,6 @@ A dialog for a model of the library, or for the file that a pending record speak
 is from then on his own; it stays whatever is imported later, until he goes back to what the sources say.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -55,9 +54,6 @@ SHOWN_VALUES = 30
 _TICK_PX = 14
 _NO_SOURCES = ("", "user", "header", "file", "merged")
 """Who says something of one model alone, or isn't one."""
-
-_SOURCE_LINE = re.compile(r"^\[([a-z0-9-]{1,40})\]$", re.MULTILINE)
-"""Before each of several notes stands who wrote it, as its source id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +106,6 @@ class OpinionCard(QPushButton):
         self._is_shown = opinion.shown
         said_by = origin_text(opinion.source, opinion.rank)
         value = column_text(column, opinion.value, lines=True)
-        if column == "notes":
-            value = _SOURCE_LINE.sub(lambda found: f"[{source_label(found[1])}]", value)
         self._value = WrappingLabel(VALUE_LINES, self)
         self._value.setText(value or self.tr("(empty)"))
         self._source = WrappingLabel(2, self)

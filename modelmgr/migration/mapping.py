@@ -54,6 +54,9 @@ OF_ANOTHER_FILE = 8
 MERGED: Final = "merged"
 """The source of a value that nobody says by himself."""
 
+BETWEEN_NOTES = "\n\n———\n\n"
+"""What stands between the notes of several tools where all are shown."""
+
 # A column of the library view must stay light, whatever a record holds: the payload keeps the rest.
 _TEXT_LIMIT = 32_768
 _LIST_LIMIT = 1_000
@@ -690,7 +693,10 @@ def _nsfw(case: _Case) -> _Said | None:
 
 
 def _notes(case: _Case) -> _Said | None:
-    """Return all different texts, newest first; more than one stand each under a line with its source."""
+    """Return all different texts, newest first, a line between them: people's words, and no word of ours.
+
+    Who said which is told by `opinions`, and by the origin of what is shown.
+    """
     said = list(case.all("notes"))
     if not said:
         return None
@@ -700,8 +706,7 @@ def _notes(case: _Case) -> _Said | None:
     texts = list(different.values())
     if len(texts) == 1:
         return texts[0]
-    joined = "\n\n".join(f"[{one.origin.source}]\n{one.value}" for one in texts)
-    return _Said(_cut(joined), texts[0].origin)
+    return _Said(_cut(BETWEEN_NOTES.join(one.value for one in texts)), texts[0].origin)
 
 
 # --- normal forms -----------------------------------------------------------------------------------------

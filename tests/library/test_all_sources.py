@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -273,18 +274,19 @@ def test_lists_join_what_all_of_them_say(harbor):
     assert "1girl" not in row.trigger_words
 
 
-def test_every_note_of_a_person_is_there_newest_first_under_its_source(harbor):
+def test_every_note_of_a_person_is_there_newest_first_and_no_word_of_ours(harbor):
     notes = harbor["row"].notes
     places = [
         notes.index(text)
         for text in (
-            "[invokeai-db]\nfor the Invoke canvas",  # 2026
+            "for the Invoke canvas",  # 2026
             "0.7 for ships",  # 2025
             "rated in a spreadsheet",  # March 2024
             "a note in a text file",  # November 2023, an hour after another
         )
     ]
     assert places == sorted(places)
+    assert not re.search(r"^\[", notes, re.MULTILINE)
     assert "print at 300 dpi" in notes
     assert "strong above 1.0" in notes
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmgr.migration.mapping import LIGHT_COLUMNS, HeaderFacts, Merged, Witness, chief, merge, stem_of
+from modelmgr.migration.mapping import (
+    BETWEEN_NOTES,
+    LIGHT_COLUMNS,
+    HeaderFacts,
+    Merged,
+    Witness,
+    chief,
+    merge,
+    stem_of,
+)
 from modelmgr.values import Claims, Origin
 
 PATH = "/models/loras/inkwash_harbor.safetensors"
@@ -176,10 +185,7 @@ EXPECTED = {
     "rating": 4,
     "favorite": True,
     "nsfw": True,
-    "notes": (
-        "[a1111-user-json]\nlower to 0.5\n\n[lora-manager]\nbest at 0.7\n\n[invokeai-db]\nuse at night\n\n"
-        "[civitai-json]\nof the file before"
-    ),
+    "notes": BETWEEN_NOTES.join(("lower to 0.5", "best at 0.7", "use at night", "of the file before")),
     "trigger_words": ("ink, fog", "inkwash harbor", "masts", "inkwsh"),
     "preview": "/models/loras/inkwash_harbor.webp",
     "license": LICENSE,
@@ -707,7 +713,7 @@ def test_of_the_versions_of_one_record_the_newest_is_heard_and_an_older_one_fill
     assert chief([old, new]) == 2
     # What lies elsewhere is another record, and a version that can't be read or says nothing replaces none.
     other = version(2, "/n/x.metadata.json", notes="new")
-    assert merged(old, other).fields["notes"] == "[lora-manager]\nnew\n\n[lora-manager]\nold"
+    assert merged(old, other).fields["notes"] == f"new{BETWEEN_NOTES}old"
     broken = replace(new, claims=Claims(problem="unparsed_payload"))
     marker = replace(new, claims=Claims(marker=True))
     assert merged(old, broken).fields == merged(old, marker).fields == merged(old).fields
