@@ -116,5 +116,6 @@ def _widgets(layout: QLayout) -> Iterator[QWidget]:
         widget, inner = item.widget(), item.layout()
         if widget is not None:
             yield widget
-        elif inner is not None:
+        elif isinstance(inner, QLayout):
+            # A layout at the place of one that is gone may come as what was there before; its parts are met below.
             yield from _widgets(inner)

@@ -205,7 +205,9 @@ class PendingPreview(QWidget):
     def _fit_facts(self) -> None:
         """Give the facts the width that they can't do without, as far as the text beside them has some left."""
         if self._sheet is not None:
-            needed = self._sheet.minimumSizeHint().width() + self._facts.verticalScrollBar().sizeHint().width()
+            needed = (
+                self._sheet.minimumSizeHint().width() + self._facts.verticalScrollBar().sizeHint().width()
+            )
             self._facts.setMinimumWidth(min(needed, self.width() * WIDEST_FACTS_PERCENT // 100))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
