@@ -11,34 +11,47 @@ from modelmgr.values import Comparison
 _GROUPED = ("type", "base_model", "format", "rating", "favorite", "nsfw", "license")
 _SPREAD = ("source_url", "trigger_words", "notes")
 _TAGS = 24
+_AT_ONCE = 20_000
 
 
 def compare(reader: engine.Database, ids: Sequence[int]) -> Comparison:
     """Return what these models have in common; all models of the catalog need no list of them."""
-    total = reader.execute_sql("SELECT count(*) FROM models").fetchone()[0]
+    total, last = reader.execute_sql("SELECT count(*), max(id) FROM models").fetchone()
     is_all = len(ids) >= total
-    chosen = "" if is_all else " WHERE id IN (SELECT value FROM json_each(?))"
-    parameters: list[Any] = [] if is_all else [json.dumps(list(ids))]
     columns = ", ".join(_GROUPED)
+    extremes = ", ".join(f"min({column}), max({column}), count({column})" for column in _SPREAD)
     counts: dict[str, Counter[Any]] = {column: Counter() for column in _GROUPED}
+    spread: dict[str, tuple[set[str], int]] = {column: (set(), 0) for column in _SPREAD}
     found = size_bytes = 0
-    for *values, number, size in reader.execute_sql(
-        f"SELECT {columns}, count(*), sum(size_bytes) FROM models{chosen} GROUP BY {columns}", parameters
-    ):
-        found += number
-        size_bytes += size
-        for column, value in zip(_GROUPED, values, strict=True):
-            counts[column][_out(column, value)] += number
-    spread = reader.execute_sql(
-        f"SELECT {', '.join(f'min({column}), max({column}), count({column})' for column in _SPREAD)} "
-        f"FROM models{chosen}",
-        parameters,
-    ).fetchone()
+    parameters: list[Any]
+    # In pieces: SQLite sorts what it groups, in memory, and a million rows of it are a hundred megabytes.
+    for begin in range(0, last or 0, _AT_ONCE) if is_all else range(0, len(ids), _AT_ONCE):
+        if is_all:
+            chosen, parameters = "id > ? AND id <= ?", [begin, begin + _AT_ONCE]
+        else:
+            some = json.dumps(list(ids[begin : begin + _AT_ONCE]))
+            chosen, parameters = "id IN (SELECT value FROM json_each(?))", [some]
+        for *values, number, size in reader.execute_sql(
+            f"SELECT {columns}, count(*), sum(size_bytes) FROM models WHERE {chosen} GROUP BY {columns}",
+            parameters,
+        ):
+            found += number
+            size_bytes += size
+            for column, value in zip(_GROUPED, values, strict=True):
+                counts[column][_out(column, value)] += number
+        ends = reader.execute_sql(f"SELECT {extremes} FROM models WHERE {chosen}", parameters).fetchone()
+        for place, column in enumerate(_SPREAD):
+            least, most, number = ends[3 * place : 3 * place + 3]
+            known, before = spread[column]
+            # Two are as good as a thousand: they differ.
+            known = {*sorted({*known, *((least, most) if number else ())})[:2]}
+            spread[column] = known, before + number
     common = {}
-    for place, column in enumerate(_SPREAD):
-        least, most, number = spread[3 * place : 3 * place + 3]
-        if number == 0 or (least == most and number == found):
-            common[column] = tuple(json.loads(least)) if column == "trigger_words" and least else least
+    for column, (known, number) in spread.items():
+        if number == 0 or (len(known) == 1 and number == found):
+            value = next(iter(known), None)
+            common[column] = tuple(json.loads(value)) if column == "trigger_words" and value else value
+    parameters = [] if is_all else [json.dumps(list(ids))]
     where = "" if is_all else " WHERE model_id IN (SELECT value FROM json_each(?))"
     tags = reader.execute_sql(
         f"SELECT min(tag), count(*) FROM model_tags{where} GROUP BY key ORDER BY 2 DESC, 1 LIMIT {_TAGS}",

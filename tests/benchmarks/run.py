@@ -126,6 +126,8 @@ def scroll(bench: Bench) -> None:
             bench.note(f"{words}, median", statistics.median(times), statistics.median(limit), "frame", 1)
             bench.note(f"{words}, 99th of 100", _percentile(times), _percentile(limit), "frame", 1)
         bench.note(f"{look}: select all", found[look]["select_all"], bare["select_all"], "time", 1)
+        peak, least = found[look]["peak_mib"], bare["peak_mib"]
+        bench.lines.append([f"{look}: largest memory of the window {peak} MiB, of a bare one {least} MiB"])
 
 
 def _percentile(times: list[float], share: int = 99) -> float:
