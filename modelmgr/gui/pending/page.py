@@ -1,20 +1,27 @@
 """The page of the inbox: groups by what to do, the table, and the selected record below."""
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.jobs_panel import sentence
 from modelmgr.gui.pending.alike import rule_of
 from modelmgr.gui.pending.bar import DeedBar
+from modelmgr.gui.pending.decisions import (
+    DECIDED_BELOW,
+    Choices,
+    attach_question,
+    clear_question,
+    live_deeds,
+    locate_dialog,
+    read_choices,
+)
 from modelmgr.gui.pending.deeds import MISMATCH_QUERY, NO_FILE_QUERY, READY_QUERY, PendingDeeds
 from modelmgr.gui.pending.empty import EmptyPage
 from modelmgr.gui.pending.filters import BesideOrBelow, PendingFilters
@@ -36,9 +43,8 @@ from modelmgr.gui.pending.places import PlaceStrips, read_places
 from modelmgr.gui.pending.preview import PendingPreview
 from modelmgr.gui.pending.table import WHY, PendingTable
 from modelmgr.gui.pending.view import PendingView
-from modelmgr.gui.reasons import NO_FILE
 from modelmgr.gui.states import Pages, Tall
-from modelmgr.gui.strips import AskStrip, Hairline, SearchEdit, StripPlace
+from modelmgr.gui.strips import Hairline, SearchEdit, StripPlace
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text
 from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteReport
@@ -54,19 +60,6 @@ FIRST_LOOK_MS = 300
 WIDEST_MINIMUM = 110
 SHORTEST_LIST_PERCENT, LONGEST_LIST_PERCENT = 34, 56
 """How much of the page's height the list has while a record stands below it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Choices:
-    """How many records each filter would show, and how many of what is shown can be promoted at once."""
-
-    query: PendingQuery
-    counts: Mapping[str, Mapping[str, int]]
-    promotable: int
-
-
-def _read_choices(catalog: Catalog, query: PendingQuery, of_all: PendingQuery) -> _Choices:
-    return _Choices(query, catalog.pending_choices(query), catalog.pending_count(of_all))
 
 
 class PendingPage(QWidget):
@@ -349,11 +342,11 @@ class PendingPage(QWidget):
         self._table.show_query(self._query())
 
     def _ask_choices(self) -> None:
-        question = partial(_read_choices, self._catalog, self._query(), self._query_of_all())
+        question = partial(read_choices, self._catalog, self._query(), self._query_of_all())
         self._tasks.ask(question, self._take_choices, key=(id(self), "choices"))
 
     @Slot(object)
-    def _take_choices(self, choices: _Choices) -> None:
+    def _take_choices(self, choices: Choices) -> None:
         if choices.query != self._query():
             return
         self._filters.show_counts(choices.counts, self._counts.kind(self._group)[1])
@@ -476,22 +469,7 @@ class PendingPage(QWidget):
     def _update_deeds(self) -> None:
         rows = self._selected_rows()
         count = self._view.selected_count
-        is_idle = not self._deeds.is_busy
-        waits = rows is None or any(row.state == PendingState.PENDING for row in rows)
-        fits = {
-            "promote_all": is_idle and self._count_of_all() > 0,
-            "promote": is_idle and waits and count > 0,
-            "again": is_idle and waits and count > 0,
-            "attach": is_idle and (rows is None or any(_may(row, ("hash_mismatch",)) for row in rows)),
-            "keep": is_idle and (rows is None or any(_may(row, NO_FILE) for row in rows)),
-            "locate": count == 1 and waits,
-            "dismiss": waits and count > 0,
-            "restore": rows is None or any(row.state == PendingState.DISMISSED for row in rows),
-            "map": self._counts.of.get(MISSING, 0) > 0,
-            "undo": is_idle and (rows is None or any(row.state == PendingState.PROMOTED for row in rows)),
-            "clear": self._counts.of.get(PROMOTED, 0) > 0,
-        }
-        live = {deed for deed, is_live in fits.items() if is_live}
+        live = live_deeds(rows, count, self._counts.of, self._count_of_all(), is_idle=not self._deeds.is_busy)
         # Where all kinds of records stand together, the rarer deeds show up with a record that they fit.
         rare = live & {"attach", "keep"} if self._group == WAITING else set()
         self._bar.show_deeds({*self._groups[self._group].deeds, *rare}, live)
@@ -530,41 +508,12 @@ class PendingPage(QWidget):
     @Slot()
     def _on_attach(self) -> None:
         ids = self._view.selected_ids
-        mismatches = [row for row in self._selected_rows() or [] if _may(row, ("hash_mismatch",))]
-        if len(mismatches) == 1 and len(ids) == 1:
-            words = self.tr("Attach “{}” to {} although the hashes differ?").format(
-                foreign_text(mismatches[0].name, 200),
-                foreign_text(os.path.basename(mismatches[0].file_path or ""), 200) or self.tr("its file"),
-            )
-        else:
-            count = counted(len(mismatches) or len(ids), "record")
-            words = self.tr("Attach {} to their files although the hashes differ?").format(count)
-        strip = AskStrip(
-            "attachAnywayQuestion",
-            words,
-            self.tr("The computed hash counts. What the record claims stays in the record, to the byte."),
-            self.tr("Attach anyway"),
-            self.tr("Don't attach"),
-            self,
-            yes_name="confirmAttachButton",
-        )
+        strip = attach_question(ids, self._selected_rows() or [], self)
         self._strips.ask(strip, partial(self._deeds.promote, ids, MISMATCH_QUERY, attach_anyway=True))
 
     @Slot()
     def _on_clear(self) -> None:
-        count = counted(self._counts.of.get(PROMOTED, 0), "promoted record")
-        strip = AskStrip(
-            "clearPromotedQuestion",
-            self.tr("Clear {} from this list?").format(count),
-            self.tr(
-                "The library keeps every one of them with its whole payload. A row is cleared only where that "
-                "copy is equal to the byte. Their promotion can't be undone after that."
-            ),
-            self.tr("Clear"),
-            self.tr("Keep"),
-            self,
-            yes_name="confirmClearButton",
-        )
+        strip = clear_question(self._counts.of.get(PROMOTED, 0), self)
         self._strips.ask(strip, self._deeds.clear_promoted)
 
     @Slot()
@@ -573,11 +522,7 @@ class PendingPage(QWidget):
         row = self._table.known(row_id) if row_id is not None else None
         if row is None:
             return
-        dialog = QFileDialog(self, self.tr("Which file is “{}”?").format(foreign_text(row.name, 200)))
-        dialog.setObjectName("locateDialog")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setDirectory(_nearest_folder(row))
+        dialog = locate_dialog(row, self)
         dialog.fileSelected.connect(partial(self._deeds.locate, row.id))
         dialog.open()
 
@@ -646,25 +591,3 @@ class PendingPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._look_once()
-
-
-DECIDED_BELOW = ("hash_mismatch", "ambiguous")
-"""Problems whose decision stands with the record, and can be made for all alike."""
-
-
-def _may(row: PendingModel, problems: Sequence[str]) -> bool:
-    return row.state == PendingState.PENDING and row.problem in problems
-
-
-def _nearest_folder(row: PendingModel) -> str:
-    """Return an existing folder near the record, for a file dialog to begin in."""
-    for path in (row.file_path, row.source_path):
-        folder = os.path.dirname(path or "")
-        while folder and not os.path.isdir(folder):
-            parent = os.path.dirname(folder)
-            if parent == folder:
-                break
-            folder = parent
-        if folder and os.path.dirname(folder) != folder:
-            return folder
-    return os.path.expanduser("~")
