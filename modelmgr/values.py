@@ -417,6 +417,10 @@ class Facets:
     total: int
 
 
+FACET_GROUPS = ("types", "base_models", "folders", "states", "favorites", "tags")
+"""What of `Facets` is counted by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What some models have in common, and where they differ.

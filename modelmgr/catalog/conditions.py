@@ -50,14 +50,15 @@ _COLUMNS = {
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 # Any hash that begins so, of the model, of its files (also before a header was rewritten), claimed by its records.
-_HAS_HASH = (
-    "id IN (SELECT id FROM models WHERE sha256 >= ? AND sha256 < ? "
+_WITH_HASH = (
+    "SELECT id FROM models WHERE sha256 >= ? AND sha256 < ? "
     "UNION ALL SELECT f.model_id FROM known_hashes AS k INDEXED BY knownhashtable_hash "
     "CROSS JOIN files AS f ON f.id = k.holder_id WHERE k.hash >= ? AND k.hash < ? AND k.holder = 'file' "
     "UNION ALL SELECT r.model_id FROM known_hashes AS k INDEXED BY knownhashtable_hash "
     "CROSS JOIN records AS r ON r.id = k.holder_id WHERE k.hash >= ? AND k.hash < ? AND k.holder = 'record' "
-    "UNION ALL SELECT model_id FROM files WHERE unit IS NOT NULL AND sha256 >= ? AND sha256 < ?)"
+    "UNION ALL SELECT model_id FROM files WHERE unit IS NOT NULL AND sha256 >= ? AND sha256 < ?"
 )
+_HAS_HASH = f"id IN ({_WITH_HASH})"
 _BEYOND = "\U0010ffff"
 
 
@@ -90,7 +91,8 @@ def conditions_of(query: ModelQuery) -> list[Condition]:
         next((each for each in found if each.counting and each.about == column), None)
         for column in ("type", "base_model")
     )
-    if by_type is not None and by_base is not None and query.sort != "base_model" and not query.then_by:
+    sorted_by = {query.sort, *(column for column, _ in query.then_by)}
+    if by_type is not None and by_base is not None and "base_model" not in sorted_by:
         # One index holds both.
         both = _any_of(
             [(f"{by_type.sql} AND {by_base.sql}", (*by_type.parameters, *by_base.parameters))],
@@ -291,14 +293,11 @@ def _hash(_field: str, values: Sequence[Value]) -> Condition:
         else:
             parts.append((_HAS_HASH, [value.text, value.text + "g"] * _HAS_HASH.count("< ?")))
     found = _any_of(parts)
-    # Of the hashes that may be meant, those of models are as many as any other.
-    known = [value.text for value in values if value.match is not Match.NONE]
     count = " UNION ALL ".join(
-        ["SELECT 1 FROM models WHERE sha256 >= ? AND sha256 < ?"] * len(known)
-        + ["SELECT 1 FROM models WHERE sha256 IS NULL"] * (len(values) > len(known))
+        "SELECT id FROM models WHERE sha256 IS NULL" if value.match is Match.NONE else _WITH_HASH
+        for value in values
     )
-    bounds = tuple(bound for text in known for bound in (text, text + "g"))
-    return found._replace(counting=count, counting_parameters=bounds)
+    return found._replace(counting=count)
 
 
 def _folder(_field: str, values: Sequence[Value]) -> Condition:
@@ -376,6 +375,9 @@ def _text(field: str, values: Sequence[Value]) -> Condition:
         if match is not None:
             count.append("SELECT 1 FROM model_search WHERE model_search MATCH ?")
             count_parameters.append(match)
+        if hashed:
+            count.append(_WITH_HASH)
+            count_parameters += digits
     return Condition(
         "(" + " OR ".join(sql) + ")",
         tuple(parameters),

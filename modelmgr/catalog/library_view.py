@@ -5,18 +5,17 @@ import hashlib
 import json
 import os
 from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from modelmgr.catalog import comparison, engine, query, stretches
+from modelmgr.catalog import comparison, engine, facet_counts, query, stretches
 from modelmgr.catalog.attachment_store import AttachmentStore
-from modelmgr.catalog.conditions import STATE_CONDITIONS
 from modelmgr.catalog.known_hashes import FORMER
 from modelmgr.catalog.schema import below_condition, key_out, path_out
 from modelmgr.values import (
+    FACET_GROUPS,
     LIGHT_KEYS,
     MIB,
     Comparison,
@@ -53,7 +52,6 @@ _JSON_FORMS = {
 }
 
 ROWS_A_STATEMENT = 500
-TOP_FACETS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class LibraryView(AttachmentStore):
         """Return the size of all files' content that match, each content once."""
         with engine.translated(self.path):
             reader = self._question()
-            where, parameters = stretches.found_by(reader, wanted)
+            where, parameters = stretches.found_by(reader, wanted, fetching=True)
             found = reader.execute_sql(f"SELECT coalesce(sum(size_bytes), 0) FROM models{where}", parameters)
             return int(found.fetchone()[0])
 
@@ -173,27 +171,23 @@ class LibraryView(AttachmentStore):
             text if text.isascii() else json.dumps(json.loads(text)) for text in texts if text is not None
         ]
 
-    def facets(self, wanted: ModelQuery, *, folders: int = TOP_FACETS) -> Facets:
+    def facets(
+        self,
+        wanted: ModelQuery,
+        *,
+        groups: Collection[str] = FACET_GROUPS,
+        folders: int = facet_counts.MOST_VALUES,
+    ) -> Facets:
         """Count the matching models by type, base model, tag, folder and state, the most frequent first.
 
         Args:
             wanted: which models.
+            groups: those of `FACET_GROUPS` to count, for each costs time; the others stay empty. Tags cost as much as
+                all others.
             folders: so many folders at most; a tree of them needs all.
         """
         with engine.translated(self.path), self._snapshot() as reader:
-            where, parameters = stretches.found_by(reader, wanted)
-            counts = (
-                _facets_of_some(reader, where, parameters, folders)
-                if where
-                else _facets_of_all(reader, folders)
-            )
-            matching = f" WHERE model_id IN (SELECT id FROM models{where})" if where else ""
-            tags = reader.execute_sql(
-                f"SELECT min(tag), count(*) AS n FROM model_tags{matching} GROUP BY key "
-                f"ORDER BY n DESC, key LIMIT {TOP_FACETS}",
-                parameters,
-            )
-            return Facets(tags=dict(tags.fetchall()), **counts)
+            return facet_counts.count(reader, wanted, groups, folders)
 
     def compare(self, ids: Sequence[int]) -> Comparison:
         """Return what these models have in common and where they differ; light columns only."""
@@ -576,65 +570,3 @@ def _origins(reader: engine.Database, model_id: int) -> dict[str, Origin]:
         column: Origin(source, rank, record_id)
         for column, (source, rank, record_id) in json.loads(row[0]).items()
     }
-
-
-def _facets_of_all(reader: engine.Database, folders: int) -> dict[str, Any]:
-    """Count the whole library: every count comes from an index."""
-
-    def by(column: str, most: int = TOP_FACETS) -> dict[Any, int]:
-        return dict(
-            reader.execute_sql(
-                f"SELECT {column}, count(*) AS n FROM models WHERE {column} IS NOT NULL GROUP BY {column} "
-                f"ORDER BY n DESC, {column} LIMIT {most}"
-            ).fetchall()
-        )
-
-    def number(condition: str) -> int:
-        return int(reader.execute_sql(f"SELECT count(*) FROM models WHERE {condition}").fetchone()[0])
-
-    states = {name: number(condition) for name, condition in STATE_CONDITIONS.items() if name != "present"}
-    return {
-        "types": by("type"),
-        "base_models": by("base_model"),
-        "folders": {path_out(path): count for path, count in by("folder", folders).items()},
-        "states": {name: count for name, count in states.items() if count},
-        "favorites": number("favorite = 1"),
-        "total": number("1"),
-    }
-
-
-def _facets_of_some(
-    reader: engine.Database, where: str, parameters: Sequence[Any], most_folders: int
-) -> dict[str, Any]:
-    """Count what a query matches, in one pass: to find it may be dear, so it is found once."""
-    states = [name for name in STATE_CONDITIONS if name != "present"]
-    flags = ", ".join(f"({STATE_CONDITIONS[name]})" for name in states)
-    rows = reader.execute_sql(
-        f"SELECT type, base_model, folder, favorite, {flags}, count(*) FROM models{where} "
-        f"GROUP BY {', '.join(str(place) for place in range(1, len(states) + 5))}",
-        parameters,
-    )
-    types, bases, folders, found = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    favorites = total = 0
-    for type_, base, folder, favorite, *held, count in rows:
-        total += count
-        types[type_] += count
-        favorites += count if favorite else 0
-        if base is not None:
-            bases[base] += count
-        if folder is not None:
-            folders[path_out(folder)] += count
-        for name, holds in zip(states, held, strict=True):
-            found[name] += count if holds else 0
-    return {
-        "types": _most_frequent(types),
-        "base_models": _most_frequent(bases),
-        "folders": _most_frequent(folders, most_folders),
-        "states": {name: found[name] for name in states if found[name]},
-        "favorites": favorites,
-        "total": total,
-    }
-
-
-def _most_frequent(counts: Counter[str], most: int = TOP_FACETS) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most])

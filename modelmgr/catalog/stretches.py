@@ -1,13 +1,14 @@
 """The next rows of an order that match: by walking the order until there are enough, or by finding and sorting all.
 
 SQLite's planner can't know which costs less: it would fetch and sort a third of the library for its first hundred
-rows. Here each condition is counted in an index first, up to a bound. Where none holds for few models, some thousand
-rows of the order are walked: how many of them match tells whether to go on, or to find what matches by the condition
-that holds for the fewest, and sort it. Nothing is guessed from how often each condition holds for itself; tags and
-types know of each other.
+rows. Here each condition is counted in an index first, up to a bound, and some thousand models from several places,
+which lie beside each other and so are quickly read, show how many match at once. That tells whether to walk along the
+order, or to find what matches by the condition that holds for the fewest, or by looking at all models, and to sort it.
+Nothing is guessed from how often each condition holds for itself; tags and types know of each other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from modelmgr.catalog import engine, query
@@ -18,16 +19,17 @@ from modelmgr.values import ModelQuery
 COUNTED, COUNTED_WORDS = 50_000, 12_000
 """More than that need not be told apart; the index of words is slower."""
 
-_PROBE = 6_000
-"""So many rows are walked to see how many of them match."""
-
-_SAMPLE, _SAMPLES = 2_000, 4
+_SAMPLE, _SAMPLES = 4_000, 8
+"""So many models, from so many places, tell how many match among all."""
 
 _TELLING = 8
-"""So many of them tell how many there are among all."""
+"""So many of a walk's rows tell how many more there are."""
 
-_ALL_SHARE = 4
+_ALL_SHARE = 8
 """To read all models in the order in which they lie takes as long as to walk one in so many in another order."""
+
+_FETCHED = 1.5
+"""To find a model and to sort it takes so many times as long as to walk past it."""
 
 # Columns with so few values that a stretch of equal ones is long: each is a question of its own, by the next column.
 _COARSE = frozenset(
@@ -69,13 +71,22 @@ def stretch(
     return _stretch(reader, counted, query.order_of(wanted), limit, after, total, max(last or 0, 1))
 
 
-def found_by(reader: engine.Database, wanted: ModelQuery) -> tuple[str, list[Any]]:
-    """Return the WHERE clause and its parameters for whoever wants all that match, led by what holds for the fewest."""
+def found_by(reader: engine.Database, wanted: ModelQuery, *, fetching: bool = False) -> tuple[str, list[Any]]:
+    """Return the WHERE clause and its parameters for whoever wants all that match, led by what holds for the fewest.
+
+    Args:
+        reader: where to ask.
+        wanted: its filters.
+        fetching: True where more than the id of each is asked for.
+    """
     conditions = conditions_of(wanted)
-    if len(conditions) < 2:
+    fetching = fetching or any("model_search" in each.sql for each in conditions)
+    if len(conditions) < 2 and not fetching:
         return query.where(conditions)
     leader = _leader([_counted(reader, each) for each in conditions])
-    return query.where(conditions, leader.condition if leader is not None else None)
+    # To read all models takes less than to fetch an eighth of them one by one.
+    walking = leader is None and fetching
+    return query.where(conditions, leader.condition if leader is not None else None, walking=walking)
 
 
 def count_up_to(reader: engine.Database, wanted: ModelQuery, most: int) -> int:
@@ -123,55 +134,58 @@ def _stretch(
         return []
     conditions = [each.condition for each in counted]
     # To find all that match and to sort it costs about as much as to walk so many rows.
-    finder: Condition | None = None
-    cost = models // _ALL_SHARE
-    if leader is not None and leader.few is not None:
-        finder, cost = leader.condition, leader.few
-    else:
-        finder = next((each for each in conditions if "model_search" in each.counting), None)
-        finder = finder or next((each for each in conditions if each.column), None)
-    first = order.all[0].name
-    index = order.index_name
+    finder, cost = None, int(models / _ALL_SHARE)
+    if leader is not None and _FETCHED * (leader.few or 0) < cost:
+        finder, cost = leader.condition, int(_FETCHED * (leader.few or 0))
+    index, first = order.index_name, order.all[0].name
     if index is None:
-        few = leader.condition if leader is not None and leader.few is not None else None
-        return _sorted(reader, conditions, few, order.all, limit, after)
-    is_coarse = bool(order.leading) and first in _COARSE
-    if not is_coarse and all(each.column == first for each in conditions):
-        return _walked(reader, conditions, order.all, index, limit, after, None)[0]
-    # At best, one in (along / matching) of the rows that are met matches.
-    along = min((each.few for each in counted if each.condition.column == first and each.few), default=models)
-    matching = max(1, min(models if leader is None else cost, models if total is None else total))
-    if conditions and limit * along // matching > cost:
         return _sorted(reader, conditions, finder, order.all, limit, after)
-    if is_coarse:
-        if conditions and limit * _SAMPLE // max(1, _sampled(reader, conditions, models)) > cost:
+    if order.leading and first in _COARSE:
+        sample = _sampled(reader, conditions, models, first) if conditions else {}
+        if conditions and limit * _SAMPLE // max(1, sum(sample.values())) > cost:
             return _sorted(reader, conditions, finder, order.all, limit, after)
-        return _led(reader, counted, order, limit, after, models)
-    met = max(min(_PROBE, cost), limit)
-    while True:
+        found = _led(reader, counted, order, limit, after, models, sample, cost)
+        return found if found is not None else _sorted(reader, conditions, finder, order.all, limit, after)
+    if all(each.column == first for each in conditions):
+        return _walked(reader, conditions, order.all, index, limit, after, None)[0]
+    if 16 * limit <= cost:  # where many match, a short walk is all that it takes
+        found, is_end = _walked(reader, conditions, order.all, index, limit, after, 4 * limit)
+        if is_end or len(found) >= limit:
+            return found
+    # Of the rows along the way so many of a sample match.
+    along = min((each.few for each in counted if each.condition.column == first and each.few), default=models)
+    hits = sum(_sampled(reader, conditions, models, "1").values())
+    needed = limit * _SAMPLE // max(1, hits) * along // models
+    met = 2 * needed + limit
+    while needed <= cost:
         found, is_end = _walked(reader, conditions, order.all, index, limit, after, met)
         if is_end or len(found) >= limit:
             return found
-        needed = limit * met // max(1, len(found))
-        if needed <= cost:
-            met = 2 * max(needed, met)
-        elif len(found) < _TELLING and 4 * met <= cost:
-            met *= 4  # what is alike stands together: further on it may be otherwise
+        if len(found) < _TELLING and met < cost:
+            met = min(8 * met, cost)  # what is alike stands together: further on it may be otherwise
         else:
-            return _sorted(reader, conditions, finder, order.all, limit, after)
+            needed = limit * met // max(1, len(found))
+            met = 2 * max(needed, met)
+    return _sorted(reader, conditions, finder, order.all, limit, after)
 
 
-def _sampled(reader: engine.Database, conditions: Sequence[Condition], models: int) -> int:
-    """Return how many of `_SAMPLE` models, from several places, match."""
+def _sampled(
+    reader: engine.Database, conditions: Sequence[Condition], models: int, column: str
+) -> dict[Any, int]:
+    """Return how many of `_SAMPLE` models, from several places, match, by what they have in a column."""
     test, parameters = query.where(conditions, walking=True)
     each = _SAMPLE // _SAMPLES
-    found = 0
+    found = Counter[Any]()
     for place in range(_SAMPLES):
-        (number,) = reader.execute_sql(
-            f"SELECT count(*) FROM (SELECT * FROM models WHERE id > ? ORDER BY id LIMIT ?) AS models{test}",
-            [models * place // _SAMPLES, each, *parameters],
-        ).fetchone()
-        found += number
+        found.update(
+            dict(
+                reader.execute_sql(
+                    f"SELECT {column}, count(*) FROM (SELECT * FROM models WHERE id > ? ORDER BY id LIMIT ?) AS models"
+                    f"{test} GROUP BY 1",
+                    [models * place // _SAMPLES, each, *parameters],
+                ).fetchall()
+            )
+        )
     return found
 
 
@@ -247,11 +261,18 @@ def _led(
     limit: int,
     after: Sequence[Any] | None,
     models: int,
-) -> list[tuple[Any, ...]]:
-    """Return the next rows of an order by a coarse column and more: of each of its values, until there are enough."""
+    sample: Mapping[Any, int],
+    cost: int,
+) -> list[tuple[Any, ...]] | None:
+    """Return the next rows of an order by a coarse column and more: of each of its values, until there are enough.
+
+    None where a value of many models seems to have none that match: to make sure of that, for one value after the
+    other, would take longer than to sort all that match, which takes as long as to walk `cost` rows.
+    """
     key = order.leading[0]
     rest = order._replace(leading=order.leading[1:])
     found: list[tuple[Any, ...]] = []
+    is_narrowed = bool(counted)
     for value in _values(reader, key, after):
         is_one = f"{key.name} IS ?"
         group = _counted(
@@ -279,6 +300,8 @@ def _led(
             if not reader.execute_sql(f"SELECT 1 FROM models{where} LIMIT 1", parameters).fetchone():
                 after = None
                 continue
+        if is_narrowed and not sample.get(value) and (group.few is None or group.few > cost // 4):
+            return None
         more = limit - len(found)
         rows = _stretch(reader, [*counted, group], rest, more, after and after[1:], None, models)
         found += [(value, *row) for row in rows]

@@ -36,7 +36,7 @@ class ValuesView(LibraryView):
         """
         folded = containing.casefold()
         if field == "state":
-            counts = self.facets(wanted).states
+            counts = self.facets(wanted, groups=("states",)).states
         elif field in _COLUMNS or field in ("tag", "source"):
             counts = self._counts(wanted, field, folded)
         else:

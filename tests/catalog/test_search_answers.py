@@ -364,9 +364,16 @@ def test_walking_and_sorting_give_the_same_rows(
     for _ in range(120):
         query = _a_query(chance)
         order = list(catalog.order(query))
-        for share, probe, counted in ((1, 1, 3), (4, 5, 1_000), (1, 1, 1_000), (1, 20, 2), (1, 40, 1_000)):
+        for share, sample, counted in (
+            (1, 8, 3),
+            (4, 16, 1_000),
+            (1, 8, 1_000),
+            (1, 80, 2),
+            (0.1, 40, 1_000),
+        ):
             monkeypatch.setattr(stretches, "_ALL_SHARE", share)
-            monkeypatch.setattr(stretches, "_PROBE", probe)
+            monkeypatch.setattr(stretches, "_SAMPLE", sample)
+            monkeypatch.setattr(stretches, "_TELLING", sample // 8)
             monkeypatch.setattr(stretches, "COUNTED", counted)
             monkeypatch.setattr(stretches, "COUNTED_WORDS", counted)
             assert [row.id for row in catalog.page(query, 12, 3)] == order[3:15], query
@@ -391,6 +398,21 @@ def test_facets_count_what_the_search_leaves(stocked: Any, seed: int) -> None:
         for state in STATE_CONDITIONS:
             number = sum(_is(model, "state", Value(Match.IS, state)) for model in found)
             assert state == "present" or facets.states.get(state, 0) == number
+
+
+def test_digits_of_any_hash_find_the_first_page_as_well(stocked: Any) -> None:
+    catalog, models = stocked
+    model = next(model for model in models if model["sha256"] and model["sources"])
+    with catalog.transaction() as writer:
+        writer.execute_sql(
+            "INSERT INTO known_hashes(holder, holder_id, kind, hash) "
+            "SELECT 'record', id, 'AutoV3', 'feedfacefeed' FROM records WHERE model_id = ? LIMIT 1",
+            [model["id"]],
+        )
+    for text in (model["sha256"][:12], f"hash:{model['sha256'][:12]}", "feedfacefeed", "hash:feedfacefeed"):
+        for query in (ModelQuery(search=text), ModelQuery(search=f"{text} -nowhere")):
+            assert [row.id for row in catalog.page(query, 5)] == [model["id"]], query
+            assert catalog.count(query) == 1
 
 
 def test_a_question_ends_as_soon_as_nobody_waits_for_it(stocked: Any) -> None:

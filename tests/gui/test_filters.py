@@ -426,6 +426,7 @@ def test_a_panel_full_of_values_is_shown_and_painted_in_a_moment(qtbot, window):
     )
     panel.counted.disconnect()
     panel._on_overview(overview)
+    panel._on_tags((overview.query, facets.tags))
     for _round in range(3):  # opens what is long
         for more in [found for found in _all_items(tree) if found.text(0).startswith("Show ")]:
             if "more" in more.text(0):

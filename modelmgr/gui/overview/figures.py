@@ -77,7 +77,7 @@ def load_figures(catalog: Catalog) -> Figures:
         types=_shares(stats["by_type"]),
         bases=_shares(stats["by_base_model"]),
         places=_places(catalog, stats["by_folder"]),
-        states=catalog.facets(ModelQuery()).states,
+        states=catalog.facets(ModelQuery(), groups=("states",)).states,
         dangerous=catalog.count(ModelQuery(search=DANGER)),
         waiting=waiting,
     )

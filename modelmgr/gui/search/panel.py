@@ -1,6 +1,7 @@
 """The panel of facets: saved filters, then values with live counts, several of which can be on or excluded."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from PySide6.QtWidgets import QTreeWidgetItem, QVBoxLayout, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.search.counts import Overview, find_values, load_overview
+from modelmgr.gui.search.counts import Overview, find_values, load_overview, load_tags
 from modelmgr.gui.search.facet_look import COUNT_ROLE, FACET_ROLE, MODE_ROLE, NOTE_ROLE, Facet, Kind, Mode
 from modelmgr.gui.search.facet_menu import FacetMenu
 from modelmgr.gui.search.facet_rows import MOST_BELOW, FacetRows, Row, all_nodes
@@ -121,17 +122,30 @@ class FilterPanel(QWidget):
     def _on_query_changed(self, _query: ModelQuery) -> None:
         self._show()
         self._tasks.drop((id(self), "overview"))
+        self._tasks.drop((id(self), "tags"))
         self.refresh()
 
     @Slot(object)
     def _on_overview(self, overview: Overview) -> None:
         if overview.query != self._filters.query:
             return
+        if self._overview is not None and overview.facets.total:  # until theirs are counted
+            overview = replace(overview, facets=replace(overview.facets, tags=self._overview.facets.tags))
         self._overview = overview
+        self._tasks.ask(
+            partial(load_tags, self._catalog, overview.query), self._on_tags, key=(id(self), "tags")
+        )
         self._show()
         for group, edit in self._finds.items():
             self._look(group, edit.text())
         self.counted.emit(overview)
+
+    @Slot(object)
+    def _on_tags(self, counted: tuple[ModelQuery, Mapping[str, int]]) -> None:
+        query, tags = counted
+        if self._overview is not None and query == self._filters.query:
+            self._overview = replace(self._overview, facets=replace(self._overview.facets, tags=tags))
+            self._show()
 
     # --- what a row does --------------------------------------------------------------------------------
 

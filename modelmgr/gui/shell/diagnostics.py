@@ -47,7 +47,7 @@ def report(catalog: Catalog, settings: Mapping[str, Any], sqlite_version: str) -
 def _counts(catalog: Catalog) -> list[str]:
     try:
         size = os.stat(catalog.path).st_size
-        facets = catalog.facets(ModelQuery())
+        facets = catalog.facets(ModelQuery(), groups=("states",))
         states = ", ".join(f"{number} {state}" for state, number in facets.states.items()) or "none"
         return [
             f"  size: {size} bytes",
