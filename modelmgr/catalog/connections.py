@@ -3,8 +3,6 @@
 import contextlib
 import logging
 import os
-import secrets
-import socket
 import tempfile
 import threading
 import time
@@ -37,7 +35,7 @@ class Connections:
         self._write_lock = threading.RLock()
         self._watcher = engine.Database(path, uri_query, writes=True)
         self._watch_lock = threading.Lock()
-        self._watch_name = secrets.token_hex(6)
+        self._watch_name = os.urandom(6).hex()
         self._depth = 0
         self._pending_news: list[Changes] = []
         self._listeners: list[Callable[[Changes], None]] = []
@@ -230,6 +228,8 @@ class Connections:
         if self._session is None:
             pid, started = os.getpid(), _process_started(os.getpid())
             with self.transaction() as writer:
+                import socket
+
                 cursor = writer.execute_sql(
                     "INSERT INTO sessions(host, pid, process_started, opened_at) VALUES (?, ?, ?, ?)",
                     (socket.gethostname(), pid, started, int(time.time())),
@@ -239,6 +239,8 @@ class Connections:
 
     def dead_sessions(self) -> list[int]:
         """Return the sessions of processes on this computer that ended without closing the catalog."""
+        import socket
+
         host = socket.gethostname()
         with engine.translated(self.path):
             rows = (

@@ -51,7 +51,9 @@ def _open_window(call: Call, catalog_path: str, paths: Sequence[str]) -> int:
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
         raise ModelmgrError("There is no screen here to open a window on.", code="no_screen")
     try:
-        from modelmgr.gui.app import run
+        from modelmgr.gui import runner
+
+        run = runner()
     except ImportError as error:
         if not str(error.name or "").startswith(("PySide6", "shiboken6")) and ".so" not in str(error):
             raise

@@ -3,8 +3,6 @@
 import contextlib
 import logging
 import os
-import signal
-import socket
 import sys
 import threading
 import time
@@ -19,10 +17,9 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 import modelmgr
 from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
-from modelmgr.gui import language, logs, theme
+from modelmgr.gui import language, theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.garbage import Garbage
-from modelmgr.gui.instance import Instance
 from modelmgr.gui.main_window import MainWindow
 from modelmgr.gui.states import ErrorWindow
 from modelmgr.gui.tasks import Tasks
@@ -30,6 +27,7 @@ from modelmgr.settings import default_catalog_path
 from modelmgr.values import Changes
 
 if TYPE_CHECKING:
+    from modelmgr.gui.instance import Instance
     from modelmgr.library import Library
 
 log = logging.getLogger(__name__)
@@ -198,7 +196,7 @@ def open_error_window(error: CatalogError, path: str) -> ErrorWindow:
 class _Session(QObject):
     """One run of the program: the window, or the page that says why there is none."""
 
-    def __init__(self, path: str, dropped: Sequence[str], instance: Instance) -> None:
+    def __init__(self, path: str, dropped: Sequence[str], instance: "Instance") -> None:
         super().__init__()
         self._instance = instance
         self._path = path
@@ -262,6 +260,10 @@ class _Session(QObject):
 
 def run(catalog_path: str, paths: Sequence[str] = ()) -> int:
     """Run the window until it is closed, and return the exit code; `paths` count as dropped on it."""
+    # Tests and other programs that open a window alone need neither.
+    from modelmgr.gui import logs
+    from modelmgr.gui.instance import Instance
+
     path = os.path.abspath(catalog_path)
     if os.path.realpath(path) == os.path.realpath(default_catalog_path()):
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -291,6 +293,9 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    import signal
+    import socket
+
     here, there = socket.socketpair()
     here.setblocking(False)
     there.setblocking(False)

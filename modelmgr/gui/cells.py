@@ -3,6 +3,7 @@
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPen
 from PySide6.QtWidgets import (
+    QAbstractScrollArea,
     QCheckBox,
     QStyle,
     QStyledItemDelegate,
@@ -17,6 +18,19 @@ STATE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 """Under this role a model says the state whose mark stands before the text."""
 
 Index = QModelIndex | QPersistentModelIndex
+
+
+def give_viewport(view: QAbstractScrollArea) -> None:
+    """Give a view a viewport that Python has made, like its own in all else.
+
+    The first time that Python is handed a plain widget of Qt's making, PySide loads every class of widgets to find
+    out what it is: a tenth of the time to the first paint.
+    """
+    viewport = QWidget(view)
+    viewport.setBackgroundRole(QPalette.ColorRole.Base)
+    viewport.setAutoFillBackground(True)
+    view.setViewport(viewport)
+
 
 _DISPLAY, _DECORATION, _ALIGNMENT, _FOREGROUND = 0, 1, 7, 9
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from modelmgr import vocabulary
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.details.identity import CORRECTED
+from modelmgr.gui.details.editor import CORRECTED
 from modelmgr.gui.details.known import known_bases
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted, foreign_text, type_label

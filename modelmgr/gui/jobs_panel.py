@@ -9,7 +9,7 @@ from collections import deque
 from itertools import count
 
 from PySide6.QtCore import QCoreApplication, QPoint, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -552,6 +552,8 @@ class JobsPanel(QWidget):
         if self._front is None:
             self._line.show_text(shown)
         self._result = shown
+        from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, shown))
         self.said.emit(shown)
 

@@ -18,6 +18,7 @@ from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.mending import Mending
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.shell import remembered
+from modelmgr.gui.shell.afterwards import Afterwards
 from modelmgr.gui.shell.choices import Choices
 from modelmgr.gui.shell.deeds import Deeds
 from modelmgr.gui.shell.drafts import Drafts
@@ -97,6 +98,7 @@ class MainWindow(Frame):
             "recent": self._errands.make_recent_menu,
         }
         fill_menu_bar(self.menuBar(), self._actions, submenus)
+        self._afterwards = Afterwards(self)
         self._look_soon = QTimer(self)
         self._look_soon.setSingleShot(True)
         self._look_soon.setInterval(_LOOK_AFTER_MS)
@@ -141,9 +143,9 @@ class MainWindow(Frame):
         self._page.wanted.connect(self._on_library_wanted)
         self._page.said.connect(self._messages.say)
         self._page.kept_changed.connect(self._keep_state)
-        self._page.first.add_wanted.connect(self._errands.choose_folder)
-        self._page.first.import_wanted.connect(self._errands.open_wizard)
-        self._page.first.demo_wanted.connect(self._errands.open_demo)
+        self._page.add_wanted.connect(self._errands.choose_folder)
+        self._page.import_wanted.connect(self._errands.open_wizard)
+        self._page.demo_wanted.connect(self._errands.open_demo)
         selection = self._page.shelf.selection
         selection.model_selected.connect(self._details.show_model)
         selection.model_selected.connect(self._upkeep.prefer)
@@ -189,7 +191,9 @@ class MainWindow(Frame):
         # The first deed loads the library's readers and sources, the API its framework: both would hold up the
         # first paint.
         self._look_soon.start()
-        QTimer.singleShot(0, self._actions.dress)
+        self._afterwards.start(
+            [*self._page.late_parts(), *self._details.late_parts(), *self._actions.to_dress()]
+        )
 
     # --- news -------------------------------------------------------------------------------------------
 
@@ -254,14 +258,14 @@ class MainWindow(Frame):
     @Slot(str)
     def _on_review_wanted(self, group: str) -> None:
         self.show_page(PENDING_PAGE)
-        self._pending.review(group)
-        self._pending.take_focus()
+        self._pending.page.review(group)
+        self._pending.page.take_focus()
 
     @Slot()
     def promote(self) -> None:
         """Promote what is ready, and show what is not."""
         self.show_page(PENDING_PAGE)
-        self._pending.promote_ready()
+        self._pending.page.promote_ready()
 
     # --- work -------------------------------------------------------------------------------------------
 
@@ -328,6 +332,7 @@ class MainWindow(Frame):
             return
         self._is_closed = True
         self._look_soon.stop()
+        self._afterwards.stop()
         self._details.flush()
         self.drafts.close()
         remembered.save(self._state_file, self._state())

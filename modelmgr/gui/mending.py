@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted, foreign_text, type_label
@@ -104,6 +104,8 @@ class Mending(QObject):
     def ask_place(self, row: ModelRow) -> None:
         """Ask where the file of a model is now."""
         title = self.tr("Where is {}?").format(foreign_text(row.file_name or row.name, 100))
+        from PySide6.QtWidgets import QFileDialog
+
         dialog = QFileDialog(self._window, title)
         dialog.setObjectName("locateModelDialog")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

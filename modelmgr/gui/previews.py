@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QImageReader, QPainter, QPainterPath, QPixmap
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPixmap
 
 from modelmgr.gui.tasks import Tasks
 from modelmgr.pictures import PIXEL_LIMIT, image_format, open_bounded, read_open
@@ -53,6 +53,8 @@ def _read(data: bytes, scaled: Callable[[QSize], QSize]) -> QImage | None:
     kind = image_format(data[:16])
     if kind is None:
         return None
+    from PySide6.QtGui import QImageReader
+
     device = QBuffer()
     device.setData(QByteArray(data))
     device.open(QIODevice.OpenModeFlag.ReadOnly)

@@ -5,7 +5,6 @@ Foreign text (names, tags, notes, payloads: all that a stranger wrote) reaches a
 read as HTML.
 """
 
-import html
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -19,6 +18,8 @@ VIEW_LIMIT = 200_000
 
 _LRM = "\u200e"
 _size_mark = ""
+
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -90,7 +91,7 @@ def plain_tip(text: str | None, limit: int = 1000) -> str:
     """Return a tool tip that shows `text` as it is, wrapped; a bare tip would be guessed to be HTML."""
     if not text:
         return ""
-    shown = html.escape(foreign_text(text, limit, lines=True))
+    shown = foreign_text(text, limit, lines=True).translate(_ESCAPES)
     return f'<p style="white-space:pre-wrap">{shown}</p>'
 
 

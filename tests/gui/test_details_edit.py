@@ -400,6 +400,8 @@ def test_the_edit_menu_names_the_deed_after_a_restart_too(qtbot, catalog, fill, 
 def test_many_are_compared_while_the_window_goes_on(qtbot, catalog, fill, pane):
     ids = fill.add(2000, hashed=False)
     pane.follow(lambda: ids)
+    for make in pane.late_parts():
+        make()
     title = pane.findChild(QLabel, "comparisonSize")
     with watched() as beats:
         pane.show_count(len(ids))

@@ -395,6 +395,8 @@ def test_an_odd_record_has_no_template(catalog, fill, payload):
 
 
 def test_sections_stay_as_they_were_folded(pane):
+    for make in pane.late_parts():
+        make()
     buttons = [button for button in pane.findChildren(QToolButton) if button.property("role") == "section"]
     assert all(button.objectName() for button in buttons)
     assert {"hashesFold", "toldTrainingFold", "toldChatTemplateFold"} <= {

@@ -28,8 +28,8 @@ from modelmgr.catalog.import_store import NewRecord
 from modelmgr.demo import write_safetensors
 from modelmgr.gui.compare import CompareDialog, OpinionCard
 from modelmgr.gui.map_root import MapRootDialog
-from modelmgr.gui.pending import PendingPage
 from modelmgr.gui.pending.alike import FileRule, locate_alike, rule_of
+from modelmgr.gui.pending.page import PendingPage
 from modelmgr.gui.pending.reading import Preview, breakable, read_preview
 from modelmgr.gui.pending.table import PendingTable
 from modelmgr.gui.reasons import (

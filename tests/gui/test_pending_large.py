@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtWidgets import QLineEdit, QTableView
 
 from modelmgr.catalog.import_store import NewRecord
-from modelmgr.gui.pending import PendingPage
+from modelmgr.gui.pending.page import PendingPage
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.wizard import MigrationWizard
 from modelmgr.library import Library

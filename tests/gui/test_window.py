@@ -198,6 +198,7 @@ def test_nothing_found_says_so_and_leads_out(qtbot, window):
     press(qtbot, window, "LoRA")
     wait_for(qtbot, window, 10)
     find(window, "searchEdit").setText("zebra")
+    qtbot.waitUntil(lambda: window.findChild(QWidget, "nothingMatchesTitle") is not None)
     title = find(window, "nothingMatchesTitle")
     qtbot.waitUntil(title.isVisible)
     assert title.text() == "Nothing matches zebra type:lora"

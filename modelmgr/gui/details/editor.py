@@ -17,6 +17,8 @@ from modelmgr.values import EditGroup, EditReport, RevertReport
 if TYPE_CHECKING:
     from modelmgr.library import Library
 
+CORRECTED = ("type", "base_model")
+"""What the program may get wrong, and the user knows better."""
 AT_ONCE = 200
 """More models are a deed of their own, with progress and cancel."""
 

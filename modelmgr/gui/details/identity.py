@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QToolButton, QVBoxLayout
 
 from modelmgr import vocabulary
 from modelmgr.gui import theme
+from modelmgr.gui.details.editor import CORRECTED
 from modelmgr.gui.details.facts import Fact, FactsGrid, long_fact, plain_value
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.details.raw_view import RawView
@@ -21,7 +22,6 @@ from modelmgr.values import ModelRow, Origin
 CANDIDATES = 24
 EVIDENCE_LINES = 24
 _EVIDENCE_HEIGHT = 12
-CORRECTED = ("type", "base_model")
 """The light columns that the user may correct here."""
 
 _SURE = {

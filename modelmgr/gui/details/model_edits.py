@@ -37,7 +37,6 @@ class ModelEdits(QObject):
 
     Args:
         page: of the one model.
-        form_of_many: the fields of many models, which complete with the same words.
 
     Signals:
         row_edited(ModelRow): it is another now, and is to be shown.
@@ -60,7 +59,6 @@ class ModelEdits(QObject):
         tasks: Tasks,
         editor: Editor,
         page: ModelPage,
-        form_of_many: FieldsForm,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -69,7 +67,7 @@ class ModelEdits(QObject):
         self._tasks = tasks
         self._editor = editor
         self._page = page
-        self._form_of_many = form_of_many
+        self._forms = [page.form]
         self.row: ModelRow | None = None
         self._notes_of: int | None = None
         self._saved_notes = ""
@@ -96,9 +94,13 @@ class ModelEdits(QObject):
         form.origin_wanted.connect(self._on_origin_wanted)
         page.history.reset.connect(self._on_reset)
         page.unsaved.acted.connect(self._on_go_on)
-        self._form_of_many.began.connect(self._on_began)
         self._editor.saved.connect(self._on_saved)
         self._editor.refused.connect(self._on_refused)
+
+    def complete_too(self, form: FieldsForm) -> None:
+        """Have the fields of many models complete with the same words."""
+        form.began.connect(self._on_began)
+        self._forms.append(form)
 
     def use_drafts(self, drafts: "Drafts") -> None:
         """Keep what is being typed there, for the case of a crash."""
@@ -248,7 +250,7 @@ class ModelEdits(QObject):
             self._tasks.ask(question, partial(self._on_known, column), key=(id(self), "known"))
 
     def _on_known(self, column: str, words: Sequence[str]) -> None:
-        for form in (self._page.form, self._form_of_many):
+        for form in self._forms:
             form.fields[column].set_known(words)
 
     @Slot(str)

@@ -10,23 +10,22 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.details.about import DescriptionView
+from modelmgr.gui.details.early import EarlyParts
 from modelmgr.gui.details.facts import SAID_BY, Fact, FactsGrid, Section
 from modelmgr.gui.details.field import FRAME_PX
 from modelmgr.gui.details.field_editors import Value
 from modelmgr.gui.details.fields import COLUMNS, FieldsForm
-from modelmgr.gui.details.files import FilesTable, picture_fact
+from modelmgr.gui.details.files import picture_fact
 from modelmgr.gui.details.hashes import HashesView
 from modelmgr.gui.details.head import NotesEdit, RatingBar
 from modelmgr.gui.details.history import HistoryView
 from modelmgr.gui.details.identity import DangerBadge, EvidenceView, IdentityView, problem_words
-from modelmgr.gui.details.name_line import NameLine
 from modelmgr.gui.details.note_line import NoteLine
-from modelmgr.gui.details.pictures import PictureStrip, pictures_of
+from modelmgr.gui.details.pictures import pictures_of
 from modelmgr.gui.details.records import RecordsView
 from modelmgr.gui.details.told import ToldSections
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.language import said
-from modelmgr.gui.previews import Previews
 from modelmgr.gui.reasons import origin_text
 from modelmgr.gui.table.columns import is_absent, state_of, state_text
 from modelmgr.gui.tasks import Tasks
@@ -68,7 +67,7 @@ class ModelPage(QWidget):
     compare_wanted = Signal()
 
     def __init__(
-        self, catalog: Catalog, tasks: Tasks, previews: Previews, parent: QWidget | None = None
+        self, catalog: Catalog, tasks: Tasks, early: EarlyParts, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._row: ModelRow | None = None
@@ -77,12 +76,12 @@ class ModelPage(QWidget):
         whole.setContentsMargins(EDGE, theme.M, EDGE, theme.M)
         whole.setSpacing(theme.S)
         self._layout = self._column(whole)
-        self._build_head(previews)
+        self._build_head(early)
         whole.addWidget(self.form)
         self._layout = self._column(whole, 1)
         self._layout.addWidget(self.notes)
         self.sections: dict[str, Section] = {}
-        self._build_sections(catalog, tasks)
+        self._build_sections(catalog, tasks, early)
         self._layout.addStretch(0)
         for name, section in self.sections.items():
             first, *rest = name.replace("_", " ").split()
@@ -90,9 +89,8 @@ class ModelPage(QWidget):
             if name in _FOLDED:
                 section.set_open(False)
 
-    def _build_head(self, previews: Previews) -> None:
-        self.strip = PictureStrip(previews, self)
-        self.name = NameLine(self)
+    def _build_head(self, early: EarlyParts) -> None:
+        self.strip, self.name = early.strip, early.name
         self._summary = theme.plain_label("", "secondary", self)
         self._summary.setObjectName("detailsSummary")
         self._summary.setWordWrap(True)
@@ -120,7 +118,7 @@ class ModelPage(QWidget):
         whole.addLayout(column, stretch)
         return column
 
-    def _build_sections(self, catalog: Catalog, tasks: Tasks) -> None:
+    def _build_sections(self, catalog: Catalog, tasks: Tasks, early: EarlyParts) -> None:
         about = QWidget(self)
         about_layout = QVBoxLayout(about)
         about_layout.setContentsMargins(0, 0, 0, theme.XS)
@@ -156,7 +154,7 @@ class ModelPage(QWidget):
         files = QWidget(self)
         files_layout = QVBoxLayout(files)
         files_layout.setContentsMargins(0, 0, 0, theme.XS)
-        self._files_table = FilesTable(files)
+        self._files_table = early.files
         files_layout.addWidget(self._files_table)
         self._add("files", self.tr("Files"), files)
         self.hashes = HashesView(self)
@@ -169,7 +167,7 @@ class ModelPage(QWidget):
         self._add("where_from", self.tr("Where values come from"), self._origins)
         self.history = HistoryView(self)
         self._add("history", self.tr("Edits"), self.history)
-        self.records = RecordsView(catalog, tasks, self)
+        self.records = RecordsView(catalog, tasks, early, self)
         self._add("metadata", self.tr("Metadata"), self.records, 1)
 
     def _add(self, name: str, title: str, content: QWidget, stretch: int = 0) -> None:

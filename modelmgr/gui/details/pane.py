@@ -9,12 +9,8 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
-from modelmgr.gui.details.comparison import ComparisonPage
-from modelmgr.gui.details.editor import Editor, Wish
-from modelmgr.gui.details.identity import CORRECTED
-from modelmgr.gui.details.loading import Loaded, load_details
-from modelmgr.gui.details.model_edits import ModelEdits
-from modelmgr.gui.details.model_page import ModelPage
+from modelmgr.gui.details.early import EarlyParts
+from modelmgr.gui.details.editor import CORRECTED, Editor, Wish
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import state_of
 from modelmgr.gui.tasks import Tasks
@@ -22,6 +18,10 @@ from modelmgr.gui.text import column_label, foreign_text, is_web_address
 from modelmgr.values import Changes, FileState, ModelDetails, ModelRow
 
 if TYPE_CHECKING:
+    from modelmgr.gui.details.comparison import ComparisonPage
+    from modelmgr.gui.details.loading import Loaded
+    from modelmgr.gui.details.model_edits import ModelEdits
+    from modelmgr.gui.details.model_page import ModelPage
     from modelmgr.gui.shell.drafts import Drafts
     from modelmgr.library import Library
 
@@ -85,9 +85,13 @@ class DetailsPane(QWidget):
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._show_records)
         self.editor = Editor(library, tasks, self)
+        self._folds: dict[str, bool] = {}
+        self._made_page: ModelPage | None = None
+        self._made_edits: ModelEdits | None = None
+        self._made_several: ComparisonPage | None = None
+        self._drafts: Drafts | None = None
         self._build(previews)
-        self._edits = ModelEdits(library, tasks, self.editor, self._page, self._several.form, self)
-        self._join()
+        self.editor.message.connect(self.message)
         self.show_model(None)
 
     # --- building ---------------------------------------------------------------------------------------
@@ -104,23 +108,90 @@ class DetailsPane(QWidget):
         nothing_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         nothing_layout.addWidget(nothing_label)
         self._pages.addWidget(nothing)
-        self._page = ModelPage(self._catalog, self._tasks, previews)
-        self._pages.addWidget(self._scrolled(self._page, "detailsScroll"))
-        self._several = ComparisonPage(self._catalog, self._tasks)
-        self._pages.addWidget(self._scrolled(self._several, "comparisonScroll"))
+        # The pages of one model and of several are made when they are first wanted, or when the window rests.
+        self._early = EarlyParts(previews, self)
+        self._one_scroll = self._make_scroll("detailsScroll")
+        self._several_scroll = self._make_scroll("comparisonScroll")
 
-    def _scrolled(self, page: QWidget, name: str) -> QScrollArea:
+    def late_parts(self) -> Sequence[Callable[[], object]]:
+        """Return steps that make what a selection will want, so that it is there at once."""
+
+        def load_shown() -> None:
+            from modelmgr.gui.details import identity, loading  # noqa: F401
+
+        def load_fields() -> None:
+            from modelmgr.gui.details import fields, history  # noqa: F401
+
+        def load_edits() -> None:
+            from modelmgr.gui.details import model_edits  # noqa: F401
+
+        return (
+            load_shown,
+            load_fields,
+            load_edits,
+            self._make_page,
+            lambda: self._page,
+            lambda: self._several,
+        )
+
+    @property
+    def _page(self) -> "ModelPage":
+        """The page of one model."""
+        page = self._make_page()
+        if self._one_scroll.widget() is None:
+            self._one_scroll.setWidget(page)
+        return page
+
+    def _make_page(self) -> "ModelPage":
+        # Apart from where it is shown: putting it there takes as long as making it.
+        if self._made_page is None:
+            from modelmgr.gui.details.model_edits import ModelEdits
+            from modelmgr.gui.details.model_page import ModelPage
+
+            page = self._made_page = ModelPage(self._catalog, self._tasks, self._early)
+            page.hide()
+            page.clear()
+            self._made_edits = ModelEdits(self._library, self._tasks, self.editor, page, self)
+            self._join(page, self._made_edits)
+            self._restore_sections(page)
+        return self._made_page
+
+    @property
+    def _edits(self) -> "ModelEdits":
+        """What the user does on the page of one model."""
+        self._make_page()
+        assert self._made_edits is not None
+        return self._made_edits
+
+    @property
+    def _row(self) -> ModelRow | None:
+        """The model that is shown."""
+        return None if self._made_edits is None else self._made_edits.row
+
+    @property
+    def _several(self) -> "ComparisonPage":
+        """The page of several models."""
+        if self._made_several is None:
+            from modelmgr.gui.details.comparison import ComparisonPage
+
+            several = self._made_several = ComparisonPage(self._catalog, self._tasks)
+            several.edited.connect(self.editor.edit)
+            several.left.connect(self._on_left)
+            self._edits.complete_too(several.form)
+            self._several_scroll.setWidget(several)
+        return self._made_several
+
+    def _make_scroll(self, name: str) -> QScrollArea:
         scroll = QScrollArea(self)
         scroll.setObjectName(name)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(page)
+        self._pages.addWidget(scroll)
         return scroll
 
-    def _join(self) -> None:
-        page = self._page
+    def _join(self, page: "ModelPage", edits: "ModelEdits") -> None:
         page.name.favorite_toggled.connect(self.toggle_favorite)
         form = page.form
         form.compare_wanted.connect(self._on_compare_clicked)
@@ -133,17 +204,18 @@ class DetailsPane(QWidget):
         page.link_wanted.connect(self._on_link_clicked)
         page.compare_wanted.connect(self._on_compare_clicked)
         page.trouble.acted.connect(self._on_locate)
-        self._several.edited.connect(self.editor.edit)
-        self.editor.message.connect(self.message)
-        self._several.left.connect(self._on_left)
-        self._edits.row_edited.connect(self._on_row_edited)
-        self._edits.row_noted.connect(self.row_changed)
-        self._edits.refresh_wanted.connect(self._refresh)
-        self._edits.message.connect(self.message)
+        edits.row_edited.connect(self._on_row_edited)
+        edits.row_noted.connect(self.row_changed)
+        edits.refresh_wanted.connect(self._refresh)
+        edits.message.connect(self.message)
+        if self._drafts is not None:
+            edits.use_drafts(self._drafts)
 
     def use_drafts(self, drafts: "Drafts") -> None:
         """Keep what is being typed there, for the case of a crash."""
-        self._edits.use_drafts(drafts)
+        self._drafts = drafts
+        if self._made_edits is not None:
+            self._made_edits.use_drafts(drafts)
 
     def follow(self, selected: Callable[[], Sequence[int]]) -> None:
         """Ask `selected` for the ids of the selected models when `show_count` says that there are several."""
@@ -156,13 +228,15 @@ class DetailsPane(QWidget):
         self.flush()
         self._settle.stop()
         self._later.stop()
-        self._edits.row = row
+        if row is not None or self._made_edits is not None:
+            self._edits.row = row
         self._details = None
         if row is None:
             self._key = None
             if self._pages.currentIndex() != _SEVERAL:
                 self._pages.setCurrentIndex(_NOTHING)
-            self._page.clear()
+            if self._made_page is not None:
+                self._made_page.clear()
             return
         self._key = row.sha256 or row.id
         if self._pages.currentIndex() != _SEVERAL:
@@ -187,7 +261,7 @@ class DetailsPane(QWidget):
             self._pages.setCurrentIndex(_SEVERAL)
         elif self._pages.currentIndex() == _SEVERAL:
             self._several.finish()
-            self._pages.setCurrentIndex(_NOTHING if self._edits.row is None else _ONE)
+            self._pages.setCurrentIndex(_NOTHING if self._row is None else _ONE)
             if self._details is None:
                 self._ask()
 
@@ -196,7 +270,7 @@ class DetailsPane(QWidget):
         if not changes.models:
             return
         self.editor.look()
-        row = self._edits.row
+        row = self._row
         if row is not None and (changes.ids is None or row.id in changes.ids):
             self._refresh()
         if self._pages.currentIndex() == _SEVERAL:
@@ -204,39 +278,50 @@ class DetailsPane(QWidget):
 
     @Slot()
     def _refresh(self) -> None:
-        row = self._edits.row
+        row = self._row
         if row is not None:
             # By id: the hash may have been computed meanwhile, and what is shown stays until the answer comes.
+            from modelmgr.gui.details.loading import load_details
+
             question = partial(load_details, self._catalog, row.id)
             self._tasks.ask(question, self._on_refreshed, key=(id(self), "refresh"))
 
     def flush(self) -> None:
         """Save what was typed; before something else is shown, or the window closes."""
-        self._edits.flush()
-        self._several.finish()
+        if self._made_edits is not None:
+            self._made_edits.flush()
+        if self._made_several is not None:
+            self._made_several.finish()
 
     @Slot()
     def copy_trigger_words(self) -> None:
         """Copy the trigger words of the shown model."""
-        if self._edits.row is not None:
-            words = ", ".join(self._edits.row.trigger_words)
+        if self._row is not None:
+            words = ", ".join(self._row.trigger_words)
             QGuiApplication.clipboard().setText(words.encode("utf-8", "replace").decode("utf-8"))
 
     @Slot()
     def toggle_favorite(self) -> None:
         """Make the shown model a favourite, or no longer one."""
-        if self._edits.row is not None:
-            self._edits.edit("favorite", not self._edits.row.favorite)
+        if self._row is not None:
+            self._edits.edit("favorite", not self._row.favorite)
 
     def fold_state(self) -> dict[str, bool]:
         """Return which sections are open."""
-        return {name: section.is_open for name, section in self._page.sections.items()}
+        if self._made_page is None:
+            return dict(self._folds)
+        return {name: section.is_open for name, section in self._made_page.sections.items()}
 
     def restore_folds(self, state: Mapping[str, Any]) -> None:
         """Fold the sections as `fold_state` found them."""
-        for name, section in self._page.sections.items():
-            if isinstance(state.get(name), bool):
-                section.set_open(state[name])
+        self._folds = {name: is_open for name, is_open in state.items() if isinstance(is_open, bool)}
+        if self._made_page is not None:
+            self._restore_sections(self._made_page)
+
+    def _restore_sections(self, page: "ModelPage") -> None:
+        for name, section in page.sections.items():
+            if name in self._folds:
+                section.set_open(self._folds[name])
 
     # --- showing ----------------------------------------------------------------------------------------
 
@@ -250,17 +335,19 @@ class DetailsPane(QWidget):
     def _ask(self) -> None:
         if self._key is not None:
             self._since_last.start()
+            from modelmgr.gui.details.loading import load_details
+
             question = partial(load_details, self._catalog, self._key)
             self._tasks.ask(question, self._on_loaded, key=(id(self), "details"))
 
     @Slot(object)
-    def _on_loaded(self, loaded: Loaded) -> None:
+    def _on_loaded(self, loaded: "Loaded") -> None:
         if loaded.key == self._key and loaded.details is not None:
             self._show_details(loaded)
 
     @Slot(object)
-    def _on_refreshed(self, loaded: Loaded) -> None:
-        row, details = self._edits.row, loaded.details
+    def _on_refreshed(self, loaded: "Loaded") -> None:
+        row, details = self._row, loaded.details
         if row is None or loaded.key != row.id or details is None:
             return
         if self._details is None:
@@ -278,7 +365,7 @@ class DetailsPane(QWidget):
             return
         self._show_details(loaded, self._page.records.place if old == new else 0)
 
-    def _show_details(self, loaded: Loaded, chosen: int = 0) -> None:
+    def _show_details(self, loaded: "Loaded", chosen: int = 0) -> None:
         details = loaded.details
         assert details is not None
         self._details = details
@@ -311,8 +398,8 @@ class DetailsPane(QWidget):
 
     @Slot()
     def _on_reset_identity(self) -> None:
-        if self._details is not None and self._edits.row is not None:
-            self.editor.edit(Wish((self._edits.row.id,), dict.fromkeys(CORRECTED)))
+        if self._details is not None and self._row is not None:
+            self.editor.edit(Wish((self._row.id,), dict.fromkeys(CORRECTED)))
 
     @Slot(str)
     def _on_base_chosen(self, base: str) -> None:
@@ -331,20 +418,18 @@ class DetailsPane(QWidget):
     def _on_compare_clicked(self) -> None:
         from modelmgr.gui.compare import CompareDialog
 
-        if self._edits.row is not None:
-            dialog = CompareDialog(
-                self._library, self._tasks, self._edits.row.name, self, model_id=self._edits.row.id
-            )
+        if self._row is not None:
+            dialog = CompareDialog(self._library, self._tasks, self._row.name, self, model_id=self._row.id)
             dialog.show()
 
     @Slot()
     def _on_hashes_wanted(self) -> None:
-        if self._details is not None and self._edits.row is not None:
-            self.hashes_wanted.emit(self._edits.row.id)
+        if self._details is not None and self._row is not None:
+            self.hashes_wanted.emit(self._row.id)
 
     @Slot()
     def _on_locate(self) -> None:
-        row = self._edits.row
+        row = self._row
         if row is not None and state_of(row) == FileState.OFFLINE:
             self.move_wanted.emit(row)
         elif row is not None:
@@ -352,6 +437,6 @@ class DetailsPane(QWidget):
 
     @Slot()
     def _on_link_clicked(self) -> None:
-        address = self._edits.row.source_url if self._edits.row is not None else None
+        address = self._row.source_url if self._row is not None else None
         if address is not None and is_web_address(address):
             QDesktopServices.openUrl(QUrl(address))

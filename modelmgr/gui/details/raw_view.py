@@ -12,7 +12,7 @@ from modelmgr.gui.text import foreign_text
 
 LATE_CHARS = 20_000
 """A longer text is laid out when it is to be seen: one line of 200,000 letters takes 30 ms."""
-_SHAPED = re.compile("[\u0300-\u036f\u0590-\u1cff\ua800-\uabff\ufe00-\ufe0f\U00010000-\U0010ffff]")
+_SHAPED = "[\u0300-\u036f\u0590-\u1cff\ua800-\uabff\ufe00-\ufe0f\U00010000-\U0010ffff]"
 """Combining marks, and scripts and signs whose letters change with what stands beside them."""
 
 
@@ -63,7 +63,7 @@ class RawView(QPlainTextEdit):
 
     def _fill(self) -> None:
         # Letters are joined where the script needs it; where none does, laying out takes half the time without.
-        is_shaped = _SHAPED.search(self._visible) is not None
+        is_shaped = re.search(_SHAPED, self._visible) is not None
         kind = QFont.StyleStrategy
         strategy = kind.PreferDefault if is_shaped else kind.PreferNoShaping
         font = self.font()

@@ -17,11 +17,11 @@ from PySide6.QtWidgets import (
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.details.raw_view import RawView
+from modelmgr.gui.details.early import EarlyParts
 from modelmgr.gui.details.shown import Shown, read_all, read_members, read_part, show_record, write_payload
 from modelmgr.gui.labels import SecretLine
 from modelmgr.gui.payload_find import FindBar
-from modelmgr.gui.payload_tree import PayloadTree, copy_text
+from modelmgr.gui.payload_tree import copy_text
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import VIEW_LIMIT, count_text, date_text, foreign_text, plain_tip, size_text
@@ -43,7 +43,9 @@ class RecordsView(QWidget):
     import_wanted = Signal()
     message = Signal(str, object)
 
-    def __init__(self, catalog: Catalog, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, catalog: Catalog, tasks: Tasks, early: EarlyParts, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._catalog = catalog
         self._tasks = tasks
@@ -52,6 +54,7 @@ class RecordsView(QWidget):
         self._raw_limit = VIEW_LIMIT
         self._unmasked: int | None = None
         self._reading = Progress()
+        self._source, self._tree, self._raw = early.source, early.tree, early.raw
         self._build()
 
     def _build(self) -> None:
@@ -73,9 +76,6 @@ class RecordsView(QWidget):
         self._no_metadata.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         layout.addWidget(self._no_metadata, 0, Qt.AlignmentFlag.AlignTop)
 
-        self._source = QComboBox(self)
-        self._source.setObjectName("metadataSource")
-        self._source.setAccessibleName(self.tr("Record"))
         self._source.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._source.setMinimumContentsLength(10)
         self._source.currentIndexChanged.connect(self._on_source_chosen)
@@ -92,9 +92,6 @@ class RecordsView(QWidget):
         self._views.setObjectName("metadataViews")
         self._views.setDocumentMode(True)
         self._views.tabBar().setDrawBase(False)
-        self._tree = PayloadTree(self._views)
-        self._tree.setObjectName("metadataTree")
-        self._tree.setAccessibleName(self.tr("Metadata as a tree"))
         self._tree.payload_model.members_wanted.connect(self._on_members_wanted)
         self._tree.part_copied.connect(self._on_part_copied)
         tree = QWidget(self._views)
@@ -110,11 +107,8 @@ class RecordsView(QWidget):
         raw_layout = QVBoxLayout(raw)
         raw_layout.setContentsMargins(0, 0, 0, 0)
         raw_layout.setSpacing(theme.XS)
-        self._raw = RawView(raw)
-        self._raw.setObjectName("metadataRaw")
         # A bar that comes only with the text would narrow it and have all of it laid out twice.
         self._raw.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self._raw.setAccessibleName(self.tr("Metadata as text"))
         raw_layout.addWidget(self._raw)
         self._more = QPushButton(raw)
         self._more.setObjectName("metadataMore")

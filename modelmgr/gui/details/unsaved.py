@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelmgr.gui.details.fields import COLUMNS
 from modelmgr.values import ModelRow
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ class Unsaved:
 
     def first(self, row: ModelRow) -> Kept | None:
         """Return a text that belongs to a model and is not saved."""
+        from modelmgr.gui.details.fields import COLUMNS
+
         for column in ("name", "notes", *COLUMNS):
             if (kept := self._kept.get((row.id, column))) is not None:
                 return kept

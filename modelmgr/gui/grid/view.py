@@ -27,6 +27,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.cells import give_viewport
 from modelmgr.gui.grid.cards import MAX_SIZE, MIN_SIZE, START_SIZE, CardDelegate, Face
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import NAME_COLUMN, state_text
@@ -64,6 +65,7 @@ class LibraryGrid(QAbstractItemView):
         self, model: LibraryModel, previews: Previews, selection: Selection, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        give_viewport(self)
         self.setObjectName("libraryGrid")
         self.setAccessibleName(self.tr("Models in the library, as cards"))
         self._model = model

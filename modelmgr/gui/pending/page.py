@@ -56,7 +56,6 @@ ASKED_ROWS = 200
 """So many selected rows are looked at one by one to see which deeds fit; with more, every deed of the group does."""
 
 SEARCH_MS = 150
-FIRST_LOOK_MS = 300
 WIDEST_MINIMUM = 110
 SHORTEST_LIST_PERCENT, LONGEST_LIST_PERCENT = 34, 56
 """How much of the page's height the list has while a record stands below it."""
@@ -64,6 +63,9 @@ SHORTEST_LIST_PERCENT, LONGEST_LIST_PERCENT = 34, 56
 
 class PendingPage(QWidget):
     """The page of pending models: groups by what to do, the table, and the selected record below.
+
+    Args:
+        view: the table, if there is one already; it moves into the page.
 
     Signals:
         message(str): the result of a deed, one sentence.
@@ -75,7 +77,14 @@ class PendingPage(QWidget):
     import_requested = Signal()
     add_folder_requested = Signal(str)
 
-    def __init__(self, library: "Library", tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        library: "Library",
+        tasks: Tasks,
+        parent: QWidget | None = None,
+        *,
+        view: PendingView | None = None,
+    ) -> None:
         super().__init__(parent)
         self._library = library
         self._catalog = library.catalog
@@ -86,11 +95,12 @@ class PendingPage(QWidget):
         self._sort = ("id", False)
         self._promotable: int | None = None
         self._is_split_by_hand = False
-        self.setObjectName("pendingPage")
+        self.setObjectName("pendingInbox")
         self.setAccessibleName(self.tr("Pending records"))
         self._groups = all_groups()
         self._deeds = PendingDeeds(library, tasks, self)
-        self._table = PendingTable(self._catalog, tasks, self)
+        self._view = PendingView(PendingTable(self._catalog, tasks, self), self) if view is None else view
+        self._table = self._view.table
         self._build()
         self._connect()
         self._enter_group(WAITING)
@@ -99,7 +109,6 @@ class PendingPage(QWidget):
 
     def _build(self) -> None:
         self._list = GroupList(list(self._groups.values()), self)
-        self._view = PendingView(self._table, self)
         self._bar = DeedBar(
             {
                 "promote_all": self._on_promote_all,
@@ -217,12 +226,6 @@ class PendingPage(QWidget):
         self._search_soon.setInterval(SEARCH_MS)
         self._search_soon.timeout.connect(self._show_query)
         self._search.textChanged.connect(self._search_soon.start)
-        # A page that nobody has opened yet is filled soon after the window stands, not before its first paint.
-        self._first_look = QTimer(self)
-        self._first_look.setSingleShot(True)
-        self._first_look.setInterval(FIRST_LOOK_MS)
-        self._first_look.timeout.connect(self._look_once)
-        self._first_look.start()
 
     # --- what others call -------------------------------------------------------------------------------
 
@@ -234,6 +237,11 @@ class PendingPage(QWidget):
         else:
             self._table.reload()
         self._ask_counts()
+
+    def look_once(self) -> None:
+        """Ask for rows and counts, unless that was done before."""
+        if self._table.query is None:
+            self.reload()
 
     def show_group(self, name: str) -> None:
         """Show one of the groups ``waiting ready decision missing unreadable promoted dismissed all``."""
@@ -309,11 +317,6 @@ class PendingPage(QWidget):
         self._view.clearSelection()
         self._places.clear()
         self._update_group()
-
-    @Slot()
-    def _look_once(self) -> None:
-        if self._table.query is None:
-            self.reload()
 
     def _query(self) -> PendingQuery:
         states, problems = self._counts.kind(self._group)
@@ -590,4 +593,4 @@ class PendingPage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._look_once()
+        self.look_once()

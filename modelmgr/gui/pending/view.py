@@ -65,6 +65,11 @@ class PendingView(QTableView):
         model.about_to_reorder.connect(self._keep)
         model.reordered.connect(self._restore)
 
+    @property
+    def table(self) -> PendingTable:
+        """The rows that it shows."""
+        return self._table
+
     # --- selection --------------------------------------------------------------------------------------
 
     @property

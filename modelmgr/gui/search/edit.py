@@ -6,14 +6,11 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleAnnouncementEvent,
     QAction,
     QFocusEvent,
     QInputMethodEvent,
     QKeyEvent,
     QMouseEvent,
-    QTextCharFormat,
 )
 from PySide6.QtWidgets import QApplication, QLineEdit, QToolButton, QWidget
 
@@ -251,8 +248,10 @@ class SearchEdit(QLineEdit):
 
     def _color(self) -> None:
         """Mark quietly what was understood: names of fields in the accent's colour, what wasn't with dots below."""
-        if self._is_composing:
+        if self._is_composing or not (self.text() or self._colored):
             return
+        from PySide6.QtGui import QTextCharFormat
+
         text, colors = self.text(), theme.colors()
         marks: list[QInputMethodEvent.Attribute] = []
         cursor = self.cursorPosition()
@@ -299,6 +298,8 @@ class SearchEdit(QLineEdit):
         offer = popup.current
         if offer is not None:
             words = f"{offer.shown}, {offer.help}" if offer.help else offer.shown
+            from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))
 
     def _take_key(self, event: QKeyEvent) -> bool:

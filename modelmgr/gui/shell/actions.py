@@ -258,6 +258,7 @@ def _why(command: Command) -> str:
     }.get(command.needs, _tr("Not possible now"))
 
 
+_ICONS_A_STEP = 8
 RATINGS = tuple(f"actionRate{stars}" for stars in range(6))
 ROW_MENU = (
     "actionRename",
@@ -317,9 +318,16 @@ class Actions:
         action = self._by_name[name]
         (action.toggled if action.isCheckable() else action.triggered).connect(slot)
 
-    def dress(self, names: Iterable[str] | None = None) -> None:
-        """Give these actions their icons, or all that have none yet: drawing them all takes longer than a paint."""
-        for name in list(self._bare) if names is None else names:
+    def to_dress(self) -> list[Callable[[], None]]:
+        """Return steps that give the actions their icons; drawing all of them takes as long as a paint."""
+        bare = list(self._bare)
+        return [
+            partial(self.dress, bare[at : at + _ICONS_A_STEP]) for at in range(0, len(bare), _ICONS_A_STEP)
+        ]
+
+    def dress(self, names: Iterable[str]) -> None:
+        """Give these actions their icons, if they have none yet."""
+        for name in names:
             icon = self._bare.pop(name, None)
             if icon is not None:
                 theme.set_icon(self._by_name[name], icon)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from modelmgr.gui.details import DetailsPane
-from modelmgr.gui.details.editor import Wish
-from modelmgr.gui.details.identity import CORRECTED
+from modelmgr.gui.details.editor import CORRECTED, Wish
 from modelmgr.gui.mending import Mending
 from modelmgr.gui.shell.actions import ABSENT, SELECTION, Actions
 from modelmgr.gui.shell.errands import Errands

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QProcess, Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QMenu, QWidget
 
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.jobs_panel import sentence
@@ -105,6 +105,8 @@ class Errands(QObject):
     @Slot()
     def choose_folder(self) -> None:
         """Ask for a folder to add."""
+        from PySide6.QtWidgets import QFileDialog
+
         dialog = QFileDialog(self._window, self.tr("Add a folder of models"))
         dialog.setObjectName("addFolderDialog")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
@@ -287,6 +289,8 @@ class Errands(QObject):
     @Slot()
     def open_demo(self) -> None:
         """Open the sample library in a window of its own."""
+        from PySide6.QtCore import QProcess
+
         started, _pid = QProcess.startDetached(sys.executable, ["-m", "modelmgr", "demo"])
         self._messages.say(
             self.tr("The demo opens in a window of its own")

@@ -12,7 +12,7 @@ from modelmgr.gui.cells import scaled
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.jobs_panel import JobsPanel
 from modelmgr.gui.overview.page import OverviewPage
-from modelmgr.gui.pending import PendingPage
+from modelmgr.gui.pending.place import PendingPlace
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.shell import remembered
 from modelmgr.gui.shell.actions import LIBRARY, Actions
@@ -71,7 +71,7 @@ class Frame(QMainWindow):
         self._pages = Pages(centre)
         self._pages.setObjectName("pages")
         self._page = LibraryPage(self._library, self._tasks, self._previews, self._pages)
-        self._pending = PendingPage(self._library, self._tasks, self._pages)
+        self._pending = PendingPlace(self._library, self._tasks, self._pages)
         self._overview = OverviewPage(self._catalog, self._tasks, self._pages)
         for page in (self._page, self._pending, self._overview):
             self._pages.addWidget(page)
@@ -172,7 +172,9 @@ class Frame(QMainWindow):
             self._details.restore_folds(folds)
         self._actions["actionFilters"].setChecked(state.get("filters_shown") is not False)
         self._actions["actionDetails"].setChecked(state.get("details_shown") is not False)
-        self._pending.show_group(str(state.get("pending_group")))
+        group = state.get("pending_group")
+        if isinstance(group, str):
+            self._pending.show_group(group)
         page = state.get("page")
         self.show_page(_PAGE_NAMES.index(page) if page in _PAGE_NAMES else LIBRARY_PAGE)
 

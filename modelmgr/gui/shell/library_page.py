@@ -1,6 +1,6 @@
 """The library page: filters on the left, beside them the models, or what stands in their place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,11 @@ from modelmgr.gui.search.chips import FilterChips
 from modelmgr.gui.search.counts import Overview
 from modelmgr.gui.search.edit import SearchEdit
 from modelmgr.gui.search.filters import Filters
-from modelmgr.gui.search.nothing import NothingMatches
 from modelmgr.gui.search.panel import FilterPanel
 from modelmgr.gui.search.saved import SavedFilters
 from modelmgr.gui.search.words import searched_hash
 from modelmgr.gui.shell.entries import Entry
-from modelmgr.gui.states import FirstStart, Pages
+from modelmgr.gui.states import Pages
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, size_text
@@ -31,6 +30,8 @@ from modelmgr.settings import Settings
 from modelmgr.values import Changes, HashMatch, ModelQuery
 
 if TYPE_CHECKING:
+    from modelmgr.gui.search.nothing import NothingMatches
+    from modelmgr.gui.states import FirstStart
     from modelmgr.library import Library
 
 _TABLE, _NOTHING, _FIRST = range(3)
@@ -54,6 +55,7 @@ class LibraryPage(QWidget):
         counted(str): "12,345 models, 3 selected, 4.1 TB".
         selected(int): how many models are selected.
         said(str): something to say in passing.
+        add_wanted(), import_wanted(), demo_wanted(): the user chose a way to fill the empty library.
         kept_changed(): saved filters or searches of before changed; what is kept should be written.
 
     Attributes:
@@ -65,7 +67,6 @@ class LibraryPage(QWidget):
         model: the models asked for, in their order.
         shelf: their views.
         uses: what is done with those selected in other programs.
-        first: the page of an empty library.
     """
 
     wanted = Signal()
@@ -73,6 +74,9 @@ class LibraryPage(QWidget):
     selected = Signal(int)
     said = Signal(str)
     kept_changed = Signal()
+    add_wanted = Signal()
+    import_wanted = Signal()
+    demo_wanted = Signal()
 
     def __init__(self, library: "Library", tasks: Tasks, previews: Previews, parent: QWidget) -> None:
         super().__init__(parent)
@@ -82,6 +86,7 @@ class LibraryPage(QWidget):
         self._tasks = tasks
         self._overview: Overview | None = None
         self._selected_count = 0
+        self._shown = _TABLE
         self.filters = Filters(self)
         self.saved = SavedFilters(self.filters, self)
         self.search = SearchEdit(self)
@@ -95,14 +100,14 @@ class LibraryPage(QWidget):
         self._rows = Pages(self._centre)
         self.shelf = Shelf(self.model, previews, self._rows)
         self.uses = Uses(self._catalog, tasks, self.model, self.shelf.selection, self)
-        self.first = FirstStart(self._rows)
-        self._nothing = NothingMatches(self.filters, self._catalog, tasks, self._rows)
+        self._first: FirstStart | None = None
+        self._nothing: NothingMatches | None = None
+        self._folder_count: int | None = None
         self._build()
         self._join()
 
     def _build(self) -> None:
-        for page in (self.shelf, self._nothing, self.first):
-            self._rows.addWidget(page)
+        self._rows.addWidget(self.shelf)
         layout = QVBoxLayout(self._centre)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -164,11 +169,14 @@ class LibraryPage(QWidget):
     def take_palette(self) -> None:
         """Take the colours of now."""
         self.shelf.take_palette()
-        self._nothing.take_palette()
+        if self._nothing is not None:
+            self._nothing.take_palette()
 
     def show_folders(self, count: int) -> None:
         """Say how many folders the library has, for the page of an empty library."""
-        self.first.show_folders(count)
+        self._folder_count = count
+        if self._first is not None:
+            self._first.show_folders(count)
         self._show_rows_or_state()
 
     def saved_entries(self) -> Sequence[Entry]:
@@ -251,7 +259,7 @@ class LibraryPage(QWidget):
         search, matches = found
         if search == self.filters.query.search:
             words = hash_words(matches)
-            self._nothing.show_hint(words)
+            self._nothing_page().show_hint(words)
             if matches:
                 self.said.emit(words)
 
@@ -288,19 +296,50 @@ class LibraryPage(QWidget):
             parts.append(size_text(overview.total_bytes))
         self.counted.emit(", ".join(parts))
 
-    # --- rows, or what stands in their place ------------------------------------------------------------
+    # --- rows, or what stands in their place: pages that are made when they are first wanted ------------
+
+    def late_parts(self) -> Sequence[Callable[[], object]]:
+        """Return what makes the pages that most starts don't show, so that they come at once later."""
+        # What `cells.give_viewport` says of viewports is paid here, in a turn of its own.
+        return (self.panel.learn_widgets, self._nothing_page, self._first_page)
+
+    def _shelf_page(self) -> QWidget:
+        return self.shelf
+
+    def _nothing_page(self) -> "NothingMatches":
+        from modelmgr.gui.search.nothing import NothingMatches
+
+        if self._nothing is None:
+            self._nothing = NothingMatches(self.filters, self._catalog, self._tasks, self._rows)
+            self._rows.addWidget(self._nothing)
+        return self._nothing
+
+    def _first_page(self) -> "FirstStart":
+        from modelmgr.gui.states import FirstStart
+
+        if self._first is None:
+            first = self._first = FirstStart(self._rows)
+            first.add_wanted.connect(self.add_wanted)
+            first.import_wanted.connect(self.import_wanted)
+            first.demo_wanted.connect(self.demo_wanted)
+            if self._folder_count is not None:
+                first.show_folders(self._folder_count)
+            self._rows.addWidget(first)
+        return self._first
 
     def _show_rows_or_state(self) -> None:
         page = _TABLE
         if not self.model.rowCount():
             page = _NOTHING if self.filters.is_narrowed else _FIRST
         if page == _NOTHING:
-            self._nothing.look()
-        if page == self._rows.currentIndex():
+            self._nothing_page().look()
+        if page == self._shown:
             return
+        self._shown = page
         focused = self.window().focusWidget()
         had_focus = focused is not None and self._rows.isAncestorOf(focused)
-        self._rows.setCurrentIndex(page)
+        pages = {_TABLE: self._shelf_page, _NOTHING: self._nothing_page, _FIRST: self._first_page}
+        self._rows.setCurrentWidget(pages[page]())
         self._show_chips()
         if page == _FIRST:
             self._tasks.ask(partial(_installs, self._library), self._on_installs)
@@ -309,8 +348,8 @@ class LibraryPage(QWidget):
 
     def _show_chips(self) -> None:
         """Show what is on above the table; the page for "nothing matches" has chips of its own."""
-        self._chips_row.setVisible(self.chips.has_chips and self._rows.currentIndex() != _NOTHING)
+        self._chips_row.setVisible(self.chips.has_chips and self._shown != _NOTHING)
 
     @Slot(object)
     def _on_installs(self, tools: Sequence[str]) -> None:
-        self.first.show_found(tools)
+        self._first_page().show_found(tools)

@@ -60,6 +60,7 @@ class MainToolBar(QToolBar):
             self._add_page(actions[name])
         search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         search.setMaximumWidth(_SEARCH_WIDTH)
+        actions.dress(["actionShowTable", "actionShowGrid"])
         self._looks: list[QAction] = []
         self._search = self.addWidget(search)
         spacer = QWidget(self)

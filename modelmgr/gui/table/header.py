@@ -36,7 +36,8 @@ class SortHeader(QHeaderView):
             ways = Qt.SortOrder
             section, down = _SECTIONS[known[0][0]], known[0][1]
             self.setSortIndicator(section, ways.DescendingOrder if down else ways.AscendingOrder)
-        self.viewport().update()
+        for section in range(self.count()):
+            self.updateSection(section)
 
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, logicalIndex: int) -> None:
         super().initStyleOptionForIndex(option, logicalIndex)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.cells import give_viewport, scaled
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN
 from modelmgr.gui.table.delegate import RowDelegate
@@ -43,6 +43,7 @@ class LibraryView(QTableView):
 
     def __init__(self, model: LibraryModel, previews: Previews, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        give_viewport(self)
         self.setObjectName("libraryTable")
         self.setAccessibleName(self.tr("Models in the library"))
         self._model = model
