@@ -4,6 +4,7 @@ Qt's own chain is that of creation: what is shown anew for each model would come
 """
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -109,13 +110,20 @@ def _parts(widget: QWidget) -> Iterator[QWidget]:
 
 
 def _widgets(layout: QLayout) -> Iterator[QWidget]:
-    for number in range(layout.count()):
-        item = layout.itemAt(number)
-        if item is None:
-            continue
-        widget, inner = item.widget(), item.layout()
-        if widget is not None:
-            yield widget
-        elif isinstance(inner, QLayout):
-            # A layout at the place of one that is gone may come as what was there before; its parts are met below.
-            yield from _widgets(inner)
+    """Yield the widgets of a layout and of those within it, in its order.
+
+    No item is asked for: PySide remembers a spacer by its address for longer than it lives, and took a button that
+    was made at the same place later for that spacer.
+    """
+    owner = layout.parentWidget()
+    direct = Qt.FindChildOption.FindDirectChildrenOnly
+    found: list[tuple[int, QWidget | QLayout]] = [
+        (layout.indexOf(inner), inner) for inner in layout.findChildren(QLayout, options=direct)
+    ]
+    if owner is not None:
+        found += [(layout.indexOf(widget), widget) for widget in owner.findChildren(QWidget, options=direct)]
+    for _, part in sorted((entry for entry in found if entry[0] >= 0), key=itemgetter(0)):
+        if isinstance(part, QLayout):
+            yield from _widgets(part)
+        else:
+            yield part
