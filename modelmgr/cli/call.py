@@ -203,6 +203,7 @@ def log_to_terminal() -> None:
 
     handler = logging.StreamHandler()
     handler.setFormatter(Escaped("modelmgr: %(message)s"))
+    handler.setLevel(logging.WARNING)  # the window's log file hears more
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 

@@ -5,14 +5,20 @@ destroy it outside the GUI thread, and Qt ends the process (also metabrainz/pica
 
 A full collection looks at every object there is: 23 ms for those of the program's own modules. They stay as long as it
 runs, so the first full collection sets them aside (`gc.freeze`), and the later ones look at what came after.
+
+What searches and orders of a million models took for a moment glibc keeps in each thread's share; now and then it is
+asked to give it back (6 ms for 55 of 250 MiB).
 """
 
 import gc
+import sys
+import time
 from typing import ClassVar
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 INTERVAL_MS = 500
+TRIM_S = 20.0
 _OLDEST = 2
 
 
@@ -28,6 +34,7 @@ class Garbage(QObject):
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._collect)
         self._timer.start()
+        self._trimmed_at = time.monotonic()
         Garbage._at_work += 1
         gc.disable()
 
@@ -56,3 +63,15 @@ class Garbage(QObject):
             if due[-1] == _OLDEST and not Garbage._is_frozen:
                 Garbage._is_frozen = True
                 gc.freeze()
+        elif time.monotonic() - self._trimmed_at > TRIM_S:
+            self._trimmed_at = time.monotonic()
+            _trim()
+
+
+def _trim() -> None:
+    if sys.platform == "linux":
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+        if trim is not None:
+            trim(0)
