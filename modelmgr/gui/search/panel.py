@@ -420,10 +420,6 @@ class FilterPanel(QWidget):
         folded = [group for group, header in self._headers.items() if not header.isExpanded()]
         return {"folded": folded, "folders": list(self._open_folders)[-_MOST_OPEN:]}
 
-    def learn_widgets(self) -> None:
-        """Have PySide load every class of widgets, see `cells.give_viewport`."""
-        self._tree.viewport()
-
     def restore(self, state: object) -> None:
         """Fold facets and open folders as they were; odd values are left out."""
         if not isinstance(state, Mapping):

@@ -300,8 +300,7 @@ class LibraryPage(QWidget):
 
     def late_parts(self) -> Sequence[Callable[[], object]]:
         """Return what makes the pages that most starts don't show, so that they come at once later."""
-        # What `cells.give_viewport` says of viewports is paid here, in a turn of its own.
-        return (self.panel.learn_widgets, self._nothing_page, self._first_page)
+        return (self._nothing_page, self._first_page)
 
     def _shelf_page(self) -> QWidget:
         return self.shelf
