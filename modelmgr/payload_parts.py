@@ -6,7 +6,7 @@ that a window stands still. Here no step touches more than `PIECE_BYTES`, and no
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -285,3 +285,53 @@ def _parsed(written: bytes) -> Any:
         return json.loads(shown, strict=False)
     except ValueError:
         return shown.removeprefix('"')
+
+
+def find_words(read: Read, words: str, limit: int, progress: Progress) -> tuple[list[tuple[int, int]], bool]:
+    """Find words in the bytes of a payload, whatever their case, also where letters are escaped as JSON does.
+
+    Args:
+        read: gives some bytes of it.
+        words: what is looked for; not empty.
+        limit: how many places at most.
+        progress: asked before each piece.
+
+    Returns:
+        The first byte and the one after the last of each place, and whether there are more.
+
+    Raises:
+        Cancelled: nobody wants to know any more.
+    """
+    letters = [_ways_to_write(letter) for letter in words]
+    pattern = re.compile(b"".join(b"(?:" + b"|".join(map(re.escape, ways)) + b")" for ways in letters))
+    longest = sum(max(map(len, ways)) for ways in letters)
+    lower = words.lower().encode() if words.isascii() else None
+    found: list[tuple[int, int]] = []
+    base = end = 0
+    while True:
+        progress.check()
+        piece = read(base, PIECE_BYTES + longest)
+        is_last = len(piece) < PIECE_BYTES + longest
+        if lower is not None and lower not in piece.lower():
+            matches: Iterable[re.Match[bytes]] = ()  # told ten times faster than by the pattern
+        else:
+            matches = pattern.finditer(piece, max(0, end - base))
+        for match in matches:
+            if match.start() >= PIECE_BYTES and not is_last:
+                break
+            if len(found) == limit:
+                return found, True
+            end = base + match.end()
+            found.append((base + match.start(), end))
+        if is_last:
+            return found, False
+        base += PIECE_BYTES
+
+
+def _ways_to_write(letter: str) -> list[bytes]:
+    ways = {form for form in (letter, letter.lower(), letter.upper()) if len(form) == 1}
+    written = {form.encode("utf-8", "replace") for form in ways}
+    for form in ways:
+        if not form.isascii() and ord(form) < 0x10000:
+            written |= {b"\\u%04x" % ord(form), b"\\u%04X" % ord(form)}
+    return sorted(written)

@@ -385,7 +385,7 @@ def make_odd_models(studio: Studio) -> None:
 def show_details(studio: Studio) -> None:
     """The details of models about which there is something odd to say, wide and narrow."""
     from PySide6.QtCore import Qt
-    from PySide6.QtWidgets import QDockWidget, QLineEdit, QTableView, QTabWidget, QWidget
+    from PySide6.QtWidgets import QDockWidget, QLineEdit, QScrollArea, QTableView, QTabWidget, QWidget
 
     make_odd_models(studio)
     with studio.window("odd.sqlite") as window:
@@ -410,10 +410,14 @@ def show_details(studio: Studio) -> None:
             studio.take("details-history", window)
             pane.restore_folds(folds)
         if studio.wants("details-find"):
-            choose("large")
+            choose("Large")
             pane.restore_folds({fold: fold == "metadata" for fold in pane.fold_state()})
             window.findChild(QTabWidget, "metadataViews").setCurrentIndex(1)
             window.findChild(QLineEdit, "textFind").setText("29999.png")
+            studio.settle(window)
+            window.findChild(QScrollArea, "detailsScroll").ensureWidgetVisible(
+                window.findChild(QWidget, "savePayload")
+            )
             studio.take("details-find", window)
         dock = window.findChild(QDockWidget, "detailsDock")
         window.resizeDocks([dock], [pane.minimumWidth()], Qt.Orientation.Horizontal)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelmgr import payload_parts
-from modelmgr.payload_parts import Part, Payload
+from modelmgr.payload_parts import PIECE_BYTES, Part, Payload, find_words
 from modelmgr.progress import Cancelled, Progress
 
 
@@ -98,3 +98,46 @@ def test_nobody_waits_for_what_is_not_wanted_any_more():
     progress.cancel()
     with pytest.raises(Cancelled):
         payload.members(payload.root(), None, 0, 10)
+
+
+# --- finding --------------------------------------------------------------------------------------------------
+
+
+def found_in(written: bytes, words: str, limit: int = 100) -> tuple[list[bytes], bool]:
+    """Return what was found, as it is written there."""
+    places, is_more = find_words(
+        lambda first, count: written[first : first + count], words, limit, Progress()
+    )
+    return [written[first:last] for first, last in places], is_more
+
+
+@pytest.mark.parametrize("before", [0, 1, PIECE_BYTES - 3, PIECE_BYTES - 1, PIECE_BYTES, 3 * PIECE_BYTES - 2])
+def test_words_are_found_wherever_a_piece_ends(before):
+    written = b"." * before + b"haRbour" + b"." * 100 + b"HARBOUR"
+    assert found_in(written, "Harbour") == ([b"haRbour", b"HARBOUR"], False)
+
+
+def test_words_are_found_as_they_may_be_written():
+    written = "Hafen-Ästhetik, h\\u00e4fen HÄFEN".encode()
+    assert found_in(written, "ästhetik") == (["Ästhetik".encode()], False)
+    assert found_in(written, "häfen") == ([b"h\\u00e4fen", "HÄFEN".encode()], False)
+    assert found_in(b"a.c abc", "a.c") == ([b"a.c"], False)
+    assert found_in(b"aaaa", "aa") == ([b"aa", b"aa"], False)
+    assert found_in(b"", "a") == ([], False)
+    assert found_in(b"a" * 500, "a", 7) == ([b"a"] * 7, True)
+
+
+def test_a_search_is_given_up_between_two_pieces():
+    progress = Progress()
+    reads = []
+
+    def read(first: int, count: int) -> bytes:
+        reads.append(count)
+        if len(reads) == 3:
+            progress.cancel()
+        return b"." * count
+
+    with pytest.raises(Cancelled):
+        find_words(read, "words", 100, progress)
+    assert len(reads) == 3
+    assert max(reads) < 2 * PIECE_BYTES

@@ -1,6 +1,6 @@
 """Finding words in a payload: what is looked for, where it was found, and the field that goes from place to place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,13 +27,17 @@ class Found:
 
     Attributes:
         words: what was looked for.
-        places: the rows that lead to each, from the root.
+        places: the rows that lead to each, from the root; in a text its first byte and the one after its last.
         is_more: whether there are more than `HITS`.
     """
 
     words: str
     places: tuple[tuple[int, ...], ...]
     is_more: bool = False
+
+
+Search = Callable[[str, Progress], Found]
+"""Words and who may cancel -> where they stand; in a worker."""
 
 
 def find_in(value: Any, words: str, progress: Progress, *, masks: bool = False) -> Found:
@@ -100,35 +104,34 @@ class FindBar(QWidget):
 
     place_wanted = Signal(object)
 
-    def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, tasks: Tasks, parent: QWidget | None = None, *, name: str = "metadataFind") -> None:
         super().__init__(parent)
         self._tasks = tasks
-        self._value: Any = None
-        self._masks = False
+        self._search: Search | None = None
         self._found: Found | None = None
         self._place = -1
         self._progress = Progress()
         self._field = QLineEdit(self)
-        self._field.setObjectName("metadataFind")
+        self._field.setObjectName(name)
         self._field.setPlaceholderText(self.tr("Find in the metadata"))
         self._field.setAccessibleName(self.tr("Find in the metadata"))
         self._field.setClearButtonEnabled(True)
         self._field.setMaxLength(200)
         self._field.installEventFilter(self)
         self._count = theme.plain_label("", "secondary", self)
-        self._count.setObjectName("metadataFindCount")
+        self._count.setObjectName(f"{name}Count")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.XS)
         layout.addWidget(self._field, 1)
         layout.addWidget(self._count)
         self._ways: list[QToolButton] = []
-        for name, icon, words, step in (
-            ("metadataFindPrevious", "chevron-up", self.tr("Previous place (Shift+Enter)"), -1),
-            ("metadataFindNext", "chevron-down", self.tr("Next place (Enter)"), 1),
+        for way_name, icon, words, step in (
+            ("Previous", "chevron-up", self.tr("Previous place (Shift+Enter)"), -1),
+            ("Next", "chevron-down", self.tr("Next place (Enter)"), 1),
         ):
             way = QToolButton(self)
-            way.setObjectName(name)
+            way.setObjectName(f"{name}{way_name}")
             way.setToolTip(plain_tip(words))
             way.setAccessibleName(words)
             theme.set_icon(way, icon)
@@ -144,7 +147,11 @@ class FindBar(QWidget):
 
     def look_in(self, value: Any, *, masks: bool = False) -> None:
         """Look in another value from now on; what is in the field is looked for in it."""
-        self._value, self._masks = value, masks
+        self.look_with(None if value is None else partial(find_in, value, masks=masks))
+
+    def look_with(self, search: Search | None) -> None:
+        """Look elsewhere from now on, in a worker; nowhere without a search."""
+        self._search = search
         self._on_text()
 
     def start(self) -> None:
@@ -158,17 +165,17 @@ class FindBar(QWidget):
         self._found = None
         self._place = -1
         self._say()
-        if self._field.text().strip() and self._value is not None:
+        if self._field.text().strip() and self._search is not None:
             self._rest.start()
         else:
             self._rest.stop()
 
     @Slot()
     def _ask(self) -> None:
-        self._progress = Progress()
-        words = self._field.text().strip()
-        question = partial(find_in, self._value, words, self._progress, masks=self._masks)
-        self._tasks.ask(question, self._on_found, key=(id(self), "find"))
+        if self._search is not None:
+            self._progress = Progress()
+            question = partial(self._search, self._field.text().strip(), self._progress)
+            self._tasks.ask(question, self._on_found, key=(id(self), "find"))
 
     @Slot(object)
     def _on_found(self, found: Found) -> None:

@@ -189,7 +189,8 @@ class PayloadModel(QAbstractItemModel):
     def canFetchMore(self, parent: Index) -> bool:
         node = self._node(parent)
         if parent.column() <= 0 and _is_container(node.value):
-            return not node.is_done and not node.is_asked
+            # Qt asks again whenever it lays out, which is after each answer: it would read on to the end.
+            return not node.is_done and not node.is_asked and not node.children
         if parent.column() > 0 or not isinstance(node.value, dict | list):
             return False
         return len(node.children) < len(node.value)
@@ -200,13 +201,20 @@ class PayloadModel(QAbstractItemModel):
         number = parent.internalId() if parent.isValid() else 0
         node = self._nodes[number]
         if isinstance(node.value, Part):
-            node.is_asked = True
-            self.members_wanted.emit(number, node.value, node.then, len(node.children))
+            self.read_on(parent)
             return
         first, count = len(node.children), max(count, CHUNK)
         self.beginInsertRows(parent, first, min(first + count, len(node.value)) - 1)
         self._grow(number, count)
         self.endInsertRows()
+
+    def read_on(self, parent: Index) -> None:
+        """Ask for the next members of a `Part`, if there are more and they are not on their way."""
+        number = parent.internalId() if parent.isValid() else 0
+        node = self._nodes[number]
+        if _is_container(node.value) and not node.is_done and not node.is_asked:
+            node.is_asked = True
+            self.members_wanted.emit(number, node.value, node.then, len(node.children))
 
     def data(self, index: Index, role: int = _DISPLAY) -> Any:
         if not index.isValid():
@@ -278,6 +286,24 @@ class PayloadTree(QTreeView):
         self.header().resizeSection(0, 130)
         self.header().setMinimumSectionSize(48)
         self.setIndentation(14)
+        self.verticalScrollBar().valueChanged.connect(self._look_further)
+        self.payload_model.grew.connect(self._look_further)
+
+    @Slot()
+    def _look_further(self) -> None:
+        """Read on where the last members that are known are to be seen."""
+        if not self.isVisible():
+            return
+        model = self.payload_model
+        index = self.indexAt(self.viewport().rect().bottomLeft())
+        if not index.isValid():
+            while (rows := model.rowCount(index)) and (not index.isValid() or self.isExpanded(index)):
+                index = model.index(rows - 1, 0, index)
+        while index.isValid() and self.visualRect(index).bottom() >= 0:
+            parent = index.parent()
+            if index.row() == model.rowCount(parent) - 1:
+                model.read_on(parent)
+            index = self.indexAbove(index)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):

@@ -321,6 +321,28 @@ def test_a_lost_file_has_a_way_back(qtbot, catalog, pane, show, state, button, s
     assert not way.isVisibleTo(pane)
 
 
+@pytest.mark.parametrize(
+    ("path", "drive"),
+    [
+        ("/run/media/ann/Models/loras/a.pt", "Models"),
+        ("/media/ann/My disk/a.pt", "My disk"),
+        ("/Volumes/Models/a.pt", "Models"),
+        ("E:\\models\\a.pt", "E:"),
+        ("/mnt/big/a.pt", "big"),
+        ("/home/ann/models/a.pt", None),
+        ("/mnt/a.pt", None),
+    ],
+)
+def test_a_drive_that_is_away_is_called_by_its_name(pane, show, path, drive):
+    row = show()
+    pane.show_model(row._replace(file_state=FileState.OFFLINE, path=path))
+    words = find(pane, "detailsTrouble", QLabel).text()
+    assert words.startswith(
+        f"The drive “{drive}” is not connected." if drive else "The folder can't be reached"
+    )
+    assert path in words
+
+
 # --- what the file says -------------------------------------------------------------------------------------
 
 

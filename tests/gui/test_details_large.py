@@ -5,7 +5,7 @@ import json
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit
+from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QPushButton, QTabWidget
 
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.payload_tree import CHUNK, COPY_LIMIT_BYTES, PayloadTree
@@ -89,6 +89,10 @@ def test_a_large_payload_is_read_as_far_as_it_is_unfolded(qtbot, catalog, fill, 
     assert model.index(1, 1).data() == "x"
     tree.expand(model.index(0, 0))
     qtbot.waitUntil(lambda: model.rowCount(model.index(0, 0)) == CHUNK, timeout=30_000)
+    qtbot.wait(200)
+    assert model.rowCount(model.index(0, 0)) == CHUNK
+    tree.scrollToBottom()
+    qtbot.waitUntil(lambda: model.rowCount(model.index(0, 0)) == 2 * CHUNK, timeout=30_000)
     second = model.index(1, 0, model.index(0, 0))
     assert model.path_text(second) == "entries[1]"
     assert model.value_at(second) == {"name": "entry 1", "words": ["a", "b"], "n": 1}
@@ -129,6 +133,43 @@ def test_words_are_found_and_gone_to(qtbot, catalog, fill, pane):
     assert tree.payload_model.path_text(tree.currentIndex()) == "a[899].word"
     field.setText("nowhere")
     qtbot.waitUntil(lambda: count.text() == "Not found")
+
+
+def test_words_are_found_in_all_of_a_large_text(qtbot, catalog, fill, pane):
+    written = b'{"entries": [' + entries(100_000) + b'], "last": "x"}'
+    row = attach(catalog, fill, written)
+    with qtbot.waitSignal(pane.details_shown, timeout=30_000):
+        pane.show_model(row)
+    views = pane.findChild(QTabWidget, "metadataViews")
+    views.setCurrentIndex(1)
+    raw = pane.findChild(QPlainTextEdit, "metadataRaw")
+    field, count = pane.findChild(QLineEdit, "textFind"), pane.findChild(QLabel, "textFindCount")
+    qtbot.wait(60)  # the beginning is laid out
+    with watched() as beats:
+        field.setText("ENTRY 9999")
+        qtbot.waitUntil(lambda: count.text() == "1 of 11", timeout=30_000)
+        qtbot.waitUntil(lambda: raw.textCursor().selectedText() == "entry 9999", timeout=30_000)
+    assert beats.work_ms < LONGEST_MS
+    assert len(raw.toPlainText()) < VIEW_LIMIT
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert count.text() == "11 of 11"
+    qtbot.waitUntil(lambda: '"n": 99999}], "last": "x"}' in raw.toPlainText(), timeout=30_000)
+    more = pane.findChild(QPushButton, "metadataMore")
+    assert more.text() == "To the beginning"
+    more.click()
+    assert raw.toPlainText().startswith('{"entries": [{"name": "entry 0"')
+    assert more.text() == "Show more"
+
+
+def test_what_is_shown_as_dots_is_not_found_in_the_text(qtbot, catalog, fill, pane):
+    row = attach(catalog, fill, b'{"api_key": "hidden", "name": "x"}')
+    with qtbot.waitSignal(pane.details_shown):
+        pane.show_model(row)
+    pane.findChild(QTabWidget, "metadataViews").setCurrentIndex(1)
+    field = pane.findChild(QLineEdit, "textFind")
+    assert not field.isVisibleTo(pane)
+    pane.findChild(QPushButton, "showSecretButton").click()
+    assert field.isVisibleTo(pane)
 
 
 def test_lines_are_copied_with_their_path(qtbot, catalog, fill, pane):

@@ -38,7 +38,7 @@ FRAME_PX = 5
 """So far the frame of a field stands out of its text."""
 _LINES = 6
 _MARK_PX = 14
-_ENTRY_CHARS = 40
+_ENTRY_CHARS = 32
 
 
 class Field(QFrame):

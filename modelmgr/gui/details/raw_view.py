@@ -3,7 +3,7 @@
 import re
 
 from PySide6.QtCore import QMimeData, Qt
-from PySide6.QtGui import QFont, QShowEvent, QTextOption
+from PySide6.QtGui import QFont, QShowEvent, QTextCursor, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from modelmgr import payload as payloads
@@ -72,6 +72,19 @@ class RawView(QPlainTextEdit):
             font.setStyleStrategy(strategy)
             self.setFont(font)
         self.setPlainText(self._visible)
+
+    def select(self, first: int, last: int) -> None:
+        """Select some characters and bring them into view."""
+        self._fill_late()
+        cursor = self.textCursor()
+        for place, mode in (
+            (first, QTextCursor.MoveMode.MoveAnchor),
+            (last, QTextCursor.MoveMode.KeepAnchor),
+        ):
+            # Qt counts in units of UTF-16.
+            cursor.setPosition(len(self._visible[:place].encode("utf-16-le", "replace")) // 2, mode)
+        self.setTextCursor(cursor)
+        self.centerCursor()
 
     def exact_selection(self) -> str:
         """Return what is selected as it stands in the payload."""

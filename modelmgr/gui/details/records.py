@@ -19,6 +19,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.details.early import EarlyParts
 from modelmgr.gui.details.shown import Shown, read_all, read_members, read_part, show_record, write_payload
+from modelmgr.gui.details.text_page import TextPage
 from modelmgr.gui.labels import SecretLine
 from modelmgr.gui.payload_find import FindBar
 from modelmgr.gui.payload_tree import copy_text
@@ -54,7 +55,8 @@ class RecordsView(QWidget):
         self._raw_limit = VIEW_LIMIT
         self._unmasked: int | None = None
         self._reading = Progress()
-        self._source, self._tree, self._raw = early.source, early.tree, early.raw
+        self._source, self._tree = early.source, early.tree
+        self._text = TextPage(catalog, tasks, early.raw, self)
         self._build()
 
     def _build(self) -> None:
@@ -103,18 +105,8 @@ class RecordsView(QWidget):
         tree_layout.addWidget(self._find)
         tree_layout.addWidget(self._tree)
         self._views.addTab(tree, self.tr("Tree"))
-        raw = QWidget(self._views)
-        raw_layout = QVBoxLayout(raw)
-        raw_layout.setContentsMargins(0, 0, 0, 0)
-        raw_layout.setSpacing(theme.XS)
-        # A bar that comes only with the text would narrow it and have all of it laid out twice.
-        self._raw.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        raw_layout.addWidget(self._raw)
-        self._more = QPushButton(raw)
-        self._more.setObjectName("metadataMore")
-        self._more.clicked.connect(self._on_more_clicked)
-        raw_layout.addWidget(self._more)
-        self._views.addTab(raw, self.tr("Text"))
+        self._text.more_wanted.connect(self._on_more_clicked)
+        self._views.addTab(self._text, self.tr("Text"))
         self._views.setMinimumHeight(240)
         layout.addWidget(self._views, 1)
 
@@ -154,8 +146,8 @@ class RecordsView(QWidget):
         self._reading.cancel()
         self._fill_sources()
         self._show_value(None, has_value=False)
-        self._raw.show_text("")
-        for widget in (self._note, self._more, self._no_metadata, self._secret):
+        self._text.clear()
+        for widget in (self._note, self._no_metadata, self._secret):
             widget.hide()
         self._unmasked = None
 
@@ -187,24 +179,18 @@ class RecordsView(QWidget):
             self._note.hide()
             self._secret.hide()
             self._show_value(None, has_value=False)
-            self._raw.show_text("")
+            self._text.clear()
             return
         parsed = shown.parsed
         masks = shown.has_secret and self._unmasked != shown.record.id
         self._show_value(parsed.value, has_value=parsed.ok, masks=masks)
-        self._raw.show_text(shown.text, masks=masks)
+        self._text.show_record(shown, masks=masks)
         self._secret.setVisible(masks)
         note = _note_of(shown)
         self._note.setText(note)
         self._note.setVisible(bool(note))
         if not parsed.ok:
             self._views.setCurrentIndex(1)
-        self._more.setVisible(shown.is_cut)
-        self._more.setText(
-            self.tr("Show more (the first {} characters of {} are shown)").format(
-                count_text(len(shown.text)), size_text(shown.record.size_bytes)
-            )
-        )
 
     def _show_value(self, value: object, *, has_value: bool, masks: bool = False) -> None:
         self._tree.payload_model.show_value(value, has_value=has_value, masks=masks)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from modelmgr import payload as payloads
 from modelmgr.catalog import Catalog
+from modelmgr.gui.payload_find import HITS, Found
 from modelmgr.gui.payload_tree import CHUNK, COPY_LIMIT_BYTES
 from modelmgr.gui.text import VIEW_LIMIT
-from modelmgr.payload_parts import Members, Part, Payload
+from modelmgr.payload_parts import Members, Part, Payload, find_words
 from modelmgr.progress import Progress
 from modelmgr.values import MIB, StoredRecord
 
@@ -17,6 +18,8 @@ PARSED_BYTES = MIB
 """One of no more is parsed at once if it is plain JSON; into any other is only looked as far as the user unfolds it."""
 COPY_BYTES = 64 * MIB
 _PIECE_BYTES = MIB
+_BEFORE_BYTES, _AFTER_BYTES = 4 * 1024, 16 * 1024
+"""So much is shown around a place that was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,48 @@ def read_all(catalog: Catalog, record: StoredRecord) -> str | None:
     if record.size_bytes > COPY_BYTES:
         return None
     return payloads.text(catalog.record_payload(record.id) or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around a place of a payload.
+
+    Attributes:
+        record_id: of the record.
+        first_byte: where the text begins in the payload.
+        text: some of it.
+        first, last: characters of `text`: where the place begins, and the one after its end.
+    """
+
+    record_id: int
+    first_byte: int
+    text: str
+    first: int
+    last: int
+
+
+def find_text(catalog: Catalog, record_id: int, words: str, progress: Progress) -> Found:
+    """Find words in the text of a payload of any size, in a worker.
+
+    Raises:
+        Cancelled: something else is looked for now.
+    """
+    with catalog.open_payload(record_id) as read:
+        places, is_more = find_words(read, words, HITS, progress)
+    return Found(words, tuple(places), is_more)
+
+
+def read_around(catalog: Catalog, record_id: int, first: int, last: int) -> Around:
+    """Return the text around some bytes of a payload, in a worker."""
+    start = max(0, first - _BEFORE_BYTES)
+    with catalog.open_payload(record_id) as read:
+        written = read(start, last - start + _AFTER_BYTES)
+    # Not from within a letter.
+    cut = next((at for at, byte in enumerate(written[:4]) if byte & 0xC0 != 0x80), 0) if start else 0
+    before = written[cut : first - start].decode("utf-8", "replace")
+    place = written[first - start : last - start].decode("utf-8", "replace")
+    text = before + place + written[last - start :].decode("utf-8", "replace")
+    return Around(record_id, start + cut, text, len(before), len(before) + len(place))
 
 
 def write_payload(catalog: Catalog, record_id: int, path: str) -> str:
