@@ -476,6 +476,13 @@ def show_mending(studio: Studio) -> None:
                     table.selectionModel().select(place, flags.Select | flags.Rows)
                 studio.take(name, window)
                 table.setCurrentIndex(table.model().index(names.index("Inkwash Harbor"), 0))
+        if studio.wants("details-many-notes"):
+            table.selectAll()
+            studio.settle(window)
+            window.findChild(QPlainTextEdit, "notesOfAll").setPlainText("Looks good with ink on rough paper.")
+            studio.take("details-many-notes", window)
+            window.findChild(QPlainTextEdit, "notesOfAll").clear()
+            table.setCurrentIndex(table.model().index(names.index("Inkwash Harbor"), 0))
         for name in ("tags", "trigger_words", "base_model"):
             if studio.wants(f"details-edit-{name}"):
                 field = window.findChild(QWidget, f"{name}Field")
@@ -742,6 +749,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "details",
         "details-two",
         "details-many",
+        "details-many-notes",
         "details-edit-tags",
         "details-edit-trigger_words",
         "details-edit-base_model",

@@ -33,10 +33,12 @@ class Wish:
     Attributes:
         changes: column -> value; None takes the user's value back.
         lists: list column -> entries to add, entries to remove; on what is shown once `changes` are made.
+        note: stands on a line of its own at the end of the notes from then on.
     """
 
     changes: Mapping[str, Any]
     lists: Mapping[str, tuple[Sequence[str], Sequence[str]]]
+    note: str = ""
 
 
 class _Pace:
@@ -66,6 +68,7 @@ class Editing(Attaching):
         remove_tags: Iterable[str] = (),
         add_trigger_words: Iterable[str] = (),
         remove_trigger_words: Iterable[str] = (),
+        add_notes: str = "",
         note: str = "",
         door: Door = Door.WINDOW,
         progress: Progress | None = None,
@@ -82,6 +85,7 @@ class Editing(Attaching):
             remove_tags: from the shown ones, whatever their case.
             add_trigger_words: likewise.
             remove_trigger_words: likewise.
+            add_notes: on a line of its own at the end of the notes; where they would be too long, they stay.
             note: for the history.
             door: likewise.
             progress: models.
@@ -103,6 +107,7 @@ class Editing(Attaching):
                 )
                 if add or remove
             },
+            edits.checked("notes", add_notes),
         )
         if picture := wish.changes.get("preview"):
             try:
@@ -174,6 +179,10 @@ class Editing(Attaching):
             joined = edits.with_entries(column, found, add, remove)
             if column in values or joined != list(found):
                 values[column] = joined
+        if wish.note and "notes" not in values:
+            notes = f"{row.notes or ''}\n{wish.note}".strip()
+            if len(notes) <= edits.NOTES_CHARACTERS:
+                values["notes"] = notes
         return values
 
     def _imported(self, model_id: int) -> mapping.Merged:

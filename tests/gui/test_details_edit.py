@@ -355,6 +355,27 @@ def test_one_edit_of_many_is_undone_as_one(qtbot, catalog, pane, several):
     qtbot.waitUntil(lambda: [row.base_model for row in catalog.rows(several)] == ["Pony"] * 3)
 
 
+def test_notes_of_many_are_added_or_replaced(qtbot, catalog, library, pane, several):
+    library.edit_models(several[:1], {"notes": "mine"})
+    field = pane.findChild(QPlainTextEdit, "notesOfAll")
+    add, replace = (pane.findChild(QPushButton, name) for name in ("addNotes", "replaceNotes"))
+    assert not add.isVisibleTo(pane)
+    field.setPlainText("good with ink\n")
+    assert add.isVisibleTo(pane)
+    assert replace.isVisibleTo(pane)
+    with qtbot.waitSignal(pane.editor.saved):
+        add.click()
+    assert [row.notes for row in catalog.rows(several)] == ["mine\ngood with ink", *["good with ink"] * 2]
+    assert field.toPlainText() == ""
+    field.setPlainText("all alike")
+    with qtbot.waitSignal(pane.editor.saved):
+        replace.click()
+    assert {row.notes for row in catalog.rows(several)} == {"all alike"}
+    library.undo_edit()
+    library.undo_edit()
+    assert [row.notes or "" for row in catalog.rows(several)] == ["mine", "", ""]
+
+
 def test_many_go_back_to_what_was_imported_as_one(qtbot, catalog, library, pane, several):
     library.edit_models(several, {"license": "mit"})
     page = pane.findChild(QWidget, "comparisonPage")

@@ -12,7 +12,7 @@ import pytest
 
 from modelmgr import demo
 from modelmgr.catalog import Catalog, edit_store
-from modelmgr.edits import EDITABLE
+from modelmgr.edits import EDITABLE, NOTES_CHARACTERS
 from modelmgr.errors import ModelmgrError, NotFound, Usage
 from modelmgr.library import Library
 from modelmgr.progress import Progress, Step
@@ -574,3 +574,11 @@ def test_a_history_without_values_goes_along_too(library: Library, models: Path,
     library.hash_waiting(Progress())
     assert library.redo_edit().changed == 1
     assert only(library).rating == 4
+
+
+def test_notes_that_would_be_too_long_stay(library: Library, many: list[int]) -> None:
+    long = "x" * NOTES_CHARACTERS
+    library.edit_models(many[:1], {"notes": long})
+    report = library.edit_models(many, {}, add_notes="more")
+    assert report.changed == len(many) - 1
+    assert [row.notes for row in library.catalog.rows(many)][:2] == [long, "more"]

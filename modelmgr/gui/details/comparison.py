@@ -26,6 +26,7 @@ from modelmgr.gui.details.field import FRAME_PX
 from modelmgr.gui.details.field_editors import Value
 from modelmgr.gui.details.fields import FieldsForm
 from modelmgr.gui.details.head import RatingBar
+from modelmgr.gui.details.notes_of_many import NotesOfMany
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Tasks
@@ -183,6 +184,9 @@ class ComparisonPage(QWidget):
         self.form.edited.connect(self._on_edited)
         self.form.entries_edited.connect(self._on_entries)
         self.form.began.connect(self.began)
+        self._notes = NotesOfMany(self)
+        self._notes.added.connect(self._on_notes_added)
+        self._notes.replaced.connect(partial(self._on_edited, "notes"))
         self._facts = FactsGrid(self)
         self._facts.setObjectName("comparisonFacts")
         self._differs = Section(self.tr("Where they differ"), self._facts, self)
@@ -204,6 +208,7 @@ class ComparisonPage(QWidget):
         layout.addLayout(stars)
         whole.addWidget(self.form)
         layout = self._column(whole)
+        layout.addWidget(self._notes)
         note = theme.plain_label(
             self.tr("What you change here is changed in all of them, and is undone as one."),
             "secondary",
@@ -305,6 +310,10 @@ class ComparisonPage(QWidget):
     @Slot(str, object)
     def _on_edited(self, column: str, value: Any) -> None:
         self._wish({column: value})
+
+    @Slot(str)
+    def _on_notes_added(self, text: str) -> None:
+        self.edited.emit(Wish(tuple(self._ids), add_notes=text))
 
     @Slot(str, object, object)
     def _on_entries(self, column: str, added: Sequence[str], removed: Sequence[str]) -> None:

@@ -31,17 +31,21 @@ class Wish:
         ids: of the models.
         changes: light column -> value; None goes back to what was imported.
         add, remove: list column -> entries.
+        add_notes: at the end of the notes of each.
     """
 
     ids: tuple[int, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
     add: Mapping[str, Sequence[str]] = field(default_factory=dict)
     remove: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    add_notes: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it is about."""
-        return tuple(dict.fromkeys((*self.changes, *self.add, *self.remove)))
+        return tuple(
+            dict.fromkeys((*self.changes, *self.add, *self.remove, *(["notes"] if self.add_notes else [])))
+        )
 
 
 def write(library: "Library", wish: Wish, progress: Progress | None = None) -> EditReport:
@@ -53,6 +57,7 @@ def write(library: "Library", wish: Wish, progress: Progress | None = None) -> E
         remove_tags=wish.remove.get("tags", ()),
         add_trigger_words=wish.add.get("trigger_words", ()),
         remove_trigger_words=wish.remove.get("trigger_words", ()),
+        add_notes=wish.add_notes,
         progress=progress,
     )
 

@@ -1,0 +1,75 @@
+"""Notes for many models at once: added to those that each has, or in their place. Nothing is saved unasked."""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from modelmgr import edits
+from modelmgr.gui import theme
+from modelmgr.gui.flow import FlowLayout
+from modelmgr.gui.text import plain_tip
+
+_LINES = 3
+
+
+class NotesOfMany(QWidget):
+    """A field, and two buttons that are there as soon as there is something in it.
+
+    Signals:
+        added(str): this shall stand at the end of the notes of each.
+        replaced(str): this shall be the notes of each.
+    """
+
+    added = Signal(str)
+    replaced = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._field = QPlainTextEdit(self)
+        self._field.setObjectName("notesOfAll")
+        self._field.setAccessibleName(self.tr("Notes for all of them"))
+        self._field.setPlaceholderText(self.tr("Notes for all of them"))
+        self._field.setTabChangesFocus(True)
+        self._field.setAcceptDrops(False)
+        self._field.setProperty("framed", True)
+        self._field.setFixedHeight(self._field.fontMetrics().lineSpacing() * _LINES + theme.M)
+        self._field.textChanged.connect(self._on_text)
+        self._ways = QWidget(self)
+        ways = FlowLayout(spacing=theme.XS)
+        self._ways.setLayout(ways)
+        for name, words, tip, slot in (
+            ("addNotes", self.tr("Add"), self.tr("Put this at the end of the notes of each"), self._on_add),
+            (
+                "replaceNotes",
+                self.tr("Replace"),
+                self.tr("Make this the notes of each; what stood there can be had back by an undo"),
+                self._on_replace,
+            ),
+        ):
+            button = QPushButton(words, self._ways)
+            button.setObjectName(name)
+            button.setToolTip(plain_tip(tip))
+            button.clicked.connect(slot)
+            ways.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.XS)
+        layout.addWidget(self._field)
+        layout.addWidget(self._ways)
+        self._on_text()
+
+    def _take(self) -> str:
+        text = self._field.toPlainText().strip()[: edits.NOTES_CHARACTERS]
+        self._field.clear()
+        return text
+
+    @Slot()
+    def _on_text(self) -> None:
+        self._ways.setVisible(bool(self._field.toPlainText().strip()))
+
+    @Slot()
+    def _on_add(self) -> None:
+        self.added.emit(self._take())
+
+    @Slot()
+    def _on_replace(self) -> None:
+        self.replaced.emit(self._take())
