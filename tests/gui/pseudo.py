@@ -33,11 +33,11 @@ _LONGER = 0.4
 
 
 class Pseudo(QTranslator):
-    """Translates every text of the program, and nothing of Qt's own."""
+    """Translates every text of the program, and the words that Qt brings."""
 
     def translate(self, context: str, source: str, disambiguation: str | None = None, n: int = -1) -> str:
-        if context.startswith("Q") or not source:
-            return ""
+        if context == "QShortcut" or not source:
+            return source  # names of keys
         parts = _FIELD.split(source)
         letters = "".join(
             part if number % 2 else part.translate(_ACCENTED) for number, part in enumerate(parts)
