@@ -15,7 +15,7 @@ from modelmgr.library import Library
 from modelmgr.values import MIB, Record
 from tests.gui.heartbeat import watched
 
-LONGEST_MS = 50
+LONGEST_MS = 100
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from modelmgr.gui.details.early import EarlyParts
 from modelmgr.gui.details.shown import Shown, read_all, read_members, read_part, show_record, write_payload
 from modelmgr.gui.details.text_page import TextPage
 from modelmgr.gui.labels import SecretLine
+from modelmgr.gui.language import said
 from modelmgr.gui.payload_find import FindBar
 from modelmgr.gui.payload_tree import copy_text
 from modelmgr.gui.reasons import source_label
@@ -305,20 +306,19 @@ def _note_of(shown: Shown) -> str:
     notes = []
     if shown.record.gone_at is not None:
         when = date_text(shown.record.gone_at)
-        notes.append(f"It is no longer in its source (seen {when}); what it said is kept.")
+        notes.append(said("It is no longer in its source (seen {}); what it said is kept.").format(when))
     if not parsed.ok:
         message = foreign_text(parsed.message, 400) or "This could not be read."
         is_said = parsed.offset is None or "byte" in message
         place = "" if is_said else f" (at byte {count_text(parsed.offset or 0)})"
         return " ".join((*notes, f"{message}{place} The text is kept exactly as it was found."))
     if isinstance(parsed.value, Part):
-        notes.append(
-            f"It is large ({size_text(shown.record.size_bytes)}): it is read as far as you unfold it."
-        )
+        size = size_text(shown.record.size_bytes)
+        notes.append(said("It is large ({}): it is read as far as you unfold it.").format(size))
     if "duplicate-keys" in parsed.flags:
-        notes.append("Some keys occur twice; the tree shows the last of each.")
+        notes.append(said("Some keys occur twice; the tree shows the last of each."))
     if parsed.tolerant:
-        notes.append("This is not quite JSON; it was read with one eye closed.")
+        notes.append(said("This is not quite JSON; it was read with one eye closed."))
     return " ".join(notes)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from modelmgr.gui.language import said
 from modelmgr.gui.text import (
     age_text,
     count_text,
@@ -81,7 +82,7 @@ _STATE_WORDS = {"hashing": "hashing…", "failed": "not hashed"}
 def state_text(row: ModelRow) -> str:
     """Return the word beside the state's dot."""
     state = state_of(row)
-    return _STATE_WORDS.get(state, state)
+    return said(_STATE_WORDS.get(state, state))
 
 
 def _state_tip(row: ModelRow) -> str:
