@@ -1,11 +1,14 @@
 """Labels for foreign text of any length."""
 
-from PySide6.QtCore import QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent, QTextLayout, QTextOption
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStyle, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.text import plain_tip
+
+_REMEMBERED = 8
+"""So many layouts a label keeps: a layout asks for the same few widths again and again."""
 
 
 class WrappingLabel(QLabel):
@@ -21,13 +24,35 @@ class WrappingLabel(QLabel):
         super().__init__(parent)
         self._lines = lines
         self._mode = mode
+        self._laid: dict[int, list[tuple[int, int]]] = {}
+        self._line_px = 0
         self.setTextFormat(Qt.TextFormat.PlainText)
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
     def _layout(self, width: int) -> list[tuple[int, int]]:
-        """Return where each line begins and how long it is."""
+        """Return where each line begins and how long it is; of the last few widths it is remembered."""
+        found = self._laid.get(width)
+        if found is None:
+            if len(self._laid) >= _REMEMBERED:
+                self._laid.clear()
+            found = self._laid[width] = self._lay_out(width)
+        return found
+
+    def setText(self, text: str) -> None:
+        """Show another text."""
+        if text != self.text():
+            self._laid.clear()
+            super().setText(text)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Lay out anew with another font."""
+        self._laid.clear()
+        self._line_px = 0
+        super().changeEvent(event)
+
+    def _lay_out(self, width: int) -> list[tuple[int, int]]:
         # A line feed is no end of a line to Qt here, the mark for one is.
         layout = QTextLayout(self.text().replace("\n", "\u2028"), self.font())
         option = QTextOption()
@@ -49,13 +74,18 @@ class WrappingLabel(QLabel):
 
     def heightForWidth(self, width: int) -> int:
         lines = max(1, min(self._lines, len(self._layout(width))))
-        return lines * QFontMetrics(self.font()).lineSpacing() + 2
+        return lines * self._line_height() + 2
+
+    def _line_height(self) -> int:
+        if not self._line_px:
+            self._line_px = QFontMetrics(self.font()).lineSpacing()
+        return self._line_px
 
     def sizeHint(self) -> QSize:
         return QSize(160, self.heightForWidth(max(80, self.width())))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(40, QFontMetrics(self.font()).lineSpacing() + 2)
+        return QSize(40, self._line_height() + 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

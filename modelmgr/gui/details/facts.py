@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
@@ -87,13 +87,21 @@ class FactsGrid(QWidget):
         self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         self._grid.setColumnStretch(1, 1)
         self._shown: list[Fact] | None = None
+        self._values: list[QLabel] = []
 
     def show_facts(self, facts: Sequence[Fact]) -> None:
         """Show facts; those without a value are left out."""
         wanted = [fact for fact in facts if fact.value]
         if wanted == self._shown:
             return
-        self._shown = wanted
+        before, self._shown = self._shown or [], wanted
+        if [fact.label for fact in before] == [fact.label for fact in wanted]:
+            # The next model mostly has the same lines; new labels take ten times as long as new texts.
+            for old, fact, shown in zip(before, wanted, self._values, strict=True):
+                if fact != old:
+                    _show_fact(shown, fact)
+            return
+        self._values = []
         while self._grid.count():
             item = self._grid.takeAt(0)
             widget = item.widget() if item is not None else None
@@ -106,20 +114,26 @@ class FactsGrid(QWidget):
             label.setWordWrap(True)
             label.setFixedWidth(min(scaled(self, LABELS_WIDTH), label.sizeHint().width()))
             self._grid.addWidget(label, row, 0, top)
-            value = _LONG_WORD.sub(_shortened, fact.value)
-            shown = theme.plain_label(value, None, self)
+            shown = theme.plain_label("", None, self)
             shown.setWordWrap(True)
             shown.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
             shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-            shown.setToolTip(fact.tip or (plain_tip(fact.value, 2000) if value != fact.value else ""))
             # A label goes by the script of its text; these stand at the beginning of their column, whatever that is.
             side = Qt.AlignmentFlag.AlignRight if self.isRightToLeft() else Qt.AlignmentFlag.AlignLeft
             shown.setAlignment(side | Qt.AlignmentFlag.AlignAbsolute | top)
-            shown.setAccessibleName(f"{fact.label}: {fact.value}")
+            _show_fact(shown, fact)
+            self._values.append(shown)
             self._grid.addWidget(shown, row, 1, top)
         self.updateGeometry()
+
+
+def _show_fact(shown: QLabel, fact: Fact) -> None:
+    value = _LONG_WORD.sub(_shortened, fact.value)
+    shown.setText(value)
+    shown.setToolTip(fact.tip or (plain_tip(fact.value, 2000) if value != fact.value else ""))
+    shown.setAccessibleName(f"{fact.label}: {fact.value}")
 
 
 def _shortened(word: re.Match[str]) -> str:

@@ -1,9 +1,8 @@
 """All hashes of a model, whoever uses them: computed ones, claimed ones that differ, and those of former days."""
 
 from collections.abc import Sequence
-from functools import partial
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -78,6 +77,7 @@ class HashesView(QWidget):
         self._compute.clicked.connect(self.compute_wanted)
         layout.addWidget(self._compute, 0, Qt.AlignmentFlag.AlignLeft)
         self._shown: list[tuple[str, str, str]] | None = None
+        self._lines: list[tuple[ElidedLabel, QToolButton]] = []
 
     def show_hashes(self, row: ModelRow, hashes: Sequence[tuple[str, str, str]]) -> bool:
         """Show the hashes of a model; False if there is none."""
@@ -87,8 +87,15 @@ class HashesView(QWidget):
             row.file_state == FileState.PRESENT and bool(known) and not known.issuperset(_EXPECTED)
         )
         if found != self._shown:
-            self._shown = found
-            self._fill(found)
+            before, self._shown = self._shown or [], found
+            if [(kind, trust) for kind, _digits, trust in before] != [
+                (kind, trust) for kind, _d, trust in found
+            ]:
+                self._fill(found)
+            for (kind, digits, _trust), (shown, copy) in zip(found, self._lines, strict=True):
+                shown.show_text(foreign_text(digits, 200))
+                shown.setAccessibleName(f"{_title(kind)}: {digits}")
+                copy.setProperty("digits", digits)
         return bool(found)
 
     def _fill(self, hashes: Sequence[tuple[str, str, str]]) -> None:
@@ -96,16 +103,15 @@ class HashesView(QWidget):
             if (old := item.widget()) is not None:
                 old.hide()
                 old.deleteLater()
-        for place, (kind, digits, trust) in enumerate(hashes):
-            title = _LABELS.get(kind, foreign_text(kind, 40))
+        self._lines = []
+        for place, (kind, _digits, trust) in enumerate(hashes):
+            title = _title(kind)
             label = theme.plain_label(title, "secondary", self)
             label.setToolTip(plain_tip(_USED_BY.get(kind, "")))
             self._grid.addWidget(label, place, 0)
             shown = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
             shown.setObjectName("hashDigits")
             shown.setFont(theme.mono_font(self.font()))
-            shown.show_text(foreign_text(digits, 200))
-            shown.setAccessibleName(f"{title}: {digits}")
             self._grid.addWidget(shown, place, 1)
             said = theme.plain_label(_TRUST.get(trust, ""), "secondary", self)
             self._grid.addWidget(said, place, 2)
@@ -117,9 +123,16 @@ class HashesView(QWidget):
             words = self.tr("Copy {}").format(title)
             copy.setToolTip(plain_tip(words))
             copy.setAccessibleName(words)
-            copy.clicked.connect(partial(_copy, digits))
+            copy.clicked.connect(self._on_copy)
             self._grid.addWidget(copy, place, 3)
+            self._lines.append((shown, copy))
+
+    @Slot()
+    def _on_copy(self) -> None:
+        copy = self.sender()
+        if isinstance(copy, QToolButton):
+            QGuiApplication.clipboard().setText(str(copy.property("digits")))
 
 
-def _copy(digits: str) -> None:
-    QGuiApplication.clipboard().setText(digits)
+def _title(kind: str) -> str:
+    return _LABELS.get(kind, foreign_text(kind, 40))

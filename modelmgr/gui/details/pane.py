@@ -372,7 +372,8 @@ class DetailsPane(QWidget):
         self._edits.row = details.row
         self._key = details.row.sha256 or details.row.id
         self._page.show_details(details, loaded.history, loaded.description)
-        self._show_row(details.row)
+        self._edits.show_notes(details.row)
+        self._edits.show_unsaved()
         self._late = (loaded, chosen)
         if loaded.chief is not None and len(loaded.chief.text) > _LONG_TEXT:
             # Laying it out takes a turn of the event loop of its own.
