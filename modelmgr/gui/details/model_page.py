@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from modelmgr.catalog import Catalog
@@ -94,6 +94,9 @@ class ModelPage(QWidget):
         self._summary = theme.plain_label("", "secondary", self)
         self._summary.setObjectName("detailsSummary")
         self._summary.setWordWrap(True)
+        # A label goes by the script of its text; this one stands below the name.
+        side = Qt.AlignmentFlag.AlignRight if self.isRightToLeft() else Qt.AlignmentFlag.AlignLeft
+        self._summary.setAlignment(side | Qt.AlignmentFlag.AlignAbsolute)
         self._danger = DangerBadge(self)
         self.trouble = NoteLine("detailsTrouble", self)
         self._problems = NoteLine("fileProblems", self)
