@@ -14,7 +14,7 @@ from modelmgr.gui.language import plural, said
 from modelmgr.payload import masked
 
 CELL_LIMIT = 4096
-VIEW_LIMIT = 160_000
+VIEW_LIMIT = 200_000
 
 _LRM = "\u200e"
 _size_mark = ""

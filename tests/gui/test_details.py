@@ -23,7 +23,6 @@ from modelmgr.gui.compare import CompareDialog
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.payload_tree import CHUNK, PayloadModel
 from modelmgr.gui.previews import Previews
-from modelmgr.gui.text import VIEW_LIMIT
 from modelmgr.library import Library
 from modelmgr.values import Attachment, Changes, ModelQuery, Record
 
@@ -167,7 +166,7 @@ def test_a_long_payload_is_shown_in_parts(qtbot, catalog, fill, pane):
     text = json.dumps({"a": "x" * 450_000})
     show(qtbot, pane, attach(catalog, fill, text.encode()))
     raw, more = raw_of(pane), pane.findChild(QPushButton, "metadataMore")
-    assert raw.toPlainText() == text[:VIEW_LIMIT]
+    assert raw.toPlainText() == text[:200_000]  # as the contract says
     assert not more.isHidden()
     for _ in range(2):
         before = len(raw.toPlainText())
