@@ -34,7 +34,7 @@ def main() -> None:
             self.asked.connect(lambda paths: say(f"asked {len(paths)}"))
             say("open")
 
-    app.Instance = Watched
+    instance.Instance = Watched  # type: ignore[misc]  # loaded at the start alone
     watch = QTimer()
     watch.timeout.connect(look)
     watch.start(20)
