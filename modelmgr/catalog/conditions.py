@@ -246,41 +246,32 @@ def _danger(_field: str, values: Sequence[Value]) -> Condition:
 
 
 def _tag(_field: str, values: Sequence[Value]) -> Condition:
-    bounds: list[tuple[str, Sequence[Any]]] = _listed(
-        "key", [value.text.casefold() for value in values if value.match is Match.IS]
-    )
-    for value in values:
-        if value.match is Match.BEGINS:
-            key = value.text.casefold()
-            bounds.append(("key >= ? AND key < ?", [key, key + _BEYOND]))
-    none = " OR tags = '[]'" if any(value.match is Match.NONE for value in values) else ""
-    keys = " OR ".join(f"({part})" for part, _ in bounds) or "0"
-    parameters = tuple(value for _, some in bounds for value in some)
-    return Condition(
-        f"(id IN (SELECT model_id FROM model_tags WHERE {keys}){none})",
-        parameters,
-        f"(EXISTS (SELECT 1 FROM model_tags WHERE model_id = models.id AND ({keys})){none})",
-        parameters,
-        "" if none else f"SELECT 1 FROM model_tags WHERE {keys}",
-        () if none else parameters,
-    )
+    folded = [(value.match, value.text.casefold()) for value in values]
+    return _linked("model_tags", "key", folded, "tags = '[]'")
 
 
 def _source(_field: str, values: Sequence[Value]) -> Condition:
-    bounds = _listed("source", [value.text for value in values if value.match is Match.IS])
-    for value in values:
-        if value.match is Match.BEGINS:
-            bounds.append(("source >= ? AND source < ?", [value.text, value.text + _BEYOND]))
-    none = any(value.match is Match.NONE for value in values)
-    without = " OR NOT EXISTS (SELECT 1 FROM records WHERE model_id = models.id)" if none else ""
+    lacks = "NOT EXISTS (SELECT 1 FROM records WHERE model_id = models.id)"
+    return _linked("records", "source", [(value.match, value.text) for value in values], lacks)
+
+
+def _linked(table: str, column: str, values: Sequence[tuple[Match, str]], lacks: str) -> Condition:
+    """Return the condition that a model has a row in another table with one of these values, or that it `lacks` one."""
+    bounds: list[tuple[str, Sequence[Any]]] = _listed(
+        column, [text for match, text in values if match is Match.IS]
+    )
+    for match, text in values:
+        if match is Match.BEGINS:
+            bounds.append((f"{column} >= ? AND {column} < ?", [text, text + _BEYOND]))
+    none = f" OR {lacks}" if any(match is Match.NONE for match, _ in values) else ""
     known = " OR ".join(f"({part})" for part, _ in bounds) or "0"
     parameters = tuple(value for _, some in bounds for value in some)
     return Condition(
-        f"(id IN (SELECT model_id FROM records WHERE {known}){without})",
+        f"(id IN (SELECT model_id FROM {table} WHERE {known}){none})",
         parameters,
-        f"(EXISTS (SELECT 1 FROM records WHERE model_id = models.id AND ({known})){without})",
+        f"(EXISTS (SELECT 1 FROM {table} WHERE model_id = models.id AND ({known})){none})",
         parameters,
-        "" if none else f"SELECT 1 FROM records WHERE {known}",
+        "" if none else f"SELECT 1 FROM {table} WHERE {known}",
         () if none else parameters,
     )
 

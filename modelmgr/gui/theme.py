@@ -550,6 +550,16 @@ _MARK_OF_STATE = {
 }
 
 
+def paint_ground(widget: QWidget, color: QColor) -> None:
+    """Paint the rounded ground of a card or a strip, with its line; from within its `paintEvent`."""
+    painter = QPainter(widget)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(colors().line)
+    painter.setBrush(color)
+    painter.drawRoundedRect(QRectF(widget.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+    painter.end()
+
+
 def draw_state_mark(painter: QPainter, rect: QRectF, state: str, color: QColor | None = None) -> None:
     """Draw the dot of a state: filled by meaning, hollow for missing, dashed for offline.
 
