@@ -1,5 +1,6 @@
 """What holds for every test: a home of its own, silence in the log, no thread left behind."""
 
+import gc
 import logging
 import os
 import shutil
@@ -44,6 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.makedirs(path, mode=0o700, exist_ok=True)
         os.environ[name] = path
     config.addinivalue_line("markers", "logs(text): the test causes a warning that contains the text")
+
+
+def pytest_collection_finish() -> None:
+    """Set aside the ten thousand tests themselves: a collection of garbage would look at each of them, for 0.3 s."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

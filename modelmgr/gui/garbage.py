@@ -44,8 +44,6 @@ class Garbage(QObject):
             self._timer.stop()
             Garbage._at_work -= 1
             if not Garbage._at_work:
-                Garbage._is_frozen = False
-                gc.unfreeze()
                 gc.enable()
 
     @Slot()

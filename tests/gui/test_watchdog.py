@@ -1,5 +1,6 @@
 """No flow keeps the GUI thread busy for longer than 50 ms at a time: many models, huge payloads, long deeds."""
 
+import gc
 import importlib
 import json
 import pkgutil
@@ -41,9 +42,14 @@ pytestmark = pytest.mark.scale
 
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
-    """Load every module of the window: where Python may not keep bytecode, the first use of one compiles it."""
+    """Load every module of the window: where Python may not keep bytecode, the first use of one compiles it.
+
+    What earlier tests left is set aside: the program would not have it, nor a collection of garbage look at it.
+    """
     for module in pkgutil.walk_packages(modelmgr.gui.__path__, "modelmgr.gui."):
         importlib.import_module(module.name)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")
