@@ -7,6 +7,7 @@ from modelmgr.search.completing import Candidate as Candidate
 from modelmgr.search.completing import Completion as Completion
 from modelmgr.search.completing import complete as complete
 from modelmgr.search.completing import quote as quote
+from modelmgr.search.completing import written as written
 from modelmgr.search.explaining import explain as explain
 from modelmgr.search.fields import FIELDS as FIELDS
 from modelmgr.search.fields import Field as Field

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from modelmgr.search.fields import FIELDS, Field, Kind
 from modelmgr.search.parsing import MOST_CHARACTERS, scan
+from modelmgr.search.reading import versions_of
 from modelmgr.vocabulary import BASES, TYPES
 
 _AMOUNTS = {
@@ -81,7 +82,7 @@ def _values(field: Field, start: int, end: int, prefix: str) -> Completion:
     if folded and field.name in ("type", "base"):
         found += [text for text in known if folded in text.lower() and text not in found]
     return Completion(
-        start, end, "value", field.name, prefix, tuple(Candidate(_written(field, text)) for text in found)
+        start, end, "value", field.name, prefix, tuple(Candidate(_offered(field, text)) for text in found)
     )
 
 
@@ -94,8 +95,13 @@ def _known(field: Field) -> tuple[str, ...]:
     return (*known, "none") if field.lacks and "none" not in known else known
 
 
-def _written(field: Field, text: str) -> str:
-    return text if field.kind in _AMOUNTS or text == "none" else quote(text)
+def _offered(field: Field, text: str) -> str:
+    return text if field.kind in _AMOUNTS or text == "none" else written(field.name, text)
+
+
+def written(field: str, value: str) -> str:
+    """Return what must stand after the name of a field for just this value: in quotation marks where need be."""
+    return f'"{value}"' if field == "base" and versions_of(value) else quote(value)
 
 
 def quote(value: str) -> str:

@@ -53,6 +53,8 @@ def _words(term: Term, say: Say) -> str:
         return say(field.has)
     parts = [value.words for value in term.values if value.match is Match.NONE]
     if some:
-        parts.insert(0, say(field.says).format(say(" or ").join(value.words for value in some)))
+        parts.insert(
+            0, say(field.says).format(say(" or ").join(value.words for value in some if value.words))
+        )
     words = say(" or ").join(parts)
     return say("not {}").format(words) if term.negated else words

@@ -61,8 +61,8 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "base",
         Kind.WORD,
-        "the base model that it is for",
-        'base:"Flux.1 D"',
+        "the base model that it is for; in quotation marks that version alone",
+        'base:sdxl base:"Flux.1 D"',
         "base model is {}",
         "base model is unknown",
         "base model is known",

@@ -37,7 +37,7 @@ class Value(NamedTuple):
         match: how it is compared.
         text: a canonical word, a text as it was typed, an absolute path, the digits of a hash, ``yes`` or ``no``.
         low: the least whole number (bytes, Unix seconds, stars), None without a bound; `high`: the greatest.
-        words: the value in words, in the user's language.
+        words: the value in words, in the user's language; empty where the value before it says it too.
     """
 
     match: Match
@@ -67,7 +67,8 @@ def read_value(field: Field, text: str, now: float, say: Say, *, is_quoted: bool
         text: without quotation marks, not empty.
         now: Unix seconds that ages count from.
         say: for what is said of it.
-        is_quoted: ``"none"`` and a final ``*`` within quotation marks are what they look like.
+        is_quoted: ``"none"`` and a final ``*`` within quotation marks are what they look like, and a base model is
+            that version alone.
 
     Raises:
         NotUnderstood: it means nothing here.
@@ -114,7 +115,7 @@ def _words(field: Field, text: str, say: Say, is_quoted: bool) -> list[Value]:
     if field.name == "type":
         return _types(stem, begins, say)
     if field.name == "base":
-        return _bases(field, stem, begins, say)
+        return _bases(field, stem, begins, say, is_quoted)
     if field.name in _LOWER:
         stem = stem.lower()
     if field.choices:
@@ -149,15 +150,22 @@ def _types(stem: str, begins: bool, say: Say) -> list[Value]:
     return [Value(Match.IS, name, words=name) for name in found]
 
 
-def _bases(field: Field, stem: str, begins: bool, say: Say) -> list[Value]:
+def _bases(field: Field, stem: str, begins: bool, say: Say, is_quoted: bool) -> list[Value]:
     if begins:
         return [_beginning(stem, say)]
     known = canonical_base(stem)
     if known is None:
         return [Value(Match.NONE, words=say(field.lacks))]
-    if known in BASES:
-        return [Value(Match.IS, known, words=shown(known))]
-    return [_beginning(known, say)]
+    if known not in BASES:
+        return [_beginning(known, say)]
+    versions = () if is_quoted else versions_of(known)
+    words = say("{} in any version").format(shown(known)) if versions else shown(known)
+    return [Value(Match.IS, known, words=words), *(Value(Match.IS, version) for version in versions)]
+
+
+def versions_of(base: str) -> tuple[str, ...]:
+    """Return the base models that are finer words for one: SDXL 1.0, SDXL Turbo and so on for SDXL."""
+    return tuple(name for name in BASES if name.startswith(base + " "))
 
 
 def _flag(field: Field, text: str, say: Say) -> Value:

@@ -19,7 +19,9 @@ from modelmgr.search import (
     help_text,
     parse,
     quote,
+    written,
 )
+from modelmgr.vocabulary import BASES
 
 NOW = datetime(2026, 3, 15, 12, 0, 30).timestamp()
 MINUTE = int(NOW // 60) * 60
@@ -53,6 +55,8 @@ def local(*parts: int) -> int:
         ("type:checkpoints,VAE", [("type", ["checkpoint", "vae"], False)]),
         ("-base:flux1-dev", [("base", ["Flux.1 D"], True)]),
         ('base:"SD 1.5","Flux.1 D"', [("base", ["SD 1.5", "Flux.1 D"], False)]),
+        ("base:pony", [("base", ["Pony", "Pony V7"], False)]),
+        ('base:"pony"', [("base", ["Pony"], False)]),
         ('tag:"a, ""b"" c",d', [("tag", ['a, "b" c', "d"], False)]),
         ("favourite:yes fav:0", [("fav", ["yes"], False), ("fav", ["no"], False)]),
         ("hash:3F2A…", [("hash", ["3f2a"], False)]),
@@ -176,6 +180,8 @@ def test_a_folder_is_a_path_with_all_below_or_a_part_of_one() -> None:
         ("type:lora -tag:wip size:>2GB", ["type is lora", "not tagged wip", "larger than 2 GB"]),
         ("added:<30d rating:>=4", ["added less than 30 days ago", "rated 4 or more"]),
         ('missing:yes -fav:no "a b"', ["file is missing", "favourite", "contains “a b”"]),
+        ("base:sdxl,sd3.5", ["base model is SDXL in any version or “SD 3.5” in any version"]),
+        ('base:"SDXL"', ["base model is SDXL"]),
         ("type:lora,vae -ink", ["type is lora or vae", "without “ink”"]),
         ("rating:none,5 base:none", ["rated 5 or not rated", "base model is unknown"]),
         ("-notes:none -base:none", ["with notes", "base model is known"]),
@@ -205,6 +211,7 @@ def test_it_explains_itself_in_any_language() -> None:
         ("-ta", "field", "", "ta", "ta", "tag:"),
         ("type:l", "value", "type", "l", "l", "lora"),
         ("type:lora,v", "value", "type", "v", "v", "vae"),
+        ("base:sdxl", "value", "base", "sdxl", "sdxl", '"SDXL"'),
         ('base:"Flux.1 ', "value", "base", "Flux.1 ", '"Flux.1 ', '"Flux.1 D"'),
         ("-state:dup", "value", "state", "dup", "dup", "duplicate"),
         ("size:", "value", "size", "", "", ">2GB"),
@@ -238,6 +245,9 @@ def test_whatever_is_quoted_comes_back_as_it_was() -> None:
         ((term,),) = parse(f"tag:{quote(value)}").groups
         assert [(each.match, each.text) for each in term.values] == [(Match.IS, value)], value
     assert quote("ink") == "ink"
+    for base in BASES:
+        ((term,),) = parse(f"base:{written('base', base)}").groups
+        assert [value.text for value in term.values] == [base]
 
 
 def test_every_field_understands_its_own_example_and_stands_in_the_help() -> None:

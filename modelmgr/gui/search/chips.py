@@ -329,7 +329,11 @@ def _search_label(text: str, *, bare: bool) -> str:
     if len(tokens) == 1 and tokens[0].ok and tokens[0].term is not None:
         token, term = tokens[0], tokens[0].term
         field = search.field_of(token.field) if token.field else None
-        if field is not None and field.group and all(value.match is search.Match.IS for value in term.values):
+        if (
+            field is not None
+            and field.group
+            and all(value.match is search.Match.IS and value.words for value in term.values)
+        ):
             # The same words as for the same value of a facet.
             label = ", ".join(value_label(field.group, value.text) for value in term.values)
             return _group_label(field.group, label, excluded=token.negated, bare=bare)

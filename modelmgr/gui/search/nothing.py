@@ -74,7 +74,7 @@ def _spelt_otherwise(catalog: Catalog, query: ModelQuery) -> list[NearMiss]:
         for near in difflib.get_close_matches(typed, values, n=3, cutoff=0.6):
             if near == typed:
                 continue
-            words = f"{field.name}:{search.quote(values[near])}"
+            words = f"{field.name}:{search.written(field.name, values[near])}"
             other = replace(query, search=query.search[: token.start] + words + query.search[token.end :])
             count = catalog.count(other)
             if count:

@@ -101,7 +101,7 @@ def counted_offers(
     )
     folded = found.prefix.casefold()
     values = sorted(counts, key=lambda value: (not value.casefold().startswith(folded), -counts[value]))
-    live = [_value(found, value, search.quote(value), counts[value]) for value in values]
+    live = [_value(found, value, search.written(found.field, value), counts[value]) for value in values]
     said = {offer.text.casefold() for offer in live}
     return text, cursor, [*live, *(offer for offer in known if offer.text.casefold() not in said)]
 

@@ -43,7 +43,7 @@ def label_of(active: Iterable[Part]) -> str:
             parts.append("-fav:yes" if excluded else "fav:yes")
         else:
             shown = foreign_text(value.rstrip("/\\") or value, 200)
-            parts.append(f"{'-' if excluded else ''}{_WORDS[group]}:{search.quote(shown)}")
+            parts.append(f"{'-' if excluded else ''}{_WORDS[group]}:{search.written(_WORDS[group], shown)}")
     return " ".join(parts)
 
 
