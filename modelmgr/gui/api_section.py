@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from modelmgr.gui import theme
 from modelmgr.gui.api_door import ApiDoor, DoorState, example_line
 from modelmgr.gui.cells import CheckBox
-from modelmgr.gui.jobs_panel import error_text
+from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.text import foreign_text
 from modelmgr.settings import API_PORTS, Settings
 

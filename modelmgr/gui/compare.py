@@ -26,8 +26,8 @@ from PySide6.QtWidgets import (
 
 from modelmgr.gui import focus, theme
 from modelmgr.gui.cells import scaled
-from modelmgr.gui.jobs_panel import ElidedLabel, error_text
-from modelmgr.gui.labels import WrappingLabel
+from modelmgr.gui.labels import ElidedLabel, WrappingLabel
+from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.reasons import origin_text, source_label
 from modelmgr.gui.strips import Strip, WorkStrip
 from modelmgr.gui.tasks import Tasks

@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, QuietDelegate, scaled
 from modelmgr.gui.details.note_line import NoteLine
-from modelmgr.gui.jobs_panel import error_text
 from modelmgr.gui.language import said
+from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.progress import Progress

@@ -1,52 +1,28 @@
-"""The running work in the status bar: what it is, how fast, how long still, and a way to stop it.
-
-Here is also how reports are put into one sentence (`result_text`) and how steps become counts, rate and
-remaining time (`Pace`); the wizard and the pending page speak the same words.
-"""
+"""The running work in the status bar: what it is, how fast, how long still, and a way to stop it."""
 
 import time
-from collections import deque
 from itertools import count
 
-from PySide6.QtCore import QCoreApplication, QPoint, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QCoreApplication, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
-    QSizePolicy,
-    QStyleOption,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.errors import ModelmgrError
 from modelmgr.gui import theme
+from modelmgr.gui.labels import ElidedLabel
+from modelmgr.gui.outcomes import error_text, found_something, sentence
+from modelmgr.gui.pace import BAR_STEPS, Pace, show_step
 from modelmgr.gui.tasks import Task, Tasks, TaskState
-from modelmgr.gui.text import (
-    about_text,
-    count_text,
-    counted,
-    foreign_text,
-    plain_tip,
-    rate_text,
-    size_text,
-)
+from modelmgr.gui.text import foreign_text, plain_tip
 from modelmgr.progress import Step
-from modelmgr.values import ImportReport, MoveReport, PromoteReport, ScanReport, UndoReport, VerifyReport
 
 RESULT_MS = 30_000
-BAR_STEPS = 1000
-"""A bar counts in thousandths: the bytes of a library are more than its 32-bit number holds."""
-
-_PACE_WINDOW_S = 10.0
-_PACE_MINIMUM_S = 0.75
-_LEFT_MINIMUM_S = 3.0
-_LEFT_EASE_S = 8.0
-"""A guess of the remaining time follows new figures as slowly as this, so that it does not jump about."""
 SILENT_FOR_S = 2.0
 """Work that lasts as long as the window is at rest when it has said nothing for so long."""
 QUIET_FOR_S = 1.5
@@ -56,282 +32,6 @@ _BAR_WIDTH = 120
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("Jobs", text)
-
-
-# --- words ------------------------------------------------------------------------------------------------
-
-
-def result_text(report: object) -> str:
-    """Return one sentence for the report of a deed, or nothing if there is nothing to say."""
-    if isinstance(report, ScanReport):
-        return _scan_text(report)
-    if isinstance(report, ImportReport):
-        return "" if report.dry_run else _import_text(report)
-    if isinstance(report, PromoteReport):
-        return _promote_text(report)
-    if isinstance(report, UndoReport):
-        return _undo_text(report)
-    if isinstance(report, VerifyReport):
-        return _verify_text(report)
-    if isinstance(report, MoveReport):
-        return _move_text(report)
-    if isinstance(report, tuple):
-        # A deed of several steps returns what each of them did.
-        return "; ".join(words for words in map(result_text, report) if words)
-    return ""
-
-
-def sentence(report: object) -> str:
-    """Return `result_text` with a capital and a full stop."""
-    words = result_text(report)
-    return words[:1].upper() + words[1:] + "." if words else ""
-
-
-def found_something(report: object) -> bool:
-    """Tell whether a deed that nobody asked for has done something that the user should hear of."""
-    if not isinstance(report, ScanReport):
-        return bool(result_text(report))
-    return any((report.added, report.updated, report.missing, report.moved, report.rewritten))
-
-
-def _were(number: int, noun: str, verb: str) -> str:
-    return f"{counted(number, noun)} {'was' if number == 1 else 'were'} {verb}"
-
-
-def _scan_text(report: ScanReport) -> str:
-    if not report.seen and not (report.missing or report.offline or report.failed):
-        words = _were(report.hashed, "file", "hashed") if report.hashed else _tr("no model files were found")
-        return _tr("The scan was stopped: {}").format(words) if report.cancelled else words
-    # Files, not models: two files with the same bytes are one model.
-    new, parts = report.added - report.moved, []
-    if new or not any((report.moved, report.rewritten, report.updated, report.missing, report.offline)):
-        parts.append(_were(new, "model file", "added"))
-    for number, verb in (
-        (report.moved, ("was found at another place", "were found at another place")),
-        (report.rewritten, ("has a new header", "have new headers")),
-        (report.updated, ("was updated", "were updated")),
-        (report.missing, ("is missing", "are missing")),
-        (report.offline, ("is offline", "are offline")),
-        (report.failed, ("could not be read", "could not be read")),
-    ):
-        if number:
-            subject = count_text(number) if parts else counted(number, "model file")
-            parts.append(f"{subject} {verb[number != 1]}")
-    words = ", ".join(parts)
-    return _tr("The scan was stopped: {}").format(words) if report.cancelled else words
-
-
-def _import_text(report: ImportReport) -> str:
-    parts = [_were(report.imported, "record", "imported")]
-    if report.unchanged:
-        parts.append(f"{count_text(report.unchanged)} {'was' if report.unchanged == 1 else 'were'} known")
-    if report.failed:
-        parts.append(f"{count_text(report.failed)} could not be read")
-    words = ", ".join(parts)
-    return _tr("The import was stopped: {}").format(words) if report.cancelled else words
-
-
-def _promote_text(report: PromoteReport) -> str:
-    parts = []
-    if report.promoted or not report.stayed:
-        parts.append(_were(report.promoted, "record", "promoted"))
-    if report.stayed:
-        subject = count_text(report.stayed) if parts else counted(report.stayed, "record")
-        parts.append(f"{subject} {'needs' if report.stayed == 1 else 'need'} a decision")
-    words = ", ".join(parts)
-    return _tr("The promotion was stopped: {}").format(words) if report.cancelled else words
-
-
-def _undo_text(report: UndoReport) -> str:
-    verb = _tr("waits again") if report.undone == 1 else _tr("wait again")
-    words = f"{counted(report.undone, 'record')} {verb}"
-    if report.stayed:
-        words += ", " + _tr("{} could not be undone").format(count_text(report.stayed))
-    return _tr("The undo was stopped: {}").format(words) if report.cancelled else words
-
-
-def _verify_text(report: VerifyReport) -> str:
-    parts = [_were(report.checked, "file", "checked")]
-    if report.changed:
-        parts.append(f"{count_text(report.changed)} {'has' if report.changed == 1 else 'have'} changed")
-    if report.missing:
-        parts.append(f"{count_text(report.missing)} {'is' if report.missing == 1 else 'are'} missing")
-    if len(parts) == 1 and report.ok == report.checked:
-        parts.append(_tr("all as they were"))
-    words = ", ".join(parts)
-    return _tr("The check was stopped: {}").format(words) if report.cancelled else words
-
-
-def _move_text(report: MoveReport) -> str:
-    parts = [f"{_were(report.found, 'file', 'found')} in the new folder"]
-    if report.changed:
-        parts.append(f"{count_text(report.changed)} {'has' if report.changed == 1 else 'have'} changed")
-    if report.absent:
-        parts.append(f"{count_text(report.absent)} {'is' if report.absent == 1 else 'are'} not there")
-    words = ", ".join(parts)
-    return _tr("The move was stopped: {}").format(words) if report.cancelled else words
-
-
-def error_text(error: object) -> str:
-    """Return the sentence of an expected failure, and plain words for one that nobody expected."""
-    if isinstance(error, ModelmgrError):
-        return foreign_text(error.message, 400)
-    return _tr("Something went wrong inside the program. The log file says more.")
-
-
-def bar_value(step: Step) -> int | None:
-    """Return how full a bar of `BAR_STEPS` is, or None while nobody knows the end."""
-    if not step.total:
-        return None
-    return max(0, min(BAR_STEPS, step.done * BAR_STEPS // step.total))
-
-
-def show_step(bar: QProgressBar, step: Step | None) -> None:
-    """Fill a bar as far as `step` says; it stays empty, and still, while the end is not known."""
-    value = None if step is None else bar_value(step)
-    bar.setRange(0, BAR_STEPS)
-    bar.setValue(value or 0)
-
-
-class Pace:
-    """Turns the steps of one deed into counts, rate and remaining time.
-
-    The rate is that of the last ten seconds: a library is some small files and some huge ones. The remaining time is
-    a guess, so it begins late, follows slowly and is told in round numbers.
-    """
-
-    def __init__(self) -> None:
-        self._points: deque[tuple[float, int]] = deque()
-        self._unit = ""
-        self._began = 0.0
-        self._left: tuple[float, float] | None = None
-
-    def add(self, step: Step, now: float) -> None:
-        """Take in a step that came at `now` (`time.monotonic`). A new phase of the deed starts a new pace."""
-        if step.unit != self._unit or (self._points and step.done < self._points[-1][1]):
-            self.rest()
-            self._unit = step.unit
-            self._left = None
-        if not self._points:
-            self._began = now
-        self._points.append((now, step.done))
-        while len(self._points) > 2 and now - self._points[1][0] > _PACE_WINDOW_S:
-            self._points.popleft()
-        self._guess(step, now)
-
-    def age(self, now: float) -> float:
-        """Return for how long there have been steps, 0 before the first."""
-        return now - self._began if self._points else 0.0
-
-    def silence(self, now: float) -> float:
-        """Return for how long there has been none."""
-        return now - self._points[-1][0] if self._points else now
-
-    def rest(self) -> None:
-        """Forget the rate, for the deed holds; what is left stays what was guessed."""
-        self._points.clear()
-        if self._left is not None:
-            self._left = (self._left[0], 0.0)
-
-    def _guess(self, step: Step, now: float) -> None:
-        rate = self.rate
-        if rate is None or not step.total or now - self._began < _LEFT_MINIMUM_S:
-            return
-        fresh = max(0, step.total - step.done) / rate
-        if self._left is None or not self._left[1]:
-            before = fresh if self._left is None else self._left[0]
-            self._left = (before, now)
-            return
-        left, since = self._left
-        passed = now - since
-        share = min(1.0, passed / _LEFT_EASE_S)
-        self._left = (max(0.0, (left - passed) * (1 - share) + fresh * share), now)
-
-    @property
-    def rate(self) -> float | None:
-        """Units a second, or None while that is a guess."""
-        if len(self._points) < 2:
-            return None
-        (start, before), (end, after) = self._points[0], self._points[-1]
-        if end - start < _PACE_MINIMUM_S or after <= before:
-            return None
-        return (after - before) / (end - start)
-
-    @property
-    def remaining_s(self) -> float | None:
-        """The seconds that may be left, or None while nobody knows."""
-        return None if self._left is None else self._left[0]
-
-    def count_words(self, step: Step) -> str:
-        """Return ``214 of 1,020 records``, ``1.2 GB of 40 GB`` or ``214 of 1,020 files · 1.2 GB of 40 GB``."""
-        if step.unit != "bytes":
-            return _so_many(step.done, step.total, step.unit)
-        size = f"{size_text(step.done)} of {size_text(step.total)}" if step.total else size_text(step.done)
-        if step.files_done is None:
-            return size
-        return f"{_so_many(step.files_done, step.files_total, 'files')} · {size}"
-
-    def rate_words(self) -> str:
-        """Return ``1.9 GB/s`` or ``320 records/s``, empty while that is a guess."""
-        rate = self.rate
-        if rate is None:
-            return ""
-        if self._unit == "bytes":
-            return rate_text(rate)
-        return f"{count_text(round(rate))} {self._unit}/s" if rate >= 1 else ""
-
-    def remaining_words(self) -> str:
-        """Return ``about 4 min left``, empty while nobody knows."""
-        left = self.remaining_s
-        return "" if left is None else _tr("{} left").format(about_text(left))
-
-    def words(self, step: Step) -> str:
-        """Return all three, with middle dots between."""
-        parts = (self.count_words(step), self.rate_words(), self.remaining_words())
-        return " · ".join(part for part in parts if part)
-
-
-def _so_many(done: int, total: int | None, unit: str) -> str:
-    one = unit.removesuffix("s")
-    return f"{count_text(done)} of {counted(total, one)}" if total else counted(done, one)
-
-
-class ElidedLabel(QLabel):
-    """One line of plain text that is cut with an ellipsis where the room ends; the tool tip has all of it."""
-
-    def __init__(
-        self, parent: QWidget | None = None, *, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight
-    ):
-        super().__init__(parent)
-        self._mode = mode
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-
-    def show_text(self, text: str, tip: str = "") -> None:
-        """Show `text`, which may be foreign but must have come through `foreign_text`."""
-        if text != self.text():
-            self.setText(text)
-        self.setToolTip(plain_tip(tip or text))
-
-    def minimumSizeHint(self) -> QSize:
-        size = super().minimumSizeHint()
-        return QSize(min(size.width(), self.fontMetrics().averageCharWidth() * 8), size.height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        option = QStyleOption()
-        option.initFrom(self)
-        room = self.contentsRect()
-        text = self.fontMetrics().elidedText(self.text(), self._mode, room.width())
-        role = self.foregroundRole()
-        flags = int(self.alignment()) | int(Qt.TextFlag.TextSingleLine)
-        if self._mode == Qt.TextElideMode.ElideMiddle:
-            # That is for paths, which read from left to right in every language.
-            flags |= int(Qt.TextFlag.TextForceLeftToRight)
-        self.style().drawItemText(painter, room, flags, option.palette, self.isEnabled(), text, role)
-
-
-# --- the widgets ------------------------------------------------------------------------------------------
 
 
 def _thin_bar(parent: QWidget) -> QProgressBar:

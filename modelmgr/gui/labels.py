@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent, QTextLayout, QTextOption
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStyle, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStyle, QStyleOption, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.text import plain_tip
@@ -142,3 +142,38 @@ class SecretLine(QWidget):
         layout.addWidget(words, 1)
         layout.addWidget(show)
         self.hide()
+
+
+class ElidedLabel(QLabel):
+    """One line of plain text that is cut with an ellipsis where the room ends; the tool tip has all of it."""
+
+    def __init__(
+        self, parent: QWidget | None = None, *, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight
+    ):
+        super().__init__(parent)
+        self._mode = mode
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def show_text(self, text: str, tip: str = "") -> None:
+        """Show `text`, which may be foreign but must have come through `foreign_text`."""
+        if text != self.text():
+            self.setText(text)
+        self.setToolTip(plain_tip(tip or text))
+
+    def minimumSizeHint(self) -> QSize:
+        size = super().minimumSizeHint()
+        return QSize(min(size.width(), self.fontMetrics().averageCharWidth() * 8), size.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        option = QStyleOption()
+        option.initFrom(self)
+        room = self.contentsRect()
+        text = self.fontMetrics().elidedText(self.text(), self._mode, room.width())
+        role = self.foregroundRole()
+        flags = int(self.alignment()) | int(Qt.TextFlag.TextSingleLine)
+        if self._mode == Qt.TextElideMode.ElideMiddle:
+            # That is for paths, which read from left to right in every language.
+            flags |= int(Qt.TextFlag.TextForceLeftToRight)
+        self.style().drawItemText(painter, room, flags, option.palette, self.isEnabled(), text, role)

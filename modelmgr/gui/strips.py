@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
-from modelmgr.gui.jobs_panel import Pace, show_step
+from modelmgr.gui.pace import Pace, show_step
 from modelmgr.gui.tasks import Task
 from modelmgr.gui.text import foreign_text, plain_tip
 from modelmgr.progress import Step

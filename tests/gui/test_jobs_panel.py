@@ -10,7 +10,9 @@ from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QToolButton
 
 from modelmgr.errors import DiskFull
 from modelmgr.gui import jobs_panel
-from modelmgr.gui.jobs_panel import JobsPanel, Pace, bar_value, error_text, result_text, sentence
+from modelmgr.gui.jobs_panel import JobsPanel
+from modelmgr.gui.outcomes import error_text, result_text, sentence
+from modelmgr.gui.pace import Pace, bar_value
 from modelmgr.gui.tasks import TaskState
 from modelmgr.progress import Cancelled, Progress, Step
 from modelmgr.values import ImportReport, MoveReport, PromoteReport, ScanReport, VerifyReport

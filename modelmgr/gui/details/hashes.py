@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QPushButton, QToolButton, QVBoxLayout
 
 from modelmgr.gui import theme
 from modelmgr.gui.details.facts import LABEL_WIDTH
-from modelmgr.gui.jobs_panel import ElidedLabel
+from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.text import foreign_text, plain_tip
 from modelmgr.values import FileState, ModelRow
 

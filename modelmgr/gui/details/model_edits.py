@@ -13,7 +13,7 @@ from modelmgr.gui.details.fields import FieldsForm
 from modelmgr.gui.details.known import known_bases, known_tags
 from modelmgr.gui.details.model_page import ModelPage
 from modelmgr.gui.details.unsaved import Unsaved
-from modelmgr.gui.jobs_panel import error_text
+from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import column_label, foreign_text
 from modelmgr.values import ModelRow, Provenance

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from modelmgr.gui.jobs_panel import error_text, sentence
+from modelmgr.gui.outcomes import error_text, sentence
 from modelmgr.gui.pending.alike import FileRule, locate_alike
 from modelmgr.gui.pending.groups import PENDING
 from modelmgr.gui.reasons import NO_FILE

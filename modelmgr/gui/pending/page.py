@@ -10,7 +10,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
-from modelmgr.gui.jobs_panel import sentence
+from modelmgr.gui.outcomes import sentence
 from modelmgr.gui.pending.alike import rule_of
 from modelmgr.gui.pending.bar import DeedBar
 from modelmgr.gui.pending.decisions import (

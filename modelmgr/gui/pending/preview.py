@@ -19,8 +19,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
-from modelmgr.gui.jobs_panel import ElidedLabel
-from modelmgr.gui.labels import SecretLine
+from modelmgr.gui.labels import ElidedLabel, SecretLine
 from modelmgr.gui.pending.reading import Preview, read_preview
 from modelmgr.gui.pending.sheet import Sheet, SheetDeeds
 from modelmgr.gui.tasks import Tasks

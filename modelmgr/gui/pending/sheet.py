@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout, QWi
 from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox
 from modelmgr.gui.flow import FlowLayout
-from modelmgr.gui.jobs_panel import ElidedLabel
+from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.language import said
 from modelmgr.gui.pending.reading import TOLD_ELSEWHERE, CandidateFile, Comparison, Preview, breakable
 from modelmgr.gui.reasons import explanation, source_label

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QMenu, QWidget
 
 from modelmgr.gui.cells import scaled
-from modelmgr.gui.jobs_panel import sentence
+from modelmgr.gui.outcomes import sentence
 from modelmgr.gui.shell.entries import Entry
 from modelmgr.gui.shell.messages import Messages
 from modelmgr.gui.shell.preferences import Preferences

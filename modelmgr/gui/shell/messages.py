@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Slot
 
-from modelmgr.gui.jobs_panel import JobsPanel, error_text
+from modelmgr.gui.jobs_panel import JobsPanel
+from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.states import MessageBar
 
 

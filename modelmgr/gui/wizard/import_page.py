@@ -9,7 +9,9 @@ from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget, QWizard
 
 from modelmgr.gui import theme
-from modelmgr.gui.jobs_panel import ElidedLabel, Pace, sentence, show_step
+from modelmgr.gui.labels import ElidedLabel
+from modelmgr.gui.outcomes import sentence
+from modelmgr.gui.pace import Pace, show_step
 from modelmgr.gui.strips import AskStrip
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import counted, foreign_text

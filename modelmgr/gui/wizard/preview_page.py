@@ -27,7 +27,9 @@ from PySide6.QtWidgets import (
 from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, scaled
 from modelmgr.gui.flow import FlowLayout
-from modelmgr.gui.jobs_panel import ElidedLabel, Pace, error_text, show_step
+from modelmgr.gui.labels import ElidedLabel
+from modelmgr.gui.outcomes import error_text
+from modelmgr.gui.pace import Pace, show_step
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import (

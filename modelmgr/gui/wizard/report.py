@@ -3,7 +3,7 @@
 import json
 
 from modelmgr import documents
-from modelmgr.gui.jobs_panel import error_text, sentence
+from modelmgr.gui.outcomes import error_text, sentence
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.text import count_text, counted, type_label
 from modelmgr.gui.wizard.journey import Journey, Offer

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.jobs_panel import error_text, sentence
+from modelmgr.gui.outcomes import error_text, sentence
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, problem_label, source_label
 from modelmgr.gui.strips import UndoStrip, WorkStrip
 from modelmgr.gui.tasks import Tasks

@@ -32,7 +32,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, QuietDelegate
-from modelmgr.gui.jobs_panel import ElidedLabel
+from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.reasons import tool_icon
 from modelmgr.gui.tasks import Task, Tasks, TaskState
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
