@@ -1,11 +1,12 @@
 """What there is of the details before anything is selected: the parts that other programs find by their names."""
 
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from modelmgr.gui.details.files import FilesTable
 from modelmgr.gui.details.name_line import NameLine
 from modelmgr.gui.details.pictures import PictureStrip
 from modelmgr.gui.details.raw_view import RawView
+from modelmgr.gui.labels import ElidedBox
 from modelmgr.gui.payload_tree import PayloadTree
 from modelmgr.gui.previews import Previews
 
@@ -23,7 +24,7 @@ class EarlyParts(QWidget):
         self.strip = PictureStrip(previews, self)
         self.name = NameLine(self)
         self.files = FilesTable(self)
-        self.source = QComboBox(self)
+        self.source = ElidedBox(self)
         self.source.setObjectName("metadataSource")
         self.source.setAccessibleName(self.tr("Record"))
         self.tree = PayloadTree(self)

@@ -82,9 +82,10 @@ class FactsGrid(QWidget):
         super().__init__(parent)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(theme.M)
+        self._grid.setHorizontalSpacing(theme.S)
         self._grid.setVerticalSpacing(theme.XS)
-        self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        # The values stand on one line with those of the fields.
+        self._grid.setColumnMinimumWidth(0, scaled(self, LABEL_WIDTH))
         self._grid.setColumnStretch(1, 1)
         self._shown: list[Fact] | None = None
         self._values: list[QLabel] = []

@@ -7,6 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.details.facts import LABEL_WIDTH
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.text import foreign_text, plain_tip
@@ -66,7 +67,7 @@ class HashesView(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(theme.S)
         self._grid.setVerticalSpacing(0)
-        self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        self._grid.setColumnMinimumWidth(0, scaled(self, LABEL_WIDTH))
         self._grid.setColumnStretch(1, 1)
         layout.addLayout(self._grid)
         self._compute = QPushButton(self.tr("Compute the others"), self)

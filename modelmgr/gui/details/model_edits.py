@@ -70,7 +70,7 @@ class ModelEdits(QObject):
         self._forms = [page.form]
         self.row: ModelRow | None = None
         self._notes_of: int | None = None
-        self._saved_notes = ""
+        self._saved_notes = self._given_notes = ""
         self._unsaved = Unsaved()
         self._join()
 
@@ -119,10 +119,12 @@ class ModelEdits(QObject):
         """Show the notes of the model; what is just being typed stays."""
         notes = self._page.notes
         typing = notes.hasFocus() and self._notes_of == row.id
-        if not typing and (self._notes_of != row.id or self._saved_notes != (row.notes or "")):
+        if not typing and (self._notes_of != row.id or self._given_notes != (row.notes or "")):
             self._notes_of = row.id
-            self._saved_notes = row.notes or ""
+            self._given_notes = row.notes or ""
             notes.show_notes(row.notes)
+            # As the field has them: it knows one kind of line end, and that nobody has typed.
+            self._saved_notes = notes.toPlainText()
 
     def show_unsaved(self) -> None:
         """Say what could not be saved of this model, if there is such."""
@@ -178,7 +180,7 @@ class ModelEdits(QObject):
             if self._notes_of is not None and self.row is not None and self.row.id == self._notes_of:
                 self._unsaved.forget_typing(self.row, "notes")
             return
-        self._saved_notes = text
+        self._saved_notes = self._given_notes = text
         if self.row is not None and self.row.id == self._notes_of:
             self.row = self.row._replace(notes=text or None)
             self.row_noted.emit(self.row)

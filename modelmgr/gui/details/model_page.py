@@ -128,7 +128,10 @@ class ModelPage(QWidget):
         about_layout.setSpacing(theme.S)
         self._description = DescriptionView(about)
         self._facts = FactsGrid(about)
-        link = QPushButton(self.tr("Open its page…"), about)
+        words = self.tr("Open its page")
+        # A button sets its words close to its icon; the space holds them apart.
+        link = QPushButton(f" {words}", about)
+        link.setAccessibleName(words)
         link.setObjectName("openSourceButton")
         theme.set_icon(link, "external-link")
         link.clicked.connect(self.link_wanted)

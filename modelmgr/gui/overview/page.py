@@ -21,7 +21,7 @@ from modelmgr.gui.overview.figures import (
     load_figures,
     load_reclaimable,
 )
-from modelmgr.gui.overview.rows import Block, Row
+from modelmgr.gui.overview.rows import Block, Row, align
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
     count_text,
@@ -300,6 +300,7 @@ class OverviewPage(QScrollArea):
             rows.append(row)
         self._disk_block.show_rows(rows)
         self._disk_block.setVisible(bool(rows))
+        align([*self._places.rows, *self._disk_block.rows])
 
     def _place_row(self, place: Place, whole: int) -> Row:
         numbers = (count_text(place.models), size_text(place.size_bytes))

@@ -1,5 +1,7 @@
 """The rows of the overview: a name, a quiet bar and its numbers; pressed, a row leads to what it counts."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QStyle, QVBoxLayout, QWidget
@@ -38,6 +40,7 @@ class Row(QAbstractButton):
         self._name, self.numbers, self._share = name, numbers, share
         self.icon_name, self._mark = icon, mark
         self._widths: tuple[int, ...] = ()
+        self._numbers_width = 0
         self._indent = 0
         self.setAccessibleName(f"{name}: {', '.join(numbers)}" if numbers else name)
         self.setToolTip(plain_tip(tip or name))
@@ -50,9 +53,10 @@ class Row(QAbstractButton):
         metrics = QFontMetrics(self._note_font())
         return tuple(metrics.horizontalAdvance(number) + 1 for number in self.numbers)
 
-    def align(self, widths: tuple[int, ...], has_icons: bool) -> None:
-        """Leave so much room for the numbers, and for an icon, as the other rows of the block do."""
+    def align(self, widths: tuple[int, ...], has_icons: bool, numbers_width: int) -> None:
+        """Leave so much room for the numbers, for all of them, and for an icon, as the other rows do."""
         self._widths = widths
+        self._numbers_width = numbers_width
         self._indent = _ICON + theme.S if has_icons else 0
         self.update()
 
@@ -88,10 +92,12 @@ class Row(QAbstractButton):
         painter.setPen(colors.secondary)
         painter.setLayoutDirection(self.layoutDirection())
         trailing = int(Qt.AlignmentFlag.AlignTrailing | Qt.AlignmentFlag.AlignVCenter)
+        end = QRect(room)
         for text, width in zip(reversed(self.numbers), reversed(self._widths), strict=False):
-            end = QRect(room.right() - width + 1, room.top(), width, room.height())
+            end.setLeft(end.right() - width + 1)
             painter.drawText(self._seen(end), trailing, text)
-            room.setRight(end.left() - theme.M)
+            end.setRight(end.left() - theme.M)
+        room.setRight(room.right() - self._numbers_width)
         self._paint_name(painter, room)
 
     def _paint_name(self, painter: QPainter, room: QRect) -> None:
@@ -136,7 +142,11 @@ class Row(QAbstractButton):
 
 
 class Block(QWidget):
-    """A title with rows below it."""
+    """A title with rows below it.
+
+    Attributes:
+        rows: those that are shown.
+    """
 
     def __init__(self, title: str, parent: QWidget) -> None:
         super().__init__(parent)
@@ -147,6 +157,7 @@ class Block(QWidget):
         heading = theme.plain_label(title, "group", self)
         heading.setContentsMargins(theme.S, 0, theme.S, theme.XS)
         layout.addWidget(heading)
+        self.rows: Sequence[Row] = ()
         self._rows = QVBoxLayout()
         self._rows.setSpacing(0)
         layout.addLayout(self._rows)
@@ -162,12 +173,25 @@ class Block(QWidget):
                 focused = number if widget.hasFocus() else focused
                 widget.hide()
                 widget.deleteLater()
-        columns = max((len(row.numbers) for row in rows), default=0)
-        needs = [row.number_widths() for row in rows if len(row.numbers) == columns]
-        widths = tuple(max(need[at] for need in needs) for at in range(columns)) if columns else ()
-        has_icons = any(row.icon_name for row in rows)
         for row in rows:
-            row.align(widths if len(row.numbers) == columns else row.number_widths(), has_icons)
             self._rows.addWidget(row)
+        self.rows = rows
+        align(rows)
         if 0 <= focused < len(rows):
             rows[focused].setFocus()
+
+
+def align(rows: Sequence[Row]) -> None:
+    """Let names, bars and numbers of rows begin and end on one line each, also those of several blocks."""
+    columns = max((len(row.numbers) for row in rows), default=0)
+    needs = [row.number_widths() for row in rows if len(row.numbers) == columns]
+    widths = tuple(max(need[at] for need in needs) for at in range(columns)) if columns else ()
+    has_icons = any(row.icon_name for row in rows)
+    whole = max((_whole(row.number_widths()) for row in rows), default=0)
+    whole = max(whole, _whole(widths))
+    for row in rows:
+        row.align(widths if len(row.numbers) == columns else row.number_widths(), has_icons, whole)
+
+
+def _whole(widths: Sequence[int]) -> int:
+    return sum(widths) + theme.M * len(widths)

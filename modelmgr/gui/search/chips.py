@@ -154,7 +154,7 @@ class FilterChips(QWidget):
         if len(parts) > most and not self._is_opened:
             words = self.tr("{} more").format(count_text(len(parts) - most))
             self._link("moreFiltersButton", words, self._on_more)
-        if len(parts) > 1:
+        if len(parts) > 1 and not self._is_page:
             self._link("clearFiltersButton", self.tr("Clear all"), self._filters.clear)
         if parts and self._saved is not None:
             self._offer_saving(current, is_edited)

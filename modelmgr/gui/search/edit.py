@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QToolButton, QWidget
 from modelmgr import search
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.search.filters import TEXT_LIMIT
 from modelmgr.gui.search.popup import SearchPopup
 from modelmgr.gui.search.suggest import (
@@ -35,6 +36,7 @@ SEARCH_DELAY_MS = 150
 OFFER_DELAY_MS = 250
 MOST_REMEMBERED = 30
 _SHORTEST_REMEMBERED = 3
+_WIDTH, _LEAST_WIDTH = 720, 160
 
 
 class SearchEdit(QLineEdit):
@@ -62,6 +64,7 @@ class SearchEdit(QLineEdit):
         self.setPlaceholderText(self.tr('Search: words, type:lora, base:"Flux.1 D", tag:ink'))
         self.setClearButtonEnabled(True)
         self.setMaxLength(TEXT_LIMIT)
+        self.setMaximumWidth(scaled(self, _WIDTH))
         # A file dropped here means what it means anywhere in the window.
         self.setAcceptDrops(False)
         self._catalog: Catalog | None = None
@@ -283,6 +286,13 @@ class SearchEdit(QLineEdit):
             QApplication.sendEvent(self, QInputMethodEvent("", marks))
 
     # --- Qt ---------------------------------------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        # In a bar it takes what room there is before a spacer gets any.
+        return QSize(self.maximumWidth(), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(scaled(self, _LEAST_WIDTH), super().minimumSizeHint().height())
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
         self._is_composing = bool(event.preeditString())

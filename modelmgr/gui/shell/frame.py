@@ -129,6 +129,8 @@ class Frame(QMainWindow):
         self._actions[_PAGE_ACTIONS[page]].setChecked(True)
         self._dock.setVisible(is_library and self._actions["actionDetails"].isChecked())
         self._toolbar.show_search(is_library)
+        # The overview says so itself, in large letters.
+        self._count_label.setVisible(page != OVERVIEW_PAGE)
         self._actions.set_met(LIBRARY, is_library)
 
     @Slot(bool)

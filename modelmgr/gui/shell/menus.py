@@ -9,8 +9,6 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QSizePolicy, QToolBa
 from modelmgr.gui.search.edit import SearchEdit
 from modelmgr.gui.shell.actions import Actions, Menu, Submenu
 
-_SEARCH_WIDTH = 720
-
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("Commands", text)
@@ -59,7 +57,6 @@ class MainToolBar(QToolBar):
         for name in ("actionShowLibrary", "actionShowPending", "actionShowOverview"):
             self._add_page(actions[name])
         search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        search.setMaximumWidth(_SEARCH_WIDTH)
         actions.dress(["actionShowTable", "actionShowGrid"])
         self._looks: list[QAction] = []
         self._search = self.addWidget(search)

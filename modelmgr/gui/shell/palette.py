@@ -229,7 +229,8 @@ class CommandPalette(QDialog):
         layout.addWidget(self._list, 1)
         layout.addWidget(self._nothing, 1)
         width = min(scaled(self, _WIDTH), parent.width() - 2 * theme.XL)
-        self.resize(width, min(scaled(self, _HEIGHT), parent.height() - 96))
+        self._most_height = min(scaled(self, _HEIGHT), parent.height() - 96)
+        self.resize(width, self._most_height)
         self._show("")
         corner = parent.mapToGlobal(QPoint(0, 0))
         self.move(corner.x() + (parent.width() - self.width()) // 2, corner.y() + 64)
@@ -245,6 +246,16 @@ class CommandPalette(QDialog):
         self._nothing.setVisible(not found)
         self._nothing.setText(self.tr("Nothing here is called “{}”").format(foreign_text(text, 60)))
         self._move(0, 1)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as high as what was found, if there is room."""
+        rows = sum(self._list.sizeHintForRow(row) for row in range(self._model.rowCount()))
+        found = (
+            rows + 2 * self._list.frameWidth() if rows else self._nothing.sizeHint().height() + 2 * theme.M
+        )
+        around = self._edit.sizeHint().height() + 3 * theme.S
+        self.resize(self.width(), min(self._most_height, around + found))
 
     def _with_headings(self, found: list[Entry]) -> list[Entry]:
         lately = [entry for entry in found if entry.key in self._recent]

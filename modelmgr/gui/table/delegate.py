@@ -155,12 +155,12 @@ class RowDelegate(QStyledItemDelegate):
     def _paint_tile(
         self, painter: QPainter, x: int, y: int, side: int, row: ModelRow, selected: bool
     ) -> None:
-        """Paint what stands for a picture: the type's icon, on a tile if the type has a column with its own."""
-        if self._view.isColumnHidden(_TYPE_COLUMN):
+        """Paint what stands for a picture: a tile while it is read; the type's icon if the type has no column."""
+        if row.preview and not selected:
+            painter.fillRect(x, y, side, side, self._tile)
+        elif not row.preview and self._view.isColumnHidden(_TYPE_COLUMN):
             inset = (side - _ICON_PX) // 2
             painter.drawPixmap(x + inset, y + inset, self._picture(row.type, selected))
-        elif not selected:
-            painter.fillRect(x, y, side, side, self._tile)
 
     # --- Qt ---------------------------------------------------------------------------------------------
 
