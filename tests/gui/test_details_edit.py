@@ -80,6 +80,34 @@ def test_escape_leaves_all_as_it_is(qtbot, catalog, pane, rows):
     assert catalog.rows([rows[0].id])[0].license is None
 
 
+def test_notes_that_nobody_typed_are_no_edit(qtbot, catalog, pane, rows, library):
+    long = "A line.\r\nAnother one.\u2029A third.\n" * 40
+    library.edit([rows[0].id], "notes", long)
+    edits_before = len(catalog.edits_of(rows[0].id))
+    (row, other) = catalog.rows([rows[0].id, rows[1].id])
+    show(qtbot, pane, row)
+    notes = pane.findChild(QPlainTextEdit, "notesEdit")
+    assert notes.toPlainText().startswith("A line.\nAnother one.")
+    show(qtbot, pane, other)
+    show(qtbot, pane, row)
+    notes.setFocus()
+    pane.flush()
+    assert catalog.rows([row.id])[0].notes == row.notes
+    assert len(catalog.edits_of(row.id)) == edits_before
+
+
+def test_notes_are_as_high_as_they_are_long_in_whole_lines(qtbot, pane, rows, library, catalog):
+    heights = []
+    for text in ("short", "line\n" * 5, "line\n" * 500):
+        library.edit([rows[0].id], "notes", text)
+        show(qtbot, pane, catalog.rows([rows[0].id])[0])
+        notes = pane.findChild(QPlainTextEdit, "notesEdit")
+        heights.append(notes.height())
+    assert heights[0] < heights[1] < heights[2] < pane.height() / 3
+    line = notes.fontMetrics().lineSpacing()
+    assert (heights[2] - heights[0]) % line == (heights[1] - heights[0]) % line == 0
+
+
 def test_tags_are_chips(qtbot, catalog, pane, rows):
     show(qtbot, pane, rows[0])
     field, editor = start(pane, "tags")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
@@ -20,6 +20,7 @@ from modelmgr.gui.text import plain_tip
 PREVIEW_HEIGHT = 176
 SAVE_DELAY_MS = 1000
 NOTES_LIMIT = 100_000
+_NOTES_LINES = 3, 8
 
 
 class PreviewBox(QWidget):
@@ -181,6 +182,21 @@ class NotesEdit(QPlainTextEdit):
         self._delay.setInterval(SAVE_DELAY_MS)
         self._delay.timeout.connect(self.settled)
         self.textChanged.connect(self._delay.start)
+        self.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self._fit()
+
+    @Slot()
+    def _fit(self) -> None:
+        """Be as high as the notes, in whole lines, as long as they are no chapter."""
+        # The size of a plain text document is counted in lines.
+        lines = max(_NOTES_LINES[0], min(_NOTES_LINES[1], round(self.document().size().height())))
+        around = 2 * (round(self.document().documentMargin()) + self.frameWidth()) + 2
+        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + around)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit()
 
     def show_notes(self, notes: str | None) -> None:
         """Show notes without saving them."""

@@ -44,7 +44,6 @@ from modelmgr.gui.text import (
 )
 from modelmgr.values import Edit, FileState, ModelDetails, ModelRow, Origin
 
-NOTES_HEIGHT = 72
 EDGE = theme.M - FRAME_PX - 1
 _PICTURES = 50
 _DRIVE = re.compile(r"/(?:run/)?media/[^/]+/([^/]+)/|/Volumes/([^/]+)/|/mnt/([^/]+)/|([A-Za-z]:)[\\/]")
@@ -110,7 +109,6 @@ class ModelPage(QWidget):
         ):  # fmt: skip
             self._layout.addWidget(part)
         self.notes = NotesEdit(self)
-        self.notes.setFixedHeight(NOTES_HEIGHT)
 
     @staticmethod
     def _column(whole: QVBoxLayout, stretch: int = 0) -> QVBoxLayout:
