@@ -129,6 +129,21 @@ def test_what_was_used_lately_comes_first_even_after_a_restart(qtbot, window, op
     qtbot.keyClick(edit, Qt.Key.Key_Escape)
 
 
+def test_the_palette_is_as_high_as_what_it_finds(qtbot, window):
+    edit = opened(qtbot, window)
+    palette, found = edit.window(), find(edit.window(), "commandList", QListView)
+    whole = palette.height()
+    qtbot.keyClicks(edit, "copy pa")
+    assert 0 < len(rows(edit)) < 6
+    shown = found.visualRect(found.model().index(len(rows(edit)) - 1, 0))
+    assert palette.height() < whole / 2
+    assert shown.bottom() <= found.viewport().height() <= shown.bottom() + shown.height()
+    edit.setText("nothing is called like this")
+    assert find(palette, "commandNothing", QLabel).isVisible()
+    edit.clear()
+    assert palette.height() == whole
+
+
 def test_a_setting_is_found_by_its_name(qtbot, window):
     edit = opened(qtbot, window)
     qtbot.keyClicks(edit, "previews")

@@ -60,6 +60,24 @@ def test_the_numbers_add_up(path):
     assert figures.files == 38
 
 
+def test_bars_begin_and_end_on_one_line(qtbot, window):
+    qtbot.waitUntil(lambda: bool(rows(window, "overviewDisks") and rows(window, "overviewPlaces")))
+    for names in (("overviewPlaces", "overviewDisks"), ("overviewTypes",), ("overviewBases",)):
+        bars = [row.bar() for name in names for row in rows(window, name)]
+        assert len(bars) > 1
+        assert len({(bar.left(), bar.right()) for bar in bars}) == 1
+        assert bars[0].left() > 0
+        assert bars[0].width() > 40
+
+
+def test_the_total_is_said_once(window):
+    count = find(window, "countLabel", QLabel)
+    assert not count.isVisible()
+    find(window, "actionShowLibrary", QAction).trigger()
+    assert count.isVisible()
+    assert count.text().startswith("40 models")
+
+
 def test_every_number_leads_to_what_it_counts(qtbot, window):
     table = find(window, "libraryTable", QTableView).model()
     for block, name, count in (

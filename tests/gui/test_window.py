@@ -105,6 +105,16 @@ def test_everything_that_is_promised_is_there_at_once(window):
         assert action in menu_actions, name
 
 
+@pytest.mark.parametrize("width", [1024, 1280, 1920])
+def test_the_search_takes_the_room_that_buttons_leave(qtbot, window, width):
+    window.resize(width, 700)
+    search = find(window, "searchEdit", QLineEdit)
+    add = find(window, "addButton")
+    qtbot.waitUntil(lambda: search.width() >= min(700, width - 720))
+    assert add.isVisible()
+    assert search.x() + search.width() < add.x()
+
+
 def test_the_first_rows_are_there_when_it_is_shown_and_nothing_is_selected(window):
     assert window.isVisible()
     assert first_names(window) == ["Model 00000", "Model 00001", "Model 00002"]

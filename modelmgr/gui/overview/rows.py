@@ -84,25 +84,37 @@ class Row(QAbstractButton):
             painter.setBrush(colors.hover if self.underMouse() else Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        room = self.rect().adjusted(theme.S, 0, -theme.S, 0)
         if self.icon_name:
-            self._paint_icon(painter, QRect(room.left(), room.center().y() - _ICON // 2 + 1, _ICON, _ICON))
-        room.setLeft(room.left() + self._indent)
+            left, top = self.rect().left() + theme.S, self.rect().center().y() - _ICON // 2 + 1
+            self._paint_icon(painter, QRect(left, top, _ICON, _ICON))
         painter.setFont(self._note_font())
         painter.setPen(colors.secondary)
         painter.setLayoutDirection(self.layoutDirection())
         trailing = int(Qt.AlignmentFlag.AlignTrailing | Qt.AlignmentFlag.AlignVCenter)
-        end = QRect(room)
+        end = self.rect().adjusted(0, 0, -theme.S, 0)
         for text, width in zip(reversed(self.numbers), reversed(self._widths), strict=False):
             end.setLeft(end.right() - width + 1)
             painter.drawText(self._seen(end), trailing, text)
             end.setRight(end.left() - theme.M)
-        room.setRight(room.right() - self._numbers_width)
-        self._paint_name(painter, room)
+        self._paint_name(painter)
 
-    def _paint_name(self, painter: QPainter, room: QRect) -> None:
+    def bar(self) -> QRect:
+        """Return where the whole bar lies, as read from left to right."""
+        room = self._room()
+        left = room.left() + self._name_width() + theme.M
+        return QRect(left, room.center().y() - _BAR // 2 + 1, room.right() + 1 - left, _BAR)
+
+    def _room(self) -> QRect:
+        """Return where name and bar lie, between icon and numbers."""
+        return self.rect().adjusted(theme.S + self._indent, 0, -theme.S - self._numbers_width, 0)
+
+    def _name_width(self) -> int:
+        return self._room().width() * 2 // 5
+
+    def _paint_name(self, painter: QPainter) -> None:
         colors = theme.colors()
-        width = room.width() if self._share is None else room.width() * 2 // 5
+        room = self._room()
+        width = room.width() if self._share is None else self._name_width()
         painter.setFont(self.font())
         painter.setPen(colors.text)
         name = self.fontMetrics().elidedText(self._name, elide_mode(self._name), width)
@@ -113,8 +125,8 @@ class Row(QAbstractButton):
         painter.drawText(self._seen(QRect(room.left(), room.top(), width, room.height())), leading, name)
         if self._share is None:
             return
-        whole = room.width() - width - theme.M
-        ground = QRect(room.left() + width + theme.M, room.center().y() - _BAR // 2 + 1, whole, _BAR)
+        ground = self.bar()
+        whole = ground.width()
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.mix(colors.base, colors.text, 0.07))
         painter.drawRoundedRect(self._seen(ground), _BAR / 2, _BAR / 2)

@@ -292,7 +292,7 @@ class SearchEdit(QLineEdit):
         return QSize(self.maximumWidth(), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(scaled(self, _LEAST_WIDTH), super().minimumSizeHint().height())
+        return QSize(_LEAST_WIDTH, super().minimumSizeHint().height())
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
         self._is_composing = bool(event.preeditString())

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LIBRARY_PAGE, PENDING_PAGE, OVERVIEW_PAGE = range(3)
 _PAGE_NAMES = ("library", "pending", "overview")
 _PAGE_ACTIONS = ("actionShowLibrary", "actionShowPending", "actionShowOverview")
-_DETAILS_WIDTH = 328
+_DETAILS_WIDTH, _DETAILS_MOST = 328, 440
 _START_SIZE = QSize(1360, 860)
 
 
@@ -90,13 +90,15 @@ class Frame(QMainWindow):
         self._dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         # The pane's own first line is title enough.
         self._dock.setTitleBarWidget(QWidget(self._dock))
-        self._details.setMinimumWidth(scaled(self, 260))
+        self._details.setMinimumWidth(min(scaled(self, 260), _DETAILS_MOST))
         # Dock areas are those of the screen, whichever way the language runs.
         area = Qt.DockWidgetArea.LeftDockWidgetArea
         if not self.isRightToLeft():
             area = Qt.DockWidgetArea.RightDockWidgetArea
         self.addDockWidget(area, self._dock)
-        self.resizeDocks([self._dock], [scaled(self, _DETAILS_WIDTH)], Qt.Orientation.Horizontal)
+        self.resizeDocks(
+            [self._dock], [min(scaled(self, _DETAILS_WIDTH), _DETAILS_MOST)], Qt.Orientation.Horizontal
+        )
 
     def _build_bars(self) -> None:
         self._toolbar = MainToolBar(self._actions, self._page.search, self)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.grid.shelf import Shelf
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.reasons import hash_words
@@ -123,7 +124,8 @@ class LibraryPage(QWidget):
         self._splitter.addWidget(self.panel)
         self._splitter.addWidget(self._centre)
         self._splitter.setStretchFactor(1, 1)
-        self._splitter.setSizes([_PANEL_WIDTH, _START_WIDTH - _PANEL_WIDTH])
+        width = min(scaled(self, _PANEL_WIDTH), _START_WIDTH // 4)
+        self._splitter.setSizes([width, _START_WIDTH - width])
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._splitter)
