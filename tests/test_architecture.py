@@ -23,6 +23,7 @@ LEAVES = (
     "edits",
     "filters",
     "pictures",
+    "told",
     "thumbnails",
     "payload",
     "payload_parts",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.connections import Connections
+from modelmgr.catalog.found import EMBEDDED
 from modelmgr.catalog.known_hashes import FORMER
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT
 from modelmgr.catalog.schema import below_condition, path_in, path_out
@@ -16,8 +17,6 @@ from modelmgr.errors import NotFound
 from modelmgr.values import Changes, FileState, LibraryFolder, Origin
 
 SEARCH_FILES = 50
-EMBEDDED = "embedded"
-"""Source id of the record that is made of a file's own metadata."""
 
 _OTHER_RECORD = f"SELECT 1 FROM records WHERE source <> '{EMBEDDED}' AND model_id = "
 _ALIASES = "\n\x1f"  # what follows it in a search text stands in no column

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from modelmgr.values import FileState, Hashes, HashState, Origin
 
+EMBEDDED = "embedded"
+"""Source id of the record that is made of a file's own metadata."""
+
 
 @dataclass(frozen=True, slots=True)
 class Embedded:

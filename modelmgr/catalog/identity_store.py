@@ -10,10 +10,9 @@ from typing import Any
 from modelmgr.catalog import engine
 from modelmgr.catalog.edit_store import join_histories
 from modelmgr.catalog.file_store import (
-    EMBEDDED,
     FileStore,
 )
-from modelmgr.catalog.found import HashOutcome
+from modelmgr.catalog.found import EMBEDDED, HashOutcome
 from modelmgr.catalog.known_hashes import FORMER, forget_former, hand_down, hashes_of_file, put_hashes
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, Hashes

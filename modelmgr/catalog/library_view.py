@@ -12,6 +12,7 @@ from typing import Any
 
 from modelmgr.catalog import comparison, engine, facet_counts, query, stretches
 from modelmgr.catalog.attachment_store import AttachmentStore
+from modelmgr.catalog.found import EMBEDDED
 from modelmgr.catalog.known_hashes import FORMER
 from modelmgr.catalog.schema import below_condition, key_out, path_out
 from modelmgr.values import (
@@ -209,7 +210,6 @@ class LibraryView(AttachmentStore):
             if values is None:
                 return None
             row = _row(values)
-            header = reader.execute_sql("SELECT header FROM headers WHERE model_id = ?", (row.id,)).fetchone()
             attachments = tuple(self._attachments(reader, "?", (row.id,)))
             copies = {found.path: found.copy_path for found in attachments if found.copy_path}
             if row.preview in copies and not os.path.isfile(row.preview):
@@ -219,7 +219,7 @@ class LibraryView(AttachmentStore):
                 row=row,
                 records=tuple(self._records(reader, row.id, payload_limit)),
                 files=tuple(_files(reader, row.id)),
-                header=json.loads(header[0]) if header else None,
+                header=_header(reader, row.id),
                 provenance=_origins(reader, row.id),
                 attachments=attachments,
                 hashes=tuple(_hashes(reader, row)),
@@ -439,6 +439,24 @@ class _Snapshot:
         conn = self._database.connection()
         if self._own and conn.in_transaction:
             conn.execute("COMMIT")
+
+
+def _header(reader: engine.Database, model_id: int) -> dict[str, Any] | None:
+    """Return what the header of a model's file says; what its metadata tell is made of their record."""
+    row = reader.execute_sql("SELECT header FROM headers WHERE model_id = ?", (model_id,)).fetchone()
+    if row is None:
+        return None
+    header: dict[str, Any] = json.loads(row[0])
+    digest = header.pop("embedded", None)
+    if digest is not None:
+        from modelmgr.told import told_by  # most questions are not about one model
+
+        record = reader.execute_sql(
+            "SELECT meta_json FROM records WHERE model_id = ? AND source = ? AND payload_sha256 = ?",
+            (model_id, EMBEDDED, digest),
+        ).fetchone()
+        header |= told_by(bytes(record[0]) if record is not None else b"{}")
+    return header
 
 
 def _piece(blob: Any, first: int, size: int) -> bytes:

@@ -14,7 +14,6 @@ from typing import Any
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.file_store import (
-    EMBEDDED,
     LightRow,
     in_pieces,
     light_row,
@@ -23,7 +22,7 @@ from modelmgr.catalog.file_store import (
     seconds_of,
     tag_rows,
 )
-from modelmgr.catalog.found import Embedded, FoundModel
+from modelmgr.catalog.found import EMBEDDED, Embedded, FoundModel
 from modelmgr.catalog.identity_store import same_tensors
 from modelmgr.catalog.known_hashes import FORMER_ALONE, Hash, forget_short, put_hashes
 from modelmgr.catalog.place_store import PlaceStore

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.file_store import EMBEDDED, MERGED_COLUMNS
+from modelmgr.catalog.file_store import MERGED_COLUMNS
+from modelmgr.catalog.found import EMBEDDED
 from modelmgr.migration import mapping, promotion
 from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import folded

@@ -433,7 +433,7 @@ class Scanning(Merging):
             fields,
             origins,
             header.format,
-            header.as_json(),
+            header.as_kept(),
             facts,
             state,
             hash_state,
@@ -595,7 +595,7 @@ class Scanning(Merging):
 
     def _put_header(self, model_id: int, path: str, mtime_ns: int, header: Header) -> None:
         facts = header_facts(header, keep_picture(self.catalog, header.picture))
-        self.catalog.put_header(model_id, header.format, header.as_json(), facts, danger_of(header))
+        self.catalog.put_header(model_id, header.format, header.as_kept(), facts, danger_of(header))
         self.catalog.put_embedded(model_id, path, mtime_ns, embedded_of(header))
 
     def verify(self, sha256s: Sequence[str] = (), *, progress: Progress) -> VerifyReport:

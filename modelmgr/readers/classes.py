@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelmgr.readers import configs, rules
-from modelmgr.readers.contents import clean
 from modelmgr.readers.identify import Statement, Verdict, word_of
 from modelmgr.readers.tensors import Tensors
+from modelmgr.told.texts import clean
 
 TEXT_TYPES = frozenset(("llm", "text_encoder", "text_embedding_model", "clip_vision"))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.readers.contents import clean
+from modelmgr.told.texts import clean
 
 LIMIT_BYTES = 4 * 1024 * 1024
 NESTING_LIMIT = 64

@@ -4,7 +4,6 @@ Nothing here knows what a model is.
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ T = TypeVar("T")
 
 TENSOR_LIMIT = 200_000
 """More tensors than any model has; a header that claims more is read no further."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Spec(NamedTuple):
@@ -130,13 +128,6 @@ class FileBytes:
             blocks.append(block)
             missing -= len(block)
         return b"".join(blocks)
-
-
-def clean(text: str) -> str:
-    """Return `text` fit for JSON, UTF-8 and a database: lone surrogates as U+FFFD, no NUL."""
-    if "\0" in text:
-        text = text.replace("\0", "")
-    return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def quoted(name: str) -> str:

@@ -7,7 +7,8 @@ import os
 import re
 
 from modelmgr.readers import gguf, ncnn, numpy_array, onnx, safetensors, torch_pickle
-from modelmgr.readers.contents import Contents, Defect, FileBytes, clean
+from modelmgr.readers.contents import Contents, Defect, FileBytes
+from modelmgr.told.texts import clean
 
 HEAD_BYTES = 512
 _POINTER_LIMIT_BYTES = 1024

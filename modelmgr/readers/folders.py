@@ -11,10 +11,11 @@ from typing import Any
 
 from modelmgr import parts
 from modelmgr.readers import classes, configs, shards
-from modelmgr.readers.contents import Contents, Defect, clean, quoted
+from modelmgr.readers.contents import Contents, Defect, quoted
 from modelmgr.readers.header import Header
 from modelmgr.readers.identify import Verdict
 from modelmgr.readers.read import contents_of, header_of, judged, verdict_of
+from modelmgr.told.texts import clean
 from modelmgr.values import Problem
 
 INDEX_COUNT_LIMIT = 4

@@ -12,9 +12,10 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from modelmgr.readers import tensor_table
-from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, clean, once, quoted
+from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, once, quoted
 from modelmgr.readers.gguf_types import FILE_TYPES, TENSOR_TYPES
 from modelmgr.readers.tensor_table import Table
+from modelmgr.told.texts import clean
 
 MAGIC = b"GGUF"
 NEWEST_VERSION = 3

@@ -1,27 +1,16 @@
 """What a model file's header says about it, as one plain value."""
 
-import json
-import math
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelmgr.readers.contents import clean
-from modelmgr.readers.shown import shown
-from modelmgr.readers.suggest import training_tags
+from modelmgr.told import safe, told
 from modelmgr.values import Problem
 
-TEXT_LIMIT = 2000
-"""Characters of one text that `Header.as_json` gives out."""
-METADATA_LIMIT_BYTES = 200 * 1024
-"""What all metadata may take in `Header.as_json`, as JSON."""
-CUT_MARK = " […]"
-_KEY_LIMIT = 200
+KEPT_APART_BYTES = 512 * 1024
+"""Metadata of up to so many bytes are read from their record when somebody looks at them."""
 _EVIDENCE_LIMIT = 24
-_LIST_LIMIT = 64
-_DEPTH_LIMIT = 6
-_NUMBER_LIMIT = 2**63
-_MARGIN = 2 * len(CUT_MARK) + 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +76,20 @@ class Header:
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-safe values, at most some 256 KiB of them.
 
-        Beside the attributes there are ``shown``, what the metadata say for a person to read, and ``training_tags``,
-        the commonest caption tags with their counts, where there are any.
+        Beside the attributes there is what `told` says of the metadata.
         """
+        return self._identified() | told(self.metadata)
+
+    def as_kept(self) -> dict[str, Any]:
+        """Return what the catalog keeps: as `as_json`, without what a record of the metadata will tell at any time.
+
+        Then the record's digest stands under ``embedded``, see `told_by`.
+        """
+        if self.embedded is None or self.embedded_made or len(self.embedded) > KEPT_APART_BYTES:
+            return self.as_json()
+        return self._identified() | {"embedded": hashlib.sha256(self.embedded).hexdigest()}
+
+    def _identified(self) -> dict[str, Any]:
         answer: dict[str, Any] = {
             "format": self.format,
             "type": self.type,
@@ -107,70 +107,12 @@ class Header:
             "parameter_count": self.parameter_count,
             "data_offset": self.data_offset,
             "confidence": self.confidence,
-            "evidence": [_safe(line, 0) for line in self.evidence[:_EVIDENCE_LIMIT]],
+            "evidence": [safe(line) for line in self.evidence[:_EVIDENCE_LIMIT]],
             "problems": [
-                {"code": problem.code, "message": _safe(problem.message, 0)} for problem in self.problems
+                {"code": problem.code, "message": safe(problem.message)} for problem in self.problems
             ],
             "rules_version": self.rules_version,
         }
         for key, value in self.facts.items():
-            answer.setdefault(key, _safe(value, 0))
-        if self.metadata:
-            answer["shown"] = shown(self.metadata)
-            tags = training_tags(self.metadata)
-            if tags:
-                answer["training_tags"] = tags
-        answer = {key: _safe(value, 0) if isinstance(value, str) else value for key, value in answer.items()}
-        metadata: dict[str, Any] = {}
-        room = METADATA_LIMIT_BYTES
-        omitted = 0
-        is_little = _is_little(self.metadata)
-        for key, value in self.metadata.items():
-            safe_key, safe_value = _cut(clean(str(key)), _KEY_LIMIT), _safe(value, 0)
-            size = 0 if is_little else len(json.dumps(safe_key)) + len(json.dumps(safe_value)) + 4
-            if size > room or safe_key in metadata:
-                omitted += 1
-                continue
-            room -= size
-            metadata[safe_key] = safe_value
-        answer["metadata"] = metadata
-        if omitted:
-            answer["metadata_omitted"] = omitted
-        return answer
-
-
-def _is_little(metadata: Mapping[str, Any]) -> bool:
-    """Tell whether texts are so short that they need not be measured: a character takes at most twelve in JSON."""
-    characters = 0
-    for key, value in metadata.items():
-        if not isinstance(value, str):
-            return False
-        characters += min(len(key), _KEY_LIMIT) + min(len(value), TEXT_LIMIT) + _MARGIN
-    return 12 * characters < METADATA_LIMIT_BYTES
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[:limit] + CUT_MARK
-
-
-def _safe(value: Any, depth: int) -> Any:
-    """Return a foreign value as JSON that every reader takes: no NaN, no lone surrogate, bounded."""
-    if isinstance(value, str):
-        return _cut(clean(value[: TEXT_LIMIT + 1]), TEXT_LIMIT)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        if -_NUMBER_LIMIT <= value < _NUMBER_LIMIT:
-            return value
-        # Python writes no decimal number of more than some thousand digits.
-        return str(value) if value.bit_length() <= 256 else hex(value)[:TEXT_LIMIT]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if depth >= _DEPTH_LIMIT:
-        return CUT_MARK.strip()
-    if isinstance(value, Mapping):
-        items = list(value.items())[:_LIST_LIMIT]
-        return {_cut(clean(str(key)), _KEY_LIMIT): _safe(member, depth + 1) for key, member in items}
-    if isinstance(value, (list, tuple)):
-        return [_safe(member, depth + 1) for member in value[:_LIST_LIMIT]]
-    return _safe(str(value), depth)
+            answer.setdefault(key, safe(value))
+        return {key: safe(value) if isinstance(value, str) else value for key, value in answer.items()}

@@ -7,7 +7,8 @@ numbers of layers and blobs, then a line a layer: type, name, number of inputs a
 import os
 from collections import Counter
 
-from modelmgr.readers.contents import Contents, Defect, clean
+from modelmgr.readers.contents import Contents, Defect
+from modelmgr.told.texts import clean
 
 MAGIC = b"7767517"
 PARAM_LIMIT_BYTES = 4 * 1024 * 1024

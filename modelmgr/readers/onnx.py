@@ -13,9 +13,10 @@ from typing import Any
 
 from modelmgr import parts
 from modelmgr.readers import rules
-from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, clean, quoted
+from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, quoted
 from modelmgr.readers.identify import Verdict, word_of
 from modelmgr.readers.tensors import Tensors
+from modelmgr.told.texts import clean
 
 FIELD_LIMIT = 300_000
 """A model of a few hundred layers has some 20,000 nodes and weights; each is a field, a weight has some more."""

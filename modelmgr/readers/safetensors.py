@@ -10,8 +10,9 @@ from itertools import islice
 from typing import Any
 
 from modelmgr.readers import tensor_table
-from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, clean, quoted
+from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, quoted
 from modelmgr.readers.tensor_table import Table
+from modelmgr.told.texts import KEY_COUNT_LIMIT, clean, texts_of
 
 HEADER_LIMIT_BYTES = 100_000_000
 """The reference reader's own limit."""
@@ -23,8 +24,6 @@ TOKEN_LIMIT = 2_000_000
 """Commas and brackets in a header beyond `WHOLE_LIMIT_BYTES`; bounds the objects that parsing can make."""
 VALUE_LIMIT = 64 * 1024
 """Characters of one metadata value kept from a header beyond `WHOLE_LIMIT_BYTES`."""
-KEPT_VALUE_LIMIT = 1024 * 1024
-METADATA_KEY_LIMIT = 10_000
 METADATA_PLACE_LIMIT = 4
 EMBEDDED_LIMIT_BYTES = 64 * 1024 * 1024
 """Longer metadata are not kept as a record."""
@@ -339,19 +338,11 @@ def _take_metadata(found: Any, contents: Contents) -> None:
     if not isinstance(found, dict):
         contents.defects.append(Defect("metadata_invalid", "The header's __metadata__ is no object."))
         return
-    if len(found) > METADATA_KEY_LIMIT:
+    if len(found) > KEY_COUNT_LIMIT:
         contents.defects.append(
             Defect("metadata_invalid", f"The header's __metadata__ has {len(found):,} keys.")
         )
-    odd: str | None = None
-    metadata = contents.metadata
-    for key, value in found.items():
-        if len(metadata) >= METADATA_KEY_LIMIT:
-            break
-        if not isinstance(value, str):
-            odd = key if odd is None else odd
-            value = json.dumps(value)
-        metadata[clean(key[:KEPT_VALUE_LIMIT])] = clean(value[:KEPT_VALUE_LIMIT])
+    contents.metadata, odd = texts_of(found)
     if odd is not None:
         contents.defects.append(
             Defect(
@@ -368,7 +359,7 @@ def _shortened(header: bytes, end: int, contents: Contents) -> list[bytes | memo
     kept_up_to = 0
     found = _METADATA_OPEN.search(header)
     position = 0 if found is None else found.end()
-    for _ in range(0 if found is None else 2 * METADATA_KEY_LIMIT):
+    for _ in range(0 if found is None else 2 * KEY_COUNT_LIMIT):
         token = _LONG_STRING.match(header, position)
         if token is None:
             break

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelmgr.readers import numpy_array, torch_zip
-from modelmgr.readers.contents import Contents, Defect, FileBytes, Spec, clean, quoted
+from modelmgr.readers.contents import Contents, Defect, FileBytes, Spec, quoted
 from modelmgr.readers.pickle_danger import DANGEROUS, pickle_scan
 from modelmgr.readers.pickle_process import Part, walked
 from modelmgr.readers.torch_zip import DEFLATED, STORED, Archive, Entry
+from modelmgr.told.texts import clean
 
 INPUT_LIMIT_BYTES = 64 * 1024 * 1024
 TAR = "a tar file of PyTorch's first years is not read"

@@ -17,6 +17,7 @@ from modelmgr.errors import ModelmgrError, NotFound
 from modelmgr.library import Library
 from modelmgr.library.root_scan import SMALL_BYTES
 from modelmgr.progress import Cancelled, Progress
+from modelmgr.readers import read_header
 from modelmgr.values import Changes, ModelDetails, ModelQuery, ModelRow, ScanOptions, ScanReport
 from tests.library.identity_world import Stopping
 
@@ -193,6 +194,20 @@ def test_what_was_said_of_two_copies_is_said_of_the_model(library: Library, mode
 
 
 # --- rewritten headers ------------------------------------------------------------------------------------
+
+
+def test_what_a_header_says_is_told_whole_whichever_of_its_versions_it_is(
+    library: Library, models: Path
+) -> None:
+    tags = {"ss_tag_frequency": json.dumps({"10_ink": {"ink": 7, "wash": 3}}), "ss_steps": "1500"}
+    for words in (WORDS, WORDS | tags, WORDS | {"modelspec.title": "Ink and wash"}):
+        path = write(models / "ink.safetensors", words)
+        library.scan([str(models)], progress=Progress())
+        header = details(library, only(library)).header
+        assert header == json.loads(json.dumps(read_header(str(path)).as_json()))
+        assert header is not None
+        assert ("training_tags" in header) == ("ss_steps" in words)
+        assert header["shown"]
 
 
 @SIZES

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from modelmgr.readers import read_header
-from modelmgr.readers.header import CUT_MARK, Header
+from modelmgr.readers.header import Header
+from modelmgr.told import CUT_MARK
 
 W: dict[str, Any] = {"w": (16,)}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modelmgr.readers import read_header
 from modelmgr.readers.rules import load
-from modelmgr.readers.shown import LIMIT_BYTES, LINE_LIMIT, TEXT_LIMIT, shown
+from modelmgr.told.shown import LIMIT_BYTES, LINE_LIMIT, TEXT_LIMIT, shown
 
 LINES = load("shown")["lines"]
 GROUPS = ["About", "Training", "Text model", "Technical", "Merge"]

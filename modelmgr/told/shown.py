@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from modelmgr.readers.contents import clean
-from modelmgr.readers.rules import load
-from modelmgr.readers.suggest import tag_counts
+from modelmgr.resources import resource_path
+from modelmgr.told.tags import tag_counts
+from modelmgr.told.texts import clean
 
 LIMIT_BYTES = 32 * 1024
 """What all facts may take together, as JSON; further ones are left out."""
@@ -92,10 +92,9 @@ def _places() -> tuple[dict[str, set[int]], frozenset[int]]:
 
 @lru_cache(maxsize=1)
 def _table() -> list[_Line]:
-    return [
-        _Line(line["group"], line["label"], _READERS[line["as"]], line["keys"])
-        for line in load("shown")["lines"]
-    ]
+    with resource_path("identification", "shown.json").open(encoding="utf-8") as file:
+        lines = json.load(file)["lines"]
+    return [_Line(line["group"], line["label"], _READERS[line["as"]], line["keys"]) for line in lines]
 
 
 # --- texts ------------------------------------------------------------------------------------------------
