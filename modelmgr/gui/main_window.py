@@ -66,7 +66,9 @@ class MainWindow(Frame):
         self._mending = Mending(library, tasks, self)
         self.drafts = Drafts(drafts_path(self._catalog.path), tasks, self)
         self._messages = Messages(self._message_bar, self._jobs, self)
-        self._errands = Errands(library, tasks, self._preferences, self._upkeep, self._messages, self)
+        self._errands = Errands(
+            library, tasks, self._preferences, self._upkeep, self._messages, self.drafts, self
+        )
         self._deeds = Deeds(
             library,
             tasks,

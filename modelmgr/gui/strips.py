@@ -101,32 +101,46 @@ class Banner(Strip):
         self.accepted.emit(self._folder)
 
 
-class UndoStrip(Strip):
-    """Says what was just done, and offers to take it back.
+class OfferStrip(Strip):
+    """Says something, and offers one thing to do about it.
 
     Signals:
-        accepted(): it is to be taken back.
+        accepted(): it is to be done.
         closed(): the user has read it.
     """
 
     accepted = Signal()
     closed = Signal()
 
-    def __init__(self, words: str, parent: QWidget) -> None:
-        super().__init__(words, parent, "circle-check")
-        self.setObjectName("undoStrip")
-        undo = QPushButton(self.tr("&Undo"), self)
-        undo.setObjectName("undoPromotionStripButton")
-        undo.setAccessibleDescription(words)
-        undo.clicked.connect(self.accepted)
+    def __init__(self, name: str, button_name: str, button: str, parent: QWidget, icon: str = "info") -> None:
+        super().__init__("", parent, icon)
+        self.setObjectName(name)
+        self._accept = QPushButton(button, self)
+        self._accept.setObjectName(button_name)
+        self._accept.setAutoDefault(False)
+        self._accept.clicked.connect(self.accepted)
         close = QToolButton(self)
-        close.setObjectName("undoStripClose")
+        close.setObjectName(f"{name}Close")
         close.setToolTip(plain_tip(self.tr("Close")))
         close.setAccessibleName(self.tr("Close this message"))
         theme.set_icon(close, "x")
         close.clicked.connect(self.closed)
-        self._row.addWidget(undo)
+        self._row.addWidget(self._accept)
         self._row.addWidget(close)
+
+    def show_words(self, words: str) -> None:
+        """Say something else."""
+        super().show_words(words)
+        self._accept.setAccessibleDescription(words)
+
+
+class UndoStrip(OfferStrip):
+    """Says what was just done, and offers to take it back."""
+
+    def __init__(self, words: str, parent: QWidget) -> None:
+        undo = self.tr("&Undo")
+        super().__init__("undoStrip", "undoPromotionStripButton", undo, parent, "circle-check")
+        self.show_words(words)
 
 
 class AskStrip(Strip):

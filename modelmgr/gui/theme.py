@@ -317,6 +317,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QHeaderView::section:hover {{ background: {rgb(c.hover)}; color: {rgb(c.text)}; }}
     QTableView, QTreeView, QListView {{ border: 0; background: {rgb(c.base)}; color: {rgb(c.text)};
         selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; outline: 0; }}
+    QTreeView[soft="true"] {{ selection-background-color: {rgb(c.chosen)}; selection-color: {rgb(c.text)}; }}
     QTableView[framed="true"], QTreeView[framed="true"], QListView[framed="true"],
     QPlainTextEdit[framed="true"], QTextEdit[framed="true"] {{ border: 1px solid {rgb(c.line)};
         border-radius: 6px; }}

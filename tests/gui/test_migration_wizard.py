@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -25,7 +25,9 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
+from modelmgr.errors import ModelmgrError
 from modelmgr.gui.reasons import source_label
+from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.strips import AskStrip, UndoStrip
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.wizard import MigrationWizard
@@ -33,7 +35,7 @@ from modelmgr.gui.wizard.drop_area import dropped_paths
 from modelmgr.gui.wizard.journey import Offer, RecordSteps, offers_of, scan_targets
 from modelmgr.gui.wizard.parts import PATH, fill_with_problems, make_problem_list
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
-from modelmgr.gui.wizard.wizard import IMPORT, PREVIEW, REPORT, SOURCES
+from modelmgr.gui.wizard.wizard import CHOSEN_DRAFT, IMPORT, PREVIEW, REPORT, SOURCES
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import ImportReport, InstalledTool, ModelQuery, PendingQuery, Problem, Root
@@ -79,8 +81,8 @@ class Wizard:
 
 @pytest.fixture
 def open_wizard(qtbot, library: Library, tasks: Tasks) -> Callable[..., Wizard]:
-    def make(*paths: object, library: Library = library) -> Wizard:
-        wizard = MigrationWizard(library, tasks, [str(path) for path in paths])
+    def make(*paths: object, library: Library = library, drafts: Drafts | None = None) -> Wizard:
+        wizard = MigrationWizard(library, tasks, [str(path) for path in paths], drafts=drafts)
         qtbot.addWidget(wizard)
         with qtbot.waitExposed(wizard):
             wizard.open()
@@ -255,6 +257,53 @@ def test_nothing_known_means_nothing_to_import(qtbot, open_wizard, tmp_path):
     assert not seen.child(QPushButton, "commitButton").isEnabled()
     words = [label.text() for label in seen.wizard.currentPage().findChildren(QLabel)]
     assert any(each.startswith("Nothing was found here that the program knows. Go back") for each in words)
+    other = seen.child(QPushButton, "chooseElseButton")
+    qtbot.waitUntil(other.hasFocus, timeout=WAIT_MS)
+    assert not seen.child(QPushButton, "lookAgainButton").isVisible()
+    qtbot.keyClick(other, Qt.Key.Key_Return)
+    seen.wait_page(SOURCES)
+
+
+def test_what_is_not_there_is_named_and_looked_for_again(qtbot, open_wizard, tmp_path):
+    path = tmp_path / ("away_" * 30) / "ink.metadata.json"
+    seen = open_wizard(path)
+    seen.wait_preview()
+    words = seen.child(QLabel, "nothingToImportWords")
+    assert words.text() == f"{path}\nThere is no such file or folder."
+    assert not seen.child(QTabWidget, "previewTabs").isVisible()
+    path.parent.mkdir()
+    path.write_text(json.dumps({"model_name": "Ink", "civitai": {}, "sha256": "", "file_path": "/x/ink.pt"}))
+    seen.click("lookAgainButton")
+    assert seen.wait_preview().imported == 1
+    assert not words.isVisible()
+    assert seen.child(QTabWidget, "previewTabs").isVisible()
+
+
+class FailingLibrary(Library):
+    """A library whose first look does not come to its end."""
+
+    has_failed = False
+
+    def preview(self, paths, *, progress: Progress) -> ImportReport:
+        if not self.has_failed:
+            self.has_failed = True
+            raise ModelmgrError("The disk is full of moths.")
+        return super().preview(paths, progress=progress)
+
+
+def test_a_look_that_fails_says_why_and_can_be_repeated(qtbot, open_wizard, demo, catalog):
+    seen = open_wizard(demo.root, library=FailingLibrary(catalog))
+    words = lambda: seen.child(QLabel, "nothingToImportWords")  # noqa: E731
+    qtbot.waitUntil(
+        lambda: seen.wizard.findChild(QLabel, "nothingToImportWords") is not None, timeout=WAIT_MS
+    )
+    qtbot.waitUntil(lambda: words().isVisible(), timeout=WAIT_MS)
+    assert words().text() == "The disk is full of moths."
+    assert not seen.child(QPushButton, "commitButton").isEnabled()
+    seen.click("lookAgainButton")
+    seen.wait_preview()
+    assert not words().isVisible()
+    assert seen.child(QTreeWidget, "previewSources").isVisible()
 
 
 def test_what_could_not_be_read_alone_is_nothing_to_import(qtbot, open_wizard, tmp_path):
@@ -344,6 +393,46 @@ def test_paths_are_dropped_chosen_and_taken_away_again(qtbot, open_wizard, demo)
     chosen.item(0).setSelected(True)
     seen.click("removePathButton")
     assert not seen.child(QPushButton, "nextButton").isEnabled()
+
+
+def test_paths_are_pasted(qtbot, open_wizard, demo, tmp_path):
+    seen = open_wizard()
+    chosen = seen.child(QListWidget, "chosenPaths")
+    clipboard = QGuiApplication.clipboard()
+    clipboard.setText(f'"{demo.root}"\nno path at all\n  {tmp_path}\n')
+    seen.child(QPushButton, "addFolderButton").setFocus()
+    qtbot.keyClick(seen.wizard.focusWidget(), Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert [chosen.item(at).text() for at in range(chosen.count())] == [str(demo.root), str(tmp_path)]
+    files = QMimeData()
+    files.setUrls([QUrl.fromLocalFile(str(demo.csv))])
+    clipboard.setMimeData(files)
+    qtbot.keyClick(seen.wizard.focusWidget(), Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert seen.wizard.journey.paths[2:] == [str(demo.csv)]
+    clipboard.clear()  # what is in it would outlive the application
+
+
+def test_what_was_chosen_when_the_program_ended_early_is_offered_again(qtbot, open_wizard, tmp_path, tasks):
+    file = tmp_path / "drafts.json"
+    crashed = Drafts(file, tasks)
+    seen = open_wizard(drafts=crashed)
+    seen.wizard.page(SOURCES).add_paths([str(tmp_path), str(tmp_path / "b")])
+    crashed.close()
+    assert file.exists()
+    drafts = Drafts(file, tasks)
+    again = open_wizard(drafts=drafts)
+    strip = again.child(QFrame, "chosenBefore")
+    assert strip.isVisible()
+    assert strip.words == "When the program ended early, you had chosen 2 places."
+    assert again.wizard.journey.paths == []
+    again.wizard.reject()
+    assert drafts.take(CHOSEN_DRAFT) is not None  # not decided yet
+    third = open_wizard(drafts=drafts)
+    third.click("chooseAgainButton")
+    assert third.wizard.journey.paths == [str(tmp_path), str(tmp_path / "b")]
+    assert not third.child(QFrame, "chosenBefore").isVisible()
+    third.wizard.reject()
+    drafts.close()
+    assert not file.exists()
 
 
 def test_a_folder_can_be_chosen_in_a_dialog(qtbot, open_wizard, demo):
@@ -689,9 +778,16 @@ def test_stopping_in_the_middle_keeps_whole_records(qtbot, open_wizard, demo, ca
         record = catalog.pending_record(row.id)
         assert record is not None
         assert record.payload_sha256 == row.payload_sha256
+    assert any(f"Left: {preview.imported - kept} record" in each for each in words)
+    assert "Stopped" in words
     library.hold_at = -1
-    report = library.import_paths([str(demo.root)], progress=Progress())
-    assert report.imported + kept == preview.imported
+    seen.wizard.journey.preview = None
+    seen.click("importRestButton")
+    assert seen.wait_preview().imported + kept == preview.imported
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert pending_count(library) == preview.imported
+    assert not seen.child(QPushButton, "importRestButton").isVisible()
 
 
 def test_closing_while_it_imports_asks_first(qtbot, open_wizard, demo, catalog):

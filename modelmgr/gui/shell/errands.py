@@ -32,6 +32,7 @@ from modelmgr.values import (
 )
 
 if TYPE_CHECKING:
+    from modelmgr.gui.shell.drafts import Drafts
     from modelmgr.library import Library
 
 log = logging.getLogger(__name__)
@@ -87,9 +88,11 @@ class Errands(QObject):
         preferences: Preferences,
         upkeep: Upkeep,
         messages: Messages,
+        drafts: "Drafts",
         window: QWidget,
     ) -> None:
         super().__init__(window)
+        self._drafts = drafts
         self._library = library
         self._tasks = tasks
         self._preferences = preferences
@@ -276,6 +279,7 @@ class Errands(QObject):
             paths=tuple(paths),
             parent=self._window,
             options=options_of(self._preferences.settings),
+            drafts=self._drafts,
         )
         wizard.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         wizard.review_requested.connect(self.review_wanted)

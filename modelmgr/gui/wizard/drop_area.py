@@ -10,6 +10,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from modelmgr.gui import theme
 from modelmgr.gui.wizard.parts import tr
 
+LONGEST_TEXT = 100_000
+"""Of a longer text in the clipboard only so many characters are looked at for paths."""
+
 
 def dropped_paths(mime: QMimeData) -> list[str]:
     """Return the local paths of a drop; names that aren't valid UTF-8 in `surrogateescape` form."""
@@ -23,6 +26,12 @@ def dropped_paths(mime: QMimeData) -> list[str]:
         else:
             paths.append(os.path.normpath(url.toLocalFile()))
     return paths
+
+
+def written_paths(text: str) -> list[str]:
+    """Return those lines of a text that are absolute paths, without quotation marks around them."""
+    lines = (line.strip().strip("\"'") for line in text[:LONGEST_TEXT].splitlines())
+    return [os.path.expanduser(line) for line in lines if os.path.isabs(os.path.expanduser(line))]
 
 
 class DropArea(QFrame):

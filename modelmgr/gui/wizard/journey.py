@@ -108,6 +108,18 @@ class Journey:
     goes_on: bool = False
     error: Exception | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the import came to its end."""
+        return self.error is None and self.imported is not None and not self.imported.cancelled
+
+    @property
+    def left(self) -> int:
+        """How many of the records that the look has counted are not in yet."""
+        if self.preview is None or self.imported is None:
+            return 0
+        return max(0, self.preview.imported - self.imported.imported)
+
 
 class RecordSteps(Progress):
     """Tells how far an import is in records, and only names what is walked through or read meanwhile.

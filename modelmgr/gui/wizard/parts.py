@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
@@ -17,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.cells import SoftDelegate
 from modelmgr.gui.reasons import explanation, problem_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, foreign_text, plain_tip
@@ -39,9 +40,32 @@ def tr(text: str) -> str:
     return QCoreApplication.translate("MigrationWizard", text)
 
 
-def make_list(parent: QWidget, name: str, words: str, columns: Sequence[str]) -> QTreeWidget:
-    """Return an empty list with a name for tests, words for those who hear it, and the titles of its columns."""
-    tree = QTreeWidget(parent)
+class _FirstFits(QTreeWidget):
+    """A list whose first column is as wide as its words, up to a share of the room; the others divide the rest."""
+
+    def __init__(self, share: float, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._share = share
+
+    def divide(self) -> None:
+        """Make the columns fit what stands in them."""
+        most = round(self.viewport().width() * self._share)
+        self.header().resizeSection(0, min(most, max(self.sizeHintForColumn(0), most // 2)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.divide()
+
+
+def make_list(
+    parent: QWidget, name: str, words: str, columns: Sequence[str], *, first: float = 0.0
+) -> QTreeWidget:
+    """Return an empty list with a name for tests, words for those who hear it, and the titles of its columns.
+
+    `first` is the share of the width that the first column may have, as far as its words need it (`divide`); 0
+    leaves the columns as Qt has them.
+    """
+    tree = _FirstFits(first, parent) if first else QTreeWidget(parent)
     tree.setObjectName(name)
     tree.setAccessibleName(words)
     tree.setProperty("framed", True)
@@ -49,9 +73,21 @@ def make_list(parent: QWidget, name: str, words: str, columns: Sequence[str]) ->
     tree.setUniformRowHeights(True)
     tree.setHeaderLabels(list(columns))
     tree.setTabKeyNavigation(False)
-    tree.setItemDelegate(QuietDelegate(tree))
+    # It says where one is; what stands out on a page of the wizard is the button that leads on.
+    tree.setItemDelegate(SoftDelegate(tree))
+    tree.setProperty("soft", True)
     tree.setCornerWidget(QWidget(tree))
+    if first:
+        tree.header().setStretchLastSection(False)
+        for column in range(1, len(columns)):
+            tree.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
     return tree
+
+
+def divide(tree: QTreeWidget) -> None:
+    """Fit the columns of a list made with `first` to what was just filled in."""
+    assert isinstance(tree, _FirstFits)
+    tree.divide()
 
 
 def make_item(texts: Sequence[str], *, numbers_from: int | None = None) -> QTreeWidgetItem:
@@ -120,11 +156,12 @@ class Page(QWizardPage):
         self._words = theme.plain_label(words, "secondary", self)
         self._words.setWordWrap(True)
         self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(theme.XL, theme.L, theme.XL, theme.S)
+        self._layout.setContentsMargins(theme.L, theme.L, 0, theme.S)
         self._layout.setSpacing(theme.M)
         head = QVBoxLayout()
         head.setSpacing(theme.XS)
-        head.addWidget(theme.plain_label(title, "pane-title", self))
+        self._title = theme.plain_label(title, "pane-title", self)
+        head.addWidget(self._title)
         head.addWidget(self._words)
         self._layout.addLayout(head)
         self._is_built = False
@@ -146,14 +183,9 @@ class Page(QWizardPage):
 
 def make_problem_list(parent: QWidget, name: str) -> QTreeWidget:
     """Return an empty list for `fill_with_problems`."""
-    tree = make_list(parent, name, tr("Problems"), [tr("What"), tr("Where"), tr("More")])
+    tree = make_list(parent, name, tr("Problems"), [tr("What"), tr("Where"), tr("More")], first=0.4)
     tree.setRootIsDecorated(True)
     tree.setIndentation(theme.L)
-    header = tree.header()
-    header.setStretchLastSection(False)
-    header.resizeSection(0, scaled(parent, 250))
-    for column in (1, 2):
-        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
     return tree
 
 
@@ -207,6 +239,7 @@ def fill_with_problems(tree: QTreeWidget, problems: Sequence[Problem]) -> None:
             more = tr("and {} more").format(count_text(len(found) - SHOWN_ITEMS))
             group.addChild(make_item([more]))
         group.setExpanded(len(found) <= OPEN_ITEMS)
+    divide(tree)
 
 
 def fill_with_paths(tree: QTreeWidget, paths: Sequence[str]) -> None:

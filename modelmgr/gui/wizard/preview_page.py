@@ -39,6 +39,7 @@ from modelmgr.gui.text import (
     plain_tip,
 )
 from modelmgr.gui.wizard.journey import Journey, Offer, look_at
+from modelmgr.gui.wizard.nothing import NothingToImport
 from modelmgr.gui.wizard.parts import (
     PATH,
     Page,
@@ -209,9 +210,13 @@ class PreviewPage(Page):
         self._to_folders.setObjectName("chooseFoldersButton")
         self._to_folders.clicked.connect(self._on_to_folders)
         self._folder_boxes: list[tuple[str, QCheckBox]] = []
+        self._nothing = NothingToImport(page)
+        self._nothing.back_wanted.connect(self._wizard.back)
+        self._nothing.again_wanted.connect(self._enter)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.S)
+        layout.addWidget(self._nothing, 1)
         layout.addWidget(self._table)
         layout.addWidget(self._tabs, 1)
         layout.addWidget(self._add_models)
@@ -223,6 +228,7 @@ class PreviewPage(Page):
         self._journey.preview = None
         self._pace = Pace()
         self._words.setText(tr("Reading the records of other tools; nothing is written."))
+        self._words.show()
         self._counts.setText(tr("Starting"))
         self._current.show_text("")
         self._stop.setEnabled(True)
@@ -276,16 +282,31 @@ class PreviewPage(Page):
         self._journey.preview = report
         self._show(report)
         self.completeChanged.emit()
-        self._wizard.button(QWizard.WizardButton.CommitButton).setFocus()
+        if self.isComplete():
+            self._wizard.button(QWizard.WizardButton.CommitButton).setFocus()
+        elif self._nothing.isVisibleTo(self):
+            self._nothing.take_focus()
 
     @Slot(object)
     def _on_failed(self, error: Exception) -> None:
         if self.sender() is not self._task:
             return
         self._task = None
-        self._words.setText(error_text(error))
-        self._counts.setText("")
-        self._stop.setEnabled(False)
+        self._add_results()
+        for widget in (
+            self._table,
+            self._tabs,
+            self._add_models,
+            self._promote,
+            self._keep,
+            self._to_folders,
+        ):
+            widget.hide()
+        self._words.setText("")
+        self._nothing.show_failed(error_text(error))
+        self._nothing.show()
+        self._stack.setCurrentIndex(1)
+        self._nothing.take_focus()
 
     @Slot()
     def _on_cancelled(self) -> None:
@@ -311,12 +332,7 @@ class PreviewPage(Page):
 
     def _show(self, report: ImportReport) -> None:
         self._add_results()
-        words = preview_sentence(report)
-        if not report.seen - report.ignored and not report.model_count and not self._journey.offers:
-            words += " " + tr(
-                "Go back and choose a folder in which a tool keeps its models, sidecars, settings or database."
-            )
-        self._words.setText(words)
+        self._show_whether_nothing(report)
         self._table.clear()
         labels = Counter(source_label(source) for source in report.by_source)
         for source, counts in report.by_source.items():
@@ -345,13 +361,16 @@ class PreviewPage(Page):
                 fill_with_paths(tree, self._unfilled.pop(tree))
         shown = (
             len(report.samples),
-            len(report.problems),
+            # Of a single one that says it all, there is no list.
+            len(report.problems) if len(report.problems) > 1 or self._nothing.isHidden() else 0,
             len(self._journey.offers),
             report.model_count,
             report.ignored,
         )
         for at, ((_widget, title, _words), count) in enumerate(zip(self._pages, shown, strict=True)):
-            self._tabs.setTabText(at, title if not count else f"{title} ({count_text(count)})")
+            # Samples are some of what the table counts: a number of theirs would say nothing.
+            is_counted = count > 0 and at > 0
+            self._tabs.setTabText(at, f"{title} ({count_text(count)})" if is_counted else title)
             self._tabs.setTabVisible(at, count > 0)
         self._tabs.setVisible(any(shown))
         self._show_options(report)
@@ -363,6 +382,29 @@ class PreviewPage(Page):
         shown = self._pages[tab][0]
         if isinstance(shown, QTreeWidget) and shown in self._unfilled:
             fill_with_paths(shown, self._unfilled.pop(shown))
+
+    def _show_whether_nothing(self, report: ImportReport) -> None:
+        """Say in a sentence what there is; if that is nothing, why, and what to do."""
+        has_some = report.imported + report.unchanged + report.model_count + len(self._journey.offers) > 0
+        self._nothing.setVisible(not has_some)
+        self._words.setText(preview_sentence(report) if has_some else "")
+        self._words.setVisible(has_some)
+        if has_some:
+            return
+        lost = [problem for problem in report.problems if not problem.kept]
+        if len(lost) == 1:
+            self._nothing.show_unreadable(foreign_text(f"{lost[0].path}\n{lost[0].message}", lines=True))
+        elif lost:
+            words = tr("{} could not be read. The reasons stand below.")
+            self._nothing.show_unreadable(words.format(counted(len(lost), tr("place"))))
+        else:
+            self._nothing.show_nothing(
+                preview_sentence(report)
+                + " "
+                + tr(
+                    "Go back and choose a folder in which a tool keeps its models, sidecars, settings or database."
+                )
+            )
 
     def _fit_table(self) -> None:
         # In a low window the samples need the room more than the sources, which scroll.
@@ -377,7 +419,10 @@ class PreviewPage(Page):
     def _on_source_changed(self, item: QTreeWidgetItem | None) -> None:
         """Show the samples of the source that was chosen."""
         if item is not None:
-            self._samples.show_source(item.data(0, PATH))
+            source = item.data(0, PATH)
+            report = self._journey.preview
+            counts = report.by_source.get(source, {}) if report is not None else {}
+            self._samples.show_source(source, counts.get("seen", 0))
             self._tabs.setCurrentIndex(0)
 
     def show_problems(self) -> None:

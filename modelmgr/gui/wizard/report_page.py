@@ -20,7 +20,7 @@ from modelmgr.gui.outcomes import error_text, sentence
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, problem_label, source_label
 from modelmgr.gui.strips import UndoStrip, WorkStrip
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import count_text, plain_tip
+from modelmgr.gui.text import count_text, counted, plain_tip
 from modelmgr.gui.wizard.journey import Journey
 from modelmgr.gui.wizard.parts import (
     PATH,
@@ -86,10 +86,12 @@ class ReportPage(Page):
     Signals:
         waiting_counted(int): how many records wait for promotion or a decision.
         review_wanted(str): the user wants to see those with this problem (``none``: those that are ready).
+        rest_wanted(): the user wants what a stopped or broken import has left.
     """
 
     waiting_counted = Signal(int)
     review_wanted = Signal(str)
+    rest_wanted = Signal()
 
     def __init__(self, wizard: QWizard, library: Library, tasks: Tasks, journey: Journey) -> None:
         super().__init__(wizard, library, tasks, journey, "reportPage", tr("Done"), "")
@@ -135,9 +137,12 @@ class ReportPage(Page):
         )
         number_columns(self._sources)
         self._ignored = make_list(self, "reportIgnored", tr("Ignored files"), [tr("File")])
+        self._rest = QPushButton(self)
+        self._rest.setObjectName("importRestButton")
+        self._rest.clicked.connect(self.rest_wanted)
         self._undo = UndoStrip("", self)
         self._undo.accepted.connect(self._on_undo)
-        self._undo.closed.connect(self._undo.hide)
+        self._undo.closed.connect(self._on_undo_read)
         self._undo.hide()
         self._tabs = QTabWidget(self)
         self._tabs.setObjectName("reportTabs")
@@ -147,10 +152,16 @@ class ReportPage(Page):
             holder = QWidget(self._tabs)
             inside = QVBoxLayout(holder)
             inside.setContentsMargins(0, theme.S, 0, 0)
+            inside.setSpacing(theme.S)
+            if content is self._decisions:
+                told = theme.plain_label(tr("Enter or a double click leads to them."), "secondary", holder)
+                told.setWordWrap(True)
+                inside.addWidget(told)
             inside.addWidget(content)
             self._tabs.addTab(holder, "")
         self._layout.addWidget(self._sum)
         self._layout.addWidget(self._lines)
+        self._layout.addWidget(self._rest, 0, Qt.AlignmentFlag.AlignLeft)
         self._layout.addWidget(self._undo)
         self._layout.addWidget(self._tabs, 1)
         self._filler = QWidget(self)
@@ -165,6 +176,12 @@ class ReportPage(Page):
             for name, figure in self._figures.items():
                 figure.show_number(getattr(report, name), tr("Show which"))
         self._words.setText(self._headline())
+        is_stopped = report is not None and report.cancelled
+        self._title.setText(
+            tr("Not finished") if journey.error is not None else tr("Stopped") if is_stopped else tr("Done")
+        )
+        self._rest.setText(tr("&Try again") if journey.error is not None else tr("Import the &rest"))
+        self._rest.setVisible(is_stopped or journey.error is not None)
         told = sentence(journey.promoted) if journey.promoted is not None else ""
         lines = report_lines(journey)[1 if report is not None else 0 :]
         lines = [line for line in lines if line and (line != told or not self._can_undo)]
@@ -225,12 +242,24 @@ class ReportPage(Page):
         fill_with_paths(self._ignored, seen.ignored_paths if seen is not None else ())
 
     @Slot()
+    def _on_undo_read(self) -> None:
+        """Let what the strip said stand among the other lines."""
+        self._leave_undo()
+        self._lines.setText("\n".join(filter(None, (self._lines.text(), self._undo.words))))
+        self._lines.show()
+
+    def _leave_undo(self) -> None:
+        """Take the strip away, and give the keyboard to what leads on."""
+        self._undo.hide()
+        self._wizard.button(QWizard.WizardButton.FinishButton).setFocus()
+
+    @Slot()
     def _on_undo(self) -> None:
         """Take the promotion of this import back."""
         promoted = self._journey.promoted
         if promoted is None:
             return
-        self._undo.hide()
+        self._leave_undo()
         deed = partial(_undo, self._library, tuple(promoted.pending_ids))
         task = self._tasks.run(tr("Undoing"), deed)
         strip = WorkStrip(task, self)
@@ -260,14 +289,14 @@ class ReportPage(Page):
     def _headline(self) -> str:
         journey = self._journey
         if journey.error is not None:
-            return tr("{} What was written before stays; import the same again to add the rest.").format(
-                error_text(journey.error)
-            )
+            return tr("{} What was written before stays.").format(error_text(journey.error))
         if journey.imported is None:
             return tr("Nothing was imported.")
         words = sentence(journey.imported)
         if journey.imported.cancelled:
-            words += " " + tr("Whole records were kept; import the same again to add the rest.")
+            words += " " + tr("Whole records were kept.")
+            if journey.left:
+                words += " " + tr("Left: {}.").format(counted(journey.left, "record"))
         return words
 
     def _show_problems(self) -> None:
@@ -289,7 +318,6 @@ class ReportPage(Page):
         for problem, words, count in lines:
             item = make_item([words, count_text(count)], numbers_from=1)
             item.setData(0, PATH, problem)
-            item.setToolTip(0, plain_tip(tr("Enter or a double click leads there")))
             self._decisions.addTopLevelItem(item)
         self._waiting = ready + sum(waiting.values())
         self._name_tabs()

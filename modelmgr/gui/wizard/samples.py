@@ -7,7 +7,6 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QTextCursor, QTextDocument
 from PySide6.QtWidgets import (
-    QHeaderView,
     QPlainTextEdit,
     QSplitter,
     QTreeWidgetItem,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
+from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.reasons import problem_label, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
@@ -24,11 +24,12 @@ from modelmgr.gui.text import (
     column_label,
     column_order,
     column_text,
+    count_text,
     counted,
     foreign_text,
     plain_tip,
 )
-from modelmgr.gui.wizard.parts import PATH, make_item, make_list, tr
+from modelmgr.gui.wizard.parts import PATH, divide, make_item, make_list, tr
 from modelmgr.library import Key, trace
 from modelmgr.payload import masked
 from modelmgr.values import Record, Sample
@@ -61,13 +62,9 @@ class SamplesView(QWidget):
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.currentItemChanged.connect(self._on_sample_changed)
         titles = [tr("Column"), tr("Value"), tr("From")]
-        self._fields = make_list(self, "previewFields", tr("What becomes of the record"), titles)
+        self._fields = make_list(self, "previewFields", tr("What becomes of the record"), titles, first=0.34)
         self._fields.setIndentation(theme.M)
-        header = self._fields.header()
-        header.setStretchLastSection(False)
-        header.setMinimumSectionSize(scaled(self, 60))
-        for column in range(3):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        self._fields.header().setMinimumSectionSize(scaled(self, 60))
         self._fields.currentItemChanged.connect(self._on_field_changed)
         self._raw = QPlainTextEdit(self)
         self._raw.setObjectName("previewRaw")
@@ -76,14 +73,24 @@ class SamplesView(QWidget):
         self._raw.setProperty("framed", True)
         self._raw.setTabChangesFocus(True)
         self._raw.setFont(theme.mono_font(self.font()))
+        self._place = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
+        self._place.setObjectName("previewRawTitle")
+        theme.set_role(self._place, "secondary")
+        text = QWidget(self)
+        stacked = QVBoxLayout(text)
+        stacked.setContentsMargins(0, 0, 0, 0)
+        stacked.setSpacing(0)
+        self._place.setFixedHeight(self._fields.header().sizeHint().height())
+        stacked.addWidget(self._place)
+        stacked.addWidget(self._raw, 1)
         beside = QSplitter(Qt.Orientation.Horizontal, self)
         beside.setChildrenCollapsible(False)
         beside.setHandleWidth(theme.S)
         beside.setStyleSheet("QSplitter::handle { background: transparent; }")
-        for widget, width in ((self._list, 200), (self._fields, 430), (self._raw, 330)):
+        for widget, width in ((self._list, 180), (self._fields, 430), (text, 350)):
             beside.addWidget(widget)
             beside.setStretchFactor(beside.count() - 1, width)
-        beside.setSizes([200, 430, 330])
+        beside.setSizes([180, 430, 350])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(beside)
@@ -94,8 +101,8 @@ class SamplesView(QWidget):
         self._list.clear()
         self._show_nothing()
 
-    def show_source(self, source: str) -> None:
-        """Show the samples of one source, the first of them in full."""
+    def show_source(self, source: str, records: int) -> None:
+        """Show the samples of one source, the first of them in full; `records` is how many it has."""
         self._list.clear()
         for sample in self._all:
             if sample.source != source:
@@ -105,6 +112,9 @@ class SamplesView(QWidget):
             item.setData(0, PATH, sample)
             item.setToolTip(0, plain_tip(f"{name}\n{source_label(source)}\n{sample.source_path}"))
             self._list.addTopLevelItem(item)
+        shown = self._list.topLevelItemCount()
+        words = tr("{} of {}").format(count_text(shown), counted(max(shown, records), "record"))
+        self._list.setHeaderLabels([words])
         first = self._list.topLevelItem(0)
         if first is not None:
             self._list.setCurrentItem(first)
@@ -113,6 +123,7 @@ class SamplesView(QWidget):
         self._sample = None
         self._fields.clear()
         self._raw.clear()
+        self._place.show_text("")
 
     @Slot(QTreeWidgetItem, QTreeWidgetItem)
     def _on_sample_changed(self, item: QTreeWidgetItem | None) -> None:
@@ -121,6 +132,11 @@ class SamplesView(QWidget):
             return
         self._sample = item.data(0, PATH)
         assert self._sample is not None
+        name = os.path.basename(self._sample.source_path)
+        self._place.show_text(
+            tr("As it stands in {}").format(foreign_text(name, 200)) if name else tr("As it stands there"),
+            foreign_text(self._sample.source_path),
+        )
         self._raw.setPlainText(foreign_text(masked(self._sample.raw_text), VIEW_LIMIT, lines=True))
         self._show_fields(self._sample, None)
         if self._sample.record is not None:
@@ -157,6 +173,7 @@ class SamplesView(QWidget):
         kept = [key for key in keys or () if not key.columns]
         if kept:
             self._add_kept(kept)
+        divide(self._fields)
 
     def _add_kept(self, kept: Sequence[Key]) -> None:
         group = make_item([tr("Kept, not shown: {}").format(counted(len(kept), tr("key")))])

@@ -9,10 +9,13 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
+    QGuiApplication,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QShortcut,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -34,9 +37,10 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.reasons import tool_icon
+from modelmgr.gui.strips import OfferStrip
 from modelmgr.gui.tasks import Task, Tasks, TaskState
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
-from modelmgr.gui.wizard.drop_area import DropArea
+from modelmgr.gui.wizard.drop_area import DropArea, dropped_paths, written_paths
 from modelmgr.gui.wizard.journey import Journey, count_records
 from modelmgr.gui.wizard.parts import PATH, Page, make_note, tr
 from modelmgr.library import Library
@@ -170,7 +174,13 @@ class ToolCard(QFrame):
 
 
 class SourcesPage(Page):
-    """Where from?"""
+    """Where from?
+
+    Signals:
+        chosen(): other paths are chosen than before.
+    """
+
+    chosen = Signal()
 
     def __init__(self, wizard: QWizard, library: Library, tasks: Tasks, journey: Journey) -> None:
         super().__init__(
@@ -181,13 +191,14 @@ class SourcesPage(Page):
             "sourcesPage",
             tr("Where from?"),
             tr(
-                "Choose folders of other tools, single sidecars, databases or exports. Everything is looked at "
-                "first; nothing is written yet."
+                "Choose folders of other tools, single sidecars, databases or exports, or paste their paths. "
+                "Everything is looked at first; nothing is written yet."
             ),
         )
         self.setAcceptDrops(True)
         self._cards: list[tuple[InstalledTool, ToolCard]] = []
         self._counting: list[Task] = []
+        self._left: list[str] = []
 
     def _build(self) -> None:
         self._drop = DropArea(self)
@@ -232,6 +243,10 @@ class SourcesPage(Page):
         head = QHBoxLayout()
         head.addWidget(self._chosen_title, 1)
         head.addWidget(self._remove)
+        self._again = OfferStrip("chosenBefore", "chooseAgainButton", tr("Choose them &again"), self)
+        self._again.accepted.connect(self._on_again)
+        self._again.closed.connect(self._forget_left)
+        self._layout.addWidget(self._again)
         self._layout.addWidget(self._drop, 3)
         self._layout.addLayout(found_head)
         self._layout.addWidget(self._found, 5)
@@ -240,10 +255,51 @@ class SourcesPage(Page):
         self._layout.addWidget(make_note(tr("Your files stay where they are."), self))
         for widget in (self._found_title, self._all, self._found):
             widget.hide()
+        self._show_left()
+        paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
+        paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        paste.activated.connect(self._on_paste)
         self._tasks.ask(self._library.installed_tools, self._show_found, key=(id(self), "found"))
 
     def _enter(self) -> None:
         self.show_paths()
+
+    def offer_again(self, paths: Sequence[str]) -> None:
+        """Offer what was chosen when the program ended early."""
+        self._left = list(dict.fromkeys(path for path in paths if os.path.isabs(path)))
+        self._show_left()
+
+    @property
+    def has_offer(self) -> bool:
+        """Whether that is still offered."""
+        return bool(self._left)
+
+    def _show_left(self) -> None:
+        if not self._is_built:
+            return
+        words = tr("When the program ended early, you had chosen {}.")
+        self._again.show_words(words.format(counted(len(self._left), tr("place"))))
+        self._again.setToolTip(plain_tip("\n".join(foreign_text(path) for path in self._left[:SHOWN_PATHS])))
+        self._again.setVisible(bool(self._left))
+
+    @Slot()
+    def _on_again(self) -> None:
+        paths = self._left
+        self._forget_left()
+        self.add_paths(paths)
+        self._wizard.button(QWizard.WizardButton.NextButton).setFocus()
+
+    @Slot()
+    def _forget_left(self) -> None:
+        self._left = []
+        self._again.hide()
+        self.chosen.emit()
+
+    @Slot()
+    def _on_paste(self) -> None:
+        """Take the files, or the lines that are paths, of the clipboard."""
+        mime = QGuiApplication.clipboard().mimeData()
+        self.add_paths(dropped_paths(mime) or written_paths(mime.text()))
 
     def isComplete(self) -> bool:
         return bool(self._journey.paths)
@@ -256,6 +312,7 @@ class SourcesPage(Page):
             if full not in self._journey.paths:
                 self._journey.paths.append(full)
         self.show_paths()
+        self.chosen.emit()
 
     def show_paths(self) -> None:
         """Show what is chosen."""
@@ -281,7 +338,7 @@ class SourcesPage(Page):
     def _show_found(self, found: Sequence[InstalledTool]) -> None:
         body = QWidget()
         grid = QGridLayout(body)
-        grid.setContentsMargins(0, 0, theme.XS, 0)
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme.S)
         grid.setVerticalSpacing(theme.S)
         for column in range(CARDS_A_LINE):
@@ -293,12 +350,14 @@ class SourcesPage(Page):
             grid.addWidget(card, at // CARDS_A_LINE, at % CARDS_A_LINE)
             self._cards.append((each, card))
             self._count(each, card)
+        grid.setRowStretch(len(found) // CARDS_A_LINE + 1, 1)
         self._found.setWidget(body)
         for widget in (self._found_title, self._found):
             widget.setVisible(bool(found))
         self._all.setVisible(len(found) > 1)
-        self._found.setMinimumHeight(self.fontMetrics().height() * 5)
-        self._found.setMaximumHeight(body.sizeHint().height() + 2)
+        whole = body.sizeHint().height() + 2
+        self._found.setMinimumHeight(min(whole, self.fontMetrics().height() * 5))
+        self._found.setMaximumHeight(whole)
 
     def _count(self, found: InstalledTool, card: ToolCard) -> None:
         """Count the records of a tool while the user reads; whatever is begun ends with the page."""
@@ -328,6 +387,7 @@ class SourcesPage(Page):
             elif not is_on and path in chosen:
                 chosen.remove(path)
         self.show_paths()
+        self.chosen.emit()
 
     @Slot()
     def _on_all(self) -> None:
@@ -360,6 +420,7 @@ class SourcesPage(Page):
             if path in self._journey.paths:
                 self._journey.paths.remove(path)
         self.show_paths()
+        self.chosen.emit()
 
     @Slot()
     def _update_remove(self) -> None:

@@ -4,13 +4,14 @@ import os
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget, QWizard
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QLabel, QWidget, QWizard
 
 from modelmgr.gui import focus, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.reasons import group_of
+from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted
 from modelmgr.gui.wizard.import_page import ImportPage
@@ -25,32 +26,57 @@ from modelmgr.values import ScanOptions
 
 SOURCES, PREVIEW, IMPORT, REPORT = range(4)
 
+STEP_ICON_PX = 16
+CHOSEN_DRAFT = "wizard/chosen"
+"""Where the drafts keep what was chosen."""
+
 
 class _Steps(QWidget):
-    """The four questions at the side, the present one in plain text, the others quiet."""
+    """The four questions at the side: a sign before each, the present one in plain text, the others quiet."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._labels = []
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.L + theme.XS, theme.L, theme.L)
-        layout.setSpacing(theme.M)
-        for words in (tr("Where from"), tr("What is there"), tr("Importing"), tr("Done")):
-            label = theme.plain_label(words, "secondary", self)
-            self._labels.append(label)
-            layout.addWidget(label)
-        layout.addStretch(1)
+        self._page = SOURCES
+        self._is_whole = True
+        self._lines: list[tuple[QLabel, QLabel]] = []
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, theme.S, 0, theme.L)
+        layout.setHorizontalSpacing(theme.S)
+        layout.setVerticalSpacing(theme.M)
+        layout.setColumnStretch(1, 1)
+        for at, words in enumerate((tr("Where from"), tr("What is there"), tr("Importing"), tr("Done"))):
+            mark, label = QLabel(self), theme.plain_label(words, "secondary", self)
+            layout.addWidget(mark, at, 0)
+            layout.addWidget(label, at, 1)
+            self._lines.append((mark, label))
+        layout.setRowStretch(len(self._lines), 1)
         self.setFixedWidth(self.fontMetrics().averageCharWidth() * 15 + theme.XL)
 
-    def show_step(self, page: int) -> None:
-        """Mark the question that is being answered."""
-        for at, label in enumerate(self._labels):
+    def show_step(self, page: int, *, is_whole: bool) -> None:
+        """Mark the question that is being answered, and those that are; `is_whole` says that the import is."""
+        self._page = page
+        self._is_whole = is_whole
+        for at, (_mark, label) in enumerate(self._lines):
             label.setProperty("role", None if at == page else "secondary")
             font = label.font()
             font.setBold(at == page)
             label.setFont(font)
             label.style().unpolish(label)
             label.style().polish(label)
+        self._tint()
+
+    def _tint(self) -> None:
+        colors = theme.colors()
+        for at, (mark, _label) in enumerate(self._lines):
+            is_done = at < self._page if at < IMPORT else self._page == REPORT and self._is_whole
+            name = "circle-check" if is_done else "circle"
+            color = colors.accent_on_base if at == self._page else colors.secondary
+            mark.setPixmap(theme.pixmap(name, STEP_ICON_PX, color, self.devicePixelRatioF()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()
 
 
 class MigrationWizard(QWizard):
@@ -72,8 +98,10 @@ class MigrationWizard(QWizard):
         parent: QWidget | None = None,
         *,
         options: ScanOptions | None = None,
+        drafts: Drafts | None = None,
     ) -> None:
         super().__init__(parent)
+        self._drafts = drafts
         self.library = library
         self.tasks = tasks
         self.journey = Journey(options=options or ScanOptions())
@@ -99,16 +127,20 @@ class MigrationWizard(QWizard):
         self._report = ReportPage(self, library, tasks, self.journey)
         for at, page in enumerate((self._sources, self._previewed, self._importing, self._report)):
             self.setPage(at, page)
+        self._sources.chosen.connect(self._keep_chosen)
         self._importing.imported.connect(self.imported)
         self._importing.stop_offered.connect(self._offer_stop)
         self._report.waiting_counted.connect(self._offer_review)
         self._report.review_wanted.connect(self._on_review_wanted)
+        self._report.rest_wanted.connect(self._on_rest_wanted)
         self._name_buttons()
         self.currentIdChanged.connect(self._on_page_changed)
         room = self.screen().availableSize()
         self.resize(QSize(scaled(self, 1120), scaled(self, 760)).boundedTo(room))
         if paths:
             self.set_paths(paths)
+        elif drafts is not None and (left := drafts.take(CHOSEN_DRAFT)):
+            self._sources.offer_again(left.splitlines())
 
     def _name_buttons(self) -> None:
         kind = QWizard.WizardButton
@@ -151,6 +183,14 @@ class MigrationWizard(QWizard):
         if self.journey.paths:
             self.next()
 
+    @Slot()
+    def _keep_chosen(self) -> None:
+        """Keep what is chosen, so that a crash does not take it along; it ends with the wizard."""
+        if not self.journey.paths:
+            self._forget_chosen()
+        elif self._drafts is not None:
+            self._drafts.keep(CHOSEN_DRAFT, "\n".join(self.journey.paths), tr("Chosen for the import"))
+
     @Slot(int)
     def _offer_review(self, waiting: int) -> None:
         """Put the number of waiting records on the button that leads to them."""
@@ -160,6 +200,14 @@ class MigrationWizard(QWizard):
             QWizard.WizardButton.CustomButton2, words if waiting else self.tr("&Review pending")
         )
         button.setEnabled(waiting > 0)
+        # What leads on stands out, and has the keyboard unless the user has taken it elsewhere.
+        close = self.button(QWizard.WizardButton.FinishButton)
+        for each, is_first in ((button, waiting > 0), (close, waiting == 0)):
+            each.setProperty("primary", is_first)
+            each.style().unpolish(each)
+            each.style().polish(each)
+        if waiting > 0 and close.hasFocus():
+            button.setFocus()
 
     @Slot(bool)
     def _offer_stop(self, is_possible: bool) -> None:
@@ -180,9 +228,12 @@ class MigrationWizard(QWizard):
         elif page == REPORT:
             layout = [kind.CustomButton1, kind.Stretch, kind.FinishButton, kind.CustomButton2]
         self.setButtonLayout(layout)
-        self._steps.show_step(page)
+        self._steps.show_step(page, is_whole=self.journey.is_whole)
         if page != SOURCES:
             self._sources.leave()
+        if page == IMPORT:
+            # From here on the catalog knows of it.
+            self._forget_chosen()
         if page == REPORT:
             self.button(kind.FinishButton).setFocus()
         if page == REPORT and self._closes_after:
@@ -198,6 +249,11 @@ class MigrationWizard(QWizard):
     def _on_review_wanted(self, problem: str) -> None:
         self.review_requested.emit(group_of(problem))
         self.accept()
+
+    @Slot()
+    def _on_rest_wanted(self) -> None:
+        """Look at the same sources again: what is in already is known then."""
+        self.set_paths(tuple(self.journey.paths))
 
     @Slot()
     def _on_save_report(self) -> None:
@@ -245,6 +301,12 @@ class MigrationWizard(QWizard):
         """Stop what only served to look."""
         self._sources.leave()
         self._previewed.leave()
+        if not self._sources.has_offer:
+            self._forget_chosen()
+
+    def _forget_chosen(self) -> None:
+        if self._drafts is not None:
+            self._drafts.done(CHOSEN_DRAFT)
 
     def focusNextPrevChild(self, is_next: bool) -> bool:
         return focus.move(self, is_next)
