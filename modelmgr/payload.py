@@ -9,12 +9,12 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from modelmgr.lazily import dataclass
 from modelmgr.values import MIB
 
 PARSE_LIMIT_BYTES = 64 * MIB

@@ -7,10 +7,10 @@ that a window stands still. Here no step touches more than `PIECE_BYTES`, and no
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from modelmgr.lazily import dataclass
 from modelmgr.progress import Progress
 
 PIECE_BYTES = 64 * 1024

@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from modelmgr.lazily import dataclass
 
 REPORT_INTERVAL_S = 0.05
 PAUSE_POLL_S = 0.1

@@ -8,11 +8,13 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+
+from modelmgr.lazily import dataclass
 
 MODEL_SUFFIXES = frozenset(
     [

@@ -8,10 +8,10 @@ guesses: an unknown type is ``unknown``, an unknown base model is kept as it was
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from modelmgr.lazily import dataclass
 from modelmgr.resources import resource_path
 
 TYPES: tuple[str, ...]

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent / "modelmgr"
 
 # Each may import those before it, and the standard library.
 LEAVES = (
+    "lazily",
     "durable",
     "errors",
     "progress",

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from modelmgr.catalog import engine
@@ -14,6 +13,7 @@ from modelmgr.catalog.known_hashes import FORMER
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT
 from modelmgr.catalog.schema import below_condition, path_in, path_out
 from modelmgr.errors import NotFound
+from modelmgr.lazily import dataclass
 from modelmgr.values import Changes, FileState, LibraryFolder, Origin
 
 SEARCH_FILES = 50

@@ -1,9 +1,9 @@
 """What scans hand to the catalog, and what they get back: plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from modelmgr.lazily import dataclass
 from modelmgr.values import FileState, Hashes, HashState, Origin
 
 EMBEDDED = "embedded"

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from modelmgr.catalog import engine
@@ -13,6 +13,7 @@ from modelmgr.catalog.file_store import printable
 from modelmgr.catalog.known_hashes import Hash, claimed_hashes, put_hashes
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT
 from modelmgr.catalog.schema import below_condition, key_in, path_in, path_out
+from modelmgr.lazily import dataclass
 from modelmgr.values import Changes, Record, Totals
 
 OWN_EXTRA_KEYS = ("columns", "header", "joined")

@@ -6,7 +6,6 @@ import json
 import os
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from modelmgr.catalog.attachment_store import AttachmentStore
 from modelmgr.catalog.found import EMBEDDED
 from modelmgr.catalog.known_hashes import FORMER
 from modelmgr.catalog.schema import below_condition, key_out, path_out
+from modelmgr.lazily import dataclass
 from modelmgr.values import (
     FACET_GROUPS,
     LIGHT_KEYS,

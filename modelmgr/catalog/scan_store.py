@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modelmgr.catalog import engine
@@ -27,6 +27,7 @@ from modelmgr.catalog.identity_store import same_tensors
 from modelmgr.catalog.known_hashes import FORMER_ALONE, Hash, forget_short, put_hashes
 from modelmgr.catalog.place_store import PlaceStore
 from modelmgr.catalog.schema import path_in, path_out
+from modelmgr.lazily import dataclass
 from modelmgr.values import Changes, FileState, HashState, Origin
 
 

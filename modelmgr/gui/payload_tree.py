@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
@@ -14,6 +13,7 @@ from modelmgr import payload
 from modelmgr.gui import theme
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip, size_text
 from modelmgr.gui.theme import colors
+from modelmgr.lazily import dataclass
 from modelmgr.payload_parts import Members, Part
 
 CHUNK = 300

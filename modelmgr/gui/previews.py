@@ -7,13 +7,13 @@ what is looked at now are kept in memory, within a bound of bytes. Rated picture
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPainter, QPainterPath, QPixmap
 
 from modelmgr.gui.tasks import Tasks
+from modelmgr.lazily import dataclass
 from modelmgr.pictures import PIXEL_LIMIT, image_format, open_bounded, read_open
 from modelmgr.settings import RatedPictures
 from modelmgr.thumbnails import Thumbnails, thumbnail_key

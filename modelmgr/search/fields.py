@@ -1,9 +1,9 @@
 """The fields of the language: one table for reading, completion, explanation and every help text."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
+from modelmgr.lazily import dataclass
 from modelmgr.values import MODEL_STATES
 
 

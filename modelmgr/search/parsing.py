@@ -3,10 +3,10 @@
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from modelmgr.lazily import dataclass
 from modelmgr.search.fields import Field, Kind, field_of
 from modelmgr.search.reading import Match, NotUnderstood, Say, Value, read_value
 

@@ -1,7 +1,7 @@
 """What the user says of models: each edit is written off the GUI thread, and can be undone and redone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import column_label, column_order, counted
+from modelmgr.lazily import dataclass
 from modelmgr.progress import Progress
 from modelmgr.values import EditGroup, EditReport, RevertReport
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Slot
@@ -12,6 +11,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.language import said
 from modelmgr.gui.text import count_text, foreign_text, plain_tip
+from modelmgr.lazily import dataclass
 
 SAID_BY = "According to: {}"
 FACT_LENGTH = 140

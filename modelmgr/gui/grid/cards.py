@@ -4,8 +4,6 @@ A frame has up to some hundred cards, so a card is a handful of calls: icons, ma
 pictures are pixmaps made once, and words, cut to the card's width, are kept as long as their row.
 """
 
-from dataclasses import dataclass
-
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
@@ -15,6 +13,7 @@ from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import is_absent, state_of, state_text
 from modelmgr.gui.table.model import Index
 from modelmgr.gui.text import foreign_text, type_label
+from modelmgr.lazily import dataclass
 from modelmgr.values import ModelRow
 
 MIN_SIZE, MAX_SIZE, START_SIZE = 96, 320, 160

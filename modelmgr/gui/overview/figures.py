@@ -4,10 +4,10 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui.reasons import group_of
+from modelmgr.lazily import dataclass
 from modelmgr.values import FileState, ModelQuery
 
 DANGER = "danger:yes"

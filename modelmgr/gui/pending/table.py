@@ -8,7 +8,6 @@ Texts are made once, when a row arrives. No question here reads a payload.
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -29,6 +28,7 @@ from modelmgr.gui.cells import STATE_ROLE
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, explanation, name_in, reason, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import foreign_text, plain_tip, type_label
+from modelmgr.lazily import dataclass
 from modelmgr.values import PendingModel, PendingQuery, PendingState
 
 PAGE_ROWS = 128

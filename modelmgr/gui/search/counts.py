@@ -1,12 +1,13 @@
 """The numbers beside the facets, counted in a worker, and the folders as a tree."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui.search.filters import GROUPS, without_group
 from modelmgr.gui.search.words import field_of_group
+from modelmgr.lazily import dataclass
 from modelmgr.values import FACET_GROUPS, Facets, ModelQuery
 
 FOLDERS_LIMIT = 5000

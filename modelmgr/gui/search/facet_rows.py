@@ -1,7 +1,7 @@
 """Which rows the filter panel has: what can be chosen of each facet, and what is on."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from PySide6.QtCore import QObject
 
@@ -10,6 +10,7 @@ from modelmgr.gui.search.facet_look import Facet, Kind, Mode
 from modelmgr.gui.search.filters import STATES, Filters
 from modelmgr.gui.search.words import value_label
 from modelmgr.gui.text import count_text, foreign_text
+from modelmgr.lazily import dataclass
 
 SHOWN_VALUES = 10
 MOST_BELOW = 500

@@ -1,12 +1,12 @@
 """Saved filters: a search and facets under a name, kept in the window's state file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from modelmgr.gui.search.filters import Filters, narrowing, query_of_state, query_state
+from modelmgr.lazily import dataclass
 from modelmgr.values import ModelQuery
 
 NAME_LIMIT = 200

@@ -1,13 +1,14 @@
 """What the search field offers while one types: fields, values with live counts, recent searches; and what it says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from modelmgr import search
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.search.words import say, value_label
 from modelmgr.gui.text import count_text, foreign_text
+from modelmgr.lazily import dataclass
 from modelmgr.values import ModelQuery
 
 MOST_OFFERED = 9

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from modelmgr.gui.language import said
@@ -18,6 +18,7 @@ from modelmgr.gui.text import (
     stars_text,
     type_label,
 )
+from modelmgr.lazily import dataclass
 from modelmgr.values import FileState, HashState, ModelRow
 
 
