@@ -156,6 +156,7 @@ def open_window(catalog: Path) -> QMainWindow:
     # Before anything of the window is made: with its first parts its threads begin to work.
     garbage = Garbage()
     tasks = Tasks(interrupt=store.interrupt)
+    tasks.hold_questions(is_held=True)
     library = cast("Library", _LibraryWhenWanted(store))
     door = ApiDoor(library, tasks)
     window = MainWindow(library, tasks, door)
@@ -165,10 +166,10 @@ def open_window(catalog: Path) -> QMainWindow:
     news.changed.connect(window.take_news)
     garbage.setParent(window)
     window.closed.connect(partial(_end, door, news, tasks, store, garbage))
+    window.painted.connect(news.watch_others)
     window.load_first_rows()
     window.show()
     window.start_asking()
-    news.watch_others()
     return window
 
 

@@ -46,12 +46,14 @@ class MainWindow(Frame):
 
     Signals:
         closed(): it has closed; all work has ended and the state is saved.
+        painted(): it was seen for the first time; what would have held that up may begin.
 
     Attributes:
         drafts: what is being typed in any of the panes.
     """
 
     closed = Signal()
+    painted = Signal()
 
     def __init__(
         self, library: "Library", tasks: Tasks, door: ApiDoor, parent: QWidget | None = None
@@ -190,12 +192,22 @@ class MainWindow(Frame):
         self._page.panel.refresh()
         self._ask_folders()
         self._ask_pending_count()
-        # The first deed loads the library's readers and sources, the API its framework: both would hold up the
-        # first paint.
-        self._look_soon.start()
         self._afterwards.start(
-            [*self._page.late_parts(), *self._details.late_parts(), *self._actions.to_dress()]
+            self,
+            [
+                self._on_first_painted,
+                *self._page.late_parts(),
+                *self._details.late_parts(),
+                *self._actions.to_dress(),
+            ],
         )
+
+    def _on_first_painted(self) -> None:
+        self._tasks.hold_questions(is_held=False)
+        self.painted.emit()
+        # The first deed loads the library's readers and sources, the API its framework.
+        self._look_soon.start()
+        self._pending.make_soon()
 
     # --- news -------------------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
@@ -24,6 +23,7 @@ from PySide6.QtCore import QMetaMethod, QObject, Qt, Signal, Slot
 from shiboken6 import isValid
 
 from modelmgr.errors import ModelmgrError
+from modelmgr.lazily import dataclass
 from modelmgr.progress import Cancelled, Progress, Step
 
 log = logging.getLogger(__name__)
@@ -232,6 +232,7 @@ class _Lane:
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._held = False
         self._stopped = False
 
     def put(self, job: _Job) -> int | None:
@@ -245,15 +246,27 @@ class _Lane:
                         self._waiting[place] = job
                         return other.number
             self._waiting.append(job)
-            if len(self._waiting) > self._idle and len(self._threads) < self._limit:
-                # A daemon, so that a disk that never answers cannot keep a closed program alive.
-                name = f"modelmgr-{self._name}-{len(self._threads) + 1}"
-                thread = threading.Thread(target=self._work, name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
-            else:
-                self._ready.notify()
+            if not self._held:
+                self._call_thread()
             return None
+
+    def _call_thread(self) -> None:
+        if len(self._waiting) > self._idle and len(self._threads) < self._limit:
+            # A daemon, so that a disk that never answers cannot keep a closed program alive.
+            name = f"modelmgr-{self._name}-{len(self._threads) + 1}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        else:
+            self._ready.notify()
+
+    def hold(self, *, is_held: bool) -> None:
+        """Begin nothing of what is given from now on, or begin all that waits."""
+        with self._ready:
+            self._held = is_held
+            if not is_held:
+                for _job in self._waiting:
+                    self._call_thread()
 
     def take_back(self, number: int) -> bool:
         """Take a job out of the queue; False if it is not there (any more)."""
@@ -386,6 +399,11 @@ class Tasks(QObject):
     def running(self) -> list[Task]:
         """The deeds that wait or work, oldest first."""
         return list(self._running)
+
+    def hold_questions(self, *, is_held: bool) -> None:
+        """Let questions wait from now on, or no longer: before the first paint their threads would slow it down."""
+        for lane in (self._questions, self._pictures):
+            lane.hold(is_held=is_held)
 
     def ask(
         self,

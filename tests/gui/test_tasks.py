@@ -36,6 +36,25 @@ def test_an_answer_comes_in_the_gui_thread(qtbot, tasks):
     assert asker.threads == [True]
 
 
+def test_held_questions_begin_when_they_may_and_deeds_do_not_wait(qtbot, tasks):
+    asker = Asker()
+    tasks.hold_questions(is_held=True)
+    for number in range(5):
+        tasks.ask(partial(int, number), asker.take)
+    tasks.look(partial(str, "picture"), asker.take)
+    tasks.change(partial(str, "changed"), asker.take)
+    qtbot.waitUntil(lambda: asker.answers == ["changed"])
+    tasks.hold_questions(is_held=False)
+    qtbot.waitUntil(lambda: len(asker.answers) == 7)
+    assert set(asker.answers) == {"changed", "picture", *range(5)}
+
+
+def test_held_questions_do_not_hold_up_the_end(tasks):
+    tasks.hold_questions(is_held=True)
+    tasks.ask(partial(int, 1), Asker().take)
+    assert tasks.shutdown()
+
+
 def test_a_younger_question_takes_the_place_of_a_waiting_one(qtbot, tasks):
     held, asked = threading.Event(), []
     asker = Asker()

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,25 @@ def test_the_first_rows_are_there_when_it_is_shown_and_nothing_is_selected(windo
     assert first_names(window) == ["Model 00000", "Model 00001", "Model 00002"]
     assert not find(window, "libraryTable").selectionModel().hasSelection()
     assert find(window, "metadataRaw").toPlainText() == ""
+
+
+def test_nothing_is_asked_before_the_first_paint(qtbot, window):
+    def at_work() -> list[str]:
+        return [each.name for each in threading.enumerate() if each.name.startswith("modelmgr-ask")]
+
+    count, panel = window.findChild(QLabel, "countLabel"), window.findChild(QTreeWidget)
+    assert (count.text(), at_work()) == ("40 models", [])
+    window.repaint()
+    assert not at_work()
+    qtbot.waitUntil(lambda: "," in count.text())
+    assert panel.topLevelItem(0).text(0)
+    assert at_work()
+
+
+def test_a_window_that_nobody_sees_asks_all_the_same(qtbot, window):
+    window.hide()
+    count = window.findChild(QLabel, "countLabel")
+    qtbot.waitUntil(lambda: "," in count.text())
 
 
 def test_no_two_actions_have_the_same_shortcut(window):

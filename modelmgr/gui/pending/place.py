@@ -45,7 +45,11 @@ class PendingPlace(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SOON_MS)
         self._soon.timeout.connect(self._go_on)
-        self._soon.start()
+
+    def make_soon(self) -> None:
+        """Load and make the page when the window has come to rest."""
+        if self.layout() is None:
+            self._soon.start()
 
     @property
     def page(self) -> "PendingPage":

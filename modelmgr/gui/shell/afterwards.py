@@ -1,15 +1,17 @@
-"""What is made when the window stands already: step by step, so that no turn of the event loop takes long."""
+"""What is done and made when the window stands already: step by step, so that no turn of the event loop takes long."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QTimer, Slot
+from PySide6.QtWidgets import QWidget
 
-_FIRST_MS, _EACH_MS = 40, 5
+_EACH_MS = 5
+_UNSEEN_MS = 500
 
 
 class Afterwards(QObject):
-    """Does one step a turn, beginning soon after `start`: when that returns, nothing has been painted yet."""
+    """Does one step a turn, from the first paint of a window on, or soon, if nothing is painted at all."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -18,15 +20,24 @@ class Afterwards(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._step)
 
-    def start(self, steps: Iterable[Callable[[], object]]) -> None:
-        """Do these, in this order."""
+    def start(self, window: QWidget, steps: Iterable[Callable[[], object]]) -> None:
+        """Do these, in this order, once `window` has been painted with all that is in it."""
         self._steps.extend(steps)
-        self._timer.start(_FIRST_MS)
+        window.installEventFilter(self)
+        self._timer.start(_UNSEEN_MS)
 
     def stop(self) -> None:
         """Do nothing more."""
         self._timer.stop()
         self._steps.clear()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            if self._steps:
+                # What is in the window is painted in this turn of the event loop, too.
+                self._timer.start(0)
+        return False
 
     @Slot()
     def _step(self) -> None:

@@ -9,7 +9,7 @@ enums in Python makes a frame four times as long.
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,7 @@ from modelmgr.gui.table.columns import COLUMNS, NAME_COLUMN, Column, Look, dange
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import plain_tip
 from modelmgr.gui.theme import colors
+from modelmgr.lazily import dataclass
 from modelmgr.values import Changes, ModelQuery, ModelRow
 
 PAGE_ROWS = 128
@@ -282,7 +283,12 @@ class LibraryModel(QAbstractTableModel):
     def load_at_once(self, query: ModelQuery) -> None:
         """Show the first rows of `query` before returning: for the first paint, a millisecond or two."""
         self._query = query
-        self._show_first(_First(query, self._catalog.count(query), self._catalog.page(query, FIRST_ROWS)))
+        rows = self._catalog.page(query, FIRST_ROWS)
+        count = len(rows)
+        if count == FIRST_ROWS:
+            count = self._catalog.count(query, ORDER_AT_ONCE + 1)
+        is_counted = count <= ORDER_AT_ONCE
+        self._show_first(_First(query, min(count, ORDER_AT_ONCE), rows, is_counted=is_counted))
 
     def show_query(self, query: ModelQuery) -> None:
         """Show another query; what was shown stays until its first rows are here."""
@@ -336,7 +342,7 @@ class LibraryModel(QAbstractTableModel):
         self.beginResetModel()
         self._remember(first.rows)
         self._ids = array("q", (row.id for row in first.rows))
-        self._is_complete = len(self._ids) >= first.count
+        self._is_complete = first.is_counted and len(self._ids) >= first.count
         self._is_counted = first.is_counted
         self._count = max(first.count, len(self._ids))
         self.endResetModel()
