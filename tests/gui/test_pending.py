@@ -42,7 +42,7 @@ from modelmgr.gui.reasons import (
     source_label,
     tail_below,
 )
-from modelmgr.gui.strips import AskStrip
+from modelmgr.gui.strips import AskStrip, UndoStrip
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.progress import Progress
@@ -573,6 +573,44 @@ def test_dismissed_records_are_kept_and_come_back(qtbot, page, inbox):
         page.click("restoreButton")
     assert said.args == ["1 record waits again."]
     assert inbox.row("Wrong").state == "pending"
+
+
+def test_a_dismissal_is_undone_with_one_click(qtbot, page, inbox):
+    page.select("Gone")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.click("dismissButton")
+    # What is dismissed already stays so when more is dismissed, and when that is undone.
+    page.show("all", 8)
+    page.table.selectAll()
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("dismissButton")
+    assert said.args == ["7 records were dismissed and can be restored."]
+    qtbot.waitUntil(lambda: len(page.page.findChildren(UndoStrip)) == 1, timeout=WAIT_MS)
+    assert page.page.findChild(UndoStrip).words == "7 records were dismissed."
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
+        page.click("undoPromotionStripButton")
+    assert said.args == ["7 records wait again."]
+    assert inbox.row("Gone").state == "dismissed"
+    assert inbox.row("Two").state == "pending"
+    qtbot.waitUntil(lambda: not page.page.findChildren(UndoStrip), timeout=WAIT_MS)
+
+
+def test_the_columns_share_the_room_until_a_person_divides_it(qtbot, page):
+    table = page.table
+    bar = table.horizontalScrollBar()
+    page.page.resize(1024, 700)
+    qtbot.waitUntil(lambda: bar.maximum() == 0, timeout=WAIT_MS)
+    narrow = table.columnWidth(0)
+    page.page.resize(1800, 700)
+    qtbot.waitUntil(lambda: table.columnWidth(0) > narrow + 100, timeout=WAIT_MS)
+    page.show("ready", 3)
+    assert table.columnWidth(1) == 0
+    page.show("waiting", 8)
+    page.page.resize(1024, 700)
+    qtbot.waitUntil(lambda: table.columnWidth(0) == narrow, timeout=WAIT_MS)
+    table.horizontalHeader().resizeSection(0, 300)
+    page.page.resize(1200, 700)
+    assert table.columnWidth(0) == 300
 
 
 def test_after_a_deed_the_next_record_is_selected(qtbot, page, inbox):

@@ -32,7 +32,8 @@ class PendingDeeds(QObject):
         message(str): the result of a deed, one sentence.
         changed(): what waits may be other than before.
         promoted(object): something was promoted, and how that can be undone: a `PromoteReport`.
-        undone(): a promotion was taken back, or its rows were cleared.
+        dismissed(object): these records were set aside: their ids.
+        undone(): a promotion or a dismissal was taken back, or promoted rows were cleared.
         busy_changed(): a promotion or an undo has begun or is over.
         working(object): this task runs long enough to be shown on the page: a `Task`.
     """
@@ -40,6 +41,7 @@ class PendingDeeds(QObject):
     message = Signal(str)
     changed = Signal()
     promoted = Signal(object)
+    dismissed = Signal(object)
     undone = Signal()
     busy_changed = Signal()
     working = Signal(object)
@@ -151,9 +153,8 @@ class PendingDeeds(QObject):
     def dismiss(self, ids: Sequence[int]) -> None:
         """Set records aside."""
         if ids:
-            self._tasks.change(
-                partial(self._library.dismiss, ids), self._on_dismissed, failed=self._on_failed
-            )
+            deed = partial(_dismiss, self._library, list(ids))
+            self._tasks.change(deed, self._on_dismissed, failed=self._on_failed)
 
     def dismiss_all(self, query: PendingQuery) -> None:
         """Set all records of a query aside."""
@@ -161,9 +162,12 @@ class PendingDeeds(QObject):
         self._tasks.change(deed, self._on_dismissed, failed=self._on_failed)
 
     @Slot(object)
-    def _on_dismissed(self, changed: int) -> None:
-        verb = self.tr("was") if changed == 1 else self.tr("were")
-        self.message.emit(f"{counted(changed, 'record')} {verb} " + self.tr("dismissed and can be restored."))
+    def _on_dismissed(self, ids: Sequence[int]) -> None:
+        verb = self.tr("was") if len(ids) == 1 else self.tr("were")
+        words = f"{counted(len(ids), 'record')} {verb} "
+        self.message.emit(words + self.tr("dismissed and can be restored."))
+        if ids:
+            self.dismissed.emit(ids)
         self.changed.emit()
 
     def restore(self, ids: Sequence[int]) -> None:
@@ -175,6 +179,7 @@ class PendingDeeds(QObject):
     @Slot(object)
     def _on_restored(self, changed: int) -> None:
         verb = self.tr("waits") if changed == 1 else self.tr("wait")
+        self.undone.emit()
         self.message.emit(f"{counted(changed, 'record')} {verb} " + self.tr("again."))
         self.changed.emit()
 
@@ -233,5 +238,15 @@ def _clear(library: "Library", progress: Progress) -> int:
     return library.clear_promoted()
 
 
-def _dismiss_all(library: "Library", query: PendingQuery) -> int:
-    return library.dismiss(list(library.catalog.pending_order(query)))
+def _dismiss(library: "Library", ids: Sequence[int]) -> list[int]:
+    # What was dismissed before is none of this deed, nor of its undoing.
+    waiting = frozenset(library.catalog.pending_order(PendingQuery(states=PENDING)))
+    waiting_ids = [row_id for row_id in ids if row_id in waiting]
+    library.dismiss(waiting_ids)
+    return waiting_ids
+
+
+def _dismiss_all(library: "Library", query: PendingQuery) -> list[int]:
+    ids = list(library.catalog.pending_order(query))
+    library.dismiss(ids)
+    return ids

@@ -1,28 +1,18 @@
 """The page of the inbox: groups by what to do, the table, and the selected record below."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QIcon, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
-from modelmgr.gui.outcomes import sentence
-from modelmgr.gui.pending.alike import rule_of
 from modelmgr.gui.pending.bar import DeedBar
-from modelmgr.gui.pending.decisions import (
-    DECIDED_BELOW,
-    Choices,
-    attach_question,
-    clear_question,
-    live_deeds,
-    locate_dialog,
-    read_choices,
-)
-from modelmgr.gui.pending.deeds import MISMATCH_QUERY, NO_FILE_QUERY, READY_QUERY, PendingDeeds
+from modelmgr.gui.pending.decisions import Choices, live_deeds, read_choices
+from modelmgr.gui.pending.deeds import READY_QUERY
 from modelmgr.gui.pending.empty import EmptyPage
 from modelmgr.gui.pending.filters import BesideOrBelow, PendingFilters
 from modelmgr.gui.pending.groups import (
@@ -39,6 +29,7 @@ from modelmgr.gui.pending.groups import (
     GroupList,
     all_groups,
 )
+from modelmgr.gui.pending.handling import Handling
 from modelmgr.gui.pending.places import PlaceStrips, read_places
 from modelmgr.gui.pending.preview import PendingPreview
 from modelmgr.gui.pending.table import WHY, PendingTable
@@ -47,13 +38,10 @@ from modelmgr.gui.states import Pages, Tall
 from modelmgr.gui.strips import Hairline, SearchEdit, StripPlace
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text
-from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteReport
+from modelmgr.values import PendingQuery
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
-
-ASKED_ROWS = 200
-"""So many selected rows are looked at one by one to see which deeds fit; with more, every deed of the group does."""
 
 SEARCH_MS = 150
 WIDEST_MINIMUM = 110
@@ -98,7 +86,6 @@ class PendingPage(QWidget):
         self.setObjectName("pendingInbox")
         self.setAccessibleName(self.tr("Pending records"))
         self._groups = all_groups()
-        self._deeds = PendingDeeds(library, tasks, self)
         self._view = PendingView(PendingTable(self._catalog, tasks, self), self) if view is None else view
         self._table = self._view.table
         self._build()
@@ -109,18 +96,23 @@ class PendingPage(QWidget):
 
     def _build(self) -> None:
         self._list = GroupList(list(self._groups.values()), self)
+        self._strips = StripPlace(self)
+        self._preview = PendingPreview(self._catalog, self._tasks, self)
+        handling = self._handling = Handling(
+            self._library, self._tasks, self._view, self._preview, self._strips, self._query, self
+        )
         self._bar = DeedBar(
             {
                 "promote_all": self._on_promote_all,
-                "promote": self.promote_selected,
-                "again": self.promote_selected,
-                "attach": self._on_attach,
-                "locate": self._on_locate,
+                "promote": handling.promote,
+                "again": handling.promote,
+                "attach": handling.attach,
+                "locate": handling.locate,
                 "map": partial(self._on_map_folder, ""),
-                "undo": self._on_undo_selected,
-                "keep": self._on_keep,
-                "dismiss": self._on_dismiss,
-                "restore": self._on_restore,
+                "undo": handling.undo,
+                "keep": handling.keep,
+                "dismiss": handling.dismiss,
+                "restore": handling.restore,
                 "clear": self._on_clear,
             },
             self,
@@ -128,7 +120,6 @@ class PendingPage(QWidget):
         menu = ("promote", "attach", "locate", "keep", "dismiss", "restore", "undo")
         self._view.addActions([self._bar.actions_by_deed[deed] for deed in (*menu, "again")])
         self._filters = PendingFilters(self)
-        self._strips = StripPlace(self)
         self._places = PlaceStrips(self)
         self._middle = Pages(self)
         self._middle.addWidget(self._view)
@@ -148,7 +139,6 @@ class PendingPage(QWidget):
         whole_layout.setSpacing(theme.S)
         whole_layout.addWidget(upper)
         whole_layout.addWidget(self._middle, 1)
-        self._preview = PendingPreview(self._catalog, self._tasks, self)
         self._split = QSplitter(Qt.Orientation.Vertical, self)
         self._split.setObjectName("pendingSplitter")
         self._split.setHandleWidth(1)
@@ -185,6 +175,7 @@ class PendingPage(QWidget):
         self._search.setPlaceholderText(self.tr("Name or place"))
         self._search.setAccessibleName(self.tr("Search the pending records"))
         self._search.setClearButtonEnabled(True)
+        theme.set_icon(self._search.addAction(QIcon(), SearchEdit.ActionPosition.LeadingPosition), "search")
         self._search.setFixedWidth(self.fontMetrics().averageCharWidth() * 28)
         texts = QVBoxLayout()
         texts.setSpacing(theme.XS // 2)
@@ -203,20 +194,12 @@ class PendingPage(QWidget):
         self._view.activated.connect(self._on_activated)
         self._table.reordered.connect(self._on_reordered)
         self._table.rows_arrived.connect(self._show_selected)
-        self._preview.deeds.candidate_chosen.connect(self._on_candidate_chosen)
-        self._preview.deeds.compare_wanted.connect(self._on_compare)
-        self._preview.deeds.attach_wanted.connect(self._on_attach_shown)
-        self._preview.deeds.dismiss_wanted.connect(self._on_dismiss_shown)
-        self._preview.shown.connect(self._show_alike)
         self._filters.changed.connect(self._show_query)
         self._places.add_wanted.connect(self.add_folder_requested)
         self._places.map_wanted.connect(self._on_map_folder)
-        self._deeds.message.connect(self.message)
-        self._deeds.changed.connect(self.reload)
-        self._deeds.promoted.connect(self._offer_undo)
-        self._deeds.undone.connect(self._strips.clear)
-        self._deeds.busy_changed.connect(self._update_deeds)
-        self._deeds.working.connect(self._strips.show_work)
+        self._handling.message.connect(self.message)
+        self._handling.deeds.changed.connect(self.reload)
+        self._handling.deeds.busy_changed.connect(self._update_deeds)
         for page in (self._nothing, self._none):
             page.import_wanted.connect(self.import_requested)
             page.history_wanted.connect(partial(self.show_group, PROMOTED))
@@ -265,16 +248,12 @@ class PendingPage(QWidget):
     @Slot()
     def promote_selected(self) -> None:
         """Promote the selected records, as far as their files bear them out."""
-        ids = self._view.selected_ids
-        if not ids:
-            self.message.emit(self.tr("Select the records to promote first."))
-            return
-        self._deeds.promote(ids)
+        self._handling.promote()
 
     @Slot()
     def promote_ready(self) -> None:
         """Promote everything that is ready."""
-        self._deeds.promote(None, READY_QUERY)
+        self._handling.deeds.promote(None, READY_QUERY)
 
     @property
     def group(self) -> str:
@@ -313,7 +292,7 @@ class PendingPage(QWidget):
         self.show_group(name)
         self._title.setText(self._groups[name].title)
         self._words.setText(self._groups[name].words)
-        self._view.setColumnHidden(WHY, name in (READY, PROMOTED, DISMISSED))
+        self._view.show_column(WHY, name not in (READY, PROMOTED, DISMISSED))
         self._view.clearSelection()
         self._places.clear()
         self._update_group()
@@ -461,18 +440,13 @@ class PendingPage(QWidget):
         """Enter leads from a record to what can be decided about it."""
         self._preview.take_focus()
 
-    def _selected_rows(self) -> list[PendingModel] | None:
-        """Return the selected rows, or None if they are too many to be looked at."""
-        if self._view.selected_count > ASKED_ROWS:
-            return None
-        rows = (self._table.known(row_id) for row_id in self._view.selected_ids)
-        return [row for row in rows if row is not None]
-
     @Slot()
     def _update_deeds(self) -> None:
-        rows = self._selected_rows()
+        rows = self._handling.selected_rows
         count = self._view.selected_count
-        live = live_deeds(rows, count, self._counts.of, self._count_of_all(), is_idle=not self._deeds.is_busy)
+        live = live_deeds(
+            rows, count, self._counts.of, self._count_of_all(), is_idle=not self._handling.deeds.is_busy
+        )
         # Where all kinds of records stand together, the rarer deeds show up with a record that they fit.
         rare = live & {"attach", "keep"} if self._group == WAITING else set()
         self._bar.show_deeds({*self._groups[self._group].deeds, *rare}, live)
@@ -480,109 +454,20 @@ class PendingPage(QWidget):
 
     # --- deeds ------------------------------------------------------------------------------------------
 
-    @Slot(object)
-    def _offer_undo(self, report: PromoteReport) -> None:
-        """Say over the table what was promoted, until it is undone, read, or something else is promoted."""
-        self._strips.offer_undo(sentence(report), partial(self._deeds.undo, report.pending_ids))
-
     @Slot()
     def _on_promote_all(self) -> None:
         if self._group == UNREADABLE or self._is_narrowed:
-            self._deeds.promote(None, self._query_of_all())
+            self._handling.deeds.promote(None, self._query_of_all())
         else:
             self.promote_ready()
 
     @Slot()
-    def _on_undo_selected(self) -> None:
-        self._deeds.undo(self._view.selected_ids)
-
-    @Slot()
-    def _on_keep(self) -> None:
-        self._deeds.promote(self._view.selected_ids, NO_FILE_QUERY, allow_missing=True)
-
-    @Slot()
-    def _on_dismiss(self) -> None:
-        self._deeds.dismiss(self._view.selected_ids)
-
-    @Slot()
-    def _on_restore(self) -> None:
-        self._deeds.restore(self._view.selected_ids)
-
-    @Slot()
-    def _on_attach(self) -> None:
-        ids = self._view.selected_ids
-        strip = attach_question(ids, self._selected_rows() or [], self)
-        self._strips.ask(strip, partial(self._deeds.promote, ids, MISMATCH_QUERY, attach_anyway=True))
-
-    @Slot()
     def _on_clear(self) -> None:
-        strip = clear_question(self._counts.of.get(PROMOTED, 0), self)
-        self._strips.ask(strip, self._deeds.clear_promoted)
-
-    @Slot()
-    def _on_locate(self) -> None:
-        row_id = self._view.only_selected
-        row = self._table.known(row_id) if row_id is not None else None
-        if row is None:
-            return
-        dialog = locate_dialog(row, self)
-        dialog.fileSelected.connect(partial(self._deeds.locate, row.id))
-        dialog.open()
+        self._handling.clear(self._counts.of.get(PROMOTED, 0))
 
     @Slot(str)
     def _on_map_folder(self, folder: str) -> None:
-        from modelmgr.gui.map_root import MapRootDialog
-
-        folders = self._places.folders if self._group == MISSING else ()
-        dialog = MapRootDialog(self._catalog, self._tasks, folders, folder, self)
-        dialog.wanted.connect(self._deeds.map_root)
-        dialog.open()
-
-    # --- decisions about the record that is shown -------------------------------------------------------
-
-    @Slot(int)
-    def _show_alike(self, row_id: int) -> None:
-        """Ask how many other records need the decision that this one needs."""
-        row = self._table.known(row_id)
-        if row is None or row.state != PendingState.PENDING or row.problem not in DECIDED_BELOW:
-            return
-        question = partial(self._catalog.pending_count, self._alike(row.problem))
-        answer = partial(self._preview.show_alike, row_id)
-        self._tasks.ask(question, answer, key=(id(self), "alike"))
-
-    def _alike(self, problem: str) -> PendingQuery:
-        """Return those of the records shown that have a problem in common."""
-        return replace(self._query(), states=PENDING, problems=(problem,))
-
-    @Slot(int, str, bool)
-    def _on_candidate_chosen(self, row_id: int, path: str, for_all: bool) -> None:
-        row = self._table.known(row_id)
-        rule = rule_of(path, row.candidates) if row is not None and for_all else None
-        if rule is not None:
-            self._deeds.locate_alike(self._alike("ambiguous"), rule)
-        else:
-            self._deeds.locate(row_id, path)
-
-    @Slot(int, bool)
-    def _on_attach_shown(self, row_id: int, for_all: bool) -> None:
-        ids: Sequence[int] | None = None if for_all else [row_id]
-        query = self._alike("hash_mismatch") if for_all else MISMATCH_QUERY
-        self._deeds.promote(ids, query, attach_anyway=True)
-
-    @Slot(int, str, bool)
-    def _on_dismiss_shown(self, row_id: int, problem: str, for_all: bool) -> None:
-        if not for_all:
-            self._deeds.dismiss([row_id])
-            return
-        self._deeds.dismiss_all(self._alike(problem))
-
-    @Slot(int)
-    def _on_compare(self, pending_id: int) -> None:
-        from modelmgr.gui.compare import CompareDialog
-
-        row = self._table.known(pending_id)
-        if row is not None:
-            CompareDialog(self._library, self._tasks, row.name, self, pending_id=pending_id).show()
+        self._handling.map_folder(self._places.folders if self._group == MISSING else (), folder)
 
     # --- Qt ---------------------------------------------------------------------------------------------
 

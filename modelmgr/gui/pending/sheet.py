@@ -212,7 +212,7 @@ class Sheet(QWidget):
             attach.setToolTip(plain_tip(_tr("The computed hash counts; the claim stays in the record")))
             buttons.addWidget(attach)
         if decided:
-            dismiss = self._button("dismissShownButton", _tr("Set the record aside"), self._on_dismiss)
+            dismiss = self._button("dismissShownButton", _tr("Dismiss"), self._on_dismiss)
             dismiss.setToolTip(plain_tip(_tr("It is kept among the dismissed and can be restored")))
             buttons.addWidget(dismiss)
         if row.file_path or row.sha256:

@@ -47,19 +47,23 @@ NAME, WHY, TYPE, BASE, SOURCE, WHERE, FILE = range(7)
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """One column: its width in a window of usual size, the least that says something, its share of what is over."""
+
     title: str
     sort: str
     width: int
+    least: int
+    share: int
 
 
 COLUMNS = (
-    _Column("Name", "name", 190),
-    _Column("Why", "problem", 232),
-    _Column("Type", "type", 98),
-    _Column("Base model", "base_model", 98),
-    _Column("Source", "source", 136),
-    _Column("Where", "source_path", 172),
-    _Column("File", "file_path", 136),
+    _Column("Name", "name", 190, 150, 4),
+    _Column("Why", "problem", 232, 226, 0),
+    _Column("Type", "type", 98, 80, 1),
+    _Column("Base model", "base_model", 98, 76, 0),
+    _Column("Source", "source", 136, 96, 0),
+    _Column("Where", "source_path", 172, 76, 3),
+    _Column("File", "file_path", 136, 76, 3),
 )
 
 

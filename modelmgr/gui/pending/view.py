@@ -1,6 +1,9 @@
 """The table of pending models as it stands on the page: selection survives every new order."""
 
+import math
+
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from modelmgr.gui import theme
@@ -59,8 +62,10 @@ class PendingView(QTableView):
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        for section, column in enumerate(COLUMNS):
-            self.setColumnWidth(section, scaled(self, column.width))
+        self._is_fitting = False
+        self._is_sized_by_hand = False
+        self.fit_columns()
+        header.sectionResized.connect(self._on_section_resized)
         self.selectionModel().selectionChanged.connect(self._on_selection_changed)
         model.about_to_reorder.connect(self._keep)
         model.reordered.connect(self._restore)
@@ -69,6 +74,45 @@ class PendingView(QTableView):
     def table(self) -> PendingTable:
         """The rows that it shows."""
         return self._table
+
+    # --- columns ----------------------------------------------------------------------------------------
+
+    def fit_columns(self) -> None:
+        """Divide the room among the columns that are shown, unless the user has done so."""
+        if self._is_sized_by_hand:
+            return
+        shown = [at for at in range(len(COLUMNS)) if not self.isColumnHidden(at)]
+        widths = {at: scaled(self, COLUMNS[at].width) for at in shown}
+        over = self.viewport().width() - sum(widths.values())
+        if over >= 0:
+            weights = {at: float(COLUMNS[at].share) for at in shown}
+        else:
+            weights = {at: float(widths[at] - scaled(self, COLUMNS[at].least)) for at in shown}
+            over = max(over, -round(sum(weights.values())))
+        whole = sum(weights.values()) or 1.0
+        self._is_fitting = True
+        for at in shown:
+            self.setColumnWidth(at, widths[at] + math.floor(over * weights[at] / whole))
+        self._is_fitting = False
+
+    def show_column(self, section: int, is_on: bool) -> None:
+        """Show or hide a column; the others take or leave its room."""
+        self._is_fitting = True
+        self.setColumnHidden(section, not is_on)
+        self._is_fitting = False
+        self.fit_columns()
+
+    @Slot(int, int, int)
+    def _on_section_resized(self, section: int, _old: int, _new: int) -> None:
+        header = self.horizontalHeader()
+        # The last one follows the width of the window by itself.
+        is_last = header.visualIndex(section) == header.count() - 1
+        if not (self._is_fitting or is_last):
+            self._is_sized_by_hand = True
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.fit_columns()
+        super().resizeEvent(event)
 
     # --- selection --------------------------------------------------------------------------------------
 

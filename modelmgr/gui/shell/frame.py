@@ -142,6 +142,8 @@ class Frame(QMainWindow):
             self.show_page(page)
             if page == OVERVIEW_PAGE:
                 self._overview.setFocus()
+            elif page == PENDING_PAGE:
+                self._pending.page.take_focus()
 
     @Slot(bool)
     def _on_details_toggled(self, is_on: bool) -> None:
