@@ -68,8 +68,9 @@ class Condition(NamedTuple):
     Attributes:
         sql: the form that finds them: indexes may serve it.
         walking: the form that tests a row that is at hand anyway, and leaves every index alone.
-        counting: a statement that gives a row for each model that it holds for (or may hold for), from an index alone;
-            empty where none could.
+        ids: a statement that gives the id of each model that it holds for (or may hold for), from an index alone, some
+            of them twice; empty where none could.
+        short: words of one or two letters; models that hold them count as if `ids` gave them too.
         column: the only column that it bounds, by constants: a stretch of that column's index.
         about: the only column that it is about.
     """
@@ -78,17 +79,28 @@ class Condition(NamedTuple):
     parameters: tuple[Any, ...] = ()
     walking: str = ""
     walking_parameters: tuple[Any, ...] = ()
-    counting: str = ""
-    counting_parameters: tuple[Any, ...] = ()
+    ids: str = ""
+    ids_parameters: tuple[Any, ...] = ()
     column: str = ""
     about: str = ""
+    short: tuple[str, ...] = ()
+
+    @property
+    def is_countable(self) -> bool:
+        """Whether an index tells for which models it holds, or may hold."""
+        return bool(self.ids or self.short)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it asks for words anywhere in a text."""
+        return bool(self.short) or "model_search" in self.ids
 
 
 def conditions_of(query: ModelQuery) -> list[Condition]:
     """Return what must hold for each model that the query wants, all of it."""
     found = [_group(terms) for terms in (*_facet_terms(query), *parse(query.search).groups)]
     by_type, by_base = (
-        next((each for each in found if each.counting and each.about == column), None)
+        next((each for each in found if each.ids and each.about == column), None)
         for column in ("type", "base_model")
     )
     sorted_by = {query.sort, *(column for column, _ in query.then_by)}
@@ -137,14 +149,15 @@ def _group(terms: Sequence[Term]) -> Condition:
     some = [_term(term) for term in terms]
     if len(some) == 1:
         return some[0]
-    countable = all(each.counting for each in some)
+    countable = all(each.is_countable for each in some)
     return Condition(
         "(" + " OR ".join(each.sql for each in some) + ")",
         tuple(value for each in some for value in each.parameters),
         "(" + " OR ".join(each.walking for each in some) + ")",
         tuple(value for each in some for value in each.walking_parameters),
-        " UNION ALL ".join(each.counting for each in some) if countable else "",
-        tuple(value for each in some for value in each.counting_parameters) if countable else (),
+        " UNION ALL ".join(each.ids for each in some if each.ids) if countable else "",
+        tuple(value for each in some for value in each.ids_parameters) if countable else (),
+        short=tuple(word for each in some for word in each.short) if countable else (),
     )
 
 
@@ -171,7 +184,7 @@ def _any_of(
         parameters,
         f"+({sql})",
         parameters,
-        f"SELECT 1 FROM models WHERE {sql}" if is_indexed else "",
+        f"SELECT id FROM models WHERE {sql}" if is_indexed else "",
         parameters if is_indexed else (),
         column if len(parts) == 1 else "",
     )
@@ -218,7 +231,7 @@ def _amount(field: str, values: Sequence[Value]) -> Condition:
         bounds = [(">=", value.low), ("<=", value.high)]
         known = [(f"{column} {sign} ?", bound) for sign, bound in bounds if bound is not None]
         parts.append((" AND ".join(part for part, _ in known), [bound for _, bound in known]))
-    return _any_of(parts, column=column)
+    return _any_of(parts, column=column)._replace(about=column)
 
 
 def _flag(field: str, values: Sequence[Value]) -> Condition:
@@ -271,7 +284,7 @@ def _linked(table: str, column: str, values: Sequence[tuple[Match, str]], lacks:
         parameters,
         f"(EXISTS (SELECT 1 FROM {table} WHERE model_id = models.id AND ({known})){none})",
         parameters,
-        "" if none else f"SELECT 1 FROM {table} WHERE {known}",
+        "" if none else f"SELECT model_id FROM {table} WHERE {known}",
         () if none else parameters,
     )
 
@@ -288,7 +301,7 @@ def _hash(_field: str, values: Sequence[Value]) -> Condition:
         "SELECT id FROM models WHERE sha256 IS NULL" if value.match is Match.NONE else _WITH_HASH
         for value in values
     )
-    return found._replace(counting=count)
+    return found._replace(ids=count)
 
 
 def _folder(_field: str, values: Sequence[Value]) -> Condition:
@@ -304,7 +317,7 @@ def _folder(_field: str, values: Sequence[Value]) -> Condition:
                 (_distinct("folder", f"instr({engine.folded('v')}, ?) > 0"), [value.text.casefold()])
             )
     is_stretch = len(values) == 1 and values[0].match is Match.IS
-    return _any_of(parts, column="folder" if is_stretch else "")
+    return _any_of(parts, column="folder" if is_stretch else "")._replace(about="folder")
 
 
 def _license(_field: str, values: Sequence[Value]) -> Condition:
@@ -343,6 +356,7 @@ def _text(field: str, values: Sequence[Value]) -> Condition:
     parameters: list[Any] = []
     walking_parameters: list[Any] = []
     count_parameters: list[Any] = []
+    short: list[str] = []
     is_countable = True
     for value in values:
         if value.match is Match.NONE:
@@ -362,10 +376,13 @@ def _text(field: str, values: Sequence[Value]) -> Condition:
         walking.append(f"({testing}{more}{hashed})")
         walking_parameters += [part, *more_parameters, *digits]
         match = engine.search_match(word)
-        is_countable = is_countable and match is not None
         if match is not None:
-            count.append("SELECT 1 FROM model_search WHERE model_search MATCH ?")
+            count.append("SELECT rowid FROM model_search WHERE model_search MATCH ?")
             count_parameters.append(match)
+        elif word:
+            short.append(word)
+        else:
+            is_countable = False
         if hashed:
             count.append(_WITH_HASH)
             count_parameters += digits
@@ -376,6 +393,7 @@ def _text(field: str, values: Sequence[Value]) -> Condition:
         tuple(walking_parameters),
         " UNION ALL ".join(count) if is_countable else "",
         tuple(count_parameters) if is_countable else (),
+        short=tuple(short) if is_countable else (),
     )
 
 

@@ -435,6 +435,18 @@ def search_match(word: str) -> str | None:
     return " AND ".join(quoted) or None
 
 
+def make_temporary(conn: Connection, create: str) -> None:
+    """Make a temporary table of a connection's own, though it only reads; it stays as long as the connection."""
+    (reads_only,) = conn.execute("PRAGMA query_only").fetchone()
+    if reads_only:
+        conn.execute("PRAGMA query_only=OFF")
+    try:
+        conn.execute(create)
+    finally:
+        if reads_only:
+            conn.execute("PRAGMA query_only=ON")
+
+
 def folded(expression: str) -> str:
     """Return SQL for a text case-folded as the search text is; SQLite's own `lower` folds ASCII alone."""
     return (
