@@ -491,9 +491,9 @@ def show_mending(studio: Studio) -> None:
                 field.give_up()
         if studio.wants("correct"):
             window.findChild(QAction, "actionCorrect").trigger()
-            dialog = window.findChild(QDialog, "correctDialog")
-            studio.take("correct", dialog)
-            dialog.reject()
+            field = window.findChild(QWidget, "typeField")
+            studio.take("correct", window)
+            field.give_up()
         if studio.wants("folder-move"):
             window.findChild(QAction, "actionMoveFolder").trigger()
             dialog = window.findChild(QDialog, "folderMoveDialog")

@@ -159,6 +159,7 @@ class MainWindow(Frame):
         self._details.row_changed.connect(self._page.model.put_row)
         self._details.import_wanted.connect(self._errands.open_wizard)
         self._details.message.connect(self._messages.result)
+        self._details.wanted.connect(self._on_details_wanted)
         self._details.use_drafts(self.drafts)
         self._details.follow(selection.ids)
         self._page.selected.connect(self._details.show_count)

@@ -1,7 +1,7 @@
-"""What the user does about models and folders that the program got wrong or lost: correct, locate, move, leave out."""
+"""What the user does about files and folders: has them hashed, says where they are now, what a scan leaves out."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import counted, foreign_text, type_label
+from modelmgr.gui.text import foreign_text
 from modelmgr.progress import Progress
 from modelmgr.values import FileState, LibraryFolder, ModelRow, ScanReport, is_below
 
@@ -49,45 +49,6 @@ class Mending(QObject):
         self._tasks = tasks
         self._window = window
         self.folders: Sequence[LibraryFolder] = ()
-
-    # --- type and base model ----------------------------------------------------------------------------
-
-    def ask_correction(self, ids: Sequence[int], row: ModelRow | None) -> None:
-        """Ask for type and base model of these models; `row` is the only one, if there is but one."""
-        from modelmgr.gui.correct import CorrectDialog
-
-        if not ids:
-            return
-        one = row if len(ids) == 1 else None
-        dialog = CorrectDialog(
-            self._library.catalog,
-            self._tasks,
-            len(ids),
-            one.type if one is not None else None,
-            one.base_model if one is not None else None,
-            self._window,
-        )
-        dialog.chosen.connect(partial(self.correct, list(ids)))
-        dialog.open()
-
-    def correct(self, ids: Sequence[int], values: Mapping[str, str | None]) -> None:
-        """Set type and base model of these models; None goes back to what was found."""
-        from modelmgr.gui.correct import correct
-
-        words = [
-            type_label(value) if column == "type" else foreign_text(value, 100)
-            for column, value in values.items()
-            if value is not None
-        ]
-        said = " · ".join(words) or self.tr("what was found")
-        task = self._tasks.run(
-            self.tr("Correcting"), partial(correct, self._library, list(ids), dict(values)), turn="correct"
-        )
-        task.succeeded.connect(partial(self._on_corrected, said))
-
-    def _on_corrected(self, said: str, count: int) -> None:
-        verb = self.tr("is now") if count == 1 else self.tr("are now")
-        self.message.emit(f"{counted(count, 'model')} {verb} {said}", None)
 
     # --- hashes -----------------------------------------------------------------------------------------
 

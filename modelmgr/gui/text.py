@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
+from unicodedata import bidirectional
 
 from modelmgr.gui.language import plural, said
 from modelmgr.payload import masked
@@ -17,7 +18,7 @@ CELL_LIMIT = 4096
 VIEW_LIMIT = 200_000
 
 _LRM = "\u200e"
-_size_mark = ""
+_left_mark = ""
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
@@ -127,8 +128,19 @@ def count_text(number: int) -> str:
 
 def read_from_right(is_on: bool) -> None:
     """Say whether the window reads from right to left: there a number and its unit would change places."""
-    global _size_mark
-    _size_mark = _LRM if is_on else ""
+    global _left_mark
+    _left_mark = _LRM if is_on else ""
+
+
+def cut_text(text: str) -> str:
+    """Return a text that was cut at its end, with the dots at the end of its own script, wherever the window begins.
+
+    In a window that reads from right to left the dots of an English name would stand before its first word.
+    """
+    if not _left_mark or not text.endswith("…"):
+        return text
+    strong = next((char for char in reversed(text) if bidirectional(char) in ("L", "R", "AL")), "")
+    return text + _LRM if strong and bidirectional(strong) == "L" else text
 
 
 def size_text(size_bytes: int | None) -> str:
@@ -142,7 +154,7 @@ def size_text(size_bytes: int | None) -> str:
         unit += 1
     number = f"{value:.1f}" if unit and value < 9.95 else f"{value:.0f}"
     number = number.replace(".", _customs.decimal)
-    return f"{_size_mark}{number} {_UNITS[unit]}"
+    return f"{_left_mark}{number} {_UNITS[unit]}"
 
 
 def exact_size_text(size_bytes: int | None) -> str:

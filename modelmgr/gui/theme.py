@@ -333,6 +333,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QComboBox {{ border: 1px solid {rgb(c.edge)}; border-radius: 6px; padding: {XS}px {S}px;
         background: {rgb(button)}; color: {rgb(c.text)}; min-height: 20px; }}
     QComboBox:editable {{ background: {rgb(c.base)}; padding: 0 0 0 {XS}px; min-height: 28px; }}
+    QComboBox[role="list"] {{ combobox-popup: 0; }}
     QComboBox:hover {{ border-color: {rgb(c.secondary)}; }}
     QComboBox:disabled {{ color: {rgb(c.absent)}; border-color: {rgb(c.line)}; }}
     QComboBox::drop-down {{ border: 0; width: {XL}px; }}

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
+    QLineEdit,
     QPlainTextEdit,
     QPushButton,
+    QScrollArea,
     QTableWidget,
     QToolButton,
     QWidget,
@@ -450,3 +452,61 @@ def test_no_word_of_a_stranger_is_html(catalog, pane, show):
         assert "<img" not in label.toolTip()
     for button in pane.findChildren(QToolButton):
         assert "<img" not in button.toolTip()
+
+
+def test_what_the_file_leaves_open_is_offered_first_where_the_base_is_typed(qtbot, pane, show):
+    show(header=HEADER)
+    field = find(pane, "base_modelField")
+    field.start()
+    completer = find(pane, "base_modelEditor", QLineEdit).completer()
+    qtbot.waitUntil(lambda: completer.model().rowCount() > 40)
+    words = [completer.model().index(row, 0).data() for row in range(completer.model().rowCount())]
+    assert words[:3] == CANDIDATES
+    assert len(set(words)) == len(words)
+
+
+def test_a_word_that_is_chosen_from_the_list_is_taken(qtbot, pane, show, catalog):
+    row = show(header=HEADER)
+    field = find(pane, "base_modelField")
+    field.start()
+    editor = find(pane, "base_modelEditor", QLineEdit)
+    editor.setText("Pony")
+    editor.completer().activated.emit("Pony")
+    qtbot.waitUntil(lambda: not field.is_editing)
+    qtbot.waitUntil(lambda: catalog.rows([row.id])[0].base_model == "Pony")
+
+
+def test_the_mark_of_a_field_leads_to_what_decided(qtbot, pane, show):
+    row = show(header=HEADER)
+    pane.resize(340, 400)
+    section = find(pane, "evidenceSection")
+    assert not section.is_open
+    field = find(pane, "typeField")
+    menu = field.origin_menu()
+    (why,) = [action for action in menu.actions() if action.objectName() == "whyAction"]
+    assert why.text() == "Why does it say LoRA?"
+    why.trigger()
+    assert section.is_open
+    scroll = find(pane, "detailsScroll", QScrollArea)
+    bar = scroll.verticalScrollBar()
+    # At the top of the pane, or as far up as there is something below it.
+    qtbot.waitUntil(
+        lambda: (
+            bar.value() > 0
+            and (0 <= section.mapTo(scroll.viewport(), QPoint(0, 0)).y() < 60 or bar.value() == bar.maximum())
+        )
+    )
+    licence = find(pane, "licenseField").origin_menu()
+    assert "whyAction" not in {action.objectName() for action in licence.actions()}
+    assert row.type == "lora"
+
+
+def test_a_list_of_types_that_is_closed_without_a_choice_changes_nothing(qtbot, pane, show, catalog):
+    row = show(header=HEADER)
+    field = find(pane, "typeField")
+    field.start()
+    box = find(pane, "typeEditor", QComboBox)
+    assert box.view().isVisible()
+    box.hidePopup()
+    qtbot.waitUntil(lambda: not field.is_editing)
+    assert catalog.rows([row.id])[0].type == row.type

@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui.correct import CorrectDialog
 from modelmgr.gui.folder_move import FolderMoveDialog, move_words
 from modelmgr.gui.folder_rules import FolderRulesDialog, ignored_words
 from modelmgr.library import Library
@@ -76,44 +75,6 @@ def rows_by_name(catalog: Catalog) -> dict:
 # --- type and base model ------------------------------------------------------------------------------------
 
 
-def correct_dialog(qtbot, host, catalog, tasks, count=2, *now) -> CorrectDialog:
-    dialog = CorrectDialog(catalog, tasks, count, *(now or (None, None)), host)
-    dialog.show()
-    base = find(dialog, "correctBase", QComboBox)
-    qtbot.waitUntil(lambda: base.count() > 20)
-    return dialog
-
-
-def test_nothing_is_chosen_at_first(qtbot, host, scanned, tasks):
-    dialog = correct_dialog(qtbot, host, scanned, tasks)
-    assert dialog.values() == {}
-    save = find(dialog, "correctSave", QPushButton)
-    assert (save.text(), save.isEnabled()) == ("Correct 2 models", False)
-
-
-def test_a_type_and_a_base_are_chosen_in_canonical_words(qtbot, host, scanned, tasks):
-    dialog = correct_dialog(qtbot, host, scanned, tasks)
-    kind = find(dialog, "correctType", QComboBox)
-    kind.setCurrentIndex(kind.findData("lora"))
-    find(dialog, "correctBase", QComboBox).setEditText("flux dev ")
-    assert dialog.values()["type"] == "lora"
-    find(dialog, "correctBase", QComboBox).setEditText("sdxl1.0")
-    with qtbot.waitSignal(dialog.chosen) as chosen:
-        find(dialog, "correctSave", QPushButton).click()
-    assert chosen.args == [{"type": "lora", "base_model": "SDXL 1.0"}]
-
-
-def test_what_one_model_is_stands_there_and_is_no_correction(qtbot, host, scanned, tasks):
-    dialog = correct_dialog(qtbot, host, scanned, tasks, 1, "vae", "SD 1.5")
-    assert find(dialog, "correctType", QComboBox).currentData() == "vae"
-    assert find(dialog, "correctBase", QComboBox).currentText() == "SD 1.5"
-    assert dialog.values() == {}
-    for name in ("correctType", "correctBase"):
-        box = find(dialog, name, QComboBox)
-        box.setCurrentIndex(box.findText("Back to what was found"))
-    assert dialog.values() == {"type": None, "base_model": None}
-
-
 @pytest.fixture
 def window(open_on, scanned, tmp_path):
     scanned.close()
@@ -128,17 +89,25 @@ def look(tmp_path) -> Catalog:
     return Catalog.open(tmp_path / "catalog.sqlite")
 
 
-def test_many_are_corrected_at_once_and_it_sticks(qtbot, window, tmp_path, folder):
+def choose_type(qtbot, window, word: str, prefix: str = "") -> None:
+    box = find(window, f"{prefix}typeEditor", QComboBox)
+    box.setCurrentIndex(box.findData(word))
+    box.activated.emit(box.currentIndex())
+    qtbot.waitUntil(lambda: not find(window, f"{prefix}typeField").is_editing)
+
+
+def test_many_are_corrected_in_the_fields_and_it_sticks(qtbot, window, tmp_path, folder):
     table = find(window, "libraryTable", QTableView)
     qtbot.waitUntil(lambda: table.model().rowCount() == 4)
     table.selectAll()
     find(window, "actionCorrect", QAction).trigger()
-    dialog = find(window, "correctDialog", QDialog)
-    kind = find(dialog, "correctType", QComboBox)
-    kind.setCurrentIndex(kind.findData("controlnet"))
-    find(dialog, "correctBase", QComboBox).setEditText("Pony")
-    find(dialog, "correctSave", QPushButton).click()
-    qtbot.waitUntil(lambda: line(window) == "4 models are now ControlNet · Pony", timeout=WAIT_MS)
+    choose_type(qtbot, window, "controlnet", "all_")
+    base = find(window, "all_base_modelField")
+    base.start()
+    editor = find(window, "all_base_modelEditor", QLineEdit)
+    qtbot.keyClicks(editor, "pony")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: line(window) == "Base model of 4 models changed", timeout=WAIT_MS)
     with look(tmp_path) as catalog:
         (folder / "model 0.safetensors").write_bytes(header(100))
         Library(catalog).scan([], progress=Progress())
@@ -147,9 +116,25 @@ def test_many_are_corrected_at_once_and_it_sticks(qtbot, window, tmp_path, folde
         assert {found[f"model {n}"].type for n in (1, 2, 3)} == {"controlnet"}
     table.selectAll()
     find(window, "actionResetIdentity", QAction).trigger()
-    qtbot.waitUntil(lambda: "what was found" in line(window), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: line(window).startswith("Type and base model of"), timeout=WAIT_MS)
     with look(tmp_path) as catalog:
         assert {row.base_model for row in catalog.page(ModelQuery(), None)} == {None}
+
+
+def test_one_is_corrected_wherever_the_user_is(qtbot, window, tmp_path):
+    table = find(window, "libraryTable", QTableView)
+    qtbot.waitUntil(lambda: table.model().rowCount() == 4)
+    table.selectRow(1)
+    name = table.model().index(1, 0).data()
+    find(window, "actionDetails", QAction).setChecked(False)
+    find(window, "actionShowPending", QAction).trigger()
+    find(window, "actionCorrect", QAction).trigger()
+    assert find(window, "libraryTable").isVisible()
+    assert find(window, "detailsPane").isVisible()
+    choose_type(qtbot, window, "vae")
+    assert find(window, "base_modelField").y() > find(window, "typeField").y()
+    with look(tmp_path) as catalog:
+        qtbot.waitUntil(lambda: rows_by_name(catalog)[name].type == "vae", timeout=WAIT_MS)
 
 
 # --- folders that are elsewhere -----------------------------------------------------------------------------

@@ -282,3 +282,15 @@ def test_numbers_and_dates_are_written_as_the_user_does(name, count, size, day):
 
 def test_bytes_are_counted_beyond_what_qt_counts():
     assert exact_size_text(6_500_000_000) == "6,500,000,000 bytes"
+
+
+def test_the_dots_of_a_cut_name_stand_at_its_own_end():
+    try:
+        assert text.cut_text("Inkwash Har…") == "Inkwash Har…"
+        text.read_from_right(True)
+        assert text.cut_text("Inkwash Har…") == "Inkwash Har…\u200e"
+        assert text.cut_text("Inkwash Harbor") == "Inkwash Harbor"
+        assert text.cut_text("מודל אר…") == "מודל אר…"
+        assert text.cut_text("12 …") == "12 …"
+    finally:
+        text.read_from_right(False)

@@ -109,7 +109,7 @@ class SidesView(QWidget):
             label = theme.plain_label(
                 said(_TITLES.get(column, "")) or column_label(column), "secondary", self
             )
-            label.setFixedWidth(scaled(self, LABEL_WIDTH - theme.M))
+            label.setFixedWidth(scaled(self, LABEL_WIDTH))
             label.setWordWrap(True)
             self._grid.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
             differs = texts[0] != texts[1]

@@ -41,6 +41,7 @@ class Section(QWidget):
         layout.addWidget(self._button)
         layout.addWidget(content)
         theme.set_icon(self._button, "chevron-down")
+        self.setFocusProxy(self._button)
 
     def set_name(self, name: str) -> None:
         """Name the section ``<name>Section`` and its button ``<name>Fold``."""
@@ -165,3 +166,8 @@ def plain_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(filter(None, (plain_value(item) for item in value[:50])))
     return foreign_text(str(value), 1000)
+
+
+def why_words(value: str) -> str:
+    """Return the question why a model is said to be something, for a button or a menu."""
+    return said("Why does it say {}?").format(value).replace("&", "&&")

@@ -27,7 +27,8 @@ from modelmgr.errors import Usage
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.details.chips import ChipsEdit
-from modelmgr.gui.details.facts import LABEL_WIDTH
+from modelmgr.gui.details.editor import CORRECTED
+from modelmgr.gui.details.facts import LABEL_WIDTH, why_words
 from modelmgr.gui.details.field_editors import Value, Ways, make_editor, put_text, text_in, told
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.reasons import origin_text, source_label
@@ -53,6 +54,7 @@ class Field(QFrame):
         began(str): it became an editor; words to complete with may be given to it.
         origin_wanted(str): where the value comes from is wanted; `show_provenance` tells it.
         compare_wanted(): the user wants to see what each source says.
+        why_wanted(): the user wants to see what in the file decided.
     """
 
     edited = Signal(str, object)
@@ -63,6 +65,7 @@ class Field(QFrame):
     began = Signal(str)
     origin_wanted = Signal(str)
     compare_wanted = Signal()
+    why_wanted = Signal()
 
     def __init__(self, column: str, parent: QWidget | None = None, *, prefix: str = "") -> None:
         super().__init__(parent)
@@ -186,6 +189,10 @@ class Field(QFrame):
         menu.addSeparator()
         menu.addAction(self.tr("Edit"), self.start)
         menu.addAction(self.tr("Compare sources…"), self.compare_wanted.emit)
+        if self.column in CORRECTED and self._value.shown:
+            words = column_text(self.column, self._value.shown)[:60]
+            why = menu.addAction(why_words(words), self.why_wanted.emit)
+            why.setObjectName("whyAction")
         return menu
 
     @Slot()
@@ -239,6 +246,10 @@ class Field(QFrame):
             editor.set_known(words)
         elif isinstance(editor, QLineEdit) and (completer := editor.completer()) is not None:
             completer.setModel(QStringListModel(list(words), completer))
+            if editor.hasFocus() and not editor.isModified():
+                # What is likeliest stands there before anything is typed.
+                completer.setCompletionPrefix("")
+                completer.complete()
 
     def finish(self) -> bool:
         """Take what was typed; False if the column does not take it, then the editor stays and says why."""

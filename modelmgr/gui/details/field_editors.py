@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QCompleter, QLineEdit, QPlainTextEdit, QWidget
 
 from modelmgr import edits, vocabulary
@@ -13,6 +13,8 @@ from modelmgr.gui.details.chips import ChipsEdit
 from modelmgr.gui.language import said
 from modelmgr.gui.text import type_label
 from modelmgr.values import Origin, Provenance
+
+_TYPES_SEEN = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,40 @@ class Ways(NamedTuple):
     given_up: Callable[[], None]
 
 
+class TypeBox(QComboBox):
+    """A choice of types that is open as long as it is edited.
+
+    Signals:
+        closed(): the list was closed; what it chose has been told by then.
+    """
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "list")
+        self.setMaxVisibleItems(_TYPES_SEEN)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.view().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Hide and watched is self.view():
+            self.closed.emit()
+        return super().eventFilter(watched, event)
+
+
 def make_editor(column: str, value: Value, known: Sequence[str], parent: QWidget, ways: Ways) -> QWidget:
     """Make the editor of a column, with its value in it; it stands in `parent`."""
     shown = value.shown
     editor: QWidget
     if column == "type":
-        box = QComboBox(parent)
+        box = TypeBox(parent)
         for word in sorted(vocabulary.TYPES, key=type_label):
             box.addItem(theme.icon(theme.type_icon_name(word)), type_label(word), word)
         box.setCurrentIndex(-1 if value.is_mixed else box.findData(shown))
         box.activated.connect(ways.settled)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(8)
+        box.closed.connect(ways.given_up, Qt.ConnectionType.QueuedConnection)
         editor = box
     elif column == "tags":
         chips = ChipsEdit(parent)
@@ -78,6 +102,9 @@ def make_editor(column: str, value: Value, known: Sequence[str], parent: QWidget
             completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
             line.setCompleter(completer)
+            # A list that is open has the keys; when it is done, what it chose stands in the field.
+            completer.activated.connect(ways.settled, Qt.ConnectionType.QueuedConnection)
+            line.returnPressed.connect(ways.settled, Qt.ConnectionType.QueuedConnection)
         line.textEdited.connect(ways.typed)
         line.selectAll()
         editor = line

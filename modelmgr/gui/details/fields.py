@@ -27,6 +27,7 @@ class FieldsForm(QWidget):
     began = Signal(str)
     origin_wanted = Signal(str)
     compare_wanted = Signal()
+    why_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None, *, prefix: str = "") -> None:
         super().__init__(parent)
@@ -40,6 +41,7 @@ class FieldsForm(QWidget):
             field = Field(column, self, prefix=prefix)
             for name in (
                 "edited", "entries_edited", "reset", "typed", "given_up", "began", "origin_wanted", "compare_wanted",
+                "why_wanted",
             ):  # fmt: skip
                 getattr(field, name).connect(getattr(self, name))
             self.fields[column] = field

@@ -22,7 +22,6 @@ from modelmgr.values import ModelRow, Origin
 CANDIDATES = 24
 EVIDENCE_LINES = 24
 _EVIDENCE_HEIGHT = 12
-"""The light columns that the user may correct here."""
 
 _SURE = {
     "certain": "Certain: the names and shapes of its tensors say so.",
@@ -105,10 +104,11 @@ def _agrees(shown: str | None, found: str) -> bool:
     return shown is not None and (shown == found or vocabulary.is_finer(shown, found))
 
 
-def _choices(header: Mapping[str, Any]) -> list[str]:
+def choices(header: Mapping[str, Any] | None) -> list[str]:
     """Return the base models among which a person may choose: those left open, or a family and its finer names."""
-    finer = header.get("finer") or []
-    found = header.get("candidates") or (finer and [header.get("base_model"), *finer])
+    known = header or {}
+    finer = known.get("finer") or []
+    found = known.get("candidates") or (finer and [known.get("base_model"), *finer])
     return [str(word) for word in found][:CANDIDATES] if isinstance(found, list) else []
 
 
@@ -203,7 +203,7 @@ class IdentityView(QWidget):
         self._grid = FactsGrid(self)
         self._grid.setObjectName("identityFacts")
         layout.addWidget(self._grid)
-        self._correct = QPushButton(self.tr("Correct…"), self)
+        self._correct = QPushButton(self.tr("Correct"), self)
         self._correct.setObjectName("correctButton")
         self._correct.setToolTip(plain_tip(self.tr("Say yourself which type and base model it is")))
         self._correct.clicked.connect(self.correction_wanted)
@@ -224,7 +224,7 @@ class IdentityView(QWidget):
         words = sure_words(row, header, origins)
         self._words.setText(words)
         self._words.setVisible(bool(words))
-        candidates = _choices(header or {})
+        candidates = choices(header)
         self._show_candidates(candidates if len(candidates) > 1 else [], row.base_model)
         self._grid.show_facts(header_facts(header))
         self._reset.setVisible(

@@ -5,10 +5,10 @@ from modelmgr.catalog import Catalog
 from modelmgr.values import ModelQuery
 
 
-def known_bases(catalog: Catalog) -> tuple[list[str], list[str]]:
-    """Return the base models of the library, the most frequent first, and all others; in a worker."""
-    used = list(catalog.facets(ModelQuery(), groups=("base_models",)).base_models)
-    return used, [base for base in vocabulary.BASES if base not in used]
+def known_bases(catalog: Catalog) -> list[str]:
+    """Return the base models of the library, the most frequent first, then all others; in a worker."""
+    used = catalog.facets(ModelQuery(), groups=("base_models",)).base_models
+    return list(dict.fromkeys([*used, *vocabulary.BASES]))
 
 
 def known_tags(catalog: Catalog) -> list[str]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from modelmgr import edits
-from modelmgr.catalog import Catalog
 from modelmgr.gui.details.editor import Editor, Wish
 from modelmgr.gui.details.fields import FieldsForm
 from modelmgr.gui.details.known import known_bases, known_tags
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 
 def _provenance(library: "Library", model_id: int, column: str) -> tuple[int, str, Provenance | None]:
     return model_id, column, library.origins_of(model_id).get(column)
-
-
-def _bases(catalog: Catalog) -> list[str]:
-    used, others = known_bases(catalog)
-    return [*used, *others]
 
 
 class ModelEdits(QObject):
@@ -248,12 +242,13 @@ class ModelEdits(QObject):
     @Slot(str)
     def _on_began(self, column: str) -> None:
         if column in ("tags", "base_model"):
-            question = partial(known_tags if column == "tags" else _bases, self._catalog)
+            question = partial(known_tags if column == "tags" else known_bases, self._catalog)
             self._tasks.ask(question, partial(self._on_known, column), key=(id(self), "known"))
 
     def _on_known(self, column: str, words: Sequence[str]) -> None:
         for form in self._forms:
-            form.fields[column].set_known(words)
+            first = self._page.candidates() if column == "base_model" and form is self._page.form else []
+            form.fields[column].set_known(list(dict.fromkeys([*first, *words])))
 
     @Slot(str)
     def _on_origin_wanted(self, column: str) -> None:

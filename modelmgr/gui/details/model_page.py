@@ -11,7 +11,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.details.about import DescriptionView
 from modelmgr.gui.details.early import EarlyParts
-from modelmgr.gui.details.facts import SAID_BY, Fact, FactsGrid, Section
+from modelmgr.gui.details.facts import SAID_BY, Fact, FactsGrid, Section, why_words
 from modelmgr.gui.details.field import FRAME_PX
 from modelmgr.gui.details.field_editors import Value
 from modelmgr.gui.details.fields import COLUMNS, FieldsForm
@@ -19,7 +19,7 @@ from modelmgr.gui.details.files import picture_fact
 from modelmgr.gui.details.hashes import HashesView
 from modelmgr.gui.details.head import NotesEdit, RatingBar
 from modelmgr.gui.details.history import HistoryView
-from modelmgr.gui.details.identity import DangerBadge, EvidenceView, IdentityView, problem_words
+from modelmgr.gui.details.identity import DangerBadge, EvidenceView, IdentityView, choices, problem_words
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.details.pictures import pictures_of
 from modelmgr.gui.details.records import RecordsView
@@ -287,12 +287,16 @@ class ModelPage(QWidget):
         self.sections["history"].setVisible(self.history.show_history(history, edited))
         self.show_identity(details.row)
 
+    def candidates(self) -> list[str]:
+        """Return the base models that the file leaves open."""
+        return choices(self._details.header) if self._details is not None else []
+
     def show_identity(self, row: ModelRow) -> None:
         """Show how sure it is what the model is."""
         if self._details is not None:
             self.identity.show_identity(row, self._details.header, self._details.provenance)
             words = foreign_text(row.base_model, 60) or type_label(row.type)
-            title = self.tr("Why does it say {}?").format(words).replace("&", "&&")
+            title = why_words(words)
             self.sections["evidence"].set_title(
                 title if row.type != "unknown" or row.base_model else self.tr("Why?")
             )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QElapsedTimer, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QPoint, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
@@ -19,6 +19,7 @@ from modelmgr.values import Changes, FileState, ModelDetails, ModelRow
 
 if TYPE_CHECKING:
     from modelmgr.gui.details.comparison import ComparisonPage
+    from modelmgr.gui.details.facts import Section
     from modelmgr.gui.details.loading import Loaded
     from modelmgr.gui.details.model_edits import ModelEdits
     from modelmgr.gui.details.model_page import ModelPage
@@ -44,7 +45,7 @@ class DetailsPane(QWidget):
         details_shown(object): the key (sha256, or row id without one) whose details are all shown now.
         row_changed(ModelRow): the user edited it here.
         import_wanted(): the user wants to bring in what other tools know.
-        correction_wanted(): the user wants to correct type or base model.
+        wanted(): something is going to be done here, and should be seen.
         locate_wanted(ModelRow): the user knows where the missing file is.
         move_wanted(ModelRow): the user knows where the folder of the file is now.
         hashes_wanted(int): the user wants the hashes of this model that were not computed yet.
@@ -57,7 +58,7 @@ class DetailsPane(QWidget):
     details_shown = Signal(object)
     row_changed = Signal(object)
     import_wanted = Signal()
-    correction_wanted = Signal()
+    wanted = Signal()
     locate_wanted = Signal(object)
     move_wanted = Signal(object)
     hashes_wanted = Signal(int)
@@ -90,6 +91,7 @@ class DetailsPane(QWidget):
         self._made_edits: ModelEdits | None = None
         self._made_several: ComparisonPage | None = None
         self._drafts: Drafts | None = None
+        self._why: Section | None = None
         self._build(previews)
         self.editor.message.connect(self.message)
         self.show_model(None)
@@ -196,7 +198,8 @@ class DetailsPane(QWidget):
         form = page.form
         form.compare_wanted.connect(self._on_compare_clicked)
         page.identity.base_chosen.connect(self._on_base_chosen)
-        page.identity.correction_wanted.connect(self.correction_wanted)
+        page.identity.correction_wanted.connect(self.correct)
+        form.why_wanted.connect(self._on_why)
         page.identity.reset_wanted.connect(self._on_reset_identity)
         page.hashes.compute_wanted.connect(self._on_hashes_wanted)
         page.records.import_wanted.connect(self.import_wanted)
@@ -301,6 +304,23 @@ class DetailsPane(QWidget):
             QGuiApplication.clipboard().setText(words.encode("utf-8", "replace").decode("utf-8"))
 
     @Slot()
+    def correct(self) -> None:
+        """Let the user say what the selected models are: the type is edited, the field of the base is next."""
+        page = self._pages.currentIndex()
+        if page == _NOTHING:
+            return
+        self.flush()
+        self.wanted.emit()
+        scroll, form = (
+            (self._one_scroll, self._page.form)
+            if page == _ONE
+            else (self._several_scroll, self._several.form)
+        )
+        field = form.fields["type"]
+        scroll.ensureWidgetVisible(field)
+        field.start()
+
+    @Slot()
     def toggle_favorite(self) -> None:
         """Make the shown model a favourite, or no longer one."""
         if self._row is not None:
@@ -401,6 +421,22 @@ class DetailsPane(QWidget):
     def _on_reset_identity(self) -> None:
         if self._details is not None and self._row is not None:
             self.editor.edit(Wish((self._row.id,), dict.fromkeys(CORRECTED)))
+
+    @Slot()
+    def _on_why(self) -> None:
+        """Show what decided of type and base model; how sure that is where nothing is told of it."""
+        sections = self._page.sections
+        self._why = sections["header" if sections["evidence"].isHidden() else "evidence"]
+        self._why.set_open(True)
+        # When it is laid out.
+        QTimer.singleShot(0, self, self._show_why)
+
+    @Slot()
+    def _show_why(self) -> None:
+        if self._why is not None:
+            top = self._why.mapTo(self._page, QPoint(0, 0)).y()
+            self._one_scroll.verticalScrollBar().setValue(top - theme.S)
+            self._why.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot(str)
     def _on_base_chosen(self, base: str) -> None:

@@ -12,7 +12,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import is_absent, state_of, state_text
 from modelmgr.gui.table.model import Index
-from modelmgr.gui.text import foreign_text, type_label
+from modelmgr.gui.text import cut_text, foreign_text, type_label
 from modelmgr.lazily import dataclass
 from modelmgr.values import ModelRow
 
@@ -215,12 +215,13 @@ class CardDelegate(QStyledItemDelegate):
             if len(self._texts) >= KEPT_TEXTS:
                 self._texts.clear()
             mode = Qt.TextElideMode.ElideRight
-            name = self._metrics.elidedText(foreign_text(row.name), mode, self._size)
+            name = cut_text(self._metrics.elidedText(foreign_text(row.name), mode, self._size))
             kind = type_label(row.type)
             if row.base_model:
                 kind = f"{kind} · {foreign_text(row.base_model, 80)}"
             room = self._size - _ICON_PX - theme.XS
-            kept = self._texts[row.id] = (row, name, self._small_metrics.elidedText(kind, mode, room))
+            kind = cut_text(self._small_metrics.elidedText(kind, mode, room))
+            kept = self._texts[row.id] = (row, name, kind)
         return kept[1], kept[2]
 
     # --- painting ---------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def menus() -> tuple[Menu, ...]:
                 ),
                 None,
                 Command(
-                    "actionCorrect", _tr("Correct type and &base model…"), "Ctrl+E", "wrench",
+                    "actionCorrect", _tr("Correct type and &base model"), "Ctrl+E", "wrench",
                     _tr("Say yourself what the selected models are"), SELECTION,
                 ),
                 Command(

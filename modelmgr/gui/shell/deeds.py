@@ -65,7 +65,7 @@ class Deeds(QObject):
             ("actionCopyHash", self._uses.copy_hashes),
             ("actionCopyPromptTag", self._uses.copy_prompt_tags),
             ("actionPreviewLarge", self._page.shelf.show_large),
-            ("actionCorrect", self._on_correct),
+            ("actionCorrect", self._details.correct),
             ("actionResetIdentity", self._on_reset_identity),
             ("actionReveal", self._uses.open_folder),
             ("actionLocate", self._on_locate),
@@ -79,7 +79,6 @@ class Deeds(QObject):
         self._page.selected.connect(self._on_selected)
         self._selection.model_selected.connect(self._on_model_selected)
         self._page.model.renamed.connect(self._on_renamed)
-        self._details.correction_wanted.connect(self._on_correct)
         self._details.locate_wanted.connect(self._mending.ask_place)
         self._details.move_wanted.connect(self._mending.ask_move_of)
         self._details.hashes_wanted.connect(self._on_hashes_wanted)
@@ -129,14 +128,10 @@ class Deeds(QObject):
         self._details.editor.edit(Wish(tuple(ids), {column: value}))
 
     @Slot()
-    def _on_correct(self) -> None:
-        self._mending.ask_correction(self._selection.ids().tolist(), self._selection.model())
-
-    @Slot()
     def _on_reset_identity(self) -> None:
         ids = self._selection.ids().tolist()
         if ids:
-            self._mending.correct(ids, dict.fromkeys(CORRECTED))
+            self._details.editor.edit(Wish(tuple(ids), dict.fromkeys(CORRECTED)))
 
     # --- copies and places ------------------------------------------------------------------------------
 

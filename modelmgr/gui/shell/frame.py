@@ -162,6 +162,7 @@ class Frame(QMainWindow):
 
     @Slot()
     def _on_details_wanted(self) -> None:
+        self.show_page(LIBRARY_PAGE)
         self._actions["actionDetails"].setChecked(True)
         self._details.setFocus(Qt.FocusReason.ShortcutFocusReason)
 

@@ -15,6 +15,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN, Look, is_absent, state_of
 from modelmgr.gui.table.model import Index, LibraryModel
+from modelmgr.gui.text import cut_text
 from modelmgr.values import FileState, ModelRow
 
 KEPT_TEXTS = 2000
@@ -106,7 +107,7 @@ class RowDelegate(QStyledItemDelegate):
         if text is None:
             column = COLUMNS[number]
             mode = Qt.TextElideMode.ElideMiddle if column.elide_middle else Qt.TextElideMode.ElideRight
-            text = metrics.elidedText(column.text(row), mode, width)
+            text = cut_text(metrics.elidedText(column.text(row), mode, width))
             if column.name in _AGING:
                 return text
             kept[1][number, width] = text
@@ -229,4 +230,12 @@ class RowDelegate(QStyledItemDelegate):
         side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
         inset = theme.S + side + theme.XS
         left, right = (1, -inset) if self._mirrored else (inset, -1)
-        editor.setGeometry(option.rect.adjusted(left, 1, right, -1))
+        place = option.rect.adjusted(left, 1, right, -1)
+        # A long name may reach over the next columns, as far as there is something to see.
+        row = self._model.row_at(index.row())
+        needed = self._metrics.horizontalAdvance(row.name[:500]) + theme.XL if row is not None else 0
+        if self._mirrored:
+            place.setLeft(min(place.left(), max(0, place.right() - needed)))
+        else:
+            place.setRight(max(place.right(), min(self._view.viewport().width(), place.left() + needed)))
+        editor.setGeometry(place)
