@@ -228,7 +228,7 @@ def show_pending(studio: Studio) -> None:
 def show_settled(studio: Studio) -> None:
     """An inbox in which something has just been promoted, and one in which all is done."""
     from PySide6.QtGui import QAction
-    from PySide6.QtWidgets import QPushButton, QTableView, QWidget
+    from PySide6.QtWidgets import QFrame, QPushButton, QTableView, QToolButton, QWidget
 
     studio.make_library("settled.sqlite")
     with studio.window("settled.sqlite") as window:
@@ -242,6 +242,11 @@ def show_settled(studio: Studio) -> None:
             window.findChild(QPushButton, "dismissButton").click()
             studio.take("pending-done", window)
             window.findChild(QWidget, "pendingPage").show_group("waiting")
+        if studio.wants("lately"):
+            window.findChild(QToolButton, "taskLately").click()
+            popup = window.findChild(QFrame, "taskList")
+            studio.take("lately", popup)
+            popup.close()
 
 
 def show_ambiguous(studio: Studio) -> None:
@@ -667,6 +672,18 @@ def show_wizard(studio: Studio) -> None:
                 studio.take("wizard-found", wizard)
                 wizard.reject()
                 studio.settle(window)
+        nothing = studio.work / "letters"
+        nothing.mkdir(exist_ok=True)
+        (nothing / "letter.txt").write_text("hello", encoding="utf-8")
+        for name, path in (("wizard-nothing", nothing), ("wizard-unreadable", studio.work / ("gone_" * 40))):
+            if studio.wants(name):
+                window.drop_paths([str(path)])
+                studio.settle(window)
+                wizard = window.findChildren(QWizard, "migrationWizard")[-1]
+                wizard.resize(*WIZARD)
+                studio.take(name, wizard)
+                wizard.reject()
+                studio.settle(window)
         window.drop_paths([str(studio.demo.root)])
         studio.settle(window)
         wizard = window.findChildren(QWizard, "migrationWizard")[-1]
@@ -742,7 +759,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "pending-empty",
         "map-folder",
     ],
-    show_settled: ["pending-undo", "pending-done"],
+    show_settled: ["pending-undo", "pending-done", "lately"],
     show_ambiguous: ["pending-ambiguous"],
     show_compare: ["compare", "compare-alike"],
     show_mending: [
@@ -791,6 +808,8 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
     show_wizard: [
         "wizard-sources",
         "wizard-found",
+        "wizard-nothing",
+        "wizard-unreadable",
         "wizard-preview",
         "wizard-problems",
         "wizard-importing",

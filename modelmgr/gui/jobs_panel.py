@@ -1,28 +1,39 @@
 """The running work in the status bar: what it is, how fast, how long still, and a way to stop it."""
 
 import time
+from collections import deque
 from itertools import count
 
-from PySide6.QtCore import QCoreApplication, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, QTime, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
-    QFrame,
-    QGridLayout,
     QHBoxLayout,
-    QProgressBar,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from modelmgr.gui import theme
+from modelmgr.gui.jobs_list import (
+    JobsList,
+    Said,
+    cancel_button,
+    current,
+    name_cancel,
+    pause_button,
+    show_pause,
+    task_words,
+    thin_bar,
+    toggle_pause,
+)
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.outcomes import error_text, found_something, sentence
-from modelmgr.gui.pace import BAR_STEPS, Pace, show_step
+from modelmgr.gui.pace import Pace, show_step
 from modelmgr.gui.tasks import Task, Tasks, TaskState
 from modelmgr.gui.text import foreign_text, plain_tip
 from modelmgr.progress import Step
 
 RESULT_MS = 30_000
+KEPT_SAID = 12
+"""So many results and failures can be read again after they have left the line."""
 SILENT_FOR_S = 2.0
 """Work that lasts as long as the window is at rest when it has said nothing for so long."""
 QUIET_FOR_S = 1.5
@@ -30,160 +41,12 @@ QUIET_FOR_S = 1.5
 _BAR_WIDTH = 120
 
 
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("Jobs", text)
-
-
-def _thin_bar(parent: QWidget) -> QProgressBar:
-    bar = QProgressBar(parent)
-    bar.setTextVisible(False)
-    bar.setRange(0, BAR_STEPS)
-    bar.setValue(0)
-    return bar
-
-
-def _cancel_button(parent: QWidget, title: str) -> QToolButton:
-    button = QToolButton(parent)
-    theme.set_icon(button, "x")
-    button.setAutoRaise(True)
-    _name_cancel(button, title)
-    return button
-
-
-def _name_cancel(button: QToolButton, title: str) -> None:
-    words = _tr("Stop: {}").format(foreign_text(title, 200))
-    button.setToolTip(plain_tip(words))
-    button.setAccessibleName(words)
-
-
-def _pause_button(parent: QWidget) -> QToolButton:
-    button = QToolButton(parent)
-    theme.set_icon(button, "pause")
-    button.setAutoRaise(True)
-    return button
-
-
-def _show_pause(button: QToolButton, task: Task) -> None:
-    """Let a pause button say what it does to `task`; it is hidden where the deed can't hold."""
-    button.setVisible(task.can_pause and not task.is_cancelling)
-    words = _tr("Go on: {}") if task.is_paused else _tr("Pause: {}")
-    title = words.format(foreign_text(task.title, 200))
-    if title != button.accessibleName():
-        theme.set_icon(button, "play" if task.is_paused else "pause")
-        button.setToolTip(plain_tip(title))
-        button.setAccessibleName(title)
-
-
-def _toggle_pause(task: Task) -> None:
-    if task.is_paused:
-        task.resume()
-    else:
-        task.pause()
-
-
-class _Row(QWidget):
-    """One running deed in the popup list: title, counts, bar, and its own button to stop it."""
-
-    def __init__(self, task: Task, pace: Pace, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._task = task
-        self._pace = pace
-        self._title = ElidedLabel(self)
-        self._words = ElidedLabel(self)
-        theme.set_role(self._words, "secondary")
-        self._bar = _thin_bar(self)
-        self._cancel = _cancel_button(self, task.title)
-        self._cancel.setObjectName("taskCancelOne")
-        self._cancel.setEnabled(not task.is_cancelling)
-        self._cancel.setVisible(not task.is_standing)
-        self._cancel.clicked.connect(self._on_cancel)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setHorizontalSpacing(theme.S)
-        layout.setVerticalSpacing(theme.XS)
-        layout.addWidget(self._title, 0, 0)
-        layout.addWidget(self._words, 1, 0)
-        layout.addWidget(self._bar, 2, 0)
-        self._pause = _pause_button(self)
-        self._pause.setObjectName("taskPauseOne")
-        # So that all bars end in one line.
-        policy = self._pause.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self._pause.setSizePolicy(policy)
-        self._pause.clicked.connect(self._on_pause)
-        layout.addWidget(self._pause, 0, 1, 3, 1, Qt.AlignmentFlag.AlignVCenter)
-        layout.addWidget(self._cancel, 0, 2, 3, 1, Qt.AlignmentFlag.AlignVCenter)
-        layout.setColumnStretch(0, 1)
-        task.progressed.connect(self._on_progressed)
-        task.held.connect(self._on_held)
-        self._title.show_text(foreign_text(task.title, 200))
-        self._on_progressed(task.step)
-
-    @Slot(object)
-    def _on_progressed(self, step: Step | None) -> None:
-        self._words.show_text(_task_words(self._task, self._pace), _current(step))
-        show_step(self._bar, step)
-        _show_pause(self._pause, self._task)
-
-    @Slot(bool)
-    def _on_held(self, _is_paused: bool) -> None:
-        self._on_progressed(self._task.step)
-
-    @Slot()
-    def _on_pause(self) -> None:
-        _toggle_pause(self._task)
-
-    @Slot()
-    def _on_cancel(self) -> None:
-        self._task.cancel()
-        self._cancel.setEnabled(False)
-        self._on_progressed(self._task.step)
-
-
-def _task_words(task: Task, pace: Pace) -> str:
-    if task.is_cancelling:
-        return _tr("Stopping…")
-    if task.is_paused:
-        count = pace.count_words(task.step) if task.step is not None else ""
-        return " · ".join(words for words in (_tr("Paused"), count) if words)
-    if task.step is not None:
-        return pace.words(task.step)
-    return _tr("Waiting") if task.state == TaskState.WAITING else _tr("Starting")
-
-
-def _current(step: Step | None) -> str:
-    return foreign_text(step.text, 1000) if step is not None else ""
-
-
-class _Popup(QFrame):
-    """The list of all running deeds; it closes with Esc or a click elsewhere, as popups do."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
-        self.setObjectName("taskList")
-        self.setAccessibleName(_tr("Running work"))
-        self.setFrameShape(QFrame.Shape.StyledPanel)
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(theme.M, theme.M, theme.M, theme.M)
-        self._layout.setSpacing(theme.M)
-
-    def show_tasks(self, tasks: list[Task], paces: dict[Task, Pace]) -> None:
-        """Build the rows anew, newest first."""
-        while (item := self._layout.takeAt(0)) is not None:
-            if (row := item.widget()) is not None:
-                row.hide()
-                row.deleteLater()
-        for task in reversed(tasks):
-            self._layout.addWidget(_Row(task, paces[task], self))
-        self.setFixedWidth(self.fontMetrics().averageCharWidth() * 68)
-        self.adjustSize()
-
-
 class JobsPanel(QWidget):
     """The corner of the status bar that says what is going on.
 
     Nothing runs: the last result stands there for half a minute, as a line. One deed runs: its title, counts,
-    rate, remaining time, a bar and a button to stop it. Several: the newest so, and a button for the list.
+    rate, remaining time, a bar and a button to stop it. Several: the newest so, and a button for the list. What
+    was said lately can be read again.
 
     Signals:
         said(str): a result, a failure or a message was shown as a line.
@@ -200,23 +63,34 @@ class JobsPanel(QWidget):
         self._order: dict[Task, int] = {}
         self._numbers = count()
         self._result = ""
+        self._said: deque[Said] = deque(maxlen=KEPT_SAID)
         self._line = ElidedLabel(self)
         self._line.setObjectName("taskLine")
         self._line.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._bar = _thin_bar(self)
+        self._bar = thin_bar(self)
         self._bar.setObjectName("taskBar")
         self._bar.setFixedWidth(_BAR_WIDTH)
         self._bar.setAccessibleName(self.tr("Progress"))
         self._more = QToolButton(self)
         self._more.setObjectName("taskMore")
         self._more.clicked.connect(self._on_more)
-        self._pause = _pause_button(self)
+        self._lately = QToolButton(self)
+        self._lately.setObjectName("taskLately")
+        self._lately.setAutoRaise(True)
+        theme.set_icon(self._lately, "history")
+        lately = self.tr("What was done lately")
+        self._lately.setToolTip(plain_tip(lately))
+        self._lately.setAccessibleName(lately)
+        self._lately.clicked.connect(self._on_lately)
+        self._lately.hide()
+        self._pause = pause_button(self)
         self._pause.setObjectName("taskPause")
         self._pause.clicked.connect(self._on_pause)
-        self._cancel = _cancel_button(self, "")
+        self._cancel = cancel_button(self, "")
         self._cancel.setObjectName("taskCancel")
         self._cancel.clicked.connect(self._on_cancel)
-        self._popup = _Popup(self)
+        self._popup = JobsList(self)
+        self._shows_said = False
         self._forget = QTimer(self)
         self._forget.setSingleShot(True)
         self._forget.setInterval(RESULT_MS)
@@ -233,6 +107,10 @@ class JobsPanel(QWidget):
         layout.addWidget(self._more)
         layout.addWidget(self._pause)
         layout.addWidget(self._cancel)
+        layout.addWidget(self._lately)
+        # Buttons come and go: the bar keeps its height, and the page above it its place.
+        self.ensurePolished()
+        self.setMinimumHeight(max(button.sizeHint().height() for button in (self._cancel, self._lately)))
         tasks.started.connect(self._on_started)
         tasks.finished.connect(self._on_finished)
         tasks.failed.connect(self._on_question_failed)
@@ -252,6 +130,11 @@ class JobsPanel(QWidget):
         if self._front is None:
             self._line.show_text(shown)
         self._result = shown
+        if self._said and self._said[-1].text == shown:
+            # The page that asked for a deed says the same as the deed itself.
+            self._said.pop()
+        self._said.append(Said(shown, QTime.currentTime()))
+        self._lately.show()
         from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, shown))
@@ -356,7 +239,7 @@ class JobsPanel(QWidget):
     def _on_pause(self) -> None:
         task = self._front
         if task is not None:
-            _toggle_pause(task)
+            toggle_pause(task)
 
     @Slot()
     def _on_silence(self) -> None:
@@ -382,19 +265,28 @@ class JobsPanel(QWidget):
             self._pause.hide()
             self._line.show_text(self._result)
             return
-        words = f"{foreign_text(task.title, 200)} · {_task_words(task, self._paces[task])}"
-        self._line.show_text(words, _current(task.step) or words)
+        words = f"{foreign_text(task.title, 200)} · {task_words(task, self._paces[task])}"
+        self._line.show_text(words, current(task.step) or words)
         show_step(self._bar, task.step)
-        _name_cancel(self._cancel, task.title)
+        name_cancel(self._cancel, task.title)
         self._cancel.setEnabled(not task.is_cancelling)
-        _show_pause(self._pause, task)
+        show_pause(self._pause, task)
         if seen > 1:
             self._more.setText(self.tr("{} more").format(seen - 1))
             self._more.setAccessibleName(self.tr("Show all running work"))
 
     @Slot()
     def _on_more(self) -> None:
-        self._popup.show_tasks(self._seen, self._paces)
+        self._shows_said = False
+        self._open_list()
+
+    @Slot()
+    def _on_lately(self) -> None:
+        self._shows_said = True
+        self._open_list()
+
+    def _open_list(self) -> None:
+        self._popup.show_all(self._seen, self._paces, self._said if self._shows_said else ())
         corner = self.mapToGlobal(QPoint(self.width(), 0))
         self._popup.move(corner - QPoint(self._popup.width(), self._popup.height() + theme.XS))
         self._popup.show()
@@ -402,7 +294,9 @@ class JobsPanel(QWidget):
     def _refresh_popup(self) -> None:
         if not self._popup.isVisible():
             return
-        if len(self._seen) < 2:
+        if self._shows_said:
+            self._on_lately()
+        elif len(self._seen) < 2:
             self._popup.close()
-            return
-        self._on_more()
+        else:
+            self._on_more()

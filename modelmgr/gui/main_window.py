@@ -23,7 +23,7 @@ from modelmgr.gui.shell.choices import Choices
 from modelmgr.gui.shell.deeds import Deeds
 from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.shell.errands import Errands
-from modelmgr.gui.shell.frame import LIBRARY_PAGE, PENDING_PAGE, Frame
+from modelmgr.gui.shell.frame import LIBRARY_PAGE, OVERVIEW_PAGE, PENDING_PAGE, Frame
 from modelmgr.gui.shell.help import Help
 from modelmgr.gui.shell.menus import fill_menu_bar
 from modelmgr.gui.shell.messages import Messages
@@ -186,6 +186,9 @@ class MainWindow(Frame):
     def load_first_rows(self) -> None:
         """Show the first rows before the window is painted: two short questions, a millisecond or two."""
         self._page.load_first_rows()
+        if self._pages.currentIndex() == OVERVIEW_PAGE and not self._page.model.rowCount():
+            # Where there is nothing to be counted the three ways in say more.
+            self.show_page(LIBRARY_PAGE)
 
     def start_asking(self) -> None:
         """Ask for what can come after the first paint: counts, folders, unfinished imports, the local API."""

@@ -5,6 +5,7 @@ Foreign text (names, tags, notes, payloads: all that a stranger wrote) reaches a
 read as HTML.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -361,3 +362,14 @@ def is_web_address(text: str | None) -> bool:
     return (
         bool(text) and text is not None and text.startswith("https://") and text == foreign_text(text, 2000)
     )
+
+
+_BREAKS = re.compile(r"[/\\]|[^\s/\\]{16}")
+
+
+def breakable(text: str) -> str:
+    """Let a label break paths and hashes, which have no blanks: an invisible place to break after each part.
+
+    For text that has come through `foreign_text`, where no such mark of a stranger is left.
+    """
+    return _BREAKS.sub("\\g<0>\u200b", text)

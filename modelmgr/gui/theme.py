@@ -302,6 +302,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         background: {rgb(c.window)}; }}
     QStatusBar {{ border-top: 1px solid {rgb(c.line)}; background: {rgb(c.window)}; }}
     QStatusBar::item {{ border: 0; }}
+    QStatusBar QToolButton {{ padding: 2px {XS}px; }}
     QMainWindow::separator {{ background: {rgb(c.line)}; width: 1px; height: 1px; }}
     QMainWindow::separator:hover {{ background: {rgb(c.accent)}; }}
     QSplitter::handle {{ background: {rgb(c.line)}; }}

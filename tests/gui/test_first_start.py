@@ -2,6 +2,7 @@
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QWidget, QWizard
 
 from modelmgr.gui.states import FirstStart
@@ -40,6 +41,17 @@ def test_enter_on_the_first_way_asks_for_a_folder(qtbot, window):
     dialog = window.findChild(QFileDialog)
     assert dialog is not None
     dialog.close()
+
+
+def test_an_empty_library_opens_with_the_ways_in_whatever_page_was_left(qtbot, open_on, tmp_path):
+    first = open_on(tmp_path / "catalog.sqlite")
+    first.findChild(QAction, "actionShowOverview").trigger()
+    first.close()
+    again = open_on(tmp_path / "catalog.sqlite")
+    with qtbot.waitExposed(again):
+        again.show()
+    qtbot.waitUntil(lambda: again.findChild(QWidget, "firstStart").isVisible(), timeout=WAIT_MS)
+    assert again.findChild(QAction, "actionShowLibrary").isChecked()
 
 
 def test_what_is_typed_into_the_search_is_not_interrupted(qtbot, window):

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QToolButton
 from modelmgr.errors import DiskFull
 from modelmgr.gui import jobs_panel
 from modelmgr.gui.jobs_panel import JobsPanel
+from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.outcomes import error_text, result_text, sentence
 from modelmgr.gui.pace import Pace, bar_value
 from modelmgr.gui.tasks import TaskState
@@ -117,6 +118,30 @@ def test_a_failure_is_a_line_that_says_what_happened(qtbot, tasks, panel):
     with qtbot.waitSignal(panel.said, timeout=WAIT_MS) as said:
         tasks.run("Importing", fail)
     assert said.args == ["Importing: The disk of the catalog is full."]
+
+
+def test_what_was_said_can_be_read_again(qtbot, tasks, panel):
+    lately = child(panel, QToolButton, "taskLately")
+    assert not lately.isVisible()
+    for number in range(20):
+        panel.show_message(f"{number} records were promoted.")
+    panel.show_message("a_name_without_an_end_" * 40)
+    assert lately.isVisible()
+    assert lately.accessibleName() == "What was done lately"
+    qtbot.mouseClick(lately, Qt.MouseButton.LeftButton)
+    popup = child(panel, QFrame, "taskList")
+    said = [label.text() for label in popup.findChildren(WrappingLabel)]
+    assert len(said) == jobs_panel.KEPT_SAID
+    assert said[1] == "19 records were promoted."
+    assert popup.width() < 900
+    deed = Held(Step(1, 2, "ink.safetensors", "files"))
+    task = tasks.run("Hashing", deed)
+    qtbot.waitUntil(lambda: len(popup.findChildren(QProgressBar)) == 1, timeout=WAIT_MS)
+    deed.let_go.set()
+    qtbot.waitUntil(lambda: task not in tasks.running, timeout=WAIT_MS)
+    assert popup.isVisible()
+    qtbot.keyClick(popup, Qt.Key.Key_Escape)
+    assert not popup.isVisible()
 
 
 def test_a_failure_that_its_asker_takes_is_not_told_twice(qtbot, tasks, panel):

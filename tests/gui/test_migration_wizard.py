@@ -269,7 +269,8 @@ def test_what_is_not_there_is_named_and_looked_for_again(qtbot, open_wizard, tmp
     seen = open_wizard(path)
     seen.wait_preview()
     words = seen.child(QLabel, "nothingToImportWords")
-    assert words.text() == f"{path}\nThere is no such file or folder."
+    assert words.text().replace("\u200b", "") == f"{path}\nThere is no such file or folder."
+    assert seen.wizard.width() <= seen.wizard.screen().availableSize().width()
     assert not seen.child(QTabWidget, "previewTabs").isVisible()
     path.parent.mkdir()
     path.write_text(json.dumps({"model_name": "Ink", "civitai": {}, "sha256": "", "file_path": "/x/ink.pt"}))

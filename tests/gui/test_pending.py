@@ -30,7 +30,7 @@ from modelmgr.gui.compare import CompareDialog, OpinionCard
 from modelmgr.gui.map_root import MapRootDialog
 from modelmgr.gui.pending.alike import FileRule, locate_alike, rule_of
 from modelmgr.gui.pending.page import PendingPage
-from modelmgr.gui.pending.reading import Preview, breakable, read_preview
+from modelmgr.gui.pending.reading import Preview, read_preview
 from modelmgr.gui.pending.table import PendingTable
 from modelmgr.gui.reasons import (
     explanation,
@@ -44,6 +44,7 @@ from modelmgr.gui.reasons import (
 )
 from modelmgr.gui.strips import AskStrip, UndoStrip
 from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import breakable
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import BatchState, InlineModel, ModelQuery, PendingQuery, Record, Totals

@@ -26,7 +26,6 @@ from modelmgr.values import Claims, PendingModel, PendingState
 SHOWN_CANDIDATES = 20
 
 _MISMATCH = re.compile(r"The record claims (.+?) ([0-9a-f]{8,64}), but .* has ([0-9a-f]{8,64})\.", re.DOTALL)
-_BREAKS = re.compile(r"[/\\]|[^\s/\\]{16}")
 TOLD_ELSEWHERE = ("hash_mismatch", "ambiguous", "outside", "unparsed_payload")
 """Problems whose sentence would repeat what stands beside it: both hashes, the files, the folder, the note."""
 
@@ -85,14 +84,6 @@ def field_texts(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
         if text:
             shown.append((column_label(name), text))
     return shown
-
-
-def breakable(text: str) -> str:
-    """Let a label break paths and hashes, which have no blanks: an invisible place to break after each part.
-
-    For text that has come through `foreign_text`, where no such mark of a stranger is left.
-    """
-    return _BREAKS.sub("\\g<0>\u200b", text)
 
 
 def read_preview(catalog: Catalog, row: PendingModel, limit: int) -> Preview:

@@ -13,9 +13,9 @@ from modelmgr.gui.cells import CheckBox
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.language import said
-from modelmgr.gui.pending.reading import TOLD_ELSEWHERE, CandidateFile, Comparison, Preview, breakable
+from modelmgr.gui.pending.reading import TOLD_ELSEWHERE, CandidateFile, Comparison, Preview
 from modelmgr.gui.reasons import explanation, source_label
-from modelmgr.gui.text import count_text, date_text, foreign_text, plain_tip, size_text, type_label
+from modelmgr.gui.text import breakable, count_text, date_text, foreign_text, plain_tip, size_text, type_label
 from modelmgr.values import PendingModel, PendingState
 
 LABEL_LETTERS = 12

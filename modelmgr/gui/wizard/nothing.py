@@ -4,6 +4,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.text import breakable
 from modelmgr.gui.wizard.parts import tr
 
 _ICON_PX = 32
@@ -74,7 +75,7 @@ class NothingToImport(QWidget):
     def _show(self, icon: str, title: str, words: str, *, can_repeat: bool) -> None:
         self._icon_name = icon
         self._title.setText(title)
-        self._words.setText(words)
+        self._words.setText(breakable(words))
         self._again.setVisible(can_repeat)
         self._back.setAccessibleDescription(f"{title}. {words}")
         self._tint()
