@@ -1,10 +1,10 @@
 """The window. The only room that imports Qt."""
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from modelmgr.gui import collecting
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QMainWindow
@@ -16,10 +16,11 @@ def open_window(catalog: Path) -> "QMainWindow":
     Raises:
         CatalogError: the catalog can't be opened; nothing was touched.
     """
-    with _uncollected():
+    with collecting.paused():
         # Whoever wants one part of the window, a test above all, need not load all others.
         from modelmgr.gui import app
-    return app.open_window(catalog)
+
+        return app.open_window(catalog)
 
 
 def runner() -> Callable[[str, Sequence[str]], int]:
@@ -28,18 +29,9 @@ def runner() -> Callable[[str, Sequence[str]], int]:
     Raises:
         ImportError: Qt can't be loaded here.
     """
-    with _uncollected():
+    with collecting.paused():
         from modelmgr.gui import app
+
+        # Until the window pauses it itself.
+        collecting.pause()
     return app.run
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: while modules load there is none, and looking took a tenth of a start."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 import modelmgr
 from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
-from modelmgr.gui import language, theme
+from modelmgr.gui import collecting, language, theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.garbage import Garbage
 from modelmgr.gui.main_window import MainWindow
@@ -260,7 +260,10 @@ class _Session(QObject):
 
 
 def run(catalog_path: str, paths: Sequence[str] = ()) -> int:
-    """Run the window until it is closed, and return the exit code; `paths` count as dropped on it."""
+    """Run the window until it is closed, and return the exit code; `paths` count as dropped on it.
+
+    Comes from `gui.runner`, which has paused `collecting`.
+    """
     # Tests and other programs that open a window alone need neither.
     from modelmgr.gui import logs
     from modelmgr.gui.instance import Instance
@@ -280,6 +283,7 @@ def run(catalog_path: str, paths: Sequence[str] = ()) -> int:
         instance.asked.connect(session.show_again)
         with logs.kept(path), _stopped_by_signals(session.stop):
             session.open()
+            collecting.go_on()
             if not session.is_handed_over:
                 app.exec()
     return EXIT_CANCELLED if session.interrupted else session.code

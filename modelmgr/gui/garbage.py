@@ -17,6 +17,8 @@ from typing import ClassVar
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
+from modelmgr.gui import collecting
+
 INTERVAL_MS = 500
 TRIM_S = 20.0
 _OLDEST = 2
@@ -25,7 +27,6 @@ _OLDEST = 2
 class Garbage(QObject):
     """Collects while a window is open; as many may be open as like. Made and stopped in the GUI thread."""
 
-    _at_work: ClassVar[int] = 0
     _is_frozen: ClassVar[bool] = False
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -35,16 +36,13 @@ class Garbage(QObject):
         self._timer.timeout.connect(self._collect)
         self._timer.start()
         self._trimmed_at = time.monotonic()
-        Garbage._at_work += 1
-        gc.disable()
+        collecting.pause()
 
     def stop(self) -> None:
         """Leave it to Python again, once no window is open any more."""
         if self._timer.isActive():
             self._timer.stop()
-            Garbage._at_work -= 1
-            if not Garbage._at_work:
-                gc.enable()
+            collecting.go_on()
 
     @Slot()
     def _collect(self) -> None:
