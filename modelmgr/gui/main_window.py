@@ -202,6 +202,7 @@ class MainWindow(Frame):
                 self._on_first_painted,
                 *self._page.late_parts(),
                 *self._details.late_parts(),
+                self._pending.make_late,
                 *self._actions.to_dress(),
             ],
         )

@@ -6,7 +6,8 @@ What is derived keeps its contrast to what it stands on (text 4.5 : 1, marks 3 :
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QDateTime, QLocale, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPen, QPixmap
@@ -14,6 +15,9 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from modelmgr.gui.text import Customs, read_from_right, use_customs
 from modelmgr.resources import resource_path
+
+if TYPE_CHECKING:
+    from PySide6.QtSvg import QSvgRenderer
 
 XS, S, M, L, XL = 4, 8, 12, 16, 24
 """The spacing scale, in pixels at 100 %."""
@@ -483,24 +487,35 @@ def pixmap(name: str, size: int, color: QColor, ratio: float = 1.0) -> QPixmap:
 
 @lru_cache(maxsize=512)
 def _pixmap(name: str, size: int, rgba: int, ratio: float) -> QPixmap:
-    # Only needed where there are icons, and not before the first of them.
-    from PySide6.QtSvg import QSvgRenderer
-
     drawn = QPixmap(QSize(round(size * ratio), round(size * ratio)))
     drawn.fill(Qt.GlobalColor.transparent)
     color = QColor.fromRgba(rgba)
-    # The file is ours; strangers' SVG is never drawn.
-    source = resource_path("icons", f"{name.removesuffix('-filled')}.svg").read_bytes()
-    if name.endswith("-filled"):
-        source = source.replace(b'fill="none"', b'fill="currentColor"', 1)
-    renderer = QSvgRenderer(source.replace(b"currentColor", color.name().encode()))
     painter = QPainter(drawn)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setOpacity(color.alphaF())
-    renderer.render(painter, QRectF(0, 0, drawn.width(), drawn.height()))
+    _drawing(name, color.name()).render(painter, QRectF(0, 0, drawn.width(), drawn.height()))
     painter.end()
     drawn.setDevicePixelRatio(ratio)
     return drawn
+
+
+@lru_cache(maxsize=8)
+def _drawing(name: str, color: str) -> "QSvgRenderer":
+    """Return what draws an icon in an opaque colour; kept for its other sizes, which are drawn next."""
+    # Only needed where there are icons, and not before the first of them.
+    from PySide6.QtSvg import QSvgRenderer
+
+    # The file is ours; strangers' SVG is never drawn.
+    with open(f"{_icon_folder()}/{name.removesuffix('-filled')}.svg", "rb") as file:
+        source = file.read()
+    if name.endswith("-filled"):
+        source = source.replace(b'fill="none"', b'fill="currentColor"', 1)
+    return QSvgRenderer(source.replace(b"currentColor", color.encode()))
+
+
+@cache
+def _icon_folder() -> str:
+    return str(resource_path("icons"))
 
 
 def icon(name: str, palette: QPalette | None = None, *, color: QColor | None = None) -> QIcon:

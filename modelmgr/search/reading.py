@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from fractions import Fraction
 from typing import NamedTuple
 
 from modelmgr.search.fields import NO, NONE, YES, Field, Kind
@@ -245,6 +244,10 @@ def _bytes(text: str, say: Say) -> tuple[int, int, int, str]:
     found = _SIZE.fullmatch(text)
     if found is None:
         raise NotUnderstood(say("“{}” is no size; a size is written 2GB, 500mb or 1.5GiB.").format(text))
+    from fractions import (
+        Fraction,  # few searches name a size, and loading it takes as long as all the rest here
+    )
+
     whole, part, unit = found[1], found[2] or "", found[3].lower()
     binary = "i" in unit
     factor = (1024 if binary else 1000) ** _POWERS[unit[:1] if unit[:1] in "kmgt" else ""]

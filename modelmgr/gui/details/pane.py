@@ -9,8 +9,8 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
-from modelmgr.gui.details.early import EarlyParts
 from modelmgr.gui.details.editor import CORRECTED, Editor, Wish
+from modelmgr.gui.late import LateParts
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import state_of
 from modelmgr.gui.tasks import Tasks
@@ -19,6 +19,7 @@ from modelmgr.values import Changes, FileState, ModelDetails, ModelRow
 
 if TYPE_CHECKING:
     from modelmgr.gui.details.comparison import ComparisonPage
+    from modelmgr.gui.details.early import EarlyParts
     from modelmgr.gui.details.facts import Section
     from modelmgr.gui.details.loading import Loaded
     from modelmgr.gui.details.model_edits import ModelEdits
@@ -34,7 +35,7 @@ _NOTHING, _ONE, _SEVERAL = range(3)
 _LONG_TEXT = 20_000
 
 
-class DetailsPane(QWidget):
+class DetailsPane(LateParts, QWidget):
     """What is known about the selected models, and the place to say better.
 
     Light columns are shown at once. The rest is asked for when the selection rests: the first selection after a
@@ -111,12 +112,16 @@ class DetailsPane(QWidget):
         nothing_layout.addWidget(nothing_label)
         self._pages.addWidget(nothing)
         # The pages of one model and of several are made when they are first wanted, or when the window rests.
-        self._early = EarlyParts(previews, self)
+        self._previews = previews
+        self._made_early: EarlyParts | None = None
         self._one_scroll = self._make_scroll("detailsScroll")
         self._several_scroll = self._make_scroll("comparisonScroll")
 
     def late_parts(self) -> Sequence[Callable[[], object]]:
         """Return steps that make what a selection will want, so that it is there at once."""
+
+        def load_early() -> None:
+            from modelmgr.gui.details import early  # noqa: F401
 
         def load_shown() -> None:
             from modelmgr.gui.details import identity, loading  # noqa: F401
@@ -128,6 +133,8 @@ class DetailsPane(QWidget):
             from modelmgr.gui.details import model_edits  # noqa: F401
 
         return (
+            load_early,
+            self.make_late,
             load_shown,
             load_fields,
             load_edits,
@@ -135,6 +142,18 @@ class DetailsPane(QWidget):
             lambda: self._page,
             lambda: self._several,
         )
+
+    def make_late(self) -> None:
+        self._early  # noqa: B018 made when it is first read
+
+    @property
+    def _early(self) -> "EarlyParts":
+        """The parts of the page of one model that have promised names."""
+        if self._made_early is None:
+            from modelmgr.gui.details.early import EarlyParts
+
+            self._made_early = EarlyParts(self._previews, self)
+        return self._made_early
 
     @property
     def _page(self) -> "ModelPage":

@@ -1,4 +1,4 @@
-"""Where the inbox stands in the window: its table from the first moment on, all else soon after the first paint."""
+"""Where the inbox stands in the window: its table after the first paint, or when it is looked for, then all else."""
 
 from typing import TYPE_CHECKING
 
@@ -6,19 +6,19 @@ from PySide6.QtCore import QSize, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from modelmgr.gui.pending.table import PendingTable
-from modelmgr.gui.pending.view import PendingView
+from modelmgr.gui.late import LateParts
 from modelmgr.gui.tasks import Tasks
 
 if TYPE_CHECKING:
     from modelmgr.gui.pending.page import PendingPage
+    from modelmgr.gui.pending.view import PendingView
     from modelmgr.library import Library
 
 _SOON_MS = 300
 _LOADED, _MADE = 1, 2
 
 
-class PendingPlace(QWidget):
+class PendingPlace(LateParts, QWidget):
     """Makes the page of the inbox when it is first wanted, or when the window has come to rest.
 
     Loading and building the page takes as long as all that the first paint of the library needs.
@@ -36,8 +36,7 @@ class PendingPlace(QWidget):
         self.setObjectName("pendingPage")
         self._library = library
         self._tasks = tasks
-        self._view = PendingView(PendingTable(library.catalog, tasks, self), self)
-        self._view.hide()
+        self._made_view: PendingView | None = None
         self._made: PendingPage | None = None
         self._group = "waiting"
         self._steps = 0
@@ -45,6 +44,19 @@ class PendingPlace(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SOON_MS)
         self._soon.timeout.connect(self._go_on)
+
+    def make_late(self) -> None:
+        self._view  # noqa: B018 made when it is first read
+
+    @property
+    def _view(self) -> "PendingView":
+        if self._made_view is None:
+            from modelmgr.gui.pending.table import PendingTable
+            from modelmgr.gui.pending.view import PendingView
+
+            self._made_view = PendingView(PendingTable(self._library.catalog, self._tasks, self), self)
+            self._made_view.hide()
+        return self._made_view
 
     def make_soon(self) -> None:
         """Load and make the page when the window has come to rest."""

@@ -11,6 +11,7 @@ from modelmgr.gui import focus, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.jobs_panel import JobsPanel
+from modelmgr.gui.late import LateParts
 from modelmgr.gui.overview.page import OverviewPage
 from modelmgr.gui.pending.place import PendingPlace
 from modelmgr.gui.previews import Previews
@@ -32,7 +33,7 @@ _DETAILS_WIDTH, _DETAILS_MOST = 328, 440
 _START_SIZE = QSize(1360, 860)
 
 
-class Frame(QMainWindow):
+class Frame(LateParts, QMainWindow):
     """All that is seen of the window, and which of it is shown.
 
     Signals:
@@ -81,6 +82,10 @@ class Frame(QMainWindow):
         layout.addWidget(self._message_bar)
         layout.addWidget(self._pages, 1)
         self.setCentralWidget(centre)
+
+    def make_late(self) -> None:
+        self._details.make_late()
+        self._pending.make_late()
 
     def _build_details(self) -> None:
         self._dock = QDockWidget(self.tr("Details"), self)

@@ -96,6 +96,16 @@ class RowDelegate(QStyledItemDelegate):
             self._pictures[name, selected] = found
         return found
 
+    def _tile_of(self, side: int) -> QPixmap:
+        """Return the tile that stands for a picture while it is read."""
+        # Drawn, not filled: for the first rectangle that Python fills PySide loads all gradients that Qt has names for.
+        found = self._pictures.get((f"tile:{side}", False))
+        if found is None:
+            found = self._pictures[f"tile:{side}", False] = QPixmap(QSize(side, side) * self._ratio)
+            found.fill(self._tile)
+            found.setDevicePixelRatio(self._ratio)
+        return found
+
     def _text(self, row: ModelRow, number: int, width: int, metrics: QFontMetrics) -> str:
         """Return the words of a cell, cut to `width`."""
         kept = self._texts.get(row.id)
@@ -158,7 +168,7 @@ class RowDelegate(QStyledItemDelegate):
     ) -> None:
         """Paint what stands for a picture: a tile while it is read; the type's icon if the type has no column."""
         if row.preview and not selected:
-            painter.fillRect(x, y, side, side, self._tile)
+            painter.drawPixmap(x, y, self._tile_of(side))
         elif not row.preview and self._view.isColumnHidden(_TYPE_COLUMN):
             inset = (side - _ICON_PX) // 2
             painter.drawPixmap(x + inset, y + inset, self._picture(row.type, selected))
