@@ -5,7 +5,6 @@ A value in its normal form is what is stored. None is none of them: it stands fo
 
 import json
 import os
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from modelmgr import vocabulary
 from modelmgr.errors import Usage
+from modelmgr.lazily import pattern
 
 LINE_CHARACTERS: Mapping[str, int] = {
     "name": 1_000,
@@ -28,7 +28,7 @@ NOTES_CHARACTERS = 32_000
 LIST_ENTRIES = 1_000
 NO_RATING = 0
 
-_BREAK = re.compile(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_BREAK = pattern(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _YES, _NO = frozenset(("yes", "true", "1", "on")), frozenset(("no", "false", "0", "off"))
 
 

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from modelmgr.lazily import dataclass
+from modelmgr.lazily import dataclass, pattern
 from modelmgr.values import MIB
 
 PARSE_LIMIT_BYTES = 64 * MIB
@@ -38,11 +38,11 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 # A string that the end of the text cuts off matches too: otherwise each of its escaped quotes would be tried as
 # a beginning, and a hostile text took quadratic time.
 _STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
-_STRINGS = re.compile(_STRING, re.DOTALL)
-_COMMENTS = re.compile(rf"({_STRING})|//[^\r\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-_TRAILING_COMMAS = re.compile(rf"({_STRING})|,(?=[ \t\r\n]*+[}}\]])", re.DOTALL)
-_EMPTY_VALUES = re.compile(rf"{_STRING}|:(?=[ \t\r\n]*+[,}}])", re.DOTALL)
-_MAYBE_JSON = re.compile(r"[\ufeff\s]*[\[{\"/\-0-9tfnIN]")
+_STRINGS = pattern(_STRING, re.DOTALL)
+_COMMENTS = pattern(rf"({_STRING})|//[^\r\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+_TRAILING_COMMAS = pattern(rf"({_STRING})|,(?=[ \t\r\n]*+[}}\]])", re.DOTALL)
+_EMPTY_VALUES = pattern(rf"{_STRING}|:(?=[ \t\r\n]*+[,}}])", re.DOTALL)
+_MAYBE_JSON = pattern(r"[\ufeff\s]*[\[{\"/\-0-9tfnIN]")
 
 # Bytes that CPython takes for an object, a list, and one more member; 64 MiB of "[]," would become 1.5 GB.
 _WEIGHTS = (("{", 240), ("[", 90), (",", 60))  # the heaviest first
@@ -158,12 +158,12 @@ MASK = "•"
 _QUERY_NAMES = r"[?&](?:token|api_key|apikey|key|access_token)="
 _KEY_NAMES = r"(?:(?:[a-z]{1,20}_)?(?:api_key|apikey|api_token|access_token)|proxy_password)"
 _KEY_BEFORE = rf'"{_KEY_NAMES}"\s{{0,20}}:\s{{0,20}}"'
-_SECRET = re.compile(rf'{_QUERY_NAMES}[^&"\'\s\\<]|{_KEY_BEFORE}[^"]'.encode(), re.IGNORECASE)
-_SECRET_VALUE = re.compile(
+_SECRET = pattern(rf'{_QUERY_NAMES}[^&"\'\s\\<]|{_KEY_BEFORE}[^"]'.encode(), re.IGNORECASE)
+_SECRET_VALUE = pattern(
     rf'({_QUERY_NAMES})([^&"\'\s\\<]++)|({_KEY_BEFORE})((?:[^"\\]++|\\.?+)++)',
     re.IGNORECASE | re.DOTALL | re.ASCII,
 )
-_SECRET_KEY = re.compile(_KEY_NAMES, re.IGNORECASE | re.ASCII)
+_SECRET_KEY = pattern(_KEY_NAMES, re.IGNORECASE | re.ASCII)
 
 
 def decodings(payload: bytes) -> Iterator[tuple[str, str, int]]:
@@ -398,7 +398,7 @@ _CONTROLS: Mapping[int, str | None] = {
     **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0))),
     **dict.fromkeys(range(0x09, 0x0E), " "),
 }
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES = pattern("[\ud800-\udfff]")
 
 
 def list_of_text(value: object, *, commas: bool = True, key: str = "") -> tuple[str, ...]:
@@ -447,7 +447,7 @@ def _entries(value: object, commas: bool) -> Iterable[object]:
     return inner.split(",") if commas else (inner,)
 
 
-_ARRAY = re.compile(r'"((?:[^"\\]++|\\.)*+)"|([^,"]++)', re.DOTALL)
+_ARRAY = pattern(r'"((?:[^"\\]++|\\.)*+)"|([^,"]++)', re.DOTALL)
 
 
 def integer_of(value: object) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from modelmgr.lazily import dataclass
+from modelmgr.lazily import dataclass, pattern
 from modelmgr.resources import resource_path
 
 TYPES: tuple[str, ...]
@@ -35,8 +35,8 @@ _WORD_LIMIT = 200
 
 _BASE_SEPARATORS = str.maketrans("", "", ". _-\t\r\n")
 _TYPE_SEPARATORS = str.maketrans("", "", " _-\t\r\n")
-_REPOSITORY_HOST = re.compile(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
-_AIR = re.compile(r"^(?:urn:)?air:(?P<ecosystem>[^:]+):", re.IGNORECASE)
+_REPOSITORY_HOST = pattern(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
+_AIR = pattern(r"^(?:urn:)?air:(?P<ecosystem>[^:]+):", re.IGNORECASE)
 
 
 # --- types ------------------------------------------------------------------------------------------------

@@ -3,13 +3,14 @@
 import copy
 import dataclasses
 import pickle
+import re
 import threading
 from dataclasses import field
 from typing import Any
 
 import pytest
 
-from modelmgr.lazily import dataclass
+from modelmgr.lazily import dataclass, pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +124,16 @@ def test_threads_that_touch_at_once_find_all():
     for each in threads:
         each.join()
     assert found == [made(7)] * 4
+
+
+def test_a_pattern_is_one_of_re():
+    words = pattern(r"[a-z]+", re.IGNORECASE)
+    assert words.findall("One two") == ["One", "two"]
+    assert words.fullmatch("One") and words.fullmatch("1") is None
+    assert words.sub("x", "One 2") == "x 2"
+    assert (words.pattern, words.flags & re.IGNORECASE) == ("[a-z]+", re.IGNORECASE)
+    assert pattern(rb"\d").search(b"a1")
+    with pytest.raises(AttributeError, match="nothing"):
+        words.nothing  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(re.error):
+        pattern("(").match("")

@@ -1,12 +1,12 @@
 """`ModelQuery` -> conditions over `models`: the search's terms and the facets, each in SQL."""
 
 import os
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.schema import below_condition, path_in
+from modelmgr.lazily import pattern
 from modelmgr.search import Match, Term, Value, parse
 from modelmgr.values import FileState, HashState, ModelQuery
 from modelmgr.vocabulary import canonical_base, canonical_type
@@ -48,7 +48,7 @@ _COLUMNS = {
 }
 """Field -> the column that it is about, for fields that are about one with few distinct values or an index."""
 
-_HASH = re.compile(r"[0-9a-f]{8,64}")
+_HASH = pattern(r"[0-9a-f]{8,64}")
 # Any hash that begins so, of the model, of its files (also before a header was rewritten), claimed by its records.
 _WITH_HASH = (
     "SELECT id FROM models WHERE sha256 >= ? AND sha256 < ? "

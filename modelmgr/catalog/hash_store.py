@@ -1,7 +1,6 @@
 """From a hash of any kind to the models and records that have or claim it."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +9,10 @@ from modelmgr.catalog.known_hashes import claimed_hashes, put_hashes
 from modelmgr.catalog.library_view import LibraryView
 from modelmgr.catalog.schema import UNREAD, key_out, path_out
 from modelmgr.errors import Usage
+from modelmgr.lazily import pattern
 from modelmgr.values import HashMatch, ModelRow, Record
 
-_HEX = re.compile(r"[0-9a-f]{8,64}")
+_HEX = pattern(r"[0-9a-f]{8,64}")
 _SHA256_DIGITS, _AUTOV2_DIGITS, _AUTOV3_DIGITS = 64, 10, 12
 MATCHES = 200
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from modelmgr.gui.language import said
 from modelmgr.gui.text import foreign_text
+from modelmgr.lazily import pattern
 from modelmgr.values import HashMatch, PendingState
 
 DECISIONS = ("hash_mismatch", "ambiguous", "outside")
@@ -272,7 +273,7 @@ def origin_text(source: str, rank: int) -> str:
 
 # --- folders that records speak of --------------------------------------------------------------------------
 
-_NO_SUCH_FILE = re.compile(
+_NO_SUCH_FILE = pattern(
     r"There is no file (.+?)(?:, and none with SHA-256 [0-9a-f]{64} is known)?\.", re.DOTALL
 )
 # Below these lie other people's and other disks' folders: what they have in common says nothing.

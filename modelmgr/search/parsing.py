@@ -1,12 +1,11 @@
 """Text to a tree: terms that must all hold, each with its place in the text."""
 
-import re
 import time
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from modelmgr.lazily import dataclass
+from modelmgr.lazily import dataclass, pattern
 from modelmgr.search.fields import Field, Kind, field_of
 from modelmgr.search.reading import Match, NotUnderstood, Say, Value, read_value
 
@@ -16,7 +15,7 @@ MOST_WORDS = 100
 MOST_CHARACTERS = 10_000
 """So much of a text is read; what follows is left out."""
 
-_FIELD = re.compile(r"([A-Za-z_]{2,20})(:|(?=[<>≥≤]))")
+_FIELD = pattern(r"([A-Za-z_]{2,20})(:|(?=[<>≥≤]))")
 _COMPARABLE = frozenset((Kind.SIZE, Kind.TIME, Kind.NUMBER))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from modelmgr.lazily import pattern
 from modelmgr.search.fields import NO, NONE, YES, Field, Kind
 from modelmgr.vocabulary import BASES, TYPES, UNKNOWN, canonical_base, canonical_type
 
@@ -176,7 +177,7 @@ def _flag(field: Field, text: str, say: Say) -> Value:
     raise NotUnderstood(say("“{}” is neither yes nor no.").format(text))
 
 
-_HEX = re.compile(r"[0-9a-fA-F]{1,64}")
+_HEX = pattern(r"[0-9a-fA-F]{1,64}")
 
 
 def _hash(text: str, say: Say) -> Value:
@@ -190,13 +191,13 @@ def _hash(text: str, say: Say) -> Value:
 
 # --- amounts ----------------------------------------------------------------------------------------------
 
-_COMPARED = re.compile(r"(>=|<=|=|>|<|≥|≤)?(.*)", re.DOTALL)
+_COMPARED = pattern(r"(>=|<=|=|>|<|≥|≤)?(.*)", re.DOTALL)
 _SIGNS = {"≥": ">=", "≤": "<="}
-_SIZE = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?([kmgt]?i?b?)", re.IGNORECASE | re.ASCII)
+_SIZE = pattern(r"(\d{1,15})(?:\.(\d{1,9}))?([kmgt]?i?b?)", re.IGNORECASE | re.ASCII)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-_NUMBER = re.compile(r"\d{1,3}", re.ASCII)
-_AGE = re.compile(r"(\d{1,5})(h|d|w|mo|m|y|hours?|days?|weeks?|months?|years?)", re.IGNORECASE | re.ASCII)
-_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+_NUMBER = pattern(r"\d{1,3}", re.ASCII)
+_AGE = pattern(r"(\d{1,5})(h|d|w|mo|m|y|hours?|days?|weeks?|months?|years?)", re.IGNORECASE | re.ASCII)
+_DATE = pattern(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 _DAY_S = 86_400
 _AGES_S = {"h": 3_600, "d": _DAY_S, "w": 7 * _DAY_S, "mo": 2_629_800, "y": 31_557_600}
 _AGE_WORDS = {"h": "hours", "d": "days", "w": "weeks", "mo": "months", "y": "years"}

@@ -11,12 +11,12 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.language import said
 from modelmgr.gui.text import count_text, foreign_text, plain_tip
-from modelmgr.lazily import dataclass
+from modelmgr.lazily import dataclass, pattern
 
 SAID_BY = "According to: {}"
 FACT_LENGTH = 140
 LABEL_WIDTH, LABELS_WIDTH = 80, 108
-_LONG_WORD = re.compile(r"[^\s/-]{27,}")
+_LONG_WORD = pattern(r"[^\s/-]{27,}")
 """A word that is wider than its column would be cut at the edge."""
 
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication
 from modelmgr import search
 from modelmgr.gui.search.parts import Part
 from modelmgr.gui.text import foreign_text, state_label, type_label
+from modelmgr.lazily import pattern
 
 _WORDS = {"types": "type", "base_models": "base", "tags": "tag", "folders": "folder", "states": "state"}
 
@@ -49,7 +50,7 @@ def label_of(active: Iterable[Part]) -> str:
 
 # --- hashes -----------------------------------------------------------------------------------------------
 
-_NAMED_HASH = re.compile(
+_NAMED_HASH = pattern(
     r"\s*(?:(?:sha-?256|auto-?v[123]|crc-?32|blake3|model hash|hash)\s*[:=]\s*)?(?:0x)?([0-9a-f]{8,64})\s*",
     re.IGNORECASE,
 )

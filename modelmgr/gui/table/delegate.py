@@ -70,8 +70,7 @@ class RowDelegate(QStyledItemDelegate):
         if font.pointSizeF() > 0:
             self._small.setPointSizeF(font.pointSizeF() * 0.92)
         self._small_metrics = QFontMetrics(self._small)
-        self._mono = theme.mono_font(font)
-        self._mono_metrics = QFontMetrics(self._mono)
+        self._mono: QFont | None = None
 
     def _picture(self, name: str, selected: bool) -> QPixmap:
         """Return the icon of a type (``lora``), the mark of a state (``state:missing``) or of danger, or a star."""
@@ -95,6 +94,14 @@ class RowDelegate(QStyledItemDelegate):
                 found = theme.pixmap(theme.type_icon_name(name), _ICON_PX, color, self._ratio)
             self._pictures[name, selected] = found
         return found
+
+    def _set_mono(self, painter: QPainter) -> QFontMetrics:
+        """Give the painter the font of hashes, which is looked for when the first is seen."""
+        if self._mono is None:
+            self._mono = theme.mono_font(self._font)
+            self._mono_metrics = QFontMetrics(self._mono)
+        painter.setFont(self._mono)
+        return self._mono_metrics
 
     def _tile_of(self, side: int) -> QPixmap:
         """Return the tile that stands for a picture while it is read."""
@@ -215,8 +222,7 @@ class RowDelegate(QStyledItemDelegate):
                 if not self._mirrored:
                     left += side + 7
             elif look is Look.MONO:
-                painter.setFont(self._mono)
-                metrics = self._mono_metrics
+                metrics = self._set_mono(painter)
             text = self._text(row, number, room, metrics)
             if text:
                 painter.drawText(left, y, room, height, _RIGHT if look is Look.NUMBER else _LEFT, text)
