@@ -24,6 +24,7 @@ from modelmgr.errors import CatalogError
 from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.language import said
+from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.text import counted, foreign_text
 
 _CARD_WIDTH = 560
@@ -457,5 +458,5 @@ class ErrorWindow(QMainWindow):
         layout.addStretch(2)
         self.setCentralWidget(page)
         self.resize(QSize(scaled(self, 720), scaled(self, 460)).boundedTo(self.screen().availableSize()))
-        self.setStyleSheet(theme.style_sheet(self.palette(), self.font()))
+        self.setStyleSheet(style_sheet(self.palette(), self.font()))
         close.setFocus()

@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QPalette
 
 import modelmgr.gui
 from modelmgr.gui import theme
+from modelmgr.gui.sheet import style_sheet
 from modelmgr.resources import resource_path
 
 
@@ -96,7 +97,7 @@ def test_icons_take_the_colour_they_are_given(qapp):
 
 
 def test_the_style_sheet_is_made_of_the_palette(qapp):
-    light = theme.style_sheet(theme.light_palette(), qapp.font())
-    dark = theme.style_sheet(theme.dark_palette(), qapp.font())
+    light = style_sheet(theme.light_palette(), qapp.font())
+    dark = style_sheet(theme.dark_palette(), qapp.font())
     assert light != dark
     assert "#1d1e20" in dark

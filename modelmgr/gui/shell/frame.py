@@ -15,6 +15,7 @@ from modelmgr.gui.late import LateParts
 from modelmgr.gui.overview.page import OverviewPage
 from modelmgr.gui.pending.place import PendingPlace
 from modelmgr.gui.previews import Previews
+from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.shell import remembered
 from modelmgr.gui.shell.actions import LIBRARY, Actions
 from modelmgr.gui.shell.drops import Drops
@@ -206,7 +207,7 @@ class Frame(LateParts, QMainWindow):
     def _take_style(self) -> bool:
         """Make the style sheet anew; True if the palette or the font have changed it."""
         # The application's palette, not the window's own: that one still wears the last style sheet.
-        sheet = theme.style_sheet(QGuiApplication.palette(), self.font())
+        sheet = style_sheet(QGuiApplication.palette(), self.font())
         if sheet == self._sheet:
             return False
         self._sheet = sheet

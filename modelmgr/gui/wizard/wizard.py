@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QLabel, QWidget, QWizard
 from modelmgr.gui import focus, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.reasons import group_of
+from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted
@@ -118,7 +119,7 @@ class MigrationWizard(QWizard):
         self.setOption(QWizard.WizardOption.HaveCustomButton2)
         self.setOption(QWizard.WizardOption.HaveCustomButton3)
         if parent is None:
-            self.setStyleSheet(theme.style_sheet(self.palette(), self.font()))
+            self.setStyleSheet(style_sheet(self.palette(), self.font()))
         self._steps = _Steps(self)
         self.setSideWidget(self._steps)
         self._sources = SourcesPage(self, library, tasks, self.journey)
