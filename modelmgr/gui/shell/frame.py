@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LIBRARY_PAGE, PENDING_PAGE, OVERVIEW_PAGE = range(3)
 _PAGE_NAMES = ("library", "pending", "overview")
 _PAGE_ACTIONS = ("actionShowLibrary", "actionShowPending", "actionShowOverview")
-_DETAILS_WIDTH, _DETAILS_MOST = 328, 440
+_DETAILS_WIDTH, _DETAILS_MOST = 328, 500
 _START_SIZE = QSize(1360, 860)
 
 
