@@ -6,18 +6,21 @@ destroy it outside the GUI thread, and Qt ends the process (also metabrainz/pica
 A full collection looks at every object there is: 23 ms for those of the program's own modules. They stay as long as it
 runs, so the first full collection sets them aside (`gc.freeze`), and the later ones look at what came after.
 
-What searches and orders of a million models took for a moment glibc keeps in each thread's share; now and then it is
-asked to give it back (6 ms for 55 of 250 MiB).
+What searches and orders of a million models took for a moment glibc keeps in each thread's share; so there are two
+shares for all threads, large pieces go back at once, and now and then it is asked for the rest. After scrolling
+through a million rows and sorting them by six columns 167 MiB are held instead of 178, and 175 at most instead of 201.
 """
 
 import gc
 import sys
 import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from modelmgr.gui import collecting
+from modelmgr.values import MIB
 
 INTERVAL_MS = 500
 TRIM_S = 20.0
@@ -36,6 +39,7 @@ class Garbage(QObject):
         self._timer.timeout.connect(self._collect)
         self._timer.start()
         self._trimmed_at = time.monotonic()
+        _share_memory()
         collecting.pause()
 
     def stop(self) -> None:
@@ -64,10 +68,25 @@ class Garbage(QObject):
             _trim()
 
 
-def _trim() -> None:
-    if sys.platform == "linux":
-        import ctypes
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # malloc.h of glibc; others refuse the first and take the second
 
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
-        if trim is not None:
-            trim(0)
+
+def _share_memory() -> None:
+    if (set_option := _of_libc("mallopt")) is not None:
+        set_option(_ARENA_MAX, 2)
+        # By itself the bound goes up with each large piece that is given back, and the next one is kept.
+        set_option(_MMAP_THRESHOLD, MIB)
+
+
+def _trim() -> None:
+    if (trim := _of_libc("malloc_trim")) is not None:
+        trim(0)
+
+
+def _of_libc(name: str) -> Callable[..., int] | None:
+    """Return a function of this system's C library; None where that is another one."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    return getattr(ctypes.CDLL(None), name, None)
