@@ -214,8 +214,13 @@ class ModelPage(QWidget):
             ]
         )
         told = {column: origin_text(origin.source, origin.rank) for column, origin in origins.items()}
-        self._origins.show_facts([Fact(column_label(column), told[column]) for column in column_order(told)])
-        self.sections["where_from"].setVisible(bool(told))
+        where_from = self.sections["where_from"]
+        # Its title waits for the answer where nobody sees more of it: taking it away and back is laying out twice.
+        if not is_new or where_from.is_open:
+            self._origins.show_facts(
+                [Fact(column_label(column), told[column]) for column in column_order(told)]
+            )
+            where_from.setVisible(bool(told))
         name_tip = row.name if "name" not in told else f"{row.name}\n{said(SAID_BY).format(told['name'])}"
         self.name.label.setToolTip(plain_tip(name_tip))
         self._show_pictures()

@@ -146,7 +146,9 @@ class RecordsView(QWidget):
         self._shown = None
         self._reading.cancel()
         self._fill_sources()
-        self._show_value(None, has_value=False)
+        # Where one can look for words stays as it is: what comes mostly has them again.
+        self._tree.payload_model.show_value(None, has_value=False)
+        self._find.look_in(None)
         self._text.clear()
         for widget in (self._note, self._no_metadata, self._secret):
             widget.hide()
