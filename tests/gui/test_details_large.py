@@ -52,25 +52,25 @@ def entries(count: int) -> bytes:
 
 
 ODD = {
-    "ordinary": json.dumps({"name": "x", "images": [{"url": "u" * 60}] * 200}).encode(),
-    "a megabyte": b'{"entries": [' + entries(18_000) + b"]}",
-    "many members": b'{"entries": [' + entries(600_000) + b"]}",
-    "numbers": b"[" + b"1," * (10 * MIB) + b"1]",
-    "one text": b'{"text": "' + b"x" * (40 * MIB) + b'"}',
-    "one line of text": b"x" * (3 * MIB),
-    "deep": b"[" * 100_000 + b"]" * 100_000,
-    "deep and large": b'{"a":' * MIB,
-    "broken": b'{"entries": [' + entries(100_000),
-    "broken and small": b'{"entries": [' + entries(5_000),
-    "no UTF-8": b'{"a": "' + b"\xff\xfe\x80" * MIB + b'"}',
-    "UTF-16": json.dumps({"a": "é" * MIB}, ensure_ascii=False).encode("utf-16"),
-    "nothing but zeros": bytes(2 * MIB),
+    "ordinary": lambda: json.dumps({"name": "x", "images": [{"url": "u" * 60}] * 200}).encode(),
+    "a megabyte": lambda: b'{"entries": [' + entries(18_000) + b"]}",
+    "many members": lambda: b'{"entries": [' + entries(600_000) + b"]}",
+    "numbers": lambda: b"[" + b"1," * (10 * MIB) + b"1]",
+    "one text": lambda: b'{"text": "' + b"x" * (40 * MIB) + b'"}',
+    "one line of text": lambda: b"x" * (3 * MIB),
+    "deep": lambda: b"[" * 100_000 + b"]" * 100_000,
+    "deep and large": lambda: b'{"a":' * MIB,
+    "broken": lambda: b'{"entries": [' + entries(100_000),
+    "broken and small": lambda: b'{"entries": [' + entries(5_000),
+    "no UTF-8": lambda: b'{"a": "' + b"\xff\xfe\x80" * MIB + b'"}',
+    "UTF-16": lambda: json.dumps({"a": "é" * MIB}, ensure_ascii=False).encode("utf-16"),
+    "nothing but zeros": lambda: bytes(2 * MIB),
 }
 
 
 @pytest.mark.parametrize("kind", ODD)
 def test_no_payload_makes_the_window_stand_still(qtbot, catalog, fill, pane, kind):
-    row = attach(catalog, fill, ODD[kind])
+    row = attach(catalog, fill, ODD[kind]())
     raw = pane.findChild(QPlainTextEdit, "metadataRaw")
     pause = longest_pause(qtbot, pane, row, lambda: bool(raw.toPlainText()))
     assert pause < LONGEST_MS, f"{kind}: {pause:.0f} ms"
