@@ -88,6 +88,7 @@ class Studio:
         if look.mirrored:
             self.app.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         self.demo = demo or write_demo_library(work / "library")
+        self._tasks: list[Any] = []
 
     def wants(self, name: str) -> bool:
         """Tell whether a screen is to be shown."""
@@ -96,20 +97,28 @@ class Studio:
     @contextmanager
     def window(self, catalog: str) -> Iterator[Any]:
         """Open the window on a catalog, at rest, and close it afterwards."""
+        from PySide6.QtCore import QEvent
+
         from modelmgr.gui import open_window
+        from modelmgr.gui.tasks import Tasks
 
         window = open_window(self.work / catalog)
         window.resize(*self.look.size)
+        self._tasks.append(window.findChild(Tasks))
         self.settle(window)
         yield window
+        self._tasks.pop()
         window.close()
         self.app.processEvents()
         # Here: else the threads of the next scan might find what is left of it, and destroy it outside this one.
+        # A closed window stays otherwise, with its 15 MiB: its connections hold what holds it.
+        window.deleteLater()
+        self.app.sendPostedEvents(window, QEvent.Type.DeferredDelete)
         del window
         gc.collect()
 
     def settle(self, widget: Any) -> None:
-        """Let the window work until its picture has not changed for a while."""
+        """Let the window work until nothing is asked any more and its picture has not changed for a while."""
         from PySide6.QtCore import QElapsedTimer, QEventLoop, QTimer
 
         whole, still = QElapsedTimer(), QElapsedTimer()
@@ -120,6 +129,9 @@ class Studio:
             turn = QEventLoop()
             QTimer.singleShot(50, turn.quit)
             turn.exec()
+            if not all(tasks.is_answered for tasks in self._tasks):
+                still.restart()
+                continue
             now = widget.grab().toImage()
             if now != before:
                 still.restart()

@@ -400,6 +400,11 @@ class Tasks(QObject):
         """The deeds that wait or work, oldest first."""
         return list(self._running)
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether every question has its answer; deeds may still be at work."""
+        return all(asker.task is not None for asker in self._askers.values())
+
     def hold_questions(self, *, is_held: bool) -> None:
         """Let questions wait from now on, or no longer: before the first paint their threads would slow it down."""
         for lane in (self._questions, self._pictures):
