@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -208,6 +209,8 @@ def faint(root: QWidget) -> list[str]:
         if not widget.isEnabled() or widget is root:
             continue
         place = _visible_part(widget).translated(widget.mapTo(root, QPoint(0, 0)))
+        if place.height() < min(widget.height(), 2 * widget.fontMetrics().height()):
+            continue  # a strip of what is scrolled out of sight: not even its letters are whole
         if isinstance(widget, QAbstractItemView):
             # In a card most pixels are the picture's, and the words do not stand on it.
             if isinstance(widget, QTableView | QTreeView | QListView):
@@ -261,6 +264,9 @@ def _faint_cells(root: QWidget, view: QAbstractItemView, image: QImage) -> list[
             key = (area.x(), area.y())
             if key in seen or area.width() < 24 or area.height() < 12:
                 continue
+            corners = (area.topLeft(), area.topRight(), area.bottomLeft(), area.bottomRight(), area.center())
+            if any(root.childAt(origin + corner) is not viewport for corner in corners):
+                continue  # a list of proposals stands over it
             seen.add(key)
             ratio = text_contrast(image, area.adjusted(1, 1, -1, -1).translated(origin))
             if ratio is not None and ratio < theme.TEXT_CONTRAST:
@@ -274,7 +280,7 @@ def text_contrast(image: QImage, area: QRect) -> float | None:
     if len(counted) < 2:
         return None
     (ground, _), *rest = counted.most_common()
-    return max(theme.contrast(QColor(ground), QColor(color)) for color, _ in rest)
+    return max(_contrast(ground, color) for color, _ in rest)
 
 
 def edge_contrast(image: QImage, area: QRect) -> float | None:
@@ -284,14 +290,20 @@ def edge_contrast(image: QImage, area: QRect) -> float | None:
     edge = _colours(image, QRect(area.left(), area.top() + 6, 6, max(1, area.height() - 12)))
     if not around or not edge:
         return None
-    ground = QColor(around.most_common(1)[0][0])
-    return max(theme.contrast(ground, QColor(color)) for color in edge)
+    ground = around.most_common(1)[0][0]
+    return max(_contrast(ground, color) for color in edge)
+
+
+@lru_cache(maxsize=100_000)
+def _contrast(one: int, other: int) -> float:
+    return theme.contrast(QColor(one), QColor(other))
 
 
 def _colours(image: QImage, area: QRect) -> Counter[int]:
     pixels = QRect(area.topLeft() * _RENDERED, area.size() * _RENDERED).intersected(image.rect())
-    return Counter(
-        image.pixel(x, y)
-        for y in range(pixels.top(), pixels.bottom() + 1)
-        for x in range(pixels.left(), pixels.right() + 1)
-    )
+    if pixels.isEmpty():
+        return Counter()
+    part = image.copy(pixels).convertToFormat(
+        QImage.Format.Format_ARGB32
+    )  # lines of 4 bytes a pixel, no gaps
+    return Counter(memoryview(part.constBits()).cast("I"))

@@ -1,4 +1,4 @@
-"""Every text of every screen goes through Qt's translation."""
+"""A translation is gathered from the program, made, and spoken; what was forgotten on a screen `test_screens` finds."""
 
 import os
 import shutil
@@ -10,37 +10,9 @@ from xml.etree import ElementTree
 import pytest
 from PySide6.QtCore import QLocale, QTranslator
 
-from modelmgr.gui import language, theme
+from modelmgr.gui import language
 from modelmgr.gui.text import counted, type_label
 from tests import translations
-from tests.gui.pseudo import Pseudo, plain, untranslated
-from tests.gui.walking import SHOWS, Stock, walk
-
-
-@pytest.fixture(scope="module")
-def stock(tmp_path_factory) -> Stock:
-    """The sample library, as each walk finds it."""
-    return Stock.make(tmp_path_factory.mktemp("stock"))
-
-
-@pytest.fixture
-def pseudo(qapp):
-    """The window speaks the language that nobody speaks."""
-    theme.apply(qapp)
-    translator = Pseudo()
-    assert qapp.installTranslator(translator)
-    yield
-    qapp.removeTranslator(translator)
-
-
-@pytest.mark.parametrize("show", SHOWS, ids=lambda show: show.__name__)
-def test_every_text_is_translated(pseudo, show, stock, tmp_path):
-    assert walk(show, stock, tmp_path, untranslated) == {}
-
-
-def test_a_plain_text_is_found(qapp):
-    assert plain("&Add folder…")
-    assert not plain("Inkwash Harbor")
 
 
 def test_a_translation_is_gathered_made_and_spoken(qapp, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""A walk through every screen of the window, in a look of one's choice, with a rule held against each."""
+"""A walk through every screen of the window, in a look of one's choice, past judges who find something or nothing."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,13 +11,27 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
 from modelmgr.demo import DemoLibrary, write_demo_library
+from modelmgr.gui import theme
 from modelmgr.gui.text import read_from_right
+from tests.gui.pseudo import Pseudo
 from tests.screenshots import SCREENS
 from tests.studio import Look, Studio
 
 QUIET_MS = 120
-SHOWS = list(SCREENS)
-Rule = Callable[[QWidget], list[str]]
+Show = Callable[[Studio], None]
+Judge = Callable[[QWidget], list[str]]
+Findings = dict[str, dict[str, list[str]]]
+"""What each judge found, by his name: words by the name of the screen; screens without fault are left out."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to see every screen, and who judges what is seen: first who only looks, then who presses keys."""
+
+    look: Look
+    judges: tuple[Judge, ...]
+    pseudo: bool = False
+    """In the language that nobody speaks."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +50,39 @@ class Stock:
 
 
 @contextmanager
-def look_of_the_application(app: QApplication) -> Iterator[None]:
-    """Bring back palette, font and direction afterwards: they are the whole application's."""
+def _seen_so(app: QApplication, view: View) -> Iterator[None]:
+    """Bring back palette, font, direction and language afterwards: they are the whole application's."""
+    theme.apply(app)
     palette, font, direction = app.palette(), app.font(), app.layoutDirection()
-    yield
-    app.setPalette(palette)
-    app.setFont(font)
-    app.setLayoutDirection(direction)
-    read_from_right(direction == Qt.LayoutDirection.RightToLeft)
+    translator = Pseudo() if view.pseudo else None
+    assert translator is None or app.installTranslator(translator)
+    try:
+        yield
+    finally:
+        if translator is not None:
+            app.removeTranslator(translator)
+        app.setPalette(palette)
+        app.setFont(font)
+        app.setLayoutDirection(direction)
+        read_from_right(direction == Qt.LayoutDirection.RightToLeft)
 
 
-def walk(
-    show: Callable[[Studio], None], stock: Stock, work: Path, rule: Rule, look: Look | None = None
-) -> dict[str, list[str]]:
-    """Return what a rule finds on the screens of one part of the window, by their names."""
-    found: dict[str, list[str]] = {}
+def walk(show: Show, view: View, stock: Stock, work: Path) -> Findings:
+    """Show the screens of one part of the window to all judges of a view, and return what they find."""
+    found: Findings = {judge.__name__: {} for judge in view.judges}
 
     def seen(name: str, widget: QWidget) -> None:
-        if words := rule(widget):
-            found[name] = words
+        focus = widget.window().focusWidget()
+        for judge in view.judges:
+            if words := judge(widget):
+                found[judge.__name__][name] = words
+        if focus is not None and widget.window().focusWidget() is not focus:
+            focus.setFocus()  # the next screen is as it would be if nobody had pressed Tab
 
     shutil.copyfile(stock.catalog, work / "full.sqlite")
     app = QApplication.instance()
     assert isinstance(app, QApplication)
-    with look_of_the_application(app), pytest.MonkeyPatch.context() as patch:
+    with _seen_so(app, view), pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(work))  # some screens put tools of other people there
-        show(Studio(look or Look(), work, SCREENS[show], seen, demo=stock.demo, quiet_ms=QUIET_MS))
+        show(Studio(view.look, work, SCREENS[show], seen, demo=stock.demo, quiet_ms=QUIET_MS))
     return found
