@@ -17,6 +17,9 @@ from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.values import BatchState, Hashes, Origin, PendingQuery, Record, Totals
 
+MANY_WIDGETS = 1000
+"""Of closed windows, that wait for a collection of garbage; each costs up to 20 MiB and time at a change of style."""
+
 
 @pytest.fixture(scope="package", autouse=True)
 def garbage_goes_in_the_end() -> Iterator[None]:
@@ -30,6 +33,8 @@ def garbage_stays() -> Iterator[None]:
     """Let no worker thread of a test destroy what is left of a widget; see `modelmgr.gui.garbage`."""
     gc.disable()
     yield
+    if len(QApplication.allWidgets()) > MANY_WIDGETS:
+        gc.collect()
     gc.enable()
 
 
