@@ -24,6 +24,8 @@ TABLES = {
     "states.py": ("_SAFE", "_SAFE_ELSE"),
     "folder_rules.py": ("_REASONS",),
     "facts.py": ("SAID_BY",),
+    "hashes.py": ("_LABELS",),
+    "identity.py": ("_FACTS",),
     "comparison.py": ("_TITLES",),
     "history.py": ("_DOORS", "_IN_WINDOW", "_STEP", "_TAKEN_BACK"),
     "model_page.py": ("_TROUBLES",),

@@ -10,6 +10,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.details.facts import LABEL_WIDTH
 from modelmgr.gui.labels import ElidedLabel
+from modelmgr.gui.language import said
 from modelmgr.gui.text import foreign_text, plain_tip
 from modelmgr.values import FileState, ModelRow
 
@@ -136,4 +137,4 @@ class HashesView(QWidget):
 
 
 def _title(kind: str) -> str:
-    return _LABELS.get(kind, foreign_text(kind, 40))
+    return said(_LABELS.get(kind, "")) or foreign_text(kind, 40)

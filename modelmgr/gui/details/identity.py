@@ -14,6 +14,7 @@ from modelmgr.gui.details.facts import Fact, FactsGrid, long_fact, plain_value
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.details.raw_view import RawView
 from modelmgr.gui.flow import FlowLayout
+from modelmgr.gui.language import said
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.table.columns import danger_text
 from modelmgr.gui.text import foreign_text, plain_tip, type_label
@@ -28,18 +29,18 @@ _SURE = {
     "metadata": "Its tensors prove the family; the rest is what the metadata in the file say.",
     "name": "Its tensors prove the family; which model of it, only the file's name says.",
 }
-_FACTS = (
-    ("architecture", "Architecture"),
-    ("variant", "Variant"),
-    ("algorithm", "Algorithm"),
-    ("rank", "Rank"),
-    ("alpha", "Alpha"),
-    ("precision", "Precision"),
-    ("layout", "Layout"),
-    ("components", "Holds"),
-    ("parameter_count", "Parameters"),
-    ("tensor_count", "Tensors"),
-)
+_FACTS = {
+    "architecture": "Architecture",
+    "variant": "Variant",
+    "algorithm": "Algorithm",
+    "rank": "Rank",
+    "alpha": "Alpha",
+    "precision": "Precision",
+    "layout": "Layout",
+    "components": "Holds",
+    "parameter_count": "Parameters",
+    "tensor_count": "Tensors",
+}
 _PROBLEMS = 3
 _VERDICTS = {
     "dangerous": ("triangle-alert", "problem"),
@@ -115,12 +116,12 @@ def choices(header: Mapping[str, Any] | None) -> list[str]:
 def header_facts(header: Mapping[str, Any] | None) -> list[Fact]:
     """Return what the file's own header says, as facts."""
     facts = []
-    for key, label in _FACTS:
+    for key, label in _FACTS.items():
         value = (header or {}).get(key)
         text = plain_value(value)
         # Zero tensors are none that can be told.
         if text and value != 0:
-            facts.append(long_fact(label, text))
+            facts.append(long_fact(said(label), text))
     return facts
 
 
