@@ -8,7 +8,7 @@ runs, so the first full collection sets them aside (`gc.freeze`), and the later 
 
 What searches and orders of a million models took for a moment glibc keeps in each thread's share; so there are two
 shares for all threads, large pieces go back at once, and now and then it is asked for the rest. After scrolling
-through a million rows and sorting them by six columns 167 MiB are held instead of 178, and 175 at most instead of 201.
+through a million rows and sorting them by six columns a sixth less is held.
 """
 
 import gc

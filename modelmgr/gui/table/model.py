@@ -34,7 +34,7 @@ from modelmgr.lazily import dataclass
 from modelmgr.values import Changes, ModelQuery, ModelRow
 
 PAGE_ROWS = 128
-KEPT_PAGES = 64
+KEPT_PAGES = 32
 FIRST_ROWS = 128
 PAGES_A_QUESTION = 4
 ORDER_AT_ONCE = 20_000
