@@ -72,6 +72,36 @@ def make_catalog(path: Path, models: int, *, payload_each: int = 1) -> None:
     catalog.close()
 
 
+def make_pending(path: Path, records: int) -> None:
+    """Put so many pending records into a catalog, of several sources, kinds and problems, each with a small payload."""
+    problems = (None, None, "no_location", "file_missing", "several_files")
+    catalog = Catalog.open(path)
+    with catalog.bulk_load() as writer:
+        conn = writer.connection()
+        conn.execute("INSERT INTO batches(id, paths, state, started_at, seen, imported, unchanged, ignored, failed, "
+                     "problems) VALUES (1, '[]', 'done', 0, 0, 0, 0, 0, 0, '[]')")  # fmt: skip
+        for start in range(0, records, ROWS_AT_ONCE):
+            rows = []
+            for number in range(start, min(records, start + ROWS_AT_ONCE)):
+                chance = random.Random(number)
+                name = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {number}"
+                body = json.dumps({"name": name, "id": number}).encode()
+                rows.append(
+                    (
+                        1, chance.choice(("civitai-info", "a1111-json")), f"/old/{number % 97}/{name}.civitai.info", "",
+                        hashlib.sha256(body).hexdigest(), "", len(body), name, TYPES[number % 10],
+                        chance.choice(BASES), f"/models/{name}.safetensors", 0, "pending", chance.choice(problems), "",
+                        "[]", 0, body,
+                    )
+                )  # fmt: skip
+            _insert(conn, "pending_models", _PENDING_COLUMNS, rows)
+    catalog.close()
+
+
+_PENDING_COLUMNS = (
+    "batch_id source source_path record_key payload_sha256 extra_sha256 size_bytes name type base_model file_path "
+    "located state problem message candidates imported_at meta_json"
+)
 _COLUMNS = {
     "models": "id sha256 name type base_model size_bytes format path file_name folder file_count tags rating favorite "
     "nsfw trigger_words notes added_at modified_at hash_state file_state search_text",

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import math
 import os
 import shutil
 import statistics
@@ -115,16 +116,22 @@ def start(bench: Bench) -> None:
 
 
 def scroll(bench: Bench) -> None:
-    """Frames of table and grid while scrolling, against a table of constant text; processor time."""
+    """Frames of table, grid and inbox while scrolling, against a table of constant text; processor time."""
     found = {}
-    catalog = str(bench.catalog)
-    for words in (("scroll", catalog), ("scroll-grid", catalog), ("scroll-bare", str(bench.models))):
+    catalog, pending = str(bench.catalog), bench.folder / "pending.sqlite"
+    made.make_pending(pending, bench.models)
+    for words in (
+        ("scroll", catalog),
+        ("scroll-grid", catalog),
+        ("scroll-inbox", str(pending)),
+        ("scroll-bare", str(bench.models)),
+    ):
         with window(*words) as process:
             assert process.stdout is not None
             process.stdout.readline()
             found[words[0]] = json.loads(process.stdout.readline())
     bare = found["scroll-bare"]
-    for look in ("scroll", "scroll-grid"):
+    for look in ("scroll", "scroll-grid", "scroll-inbox"):
         for way, times in found[look]["frames"].items():
             limit, words = bare["frames"][way], f"{look} by {way}"
             bench.note(f"{words}, median", statistics.median(times), statistics.median(limit), "frame", 1)
@@ -270,6 +277,68 @@ def queries(bench: Bench) -> None:
     )
     raw.close()
     catalog.close()
+
+
+GROWTH = (10_000, 100_000, 1_000_000)
+GROWTH_SEARCHES = (
+    "lantern", "99999", "nowhere", "type:lora", "tag:inkwash -tag:prism", "size:>9.9GB", "rating:5 fav:yes", "zz", "la",
+)  # fmt: skip
+
+
+def growth(bench: Bench) -> None:
+    """How each question grows with the library, ten and a hundred times as large, against its law times 1.3.
+
+    The law of what shows a page is that it does not grow; details grow as the height of a tree, what is done for all as
+    they do.
+    """
+    sizes = GROWTH if bench.scale > 1 else (1_000, 2_000, 4_000)
+    found: dict[str, list[float]] = {}
+    for models in sizes:
+        path = bench.folder / f"{models}.sqlite"
+        if models == bench.models:
+            path = bench.catalog
+        else:
+            made.make_catalog(path, models, payload_each=made.SPARSE)
+        with Catalog.open(path, create=False) as catalog:
+            for title, ask in _growing(catalog, models):
+                times = []
+                for _ in range(9):
+                    start = time.thread_time()
+                    ask()
+                    times.append(time.thread_time() - start)
+                found.setdefault(title, []).append(statistics.median(times))
+        work = []
+        for _ in range(bench.rounds):
+            with window("start", str(path)) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                work.append(json.loads(process.stdout.readline())["work_ms"] / 1000)
+        found.setdefault("first paint", []).append(statistics.median(work))
+    for title, times in found.items():
+        law = 1.0
+        if title.startswith("all "):
+            law = sizes[-1] / sizes[0]
+        elif title.startswith("details"):
+            law = math.log(sizes[-1]) / math.log(sizes[0])
+        told = ", ".join(per(took) for took in times)
+        grown = times[-1] / times[0] / law
+        bench.lines.append(
+            [f"{title:44} {told}: grown {grown:.2f} x the law{'' if grown <= 1.3 else ' (!)'}"]
+        )
+
+
+def _growing(catalog: Catalog, models: int) -> Iterator[tuple[str, Callable[[], object]]]:
+    keys = [made.sha256_of(number * 7919 * made.SPARSE % models) for number in range(50)]
+    yield "details of 50", lambda: [catalog.details(key) for key in keys]
+    for order in (ORDERS[0], ORDERS[1], ORDERS[4]):
+        yield f"first page by {order.sort}", lambda order=order: catalog.page(order, 128)
+    ids = catalog.order(ModelQuery())
+    middle = list(ids[len(ids) // 2 : len(ids) // 2 + 128])
+    yield "page in the middle", lambda: catalog.rows(middle)
+    for text in GROWTH_SEARCHES:
+        yield f"first page of {text}", lambda text=text: catalog.page(ModelQuery(search=text), 128)
+    yield "all in order", lambda: catalog.order(ModelQuery())
+    yield "all facets", lambda: catalog.facets(ModelQuery())
 
 
 def importing(bench: Bench) -> None:
@@ -601,10 +670,11 @@ def _note_latency(bench: Bench, title: str, found: list[tuple[float, float]]) ->
 
 
 ALL = {
-    each.__name__: each for each in (start, scroll, queries, importing, scanning, hashing, headers, serving)
+    each.__name__: each
+    for each in (start, scroll, queries, growth, importing, scanning, hashing, headers, serving)
 }
-# The API is measured at the size that it is made for.
-MODELS = {"serving": 1_000_000}
+# These are measured at the size that they are made for.
+MODELS = {"serving": 1_000_000, "growth": 1_000_000}
 OTHERWISE_MODELS = 20_000
 QUICK_MODELS = 2_000
 IDLE = 400

@@ -1,7 +1,8 @@
 """A window in a process of its own, for the benchmarks: bare, or the program's on a catalog.
 
-Usage: window.py bare | start CATALOG | scroll CATALOG | scroll-grid CATALOG. Prints ``painted`` when
-rows (or the bare window) first stand on the screen; ``scroll`` then measures frames. The last line is a JSON document.
+Usage: window.py bare | start CATALOG | scroll CATALOG | scroll-grid CATALOG | scroll-inbox CATALOG. Prints
+``painted`` when rows (or the bare window) first stand on the screen; ``scroll`` then measures frames. The last line is
+a JSON document.
 """
 
 import json
@@ -129,8 +130,11 @@ def main() -> None:
         window = open_window(Path(sys.argv[2]))
         # The look of the last time comes back.
         grid = what == "scroll-grid"
+        if what == "scroll-inbox":
+            window.findChild(QAction, "actionShowPending").trigger()
         window.findChild(QAction, "actionShowGrid" if grid else "actionShowTable").trigger()
-        painted = window.findChild(QAbstractItemView, "libraryGrid" if grid else "libraryTable")
+        name = "libraryGrid" if grid else "pendingTable" if what == "scroll-inbox" else "libraryTable"
+        painted = window.findChild(QAbstractItemView, name)
         if not painted.isVisible():  # an empty library shows another page
             painted = window
     viewport = painted.viewport() if isinstance(painted, QAbstractItemView) else painted
