@@ -53,8 +53,8 @@ def sure_words(row: ModelRow, header: Mapping[str, Any] | None, origins: Mapping
     """Return how sure type and base model of a model are, and by whose word, as a sentence or two."""
     users = [column for column in CORRECTED if column in origins and origins[column].source == "user"]
     if users:
-        said = " and ".join({"type": "type", "base_model": "base model"}[column] for column in users)
-        return f"You set the {said}." + _contradiction(row, header, users)
+        whose = " and ".join({"type": "type", "base_model": "base model"}[column] for column in users)
+        return f"You set the {whose}." + _contradiction(row, header, users)
     if not header or not header.get("format"):
         return "Nobody has looked into the file yet."
     confidence = header.get("confidence")
@@ -85,19 +85,19 @@ def sure_words(row: ModelRow, header: Mapping[str, Any] | None, origins: Mapping
 
 def _contradiction(row: ModelRow, header: Mapping[str, Any] | None, columns: list[str]) -> str:
     """Return what the file itself says, where that is something else."""
-    said = []
+    words = []
     found = header or {}
     if "type" in columns and found.get("type") not in (None, "unknown", row.type):
-        said.append(type_label(str(found["type"])))
+        words.append(type_label(str(found["type"])))
     if "base_model" in columns:
         base = found.get("base_model")
         candidates = [str(word) for word in found.get("candidates") or []]
         if base:
             if not _agrees(row.base_model, str(base)):
-                said.append(foreign_text(str(base), 100))
+                words.append(foreign_text(str(base), 100))
         elif len(candidates) > 1 and not any(_agrees(row.base_model, word) for word in candidates):
-            said.append(" or ".join(foreign_text(word, 60) for word in candidates[:6]))
-    return f" The file itself says {', '.join(said)}." if said else ""
+            words.append(" or ".join(foreign_text(word, 60) for word in candidates[:6]))
+    return f" The file itself says {', '.join(words)}." if words else ""
 
 
 def _agrees(shown: str | None, found: str) -> bool:
