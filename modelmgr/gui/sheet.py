@@ -59,6 +59,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         background: {rgb(button)}; color: {rgb(c.text)}; min-height: 20px; }}
     QComboBox:editable {{ background: {rgb(c.base)}; padding: 0 0 0 {XS}px; min-height: 28px; }}
     QComboBox[role="list"] {{ combobox-popup: 0; }}
+    QComboBox QAbstractItemView {{ border: 1px solid {rgb(c.edge)}; }}
     QComboBox:hover {{ border-color: {rgb(c.secondary)}; }}
     QComboBox:disabled {{ color: {rgb(c.absent)}; border-color: {rgb(c.line)}; }}
     QComboBox::drop-down {{ border: 0; width: {XL}px; }}
@@ -94,6 +95,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QToolButton {{ border: 1px solid transparent; border-radius: 6px; padding: {XS}px {S}px;
         background: transparent; color: {rgb(c.text)}; }}
     QLineEdit QToolButton {{ border: 0; padding: 0; }}
+    QToolBarExtension, QToolButton#qt_toolbar_ext_button {{ padding: 0; }}
     QToolButton:hover {{ background: {rgb(c.hover)}; }}
     QToolButton:pressed {{ background: {rgb(mix(c.base, c.text, 0.12))}; }}
     QToolButton:checked {{ background: {rgb(c.chosen)}; }}
