@@ -116,6 +116,7 @@ class DetailsPane(LateParts, QWidget):
         self._made_early: EarlyParts | None = None
         self._one_scroll = self._make_scroll("detailsScroll")
         self._several_scroll = self._make_scroll("comparisonScroll")
+        self._one_scroll.verticalScrollBar().rangeChanged.connect(self._show_why)
 
     def late_parts(self) -> Sequence[Callable[[], object]]:
         """Return steps that make what a selection will want, so that it is there at once."""
@@ -248,6 +249,7 @@ class DetailsPane(LateParts, QWidget):
     def show_model(self, row: ModelRow | None) -> None:
         """Show a model: what its row says at once, all the rest when the worker brings it."""
         self.flush()
+        self._why = None
         self._settle.stop()
         self._later.stop()
         if row is not None or self._made_edits is not None:
@@ -453,9 +455,12 @@ class DetailsPane(LateParts, QWidget):
     @Slot()
     def _show_why(self) -> None:
         if self._why is not None:
-            top = self._why.mapTo(self._page, QPoint(0, 0)).y()
-            self._one_scroll.verticalScrollBar().setValue(top - theme.S)
+            top = self._why.mapTo(self._page, QPoint(0, 0)).y() - theme.S
+            bar = self._one_scroll.verticalScrollBar()
+            bar.setValue(top)
             self._why.setFocus(Qt.FocusReason.OtherFocusReason)
+            if bar.value() >= top:
+                self._why = None  # else what is below it is still being laid out
 
     @Slot(str)
     def _on_base_chosen(self, base: str) -> None:
