@@ -255,8 +255,7 @@ class StoredRecord:
     gone_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a shown value came from.
 
     Attributes:

@@ -110,19 +110,31 @@ def type_of_folder(path: str, root: str = "") -> str | None:
         path: of a file or a model's folder; foreign separators are understood.
         root: if given, and `path` lies below it, no folder above it is asked.
     """
-    parts = path.replace("\\", "/").rstrip("/").split("/")
-    first = 0
-    if root:
-        above = root.replace("\\", "/").rstrip("/").split("/")
-        if parts[: len(above)] == above:
-            first = len(above) - 1
-    folders = _folders()
-    for index in range(len(parts) - 1, first - 1, -1):
-        name = parts[index].lower()
-        if name in folders.plain:
-            return folders.plain[name]
-        if name in folders.below_base and index > 0 and parts[index - 1].lower() in folders.bases:
-            return folders.below_base[name]
+    above, _, name = path.replace("\\", "/").rstrip("/").rpartition("/")
+    root = root.replace("\\", "/").rstrip("/")
+    kind = _type_of_one(name, above)
+    return kind if kind is not None or f"{above}/{name}" == root else _type_of_folders(above, root)
+
+
+def _type_of_one(name: str, above: str) -> str | None:
+    folders, name = _folders(), name.lower()
+    if name in folders.plain:
+        return folders.plain[name]
+    if name in folders.below_base and above.rpartition("/")[2].lower() in folders.bases:
+        return folders.below_base[name]
+    return None
+
+
+@lru_cache(maxsize=256)
+def _type_of_folders(path: str, root: str) -> str | None:
+    """Return the type of a folder: the files in it are asked for one after the other."""
+    is_below = bool(root) and f"{path}/".startswith(f"{root}/")
+    while path:
+        above, _, name = path.rpartition("/")
+        kind = _type_of_one(name, above)
+        if kind is not None or (is_below and path == root):
+            return kind
+        path = above
     return None
 
 

@@ -310,7 +310,6 @@ def show_compare(studio: Studio) -> None:
 def make_odd_models(studio: Studio) -> None:
     """Make a catalog of models whose details say something that is seldom said."""
     import pickle
-    from dataclasses import replace
 
     from modelmgr.catalog import Catalog
     from modelmgr.catalog.found import FoundModel
@@ -363,7 +362,7 @@ def make_odd_models(studio: Studio) -> None:
             header={},
             facts={"suggestions": {}, "personal": [], "is_model": True},
         )
-        unhashed = replace(away, path="/srv/models/waits.safetensors", inode=2, fields={"name": "waits"})
+        unhashed = away._replace(path="/srv/models/waits.safetensors", inode=2, fields={"name": "waits"})
         offline, _unhashed = store.put_found([away, unhashed])
         from modelmgr.values import ModelQuery
 

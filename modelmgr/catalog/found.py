@@ -10,8 +10,7 @@ EMBEDDED = "embedded"
 """Source id of the record that is made of a file's own metadata."""
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(NamedTuple):
     """The metadata of a file as a record.
 
     Attributes:
@@ -22,8 +21,7 @@ class Embedded:
     is_made: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FoundModel:
+class FoundModel(NamedTuple):
     """A file that a scan met, identified by its header, on its way into the catalog.
 
     Attributes:

@@ -11,9 +11,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from modelmgr import tree
 from modelmgr.discovery.devices import disk_of
@@ -48,8 +47,7 @@ Kinds = Literal["sha256", "auto", "all"]
 Look = Callable[[int, str, memoryview, int], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class HashResult:
+class HashResult(NamedTuple):
     """The hashes of a job, or why there are none.
 
     Attributes:

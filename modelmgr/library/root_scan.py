@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from modelmgr import discovery, parts, tree
 from modelmgr.catalog import Catalog
@@ -50,8 +51,7 @@ class FolderDraft:
         return self.siblings
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(NamedTuple):
     """A new or changed file on its way through the hashing threads."""
 
     path: str

@@ -18,8 +18,9 @@ record the newest is heard; an older one says only what no newer one does.
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from modelmgr.migration.beside import subject_of
 from modelmgr.values import Claims, Opinion, Origin
@@ -161,8 +162,7 @@ class Witness:
     record_key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderFacts:
+class HeaderFacts(NamedTuple):
     """What the file's own header says.
 
     Attributes:
@@ -176,21 +176,19 @@ class HeaderFacts:
     type: str = UNKNOWN
     base_model: str | None = None
     certain: bool = False
-    suggestions: Mapping[str, Any] = field(default_factory=dict)
+    suggestions: Mapping[str, Any] = MappingProxyType({})
     personal: frozenset[str] = frozenset()
     base_by_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """The light columns of one model, all of `LIGHT_COLUMNS`, and where each filled one came from."""
 
     fields: dict[str, Any]
     origins: dict[str, Origin]
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(NamedTuple):
     """One value for one column, by one witness.
 
     `late` marks a header's word that every record beats, though its rank is higher.
@@ -226,23 +224,14 @@ def merge(
     case = _Case(witnesses, sha256 is not None, size_bytes is not None, header)
     fields: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
+    answers = {column: answer(case) for column, answer in _ANSWERS.items() if case.is_heard(column)}
     base = _base_model(case, file_path)
-    answers: dict[str, _Said | None] = {
-        "name": case.first("name") or _fallback_name(case, file_path, sha256),
-        "base_model": base,
-        "type": _type(case, file_path, user.get("base_model") or (base.value if base else None)),
-        "tags": _tags(case),
-        "rating": case.first("rating"),
-        "favorite": _any_true(list(case.all("favorite"))),
-        "nsfw": _nsfw(case),
-        "notes": _notes(case),
-        "trigger_words": _trigger_words(case),
-        "preview": case.first("preview"),
-        "license": case.first("license"),
-        "source_url": case.first("source_url"),
-    }
+    answers["base_model"] = base
+    answers["type"] = _type(case, file_path, user.get("base_model") or (base.value if base else None))
+    if answers.get("name") is None:
+        answers["name"] = _fallback_name(case, file_path, sha256)
     for column in LIGHT_COLUMNS:
-        said = _said_by_user(column, user) or answers[column]
+        said = (_said_by_user(column, user) if user else None) or answers.get(column)
         fields[column] = _EMPTY.get(column) if said is None else said.value
         if said is not None:
             origins[column] = said.origin
@@ -310,6 +299,8 @@ def pictures(
 ) -> tuple[tuple[str, Origin], ...]:
     """Return the pictures that are named as previews, best first; arguments as `merge`."""
     case = _Case(witnesses, sha256 is not None, size_bytes is not None, header)
+    if not case.is_heard("preview"):
+        return ()
     return tuple((said.value, said.origin) for said in case.all("preview"))
 
 
@@ -377,6 +368,10 @@ class _Case:
         speaking.sort(key=lambda witness: (_laid_aside(witness, self._sidecars), _recency(witness)))
         self.ranked = [(witness, _rank(witness, known_hash, known_size)) for witness in speaking]
         self._outdated = _outdated(self.ranked)
+
+    def is_heard(self, column: str) -> bool:
+        """Tell whether anybody may say something about a column: of most files there is a header alone."""
+        return bool(self.ranked) or (self.header is not None and column in self.header.suggestions)
 
     def all(self, column: str, of_others: bool = False) -> Iterator[_Said]:
         """Yield what is said about a column, best first; empty values are left out.
@@ -525,8 +520,10 @@ def _recency(witness: Witness) -> tuple[Any, ...]:
 
 def _fallback_name(case: _Case, file_path: str | None, sha256: str | None) -> _Said:
     """Return a name where nobody gave one: the file's stem, or what it was called when it was last seen."""
+    if file_path and (stem := _line(stem_of(file_path))):
+        return _Said(stem, Origin("file", PLACE))
     claims = [witness.claims for witness, _ in case.ranked]
-    paths = [file_path, *(one.path for one in claims), *(name for one in claims for name in one.stem_names)]
+    paths = [*(one.path for one in claims), *(name for one in claims for name in one.stem_names)]
     # A container of one record is called as its model; one of many has a name of its own.
     alone = [one.source_path for one, _ in case.ranked if one.source_path and not one.record_key]
     stems = (_line(name) for name in (*map(stem_of, filter(None, paths)), *map(subject_of, alone)))
@@ -574,7 +571,7 @@ def _base_model(case: _Case, file_path: str | None) -> _Said | None:
 
 
 def _bases_said(case: _Case, file_path: str | None, of_others: bool = False) -> list[_Said]:
-    said = list(case.all("base_model", of_others))
+    said = list(case.all("base_model", of_others)) if case.is_heard("base_model") else []
     if case.header is not None and (base := _line(case.header.base_model)):
         # Converters to GGUF use one architecture's word for all its relatives: any record knows better.
         late = (file_path or "").lower().endswith(".gguf")
@@ -609,6 +606,8 @@ def _type(case: _Case, file_path: str | None, base: str | None) -> _Said:
 
 
 def _types_said(case: _Case, of_others: bool = False) -> list[_Said]:
+    if not case.is_heard("type"):
+        return []
     said = [_retyped(one) for one in case.all("type", of_others)]
     return sorted(said, key=lambda one: (one.origin.rank, one.origin.source in _INDEXES))
 
@@ -692,6 +691,10 @@ def _nsfw(case: _Case) -> _Said | None:
     return _any_true([one for one in said if one.origin.rank <= FITTING]) or next(iter(said), None)
 
 
+def _favorite(case: _Case) -> _Said | None:
+    return _any_true(list(case.all("favorite")))
+
+
 def _notes(case: _Case) -> _Said | None:
     """Return all different texts, newest first, a line between them: people's words, and no word of ours.
 
@@ -708,6 +711,20 @@ def _notes(case: _Case) -> _Said | None:
         return texts[0]
     return _Said(_cut(BETWEEN_NOTES.join(one.value for one in texts)), texts[0].origin)
 
+
+_ANSWERS: Mapping[str, Callable[[_Case], _Said | None]] = {
+    "name": lambda case: case.first("name"),
+    "tags": _tags,
+    "rating": lambda case: case.first("rating"),
+    "favorite": _favorite,
+    "nsfw": _nsfw,
+    "notes": _notes,
+    "trigger_words": _trigger_words,
+    "preview": lambda case: case.first("preview"),
+    "license": lambda case: case.first("license"),
+    "source_url": lambda case: case.first("source_url"),
+}
+"""How the columns are answered that need nothing but the witnesses."""
 
 # --- normal forms -----------------------------------------------------------------------------------------
 
@@ -737,6 +754,8 @@ def _showable(text: str) -> str:
 
 
 def _line(value: Any) -> str | None:
+    if isinstance(value, str) and value.isascii() and value.isprintable():  # most are
+        return _cut(value.strip()) or None
     return _cut(_showable(_BREAK.sub(" ", value)).strip()) or None if isinstance(value, str) else None
 
 

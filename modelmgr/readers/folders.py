@@ -6,7 +6,7 @@ for tensors that are away or can't be read. What these files say is only compare
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from modelmgr import parts
@@ -70,8 +70,8 @@ def read_group(kind: str, path: str, members: Mapping[str, str], marker: str | N
     if config is None and marker is not None:
         message = f"{clean(name)} can't be read; the tensors alone were asked."
         problem = Problem(path, "unparsed_payload", message, kept=True)
-        header = replace(header, problems=(problem, *header.problems))
-    return replace(header, format=kind)
+        header = header._replace(problems=(problem, *header.problems))
+    return header._replace(format=kind)
 
 
 # --- the kinds --------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def _read_shards(path: str, members: Mapping[str, str], marker: str | None) -> H
     name = os.path.basename(path)
     part = parts.part_of(name)
     header = header_of(contents, path, verdict_of(contents, part.prefix + part.suffix if part else name))
-    return replace(header, format="sharded-safetensors") if header.format == "safetensors" else header
+    return header._replace(format="sharded-safetensors") if header.format == "safetensors" else header
 
 
 def _read_folder(path: str, members: Mapping[str, str], config: Mapping[str, Any]) -> Header:
@@ -151,8 +151,7 @@ def _read_pipeline(path: str, members: Mapping[str, str], index: Mapping[str, An
     contents.facts["pipeline"] = clean(said.text[:200])
     contents.facts["classes"] = {component: clean(named[component][:200]) for component in named}
     shards.state_worst(contents, scans)
-    return replace(
-        _with_forms(header_of(contents, path, verdict), other_forms),
+    return _with_forms(header_of(contents, path, verdict), other_forms)._replace(
         tensor_count=tensor_count,
         parameter_count=parameter_count if 0 < parameter_count < 2**63 else None,
     )
@@ -226,7 +225,7 @@ def _form_rank(form: Sequence[str]) -> tuple[bool, int, int, str]:
 def _with_forms(header: Header, others: list[str]) -> Header:
     if not others:
         return header
-    return replace(header, facts=dict(header.facts) | {"other_forms": others[:_SHOWN_FORMS]})
+    return header._replace(facts=dict(header.facts) | {"other_forms": others[:_SHOWN_FORMS]})
 
 
 def _absent_components(classes: Mapping[str, str], files: Mapping[str, Any]) -> list[Defect]:

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from modelmgr.told import safe, told
 from modelmgr.values import Problem
@@ -13,8 +13,7 @@ KEPT_APART_BYTES = 512 * 1024
 _EVIDENCE_LIMIT = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The answer of a reader: what the file is, how sure that is, and why.
 
     Attributes:
@@ -60,18 +59,18 @@ class Header:
     components: tuple[str, ...] = ()
     parameter_count: int | None = None
     tensor_count: int = 0
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = MappingProxyType({})
     data_offset: int | None = None
     confidence: str = "certain"
     evidence: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
-    suggestions: Mapping[str, Any] = field(default_factory=dict)
+    suggestions: Mapping[str, Any] = MappingProxyType({})
     personal: frozenset[str] = frozenset()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
     rules_version: str = ""
-    embedded: bytes | None = field(default=None, repr=False)
+    embedded: bytes | None = None
     embedded_made: bool = False
-    picture: bytes | None = field(default=None, repr=False)
+    picture: bytes | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-safe values, at most some 256 KiB of them.

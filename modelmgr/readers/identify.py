@@ -6,10 +6,10 @@ refines only what neither settled. The tables are data, see `modelmgr.readers.ru
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelmgr.readers import rules
 from modelmgr.readers.contents import Contents, Defect
@@ -23,6 +23,10 @@ _ADAPTER_TYPES = frozenset(("lora", "llm_adapter", "control_lora"))
 _LYCORIS = frozenset(("loha", "lokr", "oft", "boft", "glora", "ia3", "full", "norm", "set"))
 _INNER_QUANTIZATION = (".absmax", ".quant_map", ".weight_scale", ".weight_scale_2", ".quant_state", ".SCB")
 
+
+_KNOWN_LIMIT = 4
+_ASKED_LIMIT = 4096
+"""So many headers are remembered for one table of tensors, and so many characters of what was asked of each."""
 
 Statement = tuple[str, str, str]
 """Who says it, the base that is meant, the words in which it stands there."""
@@ -49,6 +53,22 @@ class Verdict:
     confidence: str = "certain"
     evidence: tuple[str, ...] = ()
     defects: list[Defect] = field(default_factory=list)
+    shared: dict[str, Any] = field(default_factory=dict)
+
+
+class _Known(NamedTuple):
+    """What was found of a header, but for the finer name of its base, for others with its tensors.
+
+    Attributes:
+        asked: see `View`; a header in which the same is found by these is identified the same.
+        verdict: not stated yet; see `_state`.
+        stated: the verdicts by the finer names that are left open, and the one that the file's name suggests.
+    """
+
+    asked: Mapping[str, Any]
+    answer: Answer
+    verdict: Verdict
+    stated: dict[Any, Verdict]
 
 
 def identify(contents: Contents, name: str, said: Sequence[Statement] = ()) -> Verdict:
@@ -61,6 +81,47 @@ def identify(contents: Contents, name: str, said: Sequence[Statement] = ()) -> V
     """
     tensors = Tensors(contents.specs, contents.derived)
     view = View(contents.format, tensors, contents.metadata, name, contents.complete)
+    answer, verdict = _answered(contents, view, said)
+    _name_finely(view, answer)
+    _state(view, answer, verdict)
+    return verdict
+
+
+def recognise(contents: Contents, name: str) -> Verdict:
+    """Tell what `identify` does; what was found of another header with these tensors is not looked for again.
+
+    Adapters of one trainer differ in their titles and captions, of which few are asked for.
+
+    Returns:
+        A verdict that others may have got too: not to be changed.
+    """
+    tensors = Tensors(contents.specs, contents.derived)
+    view = View(contents.format, tensors, contents.metadata, name, contents.complete)
+    if contents.facts:
+        return identify(contents, name)
+    before: tuple[_Known, ...] = tensors.derived.get(_Known, ())
+    known = next((one for one in before if view.would_find(one.asked)), None)
+    if known is None:
+        known = _Known(view.asked, *_answered(contents, view, ()), {})
+        if sum(len(value) if isinstance(value, str) else _ASKED_LIMIT for value in view.asked.values() if value is not None) < _ASKED_LIMIT:
+            tensors.derived[_Known] = (known, *before[: _KNOWN_LIMIT - 1])
+    answer = known.answer | {"evidence": list(known.answer["evidence"])}
+    _name_finely(view, answer)
+    # What is decided by a text of this file alone is stated for it alone.
+    is_decided = len(answer["evidence"]) > len(known.answer["evidence"])
+    key = answer.get("by_name"), "finer" in answer
+    found = None if is_decided else known.stated.get(key)
+    if found is None:
+        found = replace(known.verdict, shared={})
+        _state(view, answer, found)
+        if not is_decided:
+            known.stated[key] = found
+    return found
+
+
+def _answered(contents: Contents, view: View, said: Sequence[Statement]) -> tuple[Answer, Verdict]:
+    """Return all that is found but for finer names; what is said of it is not put into the library's words yet."""
+    tensors = view.tensors
     answer = rules.match("gates", view) or {"type": "unknown", "evidence": []}
     if "base" in answer and isinstance(answer["base"], str) and answer["base"].startswith("@"):
         # An architecture's word stands as it is; it is a statement of the file, but the only one there can be.
@@ -77,9 +138,8 @@ def identify(contents: Contents, name: str, said: Sequence[Statement] = ()) -> V
     if answer["type"] in _ADAPTER_TYPES and contents.specs:
         _describe_adapter(view, answer, verdict)
     _refine(view, answer, verdict, said)
-    _state(view, answer, verdict)
     _describe_storage(contents, view, verdict)
-    return verdict
+    return answer, verdict
 
 
 def _describe_adapter(view: View, answer: Answer, verdict: Verdict) -> None:
@@ -149,7 +209,6 @@ def _refine(view: View, answer: Answer, verdict: Verdict, said: Sequence[Stateme
             _decide(answer, base, f"{key}: {text}")
         elif not _is_within(known, base):
             _note_conflict(verdict, key, text, str(answer.get("proven", known)))
-    _name_finely(view, answer)
 
 
 def _decide(answer: Answer, base: str, evidence: str) -> None:

@@ -24,7 +24,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
@@ -34,6 +34,8 @@ from modelmgr.readers.tensors import Tensors
 from modelmgr.resources import resource_path
 
 Answer = dict[str, Any]
+NAME = "\0file name"
+"""Stands for the file's name among the keys of its metadata; no key has a NUL."""
 _ANSWERS = ("type", "base", "variant", "layout", "confidence", "candidates", "word")
 _SIGNS = re.compile(r"^(?P<subject>.*?)(?:\s(?P<sign>=|!=|>=|<=|~|>)\s(?P<value>.*))?$", re.DOTALL)
 _DIMENSION = re.compile(r"^(?P<pattern>.*)\[(?P<dim>-?\d+|#)\]$")
@@ -47,14 +49,34 @@ class View:
 
     Attributes:
         complete: the header was read to its end; else tensors may be missing.
+        asked: what was looked at beside the tensors: metadata by key, and the file's name under `NAME`.
     """
 
     format: str
     tensors: Tensors
     metadata: Mapping[str, Any]
-    name: str
+    file_name: str
     complete: bool = True
+    asked: dict[str, Any] = field(default_factory=dict)
     _modules: Modules | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        self.asked[NAME] = self.file_name
+        return self.file_name
+
+    def value(self, key: str) -> Any:
+        """Return a metadata value as it is."""
+        found = self.asked[key] = self.metadata.get(key)
+        return found
+
+    def would_find(self, asked: Mapping[str, Any]) -> bool:
+        """Tell whether another view that looked at these would have found the same here."""
+        told = self.metadata.get
+        return all(
+            value == (self.file_name if key is NAME else told(key)) for key, value in asked.items()
+        )
 
     @property
     def adapter(self) -> Adapter:
@@ -77,7 +99,7 @@ class View:
 
     def text(self, key: str) -> str | None:
         """Return a metadata value as text; None for what says nothing."""
-        value = self.metadata.get(key)
+        value = self.value(key)
         if value is None or isinstance(value, (dict, list)):
             return None if value is None else ""
         text = str(value)
@@ -308,7 +330,7 @@ def _metadata_test(key: str, sign: str | None, value: str) -> Callable[[View], b
         return lambda view: view.text(key) is not None
     if sign in (">=", "<=", ">"):
         number_test = _test(sign, value)
-        return lambda view: number_test(view.metadata.get(key))
+        return lambda view: number_test(view.value(key))
     words = value.lower().split("|")
     if sign == "=":
         return lambda view: (view.text(key) or "").strip().lower() in words

@@ -54,9 +54,7 @@ def test_a_path_with_other_content_leaves_its_model_behind_as_missing(catalog: C
     catalog.put_found([found("/m/a.gguf", name="Old")])
     old = put_hash(catalog, "/m/a.gguf", A)
     new = found("/m/a.gguf", size_bytes=999, name="New")
-    catalog.put_found(
-        [FoundModel(**{f: getattr(new, f) for f in new.__slots__} | {"file_id": only(catalog, "/m/a.gguf")})]
-    )
+    catalog.put_found([new._replace(file_id=only(catalog, "/m/a.gguf"))])
     assert catalog.count(ModelQuery()) == 2
     details = catalog.details(A)
     assert details is not None

@@ -1,7 +1,6 @@
 """From a hash of any kind to models and records, and how far each is to be trusted."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,7 +153,7 @@ def test_hashes_of_a_file_go_when_it_is_rewritten_and_when_it_goes(catalog: Cata
     # The model keeps its identity while its file is hashed again.
     assert brief(catalog.by_hash(REAL)) == [("SHA256", "computed", REAL, "", "Ink")]
     catalog.put_partial_hashes(path, {"BLAKE3": BLAKE3})
-    catalog.put_found([replace(found(path, size_bytes=7), file_id=file.id)])
+    catalog.put_found([found(path, size_bytes=7)._replace(file_id=file.id)])
     assert catalog.by_hash(BLAKE3) == []
     catalog.put_partial_hashes(path, {"BLAKE3": BLAKE3})
     catalog.add_folder("/m", 1)
