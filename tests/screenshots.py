@@ -359,7 +359,7 @@ def make_odd_models(studio: Studio) -> None:
             fields={"name": "Harbour light", "type": "lora", "base_model": "SDXL 1.0"},
             origins={"name": Origin("file", 7)},
             format="safetensors",
-            header={},
+            header="{}",
             facts={"suggestions": {}, "personal": [], "is_model": True},
         )
         unhashed = away._replace(path="/srv/models/waits.safetensors", inode=2, fields={"name": "waits"})

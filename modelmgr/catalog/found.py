@@ -26,7 +26,7 @@ class FoundModel(NamedTuple):
 
     Attributes:
         fields, origins: the merged light columns and where each came from.
-        header: what the header says, for the details; `facts` is what a later merge needs of it.
+        header: what the header says, for the details, as JSON; `facts` is what a later merge needs of it.
         file_id: the row of this path if it is known and now holds other content, else None.
         hashes: of its bytes as they are now, if they were read.
         danger: as in `ModelRow`.
@@ -40,7 +40,7 @@ class FoundModel(NamedTuple):
     fields: Mapping[str, Any]
     origins: Mapping[str, Origin]
     format: str | None
-    header: Mapping[str, Any]
+    header: str
     facts: Mapping[str, Any]
     state: str = FileState.PRESENT
     hash_state: str = HashState.NONE

@@ -109,16 +109,16 @@ class ScanStore(PlaceStore):
         self,
         model_id: int,
         format_: str | None,
-        header: Mapping[str, Any],
+        header: str,
         facts: Mapping[str, Any],
         danger: str | None = None,
     ) -> None:
-        """Write what the header of a model's file says."""
+        """Write what the header of a model's file says; see `FoundModel` for the arguments."""
         with self.transaction() as writer:
             writer.execute_sql(
                 "INSERT INTO headers(model_id, header, facts) VALUES (?, ?, ?) "
                 "ON CONFLICT(model_id) DO UPDATE SET header = excluded.header, facts = excluded.facts",
-                (model_id, json.dumps(header), json.dumps(facts)),
+                (model_id, header, json.dumps(facts)),
             )
             writer.execute_sql(
                 "UPDATE models SET format = ?, danger = ? WHERE id = ?", (format_, danger, model_id)
@@ -265,7 +265,7 @@ class Putting:
                 *light,
             )
         )
-        self._rows.headers.append((model_id, json.dumps(model.header), json.dumps(model.facts)))
+        self._rows.headers.append((model_id, model.header, json.dumps(model.facts)))
         self._rows.origins.append((model_id, _origins_json(model.origins)))
         self._rows.tags += tag_rows(model_id, light)
         if model.embedded is not None:

@@ -1,5 +1,6 @@
 """Library folders, scans, hashes: what lies on disk is held against what is known; then new bytes are hashed."""
 
+import json
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -433,7 +434,7 @@ class Scanning(Merging):
             fields,
             origins,
             header.format,
-            header.as_kept(),
+            header.kept(),
             facts,
             state,
             hash_state,
@@ -468,7 +469,7 @@ class Scanning(Merging):
             fields,
             origins,
             header.format,
-            header.as_json(),
+            json.dumps(header.as_json()),
             facts,
             hash_state=HashState.HASHING if hash_files else HashState.NONE,
             embedded=embedded_of(header),
@@ -595,7 +596,7 @@ class Scanning(Merging):
 
     def _put_header(self, model_id: int, path: str, mtime_ns: int, header: Header) -> None:
         facts = header_facts(header, keep_picture(self.catalog, header.picture))
-        self.catalog.put_header(model_id, header.format, header.as_kept(), facts, danger_of(header))
+        self.catalog.put_header(model_id, header.format, header.kept(), facts, danger_of(header))
         self.catalog.put_embedded(model_id, path, mtime_ns, embedded_of(header))
 
     def verify(self, sha256s: Sequence[str] = (), *, progress: Progress) -> VerifyReport:

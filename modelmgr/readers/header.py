@@ -1,6 +1,7 @@
 """What a model file's header says about it, as one plain value."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ class Header(NamedTuple):
             is worth keeping. safetensors: the exact bytes of ``__metadata__``.
         picture: a small one that the metadata carry, PNG, JPEG or WebP; None if there is none.
         embedded_made: whether `embedded` was written by us from another format's values.
+        shared: where headers that were identified alike keep what follows from that alone; None for what is alone.
     """
 
     format: str
@@ -71,6 +73,7 @@ class Header(NamedTuple):
     embedded: bytes | None = None
     embedded_made: bool = False
     picture: bytes | None = None
+    shared: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-safe values, at most some 256 KiB of them.
@@ -79,14 +82,25 @@ class Header(NamedTuple):
         """
         return self._identified() | told(self.metadata)
 
-    def as_kept(self) -> dict[str, Any]:
-        """Return what the catalog keeps: as `as_json`, without what a record of the metadata will tell at any time.
+    def kept(self) -> str:
+        """Return what the catalog keeps: `as_json` as text, without what a record of the metadata can tell later.
 
         Then the record's digest stands under ``embedded``, see `told_by`.
         """
         if self.embedded is None or self.embedded_made or len(self.embedded) > KEPT_APART_BYTES:
-            return self.as_json()
-        return self._identified() | {"embedded": hashlib.sha256(self.embedded).hexdigest()}
+            return json.dumps(self.as_json())
+        identified = None if self.problems or self.shared is None else self.shared.get("kept")
+        if identified is None:
+            answer = self._identified()
+            del answer["data_offset"]
+            identified = json.dumps(answer)
+            if not self.problems and self.shared is not None:
+                self.shared["kept"] = identified
+        offset = (
+            "null" if self.data_offset is None else self.data_offset
+        )  # what is of this file alone comes last
+        digest = hashlib.sha256(self.embedded).hexdigest()
+        return f'{identified[:-1]}, "data_offset": {offset}, "embedded": "{digest}"}}'
 
     def _identified(self) -> dict[str, Any]:
         answer: dict[str, Any] = {

@@ -5,7 +5,7 @@ refines only what neither settled. The tables are data, see `modelmgr.readers.ru
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -102,8 +102,9 @@ def recognise(contents: Contents, name: str) -> Verdict:
     before: tuple[_Known, ...] = tensors.derived.get(_Known, ())
     known = next((one for one in before if view.would_find(one.asked)), None)
     if known is None:
-        known = _Known(view.asked, *_answered(contents, view, ()), {})
-        if sum(len(value) if isinstance(value, str) else _ASKED_LIMIT for value in view.asked.values() if value is not None) < _ASKED_LIMIT:
+        answer, verdict = _answered(contents, view, ())
+        known = _Known(dict(view.asked), answer, verdict, {})
+        if sum(len(str(value)) for value in known.asked.values()) < _ASKED_LIMIT:
             tensors.derived[_Known] = (known, *before[: _KNOWN_LIMIT - 1])
     answer = known.answer | {"evidence": list(known.answer["evidence"])}
     _name_finely(view, answer)
@@ -138,6 +139,8 @@ def _answered(contents: Contents, view: View, said: Sequence[Statement]) -> tupl
     if answer["type"] in _ADAPTER_TYPES and contents.specs:
         _describe_adapter(view, answer, verdict)
     _refine(view, answer, verdict, said)
+    if answer.get("variant"):
+        verdict.variant = _FIELD.sub(lambda found: str(view.measure(found[1])), answer["variant"])
     _describe_storage(contents, view, verdict)
     return answer, verdict
 
@@ -248,25 +251,30 @@ def _name_finely(view: View, answer: Answer) -> None:
     finer = _metadata()["finer"].get(answer.get("base") or "")
     if finer is None or answer["type"] not in finer["types"]:
         return
+    telling, stop = _telling(answer["base"])
     for key in finer["keys"]:
         text = view.text(key)
-        if not text:
+        if not text or not telling(text):
             continue
-        words = {word.lower() for word in _WORDS.findall(text[:2000])}
-        if words & set(finer["stop"]):
+        words = _words(text[:2000])
+        if words & stop:
             return
         for choice in finer["words"]:
-            if words & set(choice["words"]) or text.strip().lower() in choice.get("whole", ()):
+            if not words.isdisjoint(choice["words"]) or text.strip().lower() in choice.get("whole", ()):
                 answer["proven"] = answer["base"]
                 _decide(answer, choice["base"], f"{key}: {text}")
                 return
     # Nothing in the file tells; its name may, but that is for whoever weighs what others say.
     answer["finer"] = [choice["base"] for choice in reversed(finer["words"])]
-    words = {word.lower() for word in _WORDS.findall(view.name)}
-    if not words & set(finer["stop"]):
+    words = _words(view.name) if telling(view.name) else set()
+    if not words & stop:
         answer["by_name"] = next(
-            (choice["base"] for choice in finer["words"] if words & set(choice["words"])), None
+            (choice["base"] for choice in finer["words"] if not words.isdisjoint(choice["words"])), None
         )
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _WORDS.findall(text)}
 
 
 # --- words ------------------------------------------------------------------------------------------------
@@ -293,8 +301,6 @@ def _state(view: View, answer: Answer, verdict: Verdict) -> None:
         verdict.architecture = view.text("general.architecture")
     elif proven != "any":
         verdict.architecture = proven
-    if answer.get("variant"):
-        verdict.variant = _FIELD.sub(lambda found: str(view.measure(found[1])), answer["variant"])
     verdict.layout = answer.get("layout")
     verdict.confidence = answer.get("confidence", "certain")
     verdict.evidence = tuple(dict.fromkeys(answer["evidence"]))
@@ -381,6 +387,16 @@ def _bases() -> Mapping[str, Any]:
 def _metadata() -> Mapping[str, Any]:
     metadata: Mapping[str, Any] = rules.load("metadata")
     return metadata
+
+
+@lru_cache(maxsize=16)
+def _telling(base: str) -> tuple[Callable[[str], Any], frozenset[str]]:
+    """Return a search for anything in a text that may lead to a finer name of a base, and the words that forbid one."""
+    finer = _metadata()["finer"][base]
+    words = [*finer["stop"]]
+    for choice in finer["words"]:
+        words += [*choice["words"], *choice.get("whole", ())]
+    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE).search, frozenset(finer["stop"])
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from modelmgr.readers import classes, detect, ncnn, onnx
 from modelmgr.readers.classes import Said
 from modelmgr.readers.contents import Contents, FileBytes
 from modelmgr.readers.header import Header
-from modelmgr.readers.identify import Statement, Verdict, identify
+from modelmgr.readers.identify import Statement, Verdict, identify, recognise
 from modelmgr.readers.rules import version
 from modelmgr.readers.suggest import picture, suggestions
 from modelmgr.values import Problem
@@ -80,7 +80,7 @@ def verdict_of(contents: Contents, name: str, said: Sequence[Statement] = ()) ->
 def judged(contents: Contents, name: str, said: Said | None) -> Verdict:
     """Tell what a header belongs to, with what a config beside it says; what that states becomes facts."""
     if said is None:
-        return verdict_of(contents, name)
+        return recognise(contents, name) if contents.format == "safetensors" else verdict_of(contents, name)
     asked = replace(contents, metadata=said.metadata | contents.metadata) if said.metadata else contents
     verdict = verdict_of(asked, name, said.statements)
     classes.settle(verdict, said)
@@ -91,6 +91,7 @@ def judged(contents: Contents, name: str, said: Said | None) -> Verdict:
 def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
     """Put what was read and what it was taken for into one answer."""
     columns, personal = suggestions(contents.metadata)
+    shared = None if contents.facts else verdict.shared
     defects = contents.defects + verdict.defects
     embedded, made = _embedded(contents)
     if verdict.base_model is not None and verdict.finer:
@@ -125,6 +126,7 @@ def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
         embedded=embedded,
         embedded_made=made,
         picture=picture(contents.metadata),
+        shared=shared,
     )
 
 

@@ -34,8 +34,7 @@ from modelmgr.readers.tensors import Tensors
 from modelmgr.resources import resource_path
 
 Answer = dict[str, Any]
-NAME = "\0file name"
-"""Stands for the file's name among the keys of its metadata; no key has a NUL."""
+_FACT = "\0"  # no key of metadata has it
 _ANSWERS = ("type", "base", "variant", "layout", "confidence", "candidates", "word")
 _SIGNS = re.compile(r"^(?P<subject>.*?)(?:\s(?P<sign>=|!=|>=|<=|~|>)\s(?P<value>.*))?$", re.DOTALL)
 _DIMENSION = re.compile(r"^(?P<pattern>.*)\[(?P<dim>-?\d+|#)\]$")
@@ -49,7 +48,7 @@ class View:
 
     Attributes:
         complete: the header was read to its end; else tensors may be missing.
-        asked: what was looked at beside the tensors: metadata by key, and the file's name under `NAME`.
+        asked: what was looked at beside the tensors: metadata by key, and measures that tensors don't tell.
     """
 
     format: str
@@ -63,8 +62,11 @@ class View:
     @property
     def name(self) -> str:
         """The file's name without its folder."""
-        self.asked[NAME] = self.file_name
-        return self.file_name
+        return str(self._fact("file_name"))
+
+    def _fact(self, measure: str) -> int | str | None:
+        found = self.asked[_FACT + measure] = _OF_THE_FILE[measure](self)
+        return found
 
     def value(self, key: str) -> Any:
         """Return a metadata value as it is."""
@@ -73,10 +75,11 @@ class View:
 
     def would_find(self, asked: Mapping[str, Any]) -> bool:
         """Tell whether another view that looked at these would have found the same here."""
-        told = self.metadata.get
-        return all(
-            value == (self.file_name if key is NAME else told(key)) for key, value in asked.items()
-        )
+        for key, value in asked.items():
+            found = _OF_THE_FILE[key[1:]](self) if key.startswith(_FACT) else self.metadata.get(key)
+            if value != found:
+                return False
+        return True
 
     @property
     def adapter(self) -> Adapter:
@@ -93,7 +96,7 @@ class View:
     def measure(self, name: str) -> int | float | str | None:
         """Return a measure, computed once under each prefix."""
         if name in _OF_THE_FILE:
-            return _OF_THE_FILE[name](self)
+            return self._fact(name)
         once = self.tensors.once_named if _grasp_of(name) == NAMES else self.tensors.once
         return once(("measure", name, self.tensors.prefix), lambda: _measured(self, name))
 
@@ -393,7 +396,7 @@ def _depths(view: View) -> str | None:
 
 def _part_number(view: View) -> int | None:
     """Return which part of a split model the file's name says it is (huggingface/transformers, sharded weights)."""
-    found = _PART.search(view.name)
+    found = _PART.search(view.file_name)
     return int(found[1]) if found is not None and int(found[2]) > 1 else None
 
 
@@ -437,7 +440,7 @@ def _compact_scale(view: View) -> int:
 
 _OF_THE_FILE: dict[str, Callable[[View], int | str | None]] = {
     "format": lambda view: view.format,
-    "file_name": lambda view: view.name,
+    "file_name": lambda view: view.file_name,
     "complete": lambda view: int(view.complete),
     "part_number": _part_number,
 }

@@ -21,25 +21,36 @@ _DATA_URL = re.compile(r"data:image/(?:png|jpe?g|webp);base64,", re.IGNORECASE)
 PICTURE_LIMIT_BYTES = 2 * MIB
 
 
+_GGUF_LICENSES = ("general.license", "general.license.name", "general.license.link")
+_GGUF_URLS = ("general.repo_url", "general.url", "general.source.repo_url", "general.source.url")
+_TYPED = ("ssmd_display_name", "ssmd_keywords", "ssmd_tags", "ssmd_description", "ssmd_source", "ssmd_rating")
+_STATED = (
+    *("modelspec.title", "modelspec.trigger_phrase", "modelspec.tags", "modelspec.license", "general.name"),
+    *("general.tags", "name", *_GGUF_LICENSES, *_GGUF_URLS),
+)
+
+
 def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
     """Return light column -> value, and the names of those columns that a person typed."""
+    keys = metadata.keys()
     typed: dict[str, Any] = {}
     stated: dict[str, Any] = {}
-    _put(typed, "name", line_of(metadata.get("ssmd_display_name")))
-    _put(typed, "trigger_words", _list(metadata.get("ssmd_keywords")))
-    _put(typed, "tags", _list(metadata.get("ssmd_tags")))
-    _put(typed, "notes", text_of(metadata.get("ssmd_description")))
-    _put(typed, "source_url", _url(metadata.get("ssmd_source")))
-    _put(typed, "rating", _rating(metadata.get("ssmd_rating")))
-
-    name = line_of(metadata.get("modelspec.title")) or line_of(metadata.get("general.name"))
-    _put(stated, "name", name or _trained_name(metadata))
-    phrase = text_of(metadata.get("modelspec.trigger_phrase"))
-    _put(stated, "trigger_words", [phrase] if phrase else None)
-    _put(stated, "tags", _list(metadata.get("modelspec.tags")) or _list(metadata.get("general.tags")))
-    _put(stated, "license", line_of(metadata.get("modelspec.license")) or _gguf_license(metadata))
-    _put(stated, "source_url", _gguf_url(metadata))
-    return {**stated, **typed}, frozenset(typed)
+    if not keys.isdisjoint(_TYPED):
+        _put(typed, "name", line_of(metadata.get("ssmd_display_name")))
+        _put(typed, "trigger_words", _list(metadata.get("ssmd_keywords")))
+        _put(typed, "tags", _list(metadata.get("ssmd_tags")))
+        _put(typed, "notes", text_of(metadata.get("ssmd_description")))
+        _put(typed, "source_url", _url(metadata.get("ssmd_source")))
+        _put(typed, "rating", _rating(metadata.get("ssmd_rating")))
+    if not keys.isdisjoint(_STATED):
+        name = line_of(metadata.get("modelspec.title")) or line_of(metadata.get("general.name"))
+        _put(stated, "name", name or _trained_name(metadata))
+        phrase = text_of(metadata.get("modelspec.trigger_phrase"))
+        _put(stated, "trigger_words", [phrase] if phrase else None)
+        _put(stated, "tags", _list(metadata.get("modelspec.tags")) or _list(metadata.get("general.tags")))
+        _put(stated, "license", line_of(metadata.get("modelspec.license")) or _gguf_license(metadata))
+        _put(stated, "source_url", _gguf_url(metadata))
+    return stated | typed, frozenset(typed)
 
 
 def _trained_name(metadata: Mapping[str, Any]) -> str | None:
@@ -102,6 +113,8 @@ def _url(value: Any) -> str | None:
 
 
 def _gguf_license(metadata: Mapping[str, Any]) -> str | None:
+    if metadata.keys().isdisjoint(_GGUF_LICENSES):
+        return None
     stated = line_of(metadata.get("general.license"))
     if stated is not None and stated.lower() != "other":
         return stated
@@ -113,8 +126,8 @@ def _gguf_license(metadata: Mapping[str, Any]) -> str | None:
 
 
 def _gguf_url(metadata: Mapping[str, Any]) -> str | None:
-    for key in ("general.repo_url", "general.url", "general.source.repo_url", "general.source.url"):
-        found = _url(metadata.get(key))
+    for key in _GGUF_URLS:
+        found = _url(metadata[key]) if key in metadata else None
         if found is not None:
             return found
     return None

@@ -35,7 +35,7 @@ def found() -> Callable[..., FoundModel]:
             fields,
             {"name": Origin("file", 7)},
             "safetensors",
-            {"format": "safetensors"},
+            '{"format": "safetensors"}',
             {"type": "lora", "base_model": None, "certain": True, "suggestions": {}},
             hash_state="hashing",
         )

@@ -31,7 +31,7 @@ def add(catalog: Catalog, count: int) -> list[int]:
                 },
                 origins={},
                 format="safetensors",
-                header={},
+                header="{}",
                 facts={},
             )
             for n in range(count)

@@ -133,7 +133,7 @@ def _found(number: int, model: Model) -> FoundModel:
         fields,
         {},
         "gguf",
-        {"format": "gguf"},
+        '{"format": "gguf"}',
         {"type": "lora", "base_model": None, "certain": True, "suggestions": {}},
         hash_state="none",
     )
