@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from itertools import chain
 from typing import Any
 
 from modelmgr.catalog import engine
@@ -54,12 +55,12 @@ _FILE_COLUMNS = (
 )
 
 
-def _marks(columns: str) -> str:
-    return ", ".join("?" * (columns.count(",") + 1))
-
-
-_INSERT_MODEL = f"INSERT INTO models({_MODEL_COLUMNS}) VALUES ({_marks(_MODEL_COLUMNS)})"
-_INSERT_FILE = f"INSERT INTO files({_FILE_COLUMNS}) VALUES ({_marks(_FILE_COLUMNS)})"
+_RECORD_COLUMNS = (
+    "model_id, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, imported_at, "
+    "container_mtime, binding, chief, extra, meta_json"
+)
+ROWS_AT_ONCE = 50
+"""So many rows go in by one statement: between two of them the thread gives way to those that hash."""
 MANY_MODELS = 50
 """From so many on it is worth to fill the search index in one go."""
 
@@ -371,15 +372,12 @@ class Putting:
                 if len(rows.models) >= MANY_MODELS
                 else contextlib.nullcontext()
             ):
-                conn.executemany(_INSERT_MODEL, rows.models)
-            conn.executemany("INSERT INTO headers(model_id, header, facts) VALUES (?, ?, ?)", rows.headers)
-            conn.executemany("INSERT INTO origins(model_id, origins) VALUES (?, ?)", rows.origins)
-            conn.executemany(
-                "INSERT OR IGNORE INTO model_tags(model_id, key, tag) VALUES (?, ?, ?)", rows.tags
-            )
+                _insert(conn, f"INSERT INTO models({_MODEL_COLUMNS})", rows.models)
+            _insert(conn, "INSERT INTO headers(model_id, header, facts)", rows.headers)
+            _insert(conn, "INSERT INTO origins(model_id, origins)", rows.origins)
+            _insert(conn, "INSERT OR IGNORE INTO model_tags(model_id, key, tag)", rows.tags)
             _insert_records(conn, rows.records)
-        if rows.files:
-            conn.executemany(_INSERT_FILE, rows.files)
+        _insert(conn, f"INSERT INTO files({_FILE_COLUMNS})", rows.files)
         put_hashes(conn, rows.hashes)
 
 
@@ -409,12 +407,19 @@ def _record_row(model_id: int, path: str, mtime_ns: int, embedded: Embedded) -> 
 
 
 def _insert_records(conn: engine.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    conn.executemany(
-        "INSERT OR IGNORE INTO records(model_id, source, source_path, record_key, payload_sha256, extra_sha256, "
-        "size_bytes, imported_at, container_mtime, binding, chief, extra, meta_json) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )
+    _insert(conn, f"INSERT OR IGNORE INTO records({_RECORD_COLUMNS})", rows)
+
+
+def _insert(conn: engine.Connection, insert: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows in as few statements as is good for both: this thread, and those that wait for the interpreter."""
+    if not rows:
+        return
+    one = f"({', '.join('?' * len(rows[0]))})"
+    whole = len(rows) - len(rows) % ROWS_AT_ONCE
+    many = f"{insert} VALUES {', '.join([one] * ROWS_AT_ONCE)}" if whole else ""
+    for start in range(0, whole, ROWS_AT_ONCE):
+        conn.execute(many, list(chain.from_iterable(rows[start : start + ROWS_AT_ONCE])))
+    conn.executemany(f"{insert} VALUES {one}", rows[whole:])
 
 
 def _next_id(conn: engine.Connection, table: str) -> int:

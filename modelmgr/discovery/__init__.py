@@ -1,6 +1,6 @@
 """Folders -> model files, and files -> hashes. Knows no catalog and writes nothing."""
 
-from modelmgr.discovery.digests import partial_hashes, quick_of, sha256_of, tensor_quick_of
+from modelmgr.discovery.digests import partial_hashes, quick_of, sha256_of, tensor_quick_of, tensors_at
 from modelmgr.discovery.groups import (
     PIPELINE_MARKER,
     Group,
@@ -64,6 +64,7 @@ __all__ = [
     "read_marker",
     "sha256_of",
     "tensor_quick_of",
+    "tensors_at",
     "walk_folders",
     "watch_folders",
 ]

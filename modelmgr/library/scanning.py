@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from modelmgr import discovery, readers, tree
 from modelmgr.catalog.file_store import KnownFile
@@ -14,7 +15,7 @@ from modelmgr.library.attaching import keep_picture
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts
 from modelmgr.library.root_scan import Met, RootScan
 from modelmgr.progress import Cancelled, Progress
-from modelmgr.readers import Header, read_header, read_open, rules_version
+from modelmgr.readers import HEAD_BYTES, Header, read_header, read_open, rules_version
 from modelmgr.values import (
     Changes,
     FileState,
@@ -33,7 +34,15 @@ from modelmgr.values import (
 RELIGHT_AT_ONCE = 100
 JOBS_AT_ONCE = 1_000
 FILES_AT_ONCE = 500
+LEFT_BYTES = 256 * 1024
 OPTIONS = ScanOptions()
+
+
+class _Head(NamedTuple):
+    """The first bytes of a safetensors file, its whole header among them, and the file's size."""
+
+    content: bytes
+    size_bytes: int
 
 
 class Scanning(Merging):
@@ -367,7 +376,9 @@ class Scanning(Merging):
     def _found(self, result: HashResult, met: Met, hash_files: bool, report: ScanReport) -> FoundModel | None:
         name, size_bytes, mtime_ns, inode, device, is_link = met.row
         entry = tree.Entry(met.path, name, size_bytes, mtime_ns, inode, device, is_link)
-        header = result.looked if isinstance(result.looked, Header) else None
+        header = result.looked
+        if isinstance(header, _Head):
+            header = read_open(-1, met.path, header.size_bytes, header.content)
         if header is None and result.problem is not None:
             report.problems.append(result.problem)
         return self._found_model(
@@ -653,7 +664,14 @@ def _changed(file: KnownFile, job: HashJob) -> Problem:
     return Problem(file.path, "changed", message)
 
 
-def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header:
+def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header | _Head:
+    """Read a header in a hashing thread; a short one is left for the thread that writes, which waits for them.
+
+    Both need the interpreter's lock, which a thread that hashes had better not wait for.
+    """
+    end = discovery.tensors_at(head, size_bytes)
+    if end is not None and end <= len(head) and end <= LEFT_BYTES:
+        return _Head(bytes(head[: max(end, HEAD_BYTES)]), size_bytes)
     return read_open(descriptor, path, size_bytes, head)
 
 
