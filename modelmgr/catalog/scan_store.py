@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -382,9 +383,13 @@ class Putting:
 
 
 def _origins_json(origins: Mapping[str, Origin]) -> str:
-    return json.dumps(
-        {column: [origin.source, origin.rank, origin.record_id] for column, origin in origins.items()}
-    )
+    return _origins_of(tuple(origins.items()))
+
+
+@lru_cache(maxsize=64)
+def _origins_of(origins: tuple[tuple[str, Origin], ...]) -> str:
+    """Return them as JSON; those of files of which no record speaks are few different ones."""
+    return json.dumps({column: [origin.source, origin.rank, origin.record_id] for column, origin in origins})
 
 
 def _record_row(model_id: int, path: str, mtime_ns: int, embedded: Embedded) -> tuple[Any, ...]:

@@ -426,7 +426,7 @@ class Scanning(Merging):
         if header is None:
             header = Header(format="unknown", type="unknown")
             state, hash_state = FileState.UNREADABLE, HashState.NONE
-        elif discovery.is_blob(entry.path) and header.format in NO_MODEL_FORMATS:
+        elif header.format in NO_MODEL_FORMATS and discovery.is_blob(entry.path):
             return None
         elif report is not None:
             report.problems += header.problems

@@ -60,12 +60,12 @@ class _Known(NamedTuple):
     """What was found of a header, but for the finer name of its base, for others with its tensors.
 
     Attributes:
-        asked: see `View`; a header in which the same is found by these is identified the same.
+        asked: a header in which the same would be found is identified the same.
         verdict: not stated yet; see `_state`.
         stated: the verdicts by the finer names that are left open, and the one that the file's name suggests.
     """
 
-    asked: Mapping[str, Any]
+    asked: rules.Found
     answer: Answer
     verdict: Verdict
     stated: dict[Any, Verdict]
@@ -103,8 +103,8 @@ def recognise(contents: Contents, name: str) -> Verdict:
     known = next((one for one in before if view.would_find(one.asked)), None)
     if known is None:
         answer, verdict = _answered(contents, view, ())
-        known = _Known(dict(view.asked), answer, verdict, {})
-        if sum(len(str(value)) for value in known.asked.values()) < _ASKED_LIMIT:
+        known = _Known(view.found_by(), answer, verdict, {})
+        if sum(len(str(value)) for value in known.asked.values) < _ASKED_LIMIT:
             tensors.derived[_Known] = (known, *before[: _KNOWN_LIMIT - 1])
     answer = known.answer | {"evidence": list(known.answer["evidence"])}
     _name_finely(view, answer)

@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelmgr.readers.adapters import Adapter, Modules, needle_of
 from modelmgr.readers.tensors import Tensors
@@ -73,13 +73,17 @@ class View:
         found = self.asked[key] = self.metadata.get(key)
         return found
 
-    def would_find(self, asked: Mapping[str, Any]) -> bool:
-        """Tell whether another view that looked at these would have found the same here."""
-        for key, value in asked.items():
-            found = _OF_THE_FILE[key[1:]](self) if key.startswith(_FACT) else self.metadata.get(key)
-            if value != found:
-                return False
-        return True
+    def found_by(self) -> "Found":
+        """Return what was found by all that was asked."""
+        facts = {key[1:]: value for key, value in self.asked.items() if key.startswith(_FACT)}
+        keys = tuple(key for key in self.asked if not key.startswith(_FACT))
+        return Found(tuple(facts), tuple(facts.values()), keys, tuple(self.asked[key] for key in keys))
+
+    def would_find(self, found: "Found") -> bool:
+        """Tell whether the same would be found here."""
+        return found.values == tuple(map(self.metadata.get, found.keys)) and all(
+            _OF_THE_FILE[fact](self) == value for fact, value in zip(found.facts, found.answers, strict=True)
+        )
 
     @property
     def adapter(self) -> Adapter:
@@ -107,6 +111,15 @@ class View:
             return None if value is None else ""
         text = str(value)
         return None if text.strip() in ("", "None", "null") else text
+
+
+class Found(NamedTuple):
+    """What a view was asked beside the tensors, and what it found: measures with answers, metadata with values."""
+
+    facts: tuple[str, ...]
+    answers: tuple[int | str | None, ...]
+    keys: tuple[str, ...]
+    values: tuple[Any, ...]
 
 
 FILE, SHAPES, NAMES = 0, 1, 2
