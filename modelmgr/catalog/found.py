@@ -15,9 +15,11 @@ class Embedded(NamedTuple):
 
     Attributes:
         payload: the bytes as they stand in the file, or JSON that was made of them (`is_made`).
+        sha256: of the payload, 64 digits.
     """
 
     payload: bytes
+    sha256: str
     is_made: bool = False
 
 

@@ -4,7 +4,6 @@ Written in bulk: a library of a hundred thousand files comes in at some ten thou
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -399,7 +398,7 @@ def _record_row(model_id: int, path: str, mtime_ns: int, embedded: Embedded) -> 
         EMBEDDED,
         path_in(path),
         "",
-        hashlib.sha256(payload).hexdigest(),
+        embedded.sha256,
         "",
         len(payload),
         int(time.time()),

@@ -136,8 +136,11 @@ def hashes_of_small(content: memoryview, sha256: str, every: bool) -> Hashes:
     start = tensors_at(content, size_bytes)
     tensor_quick = tensor_sha256 = None
     if start is not None and start < size_bytes:
-        sample = b"".join([content[low:high] for low, high in tensor_ranges(start, size_bytes)])
-        tensor_quick = hashlib.sha256(_seed(size_bytes - start) + sample).hexdigest()[:QUICK_DIGITS]
+        sample = hashlib.sha256(_seed(size_bytes - start))
+        for low, high in windows_of(size_bytes - start):
+            # So few bytes at a time that the interpreter's lock stays here: it may be long until it comes back.
+            sample.update(content[start + low : start + high])
+        tensor_quick = sample.hexdigest()[:QUICK_DIGITS]
         if every:
             tensor_sha256 = hashlib.sha256(content[start:]).hexdigest()
     return Hashes(

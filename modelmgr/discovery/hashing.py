@@ -366,7 +366,8 @@ class Hashing:
             if job.look and self._look is not None:
                 worker.weight += tensors_at(block, size_bytes) or 0
                 looked = self._look(descriptor, job.path, block.toreadonly(), size_bytes)
-                os.lseek(descriptor, len(block), os.SEEK_SET)
+                if len(block) < size_bytes:
+                    os.lseek(descriptor, len(block), os.SEEK_SET)
             if not job.hash:
                 return HashResult(job, None, None, looked)
             if (size_bytes, tree.signed64(before.st_mtime_ns)) != (job.size_bytes, job.mtime_ns):

@@ -677,7 +677,9 @@ def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Head
 
 def embedded_of(header: Header) -> Embedded | None:
     """Return a file's own metadata as a record, None if it has none worth keeping."""
-    return None if header.embedded is None else Embedded(header.embedded, header.embedded_made)
+    if header.embedded is None or header.embedded_sha256 is None:
+        return None
+    return Embedded(header.embedded, header.embedded_sha256, header.embedded_made)
 
 
 def danger_of(header: Header) -> str | None:

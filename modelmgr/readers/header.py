@@ -1,6 +1,5 @@
 """What a model file's header says about it, as one plain value."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -43,7 +42,7 @@ class Header(NamedTuple):
         embedded: all that the file says of itself, as a record's payload (JSON text in UTF-8), or None where nothing
             is worth keeping. safetensors: the exact bytes of ``__metadata__``.
         picture: a small one that the metadata carry, PNG, JPEG or WebP; None if there is none.
-        embedded_made: whether `embedded` was written by us from another format's values.
+        embedded_made: whether `embedded` was written by us from another format's values; `embedded_sha256`: its digest.
         shared: where headers that were identified alike keep what follows from that alone; None for what is alone.
     """
 
@@ -72,6 +71,7 @@ class Header(NamedTuple):
     rules_version: str = ""
     embedded: bytes | None = None
     embedded_made: bool = False
+    embedded_sha256: str | None = None
     picture: bytes | None = None
     shared: dict[str, Any] | None = None
 
@@ -96,11 +96,9 @@ class Header(NamedTuple):
             identified = json.dumps(answer)
             if not self.problems and self.shared is not None:
                 self.shared["kept"] = identified
-        offset = (
-            "null" if self.data_offset is None else self.data_offset
-        )  # what is of this file alone comes last
-        digest = hashlib.sha256(self.embedded).hexdigest()
-        return f'{identified[:-1]}, "data_offset": {offset}, "embedded": "{digest}"}}'
+        # What is of this file alone comes last.
+        offset = "null" if self.data_offset is None else self.data_offset
+        return f'{identified[:-1]}, "data_offset": {offset}, "embedded": "{self.embedded_sha256}"}}'
 
     def _identified(self) -> dict[str, Any]:
         answer: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """From a path to a `Header`: open, recognise, read, identify."""
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -125,6 +126,7 @@ def header_of(contents: Contents, path: str, verdict: Verdict) -> Header:
         rules_version=version(),
         embedded=embedded,
         embedded_made=made,
+        embedded_sha256=None if embedded is None else hashlib.sha256(embedded).hexdigest(),
         picture=picture(contents.metadata),
         shared=shared,
     )
