@@ -81,7 +81,7 @@ class Fill:
                     fields=fields,
                     origins={"name": Origin("file", 7), "type": Origin("header", 2)},
                     format="safetensors",
-                    header={"format": "safetensors", "architecture": "unet", "tensor_count": 12},
+                    header=json.dumps({"format": "safetensors", "architecture": "unet", "tensor_count": 12}),
                     facts={
                         "type": fields["type"],
                         "base_model": fields["base_model"],
