@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -38,7 +38,8 @@ from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.api_section import ApiSection
 from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.flow import FlowLayout
-from modelmgr.gui.text import counted, foreign_text, plain_tip
+from modelmgr.gui.strips import SearchEdit
+from modelmgr.gui.text import counted, foreign_text, plain_tip, state_label
 from modelmgr.settings import HASH_WORKERS, PROMPT_WEIGHTS, READ_LIMITS_MB_S, Settings
 from modelmgr.values import FileState, LibraryFolder
 
@@ -160,12 +161,18 @@ class _Tab(QWidget):
         grid.setVerticalSpacing(theme.M)
         grid.setColumnStretch(1, 1)
         grid.setContentsMargins(theme.XL, 0, 0, 0)
+        height = max(
+            widget.sizeHint().height() for _title, widget in entries if isinstance(widget, QComboBox)
+        )
         for row, (title, widget) in enumerate(entries):
             label = theme.plain_label(title, "secondary", self)
             label.setBuddy(widget)
             widget.setAccessibleName(title.replace("&", ""))
             grid.addWidget(label, row, 0)
             is_short = isinstance(widget, QAbstractSpinBox)
+            if is_short:
+                # As high as the choices above and below it.
+                widget.setFixedHeight(height)
             grid.addWidget(widget, row, 1, Qt.AlignmentFlag.AlignLeft if is_short else Qt.AlignmentFlag(0))
         self.rows.addLayout(grid)
 
@@ -199,7 +206,7 @@ class LibrarySection(_Tab):
         for folder in folders:
             words = counted(folder.file_count, "file")
             if folder.state != FileState.PRESENT:
-                words = f"{words}, {folder.state}"
+                words = f"{words}, {state_label(folder.state)}"
             item = QListWidgetItem(f"{foreign_text(folder.path, 1000)}  ({words})")
             item.setToolTip(plain_tip(folder.path))
             item.setData(_PATH, folder.path)
@@ -420,7 +427,7 @@ class SettingsDialog(QDialog):
         self._tabs.setObjectName("settingsTabs")
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setDrawBase(False)
-        self._search = QLineEdit(self)
+        self._search = SearchEdit(self)
         self._search.setObjectName("settingsSearch")
         self._search.setPlaceholderText(self.tr("Search the settings"))
         self._search.setAccessibleName(self.tr("Search the settings"))
@@ -495,6 +502,10 @@ class SettingsDialog(QDialog):
         return f"{self._named(name)} {self._control(name).accessibleDescription()}"
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Find):
+            self._search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            self._search.selectAll()
+            return
         if self.focusWidget() is self._search and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             # Enter in the search goes to what it found; it saves nothing.
             if self._found:

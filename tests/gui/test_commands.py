@@ -172,6 +172,23 @@ def test_every_setting_can_be_looked_for(qtbot, window):
     assert dialog.focusWidget() is find(dialog, "settingComfortable")
     search.setText("zebra")
     assert find(dialog, "settingsNote").isVisible()
+    search.setFocus()
+    qtbot.keyClick(search, Qt.Key.Key_Escape)
+    assert dialog.isVisible() and not search.text()
+    dialog.activateWindow()
+    find(dialog, "settingComfortable").setFocus()
+    qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: dialog.focusWidget() is search)
+    qtbot.keyClick(search, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+
+
+def test_fields_of_the_settings_that_stand_together_are_equally_high(qtbot, window):
+    find(window, "actionSettings", QAction).trigger()
+    dialog = find(window, "settingsDialog", SettingsDialog)
+    dialog.show_tab("reading")
+    names = ("settingHashKinds", "settingHashWorkers", "settingReadLimit")
+    assert len({find(dialog, name).height() for name in names}) == 1
     dialog.reject()
 
 
