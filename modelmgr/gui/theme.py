@@ -178,7 +178,12 @@ def _colors_of(
 
 
 def colors() -> Colors:
-    """Return the colours for the application's palette."""
+    """Return the colours for the application's palette; asked for with each cell that is painted."""
+    return _colors_by_key(QGuiApplication.palette().cacheKey())
+
+
+@lru_cache(maxsize=4)
+def _colors_by_key(_key: int) -> Colors:
     return Colors.of(QGuiApplication.palette())
 
 
