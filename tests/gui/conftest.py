@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QLocale
-from PySide6.QtWidgets import QApplication, QMainWindow
+from PySide6.QtCore import QLocale, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.found import FoundModel
@@ -36,6 +38,14 @@ def garbage_stays() -> Iterator[None]:
     if len(QApplication.allWidgets()) > MANY_WIDGETS:
         gc.collect()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def no_key_stays_down() -> Iterator[None]:
+    """Let go of Ctrl and Shift: Qt takes a key that a test struck with them for held from then on."""
+    yield
+    if QGuiApplication.keyboardModifiers():
+        QTest.keyRelease(QWidget(), Qt.Key.Key_Control)
 
 
 # What the tests read is written as anywhere, wherever they run.
