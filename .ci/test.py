@@ -7,4 +7,6 @@ import environment
 
 python = environment.ready("test")
 os.chdir(environment.ROOT)
-environment.run([python, "-m", "pytest"] + sys.argv[1:])
+# Two processes and more share the files; whoever names what to run gets it in one, unless -n is said too.
+shared = [] if sys.argv[1:] else ["-n", "logical", "--maxprocesses", "8"]
+environment.run([python, "-m", "pytest"] + shared + sys.argv[1:])

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,6 +35,11 @@ _HOME_VARIABLES = {
     "XDG_RUNTIME_DIR": "runtime",
 }
 _LEFTOVER_GRACE_S = 5.0
+_MINUTES = {
+    "test_screens.py": 3.0,
+    "test_watchdog.py": 2.0,
+}
+"""How long the longest files take, roughly."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +57,27 @@ def pytest_collection_finish() -> None:
     """Set aside the ten thousand tests themselves: a collection of garbage would look at each of them, for 0.3 s."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole files, the longest first, so that none of them begins when all others are done."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LongestFirst(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            # The walks through all screens: each look is as long as a file.
+            return nodeid.split("-show_", 1)[0] if "-show_" in nodeid else file
+
+    config.option.loadscopereorder = False
+    return LongestFirst(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest files first where several processes share them; see above."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: -_MINUTES.get(item.path.name, 0.0))
 
 
 def pytest_unconfigure() -> None:
