@@ -241,6 +241,7 @@ class Previews(QObject):
         self._latest: dict[tuple[str, bool], _Wish] = {}
         self._wanted: OrderedDict[_Wish, tuple[str, ...]] = OrderedDict()
         self._asked: frozenset[_Wish] = frozenset()
+        self._broken: OrderedDict[tuple[str, bool], None] = OrderedDict()
 
     # --- rated pictures ---------------------------------------------------------------------------------
 
@@ -302,6 +303,10 @@ class Previews(QObject):
         wish = _Wish(row.preview, width, height, False, ratio, veiled)
         return self._find(wish, (*_folders_of(row), *more_roots))
 
+    def is_broken(self, path: str | None, *, whole: bool = False) -> bool:
+        """Tell whether a picture was looked at and can't be shown; `whole` as of `picture`, else as of the others."""
+        return (path, not whole) in self._broken
+
     def drop_wishes(self) -> bool:
         """Forget the thumbnails that were asked for and have not come: others are seen now. True if there were any."""
         dropped = [wish for wish in self._wanted if wish.fills]
@@ -313,6 +318,7 @@ class Previews(QObject):
         """Look at every file again when it is wanted next."""
         self._kept.clear()
         self._latest.clear()
+        self._broken.clear()
         self._kept_bytes = 0
         self.arrived.emit()
 
@@ -343,6 +349,10 @@ class Previews(QObject):
         self._asked = frozenset()
         for wish, image in answers:
             pixmap = None if image is None else QPixmap.fromImage(image)
+            if pixmap is None:
+                self._broken[wish.path, wish.fills] = None
+            else:
+                self._broken.pop((wish.path, wish.fills), None)
             if pixmap is not None:
                 pixmap.setDevicePixelRatio(wish.ratio)
                 if wish.fills:
@@ -352,6 +362,8 @@ class Previews(QObject):
         while self._kept_bytes > KEPT_BYTES or len(self._kept) > KEPT_PICTURES:
             wish, pixmap = self._kept.popitem(last=False)
             self._kept_bytes -= _bytes_of(pixmap)
+            if pixmap is None:
+                self._broken.pop((wish.path, wish.fills), None)
             if self._latest.get((wish.path, wish.veiled)) == wish:
                 del self._latest[wish.path, wish.veiled]
         self._ask()

@@ -88,6 +88,21 @@ def test_what_could_not_be_decoded_is_not_asked_for_again(qtbot, tasks, tmp_path
         assert previews.thumbnail(row, 20, 1.0) is None
 
 
+def test_what_can_not_be_shown_is_known_to_be_broken_until_it_is_mended(qtbot, tasks, tmp_path):
+    row = row_of(tmp_path, b"no picture")
+    previews = Previews(tasks)
+    assert not previews.is_broken(row.preview)
+    with qtbot.waitSignal(previews.arrived):
+        previews.thumbnail(row, 20, 1.0)
+    assert previews.is_broken(row.preview) and not previews.is_broken(row.preview, whole=True)
+    row_of(tmp_path, picture("png"))
+    previews.forget()
+    assert not previews.is_broken(row.preview)
+    with qtbot.waitSignal(previews.arrived):
+        previews.thumbnail(row, 20, 1.0)
+    assert not previews.is_broken(row.preview)
+
+
 def row_of(tmp_path, data: bytes, name: str = "a.png", *, nsfw: bool = False) -> ModelRow:
     (tmp_path / name).write_bytes(data)
     return ModelRow(1, None, "a", "lora", 1, folder=str(tmp_path), preview=str(tmp_path / name), nsfw=nsfw)

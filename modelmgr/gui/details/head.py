@@ -36,15 +36,17 @@ class PreviewBox(QWidget):
         self.pixmap_shown: QPixmap | None = None
         self.is_looked_at = False
         self._type = "unknown"
+        self._words = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(PREVIEW_HEIGHT)
         self.show_picture(None, "unknown")
 
-    def show_picture(self, picture: QPixmap | None, model_type: str) -> None:
-        """Show a picture, or the icon of the type."""
+    def show_picture(self, picture: QPixmap | None, model_type: str, *, is_broken: bool = False) -> None:
+        """Show a picture, or the icon of the type, with words where there is a picture that can't be shown."""
         self.pixmap_shown = picture
         self._type = model_type
-        self.setAccessibleName(self.tr("Preview") if picture else self.tr("No preview"))
+        self._words = self.tr("The preview can't be read") if is_broken and picture is None else ""
+        self.setAccessibleName(self.tr("Preview") if picture else self._words or self.tr("No preview"))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -58,7 +60,17 @@ class PreviewBox(QWidget):
         picture = self.pixmap_shown
         if picture is None:
             icon = theme.pixmap(theme.type_icon_name(self._type), 32, colors.absent, self.devicePixelRatioF())
-            painter.drawPixmap((self.width() - 32) // 2, (self.height() - 32) // 2, icon)
+            top = (self.height() - 32) // 2
+            if self._words:
+                metrics = self.fontMetrics()
+                top -= (metrics.height() + theme.S) // 2
+                words = metrics.elidedText(
+                    self._words, Qt.TextElideMode.ElideRight, self.width() - 2 * theme.S
+                )
+                place = QRect(0, top + 32 + theme.S, self.width(), metrics.height())
+                painter.setPen(colors.secondary)
+                painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
+            painter.drawPixmap((self.width() - 32) // 2, top, icon)
             return
         size = (
             picture.deviceIndependentSize().toSize().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -173,7 +185,6 @@ class NotesEdit(QPlainTextEdit):
         super().__init__(parent)
         self.setObjectName("notesEdit")
         self.setAccessibleName(self.tr("Notes"))
-        self.setPlaceholderText(self.tr("Notes"))
         self.setTabChangesFocus(True)
         self.setAcceptDrops(False)
         self.setProperty("framed", True)

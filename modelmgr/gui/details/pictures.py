@@ -114,8 +114,9 @@ class PictureStrip(QFrame):
             picture = self._previews.picture(
                 shown, size, self.devicePixelRatioF(), self._roots, revealed=self.box.is_looked_at
             )
+        is_broken = picture is None and self._previews.is_broken(self.shown, whole=True)
         if picture is not self.box.pixmap_shown or picture is None:
-            self.box.show_picture(picture, row.type)
+            self.box.show_picture(picture, row.type, is_broken=is_broken)
         # Without a picture the box is a quiet band, not a hole.
         self.box.setFixedHeight(PREVIEW_HEIGHT if picture is not None or self._pictures else BAND_HEIGHT)
         several = len(self._pictures) > 1
@@ -124,6 +125,8 @@ class PictureStrip(QFrame):
         if several:
             self._count.setText(self.tr("{} of {}").format(self._place + 1, len(self._pictures)))
         words = self.tr("Preview, {} pictures").format(len(self._pictures)) if self._pictures else ""
+        if is_broken:
+            words = self.tr("{}, this one can't be read").format(words)
         self.setAccessibleName(words or self.tr("No preview"))
         self._arrange()
 
@@ -293,7 +296,8 @@ class PictureViewer(QDialog):
         picture = self._previews.picture(
             self._row._replace(preview=path), size, self.devicePixelRatioF(), self._roots, revealed=True
         )
-        self._box.show_picture(picture, self._row.type)
+        is_broken = picture is None and self._previews.is_broken(path, whole=True)
+        self._box.show_picture(picture, self._row.type, is_broken=is_broken)
         self.setWindowTitle(foreign_text(self._row.name, 200))
         number = f"{self._place + 1} / {len(self._pictures)} · " if len(self._pictures) > 1 else ""
         self._name.setText(number + foreign_text(os.path.basename(path), 120))

@@ -174,9 +174,10 @@ class RowDelegate(QStyledItemDelegate):
         self, painter: QPainter, x: int, y: int, side: int, row: ModelRow, selected: bool
     ) -> None:
         """Paint what stands for a picture: a tile while it is read; the type's icon if the type has no column."""
-        if row.preview and not selected:
+        has_picture = row.preview and not self._previews.is_broken(row.preview)
+        if has_picture and not selected:
             painter.drawPixmap(x, y, self._tile_of(side))
-        elif not row.preview and self._view.isColumnHidden(_TYPE_COLUMN):
+        elif not has_picture and self._view.isColumnHidden(_TYPE_COLUMN):
             inset = (side - _ICON_PX) // 2
             painter.drawPixmap(x + inset, y + inset, self._picture(row.type, selected))
 
