@@ -854,6 +854,7 @@ class EditGroup:
         columns: those of `rows` that an undo or a redo would touch now.
         models: how many models these are.
         is_undone: whether it is undone.
+        name: of the model as it is called now, if it is one; else "".
     """
 
     id: int
@@ -863,6 +864,7 @@ class EditGroup:
     columns: tuple[str, ...]
     models: int
     is_undone: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

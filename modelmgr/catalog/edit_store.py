@@ -123,12 +123,14 @@ class EditStore(Connections):
                 'SELECT DISTINCT "column" FROM edits WHERE group_id = ? AND undone = ? ORDER BY 1',
                 (number, undone is not None),
             ).fetchall()
-            (models,) = reader.execute_sql(
-                "SELECT count(DISTINCT model_id) FROM edits WHERE group_id = ? AND undone = ?",
+            models, one = reader.execute_sql(
+                "SELECT count(DISTINCT model_id), min(model_id) FROM edits WHERE group_id = ? AND undone = ?",
                 (number, undone is not None),
             ).fetchone()
+            named = reader.execute_sql("SELECT name FROM models WHERE id = ?", (one,)).fetchone()
+        name = named[0] if named is not None and models == 1 else ""
         columns = tuple(column for (column,) in rows)
-        return EditGroup(number, made_at, door, note, columns, models, undone is not None)
+        return EditGroup(number, made_at, door, note, columns, models, undone is not None, name)
 
     # --- the way back -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from modelmgr.catalog import Catalog
 from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import column_label, column_order, counted
+from modelmgr.gui.text import column_label, column_order, counted, foreign_text
 from modelmgr.lazily import dataclass
 from modelmgr.progress import Progress
 from modelmgr.values import EditGroup, EditReport, RevertReport
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CORRECTED = ("type", "base_model")
 """What the program may get wrong, and the user knows better."""
+_NAME_LENGTH = 40
 AT_ONCE = 200
 """More models are a deed of their own, with progress and cancel."""
 
@@ -86,8 +87,9 @@ def columns_words(columns: Sequence[str]) -> str:
 
 
 def group_words(group: EditGroup) -> str:
-    """Return what an edit was: ``rating of 12 models``."""
-    return said("{} of {}").format(columns_words(group.columns), counted(group.models, "model"))
+    """Return what an edit was: ``rating of 12 models``, ``tags of Inkwash Harbor``."""
+    whose = foreign_text(group.name, _NAME_LENGTH) or counted(group.models, "model")
+    return said("{} of {}").format(columns_words(group.columns), whose)
 
 
 class Editor(QObject):

@@ -97,11 +97,12 @@ class Deeds(QObject):
     @Slot(str, str)
     def _on_ways_changed(self, undo: str, redo: str) -> None:
         for name, words, what in (
-            ("actionUndo", self.tr("&Undo {}"), undo),
-            ("actionRedo", self.tr("&Redo {}"), redo),
+            ("actionUndo", self.tr("&Undo: {}"), undo),
+            ("actionRedo", self.tr("&Redo: {}"), redo),
         ):
             action = self._actions[name]
-            action.setText(words.format(what).strip())
+            # A name may have an ampersand; a colon with nothing behind it says nothing.
+            action.setText(words.format(what.replace("&", "&&")) if what else words.removesuffix(": {}"))
             action.setEnabled(bool(what))
 
     # --- edits ------------------------------------------------------------------------------------------
