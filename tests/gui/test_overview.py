@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QLineEdit, QMainWindow, QTableView, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMainWindow, QTableView, QWidget, QWizard
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui.overview.figures import load_disks, load_figures
@@ -111,12 +111,33 @@ def test_it_counts_again_when_something_was_written(qtbot, window, path, fill):
     qtbot.waitUntil(lambda: title.text().startswith("42 models"), timeout=15_000)
 
 
-def test_an_empty_library_has_nothing_to_attend_to(qtbot, open_on, tmp_path):
+def test_an_empty_library_offers_the_ways_in(qtbot, open_on, tmp_path):
     window = open_on(tmp_path / "empty.sqlite")
     find(window, "actionShowOverview", QAction).trigger()
     qtbot.waitUntil(lambda: bool(rows(window, "overviewAttention")))
+    add, bring, demo = rows(window, "overviewAttention")
+    assert find(window, "overviewAttention").accessibleName() == "Ways in"
+    assert [row.accessibleName() for row in (add, bring, demo)] == [
+        "Add a folder…",
+        "Bring in what other tools know…",
+        "Look at the demo",
+    ]
+    assert not rows(window, "overviewTypes")
+    add.click()
+    qtbot.waitUntil(lambda: bool(window.findChildren(QFileDialog)))
+    window.findChildren(QFileDialog)[-1].reject()
+    bring.click()
+    qtbot.waitUntil(lambda: window.findChild(QWizard, "migrationWizard") is not None)
+    window.findChild(QWizard, "migrationWizard").reject()
+
+
+def test_a_library_in_which_all_is_well_says_so(qtbot, open_on, catalog, fill, tmp_path):
+    fill.add(1)
+    catalog.close()
+    window = open_on(tmp_path / "catalog.sqlite")
+    find(window, "actionShowOverview", QAction).trigger()
+    qtbot.waitUntil(lambda: bool(rows(window, "overviewAttention")))
     assert rows(window, "overviewAttention")[0].accessibleName() == "Nothing: all is well"
-    assert not rows(window, "overviewTypes")[0].isEnabled()
 
 
 def test_a_folder_that_is_gone_has_no_disk(tmp_path):

@@ -46,10 +46,14 @@ class OverviewPage(QScrollArea):
     Signals:
         models_wanted(ModelQuery): the user wants to see these models.
         pending_wanted(str): the user wants to see a group of the pending page.
+        add_wanted(), import_wanted(), demo_wanted(): the user chose a way into an empty library.
     """
 
     models_wanted = Signal(object)
     pending_wanted = Signal(str)
+    add_wanted = Signal()
+    import_wanted = Signal()
+    demo_wanted = Signal()
 
     def __init__(self, catalog: Catalog, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -189,11 +193,15 @@ class OverviewPage(QScrollArea):
             self._title.setText(
                 self.tr("{}, {}").format(counted(figures.models, "model"), size_text(figures.size_bytes))
             )
-        self._lead.setText(
-            self.tr("{} in {}").format(
+        if figures.files or figures.places:
+            words = self.tr("{} in {}").format(
                 counted(figures.files, "file"), counted(len(figures.places), "library folder")
             )
-        )
+        else:
+            words = self.tr("What the library holds will be counted here.")
+        self._lead.setText(words)
+        for block in (self._types, self._bases):
+            block.setVisible(figures.models > 0)
         self._show_attention(figures)
         self._show_places(figures)
         self._types.show_rows(self._bars(figures.types, "types", lambda name: type_label(name or None)))
@@ -270,11 +278,29 @@ class OverviewPage(QScrollArea):
                 row.clicked.connect(partial(self.pending_wanted.emit, group))
                 row.setEnabled(True)
                 rows.append(row)
-        if not rows:
+        is_empty = not rows and not figures.models
+        self._attention.set_title(self.tr("Ways in") if is_empty else self.tr("Needs attention"))
+        if is_empty:
+            rows = self._ways_in()
+        elif not rows:
             done = Row(self.tr("Nothing: all is well"), (), self._whole, icon="circle-check", mark="good")
             done.setEnabled(False)
             rows = [done]
         self._attention.show_rows(rows)
+
+    def _ways_in(self) -> list[Row]:
+        """Return what leads to models where there are none."""
+        rows = []
+        for words, icon, wanted in (
+            (self.tr("Add a folder…"), "folder-plus", self.add_wanted),
+            (self.tr("Bring in what other tools know…"), "download", self.import_wanted),
+            (self.tr("Look at the demo"), "package-open", self.demo_wanted),
+        ):
+            row = Row(words, (), self._whole, icon=icon)
+            row.clicked.connect(wanted)
+            row.setEnabled(True)
+            rows.append(row)
+        return rows
 
     def _show_places(self, figures: Figures) -> None:
         places = sorted(figures.places, key=lambda place: -place.size_bytes)

@@ -166,14 +166,19 @@ class Block(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        heading = theme.plain_label(title, "group", self)
-        heading.setContentsMargins(theme.S, 0, theme.S, theme.XS)
-        layout.addWidget(heading)
+        self._heading = theme.plain_label(title, "group", self)
+        self._heading.setContentsMargins(theme.S, 0, theme.S, theme.XS)
+        layout.addWidget(self._heading)
         self.rows: Sequence[Row] = ()
         self._rows = QVBoxLayout()
         self._rows.setSpacing(0)
         layout.addLayout(self._rows)
         layout.addStretch(1)
+
+    def set_title(self, title: str) -> None:
+        """Stand below another title."""
+        self._heading.setText(title)
+        self.setAccessibleName(title)
 
     def show_rows(self, rows: list[Row]) -> None:
         """Show these in place of those before; what had the keyboard keeps it at its place."""
