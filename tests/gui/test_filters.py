@@ -402,11 +402,18 @@ def test_files_that_may_do_harm_are_a_state(qtbot, open_on, catalog, fill, tmp_p
     qtbot.waitUntil(lambda: rows(window) == 3)
 
 
-def test_a_slip_of_the_pen_leaves_the_panel_as_it_is(qtbot, window):
-    before = len(items(window, "LoRA")) + len(items(window, "SDXL 1.0"))
-    find(window, "libraryPage").filters.set_search("zebra")
-    qtbot.waitUntil(lambda: said(items(window, "LoRA")[0]) == "LoRA, 0 models")
-    assert len(items(window, "LoRA")) + len(items(window, "SDXL 1.0")) == before == 2
+def test_where_nothing_matches_the_panel_has_what_is_on_and_what_leads_on(qtbot, window):
+    filters = find(window, "libraryPage").filters
+    (none,) = items(window, "Nothing matches")
+    assert none.isHidden()
+    filters.toggle("types", "lora")
+    filters.set_search("zebra")
+    qtbot.waitUntil(lambda: not none.isHidden())
+    qtbot.waitUntil(lambda: [said(item) for item in items(window, "LoRA")] == ["LoRA, 0 models, on"])
+    assert not items(window, "SDXL 1.0") and not items(window, "Missing")
+    assert items(window, "Base model")[0].isHidden() and not items(window, "Type")[0].isHidden()
+    filters.set_search("")
+    qtbot.waitUntil(lambda: none.isHidden() and bool(items(window, "SDXL 1.0")))
 
 
 def test_a_panel_full_of_values_is_shown_and_painted_in_a_moment(qtbot, window):

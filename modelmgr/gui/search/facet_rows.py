@@ -1,7 +1,6 @@
 """Which rows the filter panel has: what can be chosen of each facet, and what is on."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from PySide6.QtCore import QObject
 
@@ -43,20 +42,11 @@ class FacetRows(QObject):
         self.more: set[str] = set()
         self.found: dict[str, tuple[str, Mapping[str, int]]] = {}
         self._filters = filters
-        self._known: dict[str, Mapping[str, int]] = {}
-        self._known_tree: Sequence[FolderNode] = ()
 
     def of_group(self, group: str, overview: Overview) -> tuple[list[Row], bool]:
         """Return the rows of a facet, and whether it has so many values that it can be searched."""
         counts: Mapping[str, int] = getattr(overview.facets, group)
         tree: Sequence[FolderNode] = overview.tree
-        if overview.facets.total:
-            self._known[group] = counts
-            self._known_tree = tree
-        elif group != "states":
-            # Nothing matches: what could be chosen before stays, or the panel would fall in with a slip of the pen.
-            counts = dict.fromkeys(self._known.get(group, ()), 0) | dict(counts)
-            tree = tree or _emptied(self._known_tree)
         found = self.found.get(group)
         if found is not None:
             return [self._row(group, value, count) for value, count in found[1].items()] or [
@@ -67,7 +57,7 @@ class FacetRows(QObject):
             ], True
         if group == "folders":
             return self.folders(tree), len(counts) > SHOWN_VALUES + 1
-        values = self._values(group, counts)
+        values = self._values(group, counts, is_any=bool(overview.facets.total))
         is_long = len(values) > SHOWN_VALUES + 1
         shown = values
         if is_long and group not in self.more:
@@ -80,10 +70,11 @@ class FacetRows(QObject):
             rows.append(Row(Facet(Kind.MORE, group), words))
         return rows, is_long
 
-    def _values(self, group: str, counts: Mapping[str, int]) -> list[str]:
+    def _values(self, group: str, counts: Mapping[str, int], *, is_any: bool) -> list[str]:
         on = [*self._filters.chosen(group), *self._filters.excluded(group)]
         if group == "states":
-            always = STATES[:_STATES_ALWAYS]
+            # Where nothing matches a list of zeros leads nowhere.
+            always = STATES[:_STATES_ALWAYS] if is_any else ()
             return [value for value in STATES if counts.get(value) or value in on or value in always]
         return [*counts, *(value for value in on if value not in counts)]
 
@@ -118,10 +109,6 @@ class FacetRows(QObject):
             text = _tail(label) if group == "folders" else label
         facet = Facet(Kind.VALUE, group, value, depth, bool(below))
         return Row(facet, foreign_text(text, 300), count, mode, tip=label, below=below)
-
-
-def _emptied(tree: Iterable[FolderNode]) -> tuple[FolderNode, ...]:
-    return tuple(replace(node, count=0, children=_emptied(node.children)) for node in tree)
 
 
 def all_nodes(tree: Iterable[FolderNode]) -> Iterator[FolderNode]:

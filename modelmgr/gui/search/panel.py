@@ -80,7 +80,10 @@ class FilterPanel(QWidget):
         self._headers = {
             group: self._item(Facet(Kind.HEADER, group), title) for group, title in self._titles.items()
         }
-        self._tree.addTopLevelItems([self._all, self._favorites, *self._headers.values()])
+        self._none = self._item(Facet(Kind.MORE, "none"), self.tr("Nothing matches"))
+        self._none.setFlags(Qt.ItemFlag.ItemIsEnabled)
+        self._tree.addTopLevelItems([self._all, self._favorites, self._none, *self._headers.values()])
+        self._none.setHidden(True)
         for item in self._headers.values():
             item.setExpanded(True)
             item.setHidden(True)
@@ -158,7 +161,7 @@ class FilterPanel(QWidget):
             self._filters.toggle(group, value)
         elif kind == Kind.HEADER:
             item.setExpanded(not item.isExpanded())
-        elif kind == Kind.MORE:
+        elif kind == Kind.MORE and group in self._headers:
             self._rows.more ^= {group}
             self._show()
         elif kind == Kind.SAVED:
@@ -308,6 +311,7 @@ class FilterPanel(QWidget):
             self._favorites,
             Row(facet_of(self._favorites), self._favorites.text(0), facets.favorites, mode),
         )
+        self._none.setHidden(bool(facets.total or not overview.everything))
         for group in GROUPS:
             header = self._headers[group]
             rows, is_long = self._rows.of_group(group, overview)
