@@ -154,7 +154,10 @@ class ReportPage(Page):
             inside.setContentsMargins(0, theme.S, 0, 0)
             inside.setSpacing(theme.S)
             if content is self._decisions:
-                told = theme.plain_label(tr("Enter or a double click leads to them."), "secondary", holder)
+                words = tr(
+                    "All that waits, from this import and from earlier ones. Enter or a double click leads to it."
+                )
+                told = theme.plain_label(words, "secondary", holder)
                 told.setWordWrap(True)
                 inside.addWidget(told)
             inside.addWidget(content)
@@ -222,7 +225,7 @@ class ReportPage(Page):
             len(report.by_source) if report is not None else 0,
             self._ignored.topLevelItemCount() and report is not None and report.ignored,
         )
-        titles = (tr("What waits"), tr("Problems"), tr("By source"), tr("Ignored"))
+        titles = (tr("All that waits"), tr("Problems"), tr("By source"), tr("Ignored"))
         for at, (title, count) in enumerate(zip(titles, counts, strict=True)):
             self._tabs.setTabText(at, f"{title} ({count_text(count or 0)})")
             self._tabs.setTabVisible(at, bool(count))
