@@ -50,6 +50,8 @@ from modelmgr.values import (
 from modelmgr.vocabulary import UNKNOWN, type_of_folder
 
 CHUNK_RECORDS = 500
+FIRST_CHUNK_RECORDS = 16
+"""The first chunk is small and each is twice the one before, so that whoever waits soon sees how it goes."""
 CHUNK_BYTES = 8 * MIB
 CHUNK_S = 0.25
 SAMPLES_A_SOURCE = 5
@@ -619,6 +621,7 @@ class _Chunk:
     """Records that are written together: so many, so large, or what was read in so long."""
 
     def __init__(self) -> None:
+        self._most = FIRST_CHUNK_RECORDS
         self._records: list[_Looked] = []
         self._size = 0
         self._since = time.monotonic()
@@ -628,7 +631,7 @@ class _Chunk:
         self._records.append(_Looked(record, container, source, identity_of(record)))
         self._size += len(record.payload)
         return (
-            len(self._records) >= CHUNK_RECORDS
+            len(self._records) >= self._most
             or self._size >= CHUNK_BYTES
             or time.monotonic() - self._since > CHUNK_S
         )
@@ -636,6 +639,7 @@ class _Chunk:
     def take(self) -> list[_Looked]:
         """Return the records and begin anew."""
         records, self._records = self._records, []
+        self._most = min(CHUNK_RECORDS, 2 * self._most)
         self._size, self._since = 0, time.monotonic()
         return records
 
