@@ -1,11 +1,23 @@
 """Labels for foreign text of any length."""
 
-from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent, QTextLayout, QTextOption
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QTextLayout,
+    QTextOption,
+)
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QStyle,
@@ -16,7 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.text import plain_tip
+from modelmgr.gui.text import breakable, plain_tip, unbroken
 
 _REMEMBERED = 8
 """So many layouts a label keeps: a layout asks for the same few widths again and again."""
@@ -123,6 +135,51 @@ class WrappingLabel(QLabel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.updateGeometry()
+
+
+class WordsLabel(QLabel):
+    """Sentences that wrap and can be selected; a path in them breaks where it has to, and is copied as it is."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+
+    def say(self, text: str) -> None:
+        """Show a text that has come through `foreign_text`."""
+        self.setText(breakable(text))
+        self.setAccessibleName(text)
+
+    def text(self) -> str:
+        """Return what it says."""
+        return unbroken(super().text())
+
+    @Slot()
+    def copy(self) -> None:
+        """Copy what is selected, without the places at which it breaks."""
+        QGuiApplication.clipboard().setText(unbroken(self.selectedText()))
+
+    @Slot()
+    def select_all(self) -> None:
+        """Select all of it."""
+        self.setSelection(0, len(super().text()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.addAction(self.tr("Copy"), self.copy).setEnabled(self.hasSelectedText())
+        menu.addAction(self.tr("Select all"), self.select_all)
+        menu.popup(event.globalPos())
 
 
 class ElidedBox(QComboBox):

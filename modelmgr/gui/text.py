@@ -364,7 +364,7 @@ def is_web_address(text: str | None) -> bool:
     )
 
 
-_BREAKS = re.compile(r"[/\\]|[^\s/\\]{16}")
+_BREAKS = re.compile(r"[/\\_]|[^\s/\\_]{16}")
 
 
 def breakable(text: str) -> str:
@@ -373,3 +373,8 @@ def breakable(text: str) -> str:
     For text that has come through `foreign_text`, where no such mark of a stranger is left.
     """
     return _BREAKS.sub("\\g<0>\u200b", text)
+
+
+def unbroken(text: str) -> str:
+    """Return a text as it was before `breakable`."""
+    return text.replace("\u200b", "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import (
     QComboBox,
@@ -19,12 +19,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from modelmgr.catalog.found import FoundModel
 from modelmgr.gui.compare import CompareDialog
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.payload_tree import CHUNK, PayloadModel
 from modelmgr.gui.previews import Previews
 from modelmgr.library import Library
-from modelmgr.values import Attachment, Changes, ModelQuery, Record
+from modelmgr.values import Attachment, Changes, FileState, ModelQuery, Record
 
 FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
 
@@ -394,3 +395,53 @@ def test_the_pictures_of_a_model_are_listed_and_whether_a_copy_is_kept(qtbot, ca
     assert not section.isHidden()
     show(qtbot, pane, without)
     assert section.isHidden()
+
+
+def test_a_long_path_breaks_in_the_pane_and_is_copied_as_it_is(qtbot, catalog, pane):
+    path = "/models/" + "a_very_long_name_without_a_blank" * 6 + ".safetensors"
+    found = FoundModel(
+        path=path,
+        size_bytes=218,
+        mtime_ns=1,
+        inode=1,
+        device=1,
+        fields={"name": "gone", "type": "lora"},
+        origins={},
+        format="safetensors",
+        header="{}",
+        facts={"suggestions": {}, "personal": [], "is_model": True},
+    )
+    (model_id,) = catalog.put_found([found])
+    (file,) = catalog.files_of(model_id)
+    catalog.mark_files({file.id: FileState.MISSING})
+    show(qtbot, pane, catalog.rows([model_id])[0])
+    told = pane.findChild(QLabel, "detailsTrouble")
+    assert path in told.text() and path in told.accessibleName()
+    line = told.fontMetrics().horizontalAdvance("a_very_long_name_without_a_blank")
+    assert told.heightForWidth(line) >= 6 * told.fontMetrics().height()
+    told.select_all()
+    qtbot.keyClick(told, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert path in QGuiApplication.clipboard().text()
+
+
+def test_a_preview_that_cant_be_read_says_so(qtbot, catalog, fill, library, tasks, tmp_path):
+    path = tmp_path / "front.png"
+    image = QImage(8, 8, QImage.Format.Format_RGB32)
+    image.fill(0)
+    assert image.save(str(path))
+    library.add_folder(str(tmp_path))
+    ids = fill.add(1)
+    library.edit(ids, "preview", str(path))
+    path.write_bytes(b"no picture")
+    previews = Previews(tasks)
+    previews.roots = (str(tmp_path),)
+    pane = DetailsPane(library, tasks, previews)
+    qtbot.addWidget(pane)
+    pane.resize(340, 700)
+    pane.show()
+    show(qtbot, pane, catalog.rows(ids)[0])
+    box = pane.findChild(QWidget, "detailsPreview")
+    qtbot.waitUntil(lambda: box.accessibleName() == "The preview can't be read")
+    library.edit(ids, "preview", None)
+    show(qtbot, pane, catalog.rows(ids)[0])
+    assert box.accessibleName() == "No preview"

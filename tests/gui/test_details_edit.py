@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QAction, QDragEnterEvent, QImage
+from PySide6.QtGui import QAction, QContextMenuEvent, QDragEnterEvent, QImage
 from PySide6.QtWidgets import (
     QApplication,
     QLabel,
@@ -208,6 +208,42 @@ def test_a_value_of_the_user_goes_back_to_what_was_imported(qtbot, catalog, fill
     assert any(text.startswith("Imported: ") for text in texts)
     menu.findChild(QAction, "backToImported").trigger()
     qtbot.waitUntil(lambda: catalog.rows([rows[0].id])[0].base_model != "Flux.1 D")
+
+
+def test_a_field_is_one_stop_and_its_mark_opens_by_keys(qtbot, catalog, library, pane, rows):
+    library.edit([rows[0].id], "base_model", "Flux.1 D")
+    show(qtbot, pane, catalog.rows([rows[0].id])[0])
+    field, mark = pane.findChild(QWidget, "base_modelField"), pane.findChild(QWidget, "base_modelOrigin")
+    assert mark.isVisible() and mark.accessibleName() and mark.focusPolicy() == Qt.FocusPolicy.NoFocus
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_Tab)
+    assert pane.window().focusWidget() is pane.findChild(QWidget, "licenseField")
+    for ask in (
+        lambda: qtbot.keyClick(field, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier),
+        lambda: QApplication.sendEvent(
+            field, QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(1, 1), QPoint(1, 1))
+        ),
+    ):
+        ask()
+        qtbot.waitUntil(lambda: field.findChild(QWidget, "originMenu") is not None)
+        menu = field.findChild(QWidget, "originMenu")
+        assert menu.findChild(QAction, "backToImported") is not None
+        menu.close()
+        qtbot.waitUntil(lambda: field.findChild(QWidget, "originMenu") is None)
+
+
+def test_trigger_words_say_what_they_are(qtbot, catalog, library, pane, rows):
+    library.edit([rows[0].id], "trigger_words", ["ink", "harbor"])
+    show(qtbot, pane, catalog.rows([rows[0].id])[0])
+    field = pane.findChild(QWidget, "trigger_wordsField")
+
+    def told() -> list[str]:
+        return [label.text() for label in field.findChildren(QLabel) if label.isVisible()]
+
+    assert told() == ["Trigger words", "ink, harbor"]
+    library.edit([rows[0].id], "trigger_words", [])
+    show(qtbot, pane, catalog.rows([rows[0].id])[0])
+    qtbot.waitUntil(lambda: told() == ["No trigger words"])
 
 
 def test_the_history_says_what_was_edited(qtbot, catalog, library, pane, rows):
@@ -433,17 +469,30 @@ def test_the_edit_menu_names_the_deed_after_a_restart_too(qtbot, catalog, fill, 
     qtbot.waitUntil(bar.isVisible)
     qtbot.keyClick(bar, Qt.Key.Key_4)
     undo = window.findChild(QAction, "actionUndo")
-    qtbot.waitUntil(lambda: undo.text() == "&Undo rating of 2 models")
+    qtbot.waitUntil(lambda: undo.text() == "&Undo: rating of 2 models")
     assert [row.rating for row in catalog.rows(ids)] == [4, 4]
     window.close()
     again = open_on(path)
     undo = again.findChild(QAction, "actionUndo")
-    qtbot.waitUntil(lambda: undo.text() == "&Undo rating of 2 models")
+    qtbot.waitUntil(lambda: undo.text() == "&Undo: rating of 2 models")
     assert QApplication.focusWidget() is None or undo.shortcut().toString() == "Ctrl+Z"
     undo.trigger()
     qtbot.waitUntil(lambda: [row.rating for row in catalog.rows(ids)] == [None, None])
     redo = again.findChild(QAction, "actionRedo")
-    qtbot.waitUntil(lambda: redo.text() == "&Redo rating of 2 models")
+    qtbot.waitUntil(lambda: redo.text() == "&Redo: rating of 2 models")
+
+
+def test_the_edit_menu_names_the_one_model(qtbot, catalog, library, fill, open_on):
+    ids = fill.add(1)
+    library.edit(ids, "name", "Salt & Ink")
+    library.edit(ids, "rating", 3)
+    window = open_on(Path(catalog.path))
+    undo = window.findChild(QAction, "actionUndo")
+    qtbot.waitUntil(lambda: undo.text() == "&Undo: rating of Salt && Ink")
+    assert window.findChild(QAction, "actionRedo").text() == "&Redo"
+    undo.trigger()
+    redo = window.findChild(QAction, "actionRedo")
+    qtbot.waitUntil(lambda: redo.text() == "&Redo: rating of Salt && Ink")
 
 
 def test_many_are_compared_while_the_window_goes_on(qtbot, catalog, fill, pane):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QObject, QSize, QStringListModel, Qt, Signal, Slot
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QGuiApplication, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QContextMenuEvent, QEnterEvent, QFocusEvent, QGuiApplication, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -81,8 +81,6 @@ class Field(QFrame):
         label = theme.plain_label(column_label(column), "secondary", self)
         label.setFixedWidth(scaled(self, LABEL_WIDTH))
         label.setContentsMargins(0, 1, 0, 0)
-        # Trigger words may be whole prompts, and are what most people come for: they have the width to themselves.
-        label.setVisible(column != "trigger_words" or bool(prefix))
         # Both ends of an address tell more than its middle.
         is_address = column == "source_url"
         mode = Qt.TextElideMode.ElideMiddle if is_address else Qt.TextElideMode.ElideRight
@@ -96,7 +94,8 @@ class Field(QFrame):
         policy = self._origin.sizePolicy()
         policy.setRetainSizeWhenHidden(not prefix)
         self._origin.setSizePolicy(policy)
-        self._origin.installEventFilter(self)
+        # One stop a field: the menu key, or Alt and the arrow down, opens what the mark opens.
+        self._origin.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._origin.clicked.connect(self._on_origin)
         self._problem = theme.plain_label("", "problem", self)
         self._problem.setObjectName(f"{prefix}{column}Problem")
@@ -105,12 +104,17 @@ class Field(QFrame):
         self._body = QVBoxLayout()
         self._body.setContentsMargins(0, 0, 0, 0)
         self._body.setSpacing(2)
+        # Trigger words may be whole prompts, and are what most people come for: they have the width to themselves.
+        self._caption = label if column == "trigger_words" and not prefix else None
+        if self._caption is not None:
+            self._body.addWidget(self._caption)
         self._body.addWidget(self._shown)
         self._body.addWidget(self._problem)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(FRAME_PX, 2, theme.XS, 2)
         layout.setSpacing(theme.S)
-        layout.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
+        if self._caption is None:
+            layout.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(self._body, 1)
         self._copy = QToolButton(self)
         self._copy.setProperty("role", "origin")
@@ -145,14 +149,18 @@ class Field(QFrame):
         if self._shown.property("role") != role:
             self._shown.setProperty("role", role)
             self._shown.update()
-        if self.column == "trigger_words" and not self._prefix:
+        if self._caption is not None:
+            # Where there are none, the value says what it would be.
+            self._caption.setVisible(bool(text))
             text = text or self.tr("No trigger words")
         self._shown.setText(text or "–")
         self._shown.updateGeometry()
         self._shown.setToolTip(plain_tip(full, 4000) if len(full) > 24 else "")
         said = self.tr("different") if value.is_mixed else full or self.tr("empty")
         self.setAccessibleName(f"{column_label(self.column)}: {said}")
-        self.setAccessibleDescription(self.tr("Press Enter to edit"))
+        self.setAccessibleDescription(
+            self.tr("Press Enter to edit, the menu key to learn where it comes from")
+        )
         self._copy.setVisible(self.column == "trigger_words" and bool(value.shown))
         self._show_origin()
 
@@ -160,7 +168,7 @@ class Field(QFrame):
         found = self._value.provenance
         origin = found.origin if found is not None else self._value.said_by
         is_users = origin is not None and origin.source == "user"
-        is_near = self.underMouse() or self.hasFocus() or self._origin.hasFocus()
+        is_near = self.underMouse() or self.hasFocus()
         # A mark on each line all the time would be louder than it is important.
         self._origin.setVisible(is_users or (origin is not None and is_near))
         theme.set_icon(self._origin, "pencil" if is_users else "info")
@@ -227,8 +235,10 @@ class Field(QFrame):
         """Become an editor; with `text`, one that holds what was typed before."""
         if self._editor is None:
             self._editor = self._make_editor()
-            self._body.insertWidget(0, self._editor)
+            self._body.insertWidget(self._body.indexOf(self._shown), self._editor)
             self._shown.hide()
+            if self._caption is not None:
+                self._caption.show()
             self.began.emit(self.column)
             QApplication.instance().focusChanged.connect(self._on_focus)  # type: ignore[union-attr]
         if text is not None:
@@ -326,8 +336,6 @@ class Field(QFrame):
     # --- Qt ---------------------------------------------------------------------------------------------
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._origin and event.type() == QEvent.Type.FocusOut:
-            self._show_origin()
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and watched is self._editor:
             if event.key() == Qt.Key.Key_Escape:
                 self.give_up()
@@ -345,8 +353,11 @@ class Field(QFrame):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         keys = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2, Qt.Key.Key_Space)
+        is_alt = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
         if self._editor is None and event.key() in keys:
             self.start()
+        elif self._editor is None and is_alt and event.key() == Qt.Key.Key_Down:
+            self._on_origin()
         elif (
             self._editor is None
             and event.key() == Qt.Key.Key_C
@@ -355,6 +366,10 @@ class Field(QFrame):
             self.copy()
         else:
             super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self._editor is None:
+            self._on_origin()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

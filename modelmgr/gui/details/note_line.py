@@ -2,9 +2,10 @@
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.labels import WordsLabel
 
 _MARK_PX = 16
 
@@ -36,13 +37,8 @@ class NoteLine(QWidget):
         super().__init__(parent)
         self.setObjectName(f"{name}Line")
         self._mark = _Mark(self)
-        self._words = theme.plain_label("", None, self)
+        self._words = WordsLabel(self)
         self._words.setObjectName(name)
-        self._words.setWordWrap(True)
-        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._words.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
         self._button = QPushButton(self)
         self._button.setObjectName(f"{name}Button")
         self._button.clicked.connect(self.acted)
@@ -82,9 +78,8 @@ class NoteLine(QWidget):
             self._words.setProperty("role", role)
             self._words.style().unpolish(self._words)
             self._words.style().polish(self._words)
-        self._words.setText(text)
+        self._words.say(text)
         self._words.setToolTip(tip)
-        self._words.setAccessibleName(text)
         self._button.setText(button)
         self._button.setVisible(bool(button))
         self.setVisible(bool(text))
