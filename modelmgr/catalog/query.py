@@ -193,7 +193,7 @@ def where(
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 
 
-_PENDING_ORDERS = {
+PENDING_SORTS = {
     column: (f"{column} COLLATE NOCASE", "id") if column == "name" else (column, "id")
     for column in ("name", "type", "source", "source_path", "file_path", "state", "problem", "base_model")
 }
@@ -205,7 +205,7 @@ def pending_conditions(query: PendingQuery) -> tuple[str, list[Any]]:
     parameters: list[Any] = []
     _one_of(parts, parameters, "state", query.states)
     _one_of(parts, parameters, "source", query.sources)
-    _one_of(parts, parameters, "type", {_type(word) for word in query.types})
+    _one_of(parts, parameters, "type", pending_types(query))
     if query.problems:
         named = [problem for problem in query.problems if problem != "none"]
         choices = ["problem IS NULL"] if "none" in query.problems else []
@@ -217,11 +217,16 @@ def pending_conditions(query: PendingQuery) -> tuple[str, list[Any]]:
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 
 
+def pending_types(query: PendingQuery) -> set[str]:
+    """Return the types that are let through, as the catalog writes them; none means all."""
+    return {_type(word) for word in query.types}
+
+
 def pending_ordering(query: PendingQuery) -> str:
     """Return the ORDER BY clause over `pending_models`."""
     direction = " DESC" if query.descending else ""
     return " ORDER BY " + ", ".join(
-        f"{column}{direction}" for column in _PENDING_ORDERS.get(query.sort, ("id",))
+        f"{column}{direction}" for column in PENDING_SORTS.get(query.sort, ("id",))
     )
 
 

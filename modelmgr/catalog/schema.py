@@ -357,7 +357,8 @@ class PendingTable(Model):
         table_name = "pending_models"
         indexes = (
             (("source", "source_path", "record_key", "payload_sha256", "extra_sha256"), True),
-            (("state", "problem"), False),
+            (("state", "problem"), False),  # rows of it are read in the order of the table
+            (("state", "problem", "source", "type", "base_model"), False),  # counts and orders read no row
             (("sha256",), False),
             (("file_path",), False),
             (("promotion",), False),
