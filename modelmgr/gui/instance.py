@@ -32,17 +32,22 @@ MOST_PATHS = 1000
 MOST_GUESTS = 8
 GUEST_MS = 2000
 ANSWER = b"taken\n"
+SOCKET_PATH_BYTES = 103
+"""A longer path is no socket's on macOS; on Linux it may have 107 (`sun_path` of sys/un.h)."""
+_NAME = "modelmgr-{}.socket"
+_DIGITS = 20
 _TRY_S, _EACH_MS, _ANSWER_MS = 5.0, 100, 3000
 
 
 def private_folder() -> Path:
-    """Return the folder of this user for sockets; nobody else may enter it.
+    """Return the folder of this user for sockets; nobody else may enter it, and its path leaves room for their names.
 
     Raises:
         OSError: there is none, and none can be made.
     """
     wanted = os.environ.get("XDG_RUNTIME_DIR")
-    if wanted and os.path.isabs(wanted) and _is_private(Path(wanted)):
+    room = SOCKET_PATH_BYTES - len(os.sep + _NAME.format("0" * _DIGITS))
+    if wanted and os.path.isabs(wanted) and len(os.fsencode(wanted)) <= room and _is_private(Path(wanted)):
         return Path(wanted)
     if sys.platform == "win32":
         return Path(tempfile.gettempdir())  # it is the user's own there
@@ -50,6 +55,8 @@ def private_folder() -> Path:
     made.mkdir(mode=0o700, exist_ok=True)
     if not _is_private(made):
         raise PermissionError(f"{made} belongs to somebody else, or others may enter it")
+    if len(os.fsencode(made)) > room:
+        raise OSError(f"{made} is too long a path for sockets")
     return made
 
 
@@ -86,9 +93,9 @@ class Instance(QObject):
     @classmethod
     def of(cls, catalog_path: str | os.PathLike[str]) -> Self:
         """Return the instance for a catalog; where no socket can be, each start is on its own."""
-        name = sha256(os.fsencode(os.path.realpath(catalog_path))).hexdigest()[:20]
+        name = sha256(os.fsencode(os.path.realpath(catalog_path))).hexdigest()[:_DIGITS]
         try:
-            return cls(private_folder() / f"modelmgr-{name}.socket")
+            return cls(private_folder() / _NAME.format(name))
         except OSError as error:
             log.info("Other windows on this catalog will not be seen: %s", error)
             return cls(None)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 from PySide6.QtNetwork import QLocalSocket
@@ -21,13 +22,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets are fil
 
 
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch) -> Path:
-    """Give sockets and logs a folder of the test."""
-    folder = tmp_path / "run"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return folder
+def own_folder(tmp_path, monkeypatch) -> Iterator[Path]:
+    """Give sockets and logs a folder of the test; that of the sockets has a short path."""
+    with TemporaryDirectory() as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        yield Path(folder)
 
 
 @contextmanager
@@ -157,6 +157,16 @@ def test_nobody_else_may_talk_to_it(first, own_folder):
     own_folder.chmod(0o755)
     assert private_folder() != own_folder
     own_folder.chmod(0o700)
+
+
+def test_a_socket_lies_where_its_path_is_not_too_long(own_folder, monkeypatch):
+    long = own_folder / ("long" * 25)
+    long.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    assert private_folder().is_relative_to(gettempdir())
+    monkeypatch.setattr(instance.tempfile, "gettempdir", lambda: str(long))
+    with pytest.raises(OSError, match="too long"):
+        private_folder()
 
 
 def test_a_window_that_does_not_answer_is_told(qapp, tmp_path, monkeypatch):
