@@ -196,7 +196,7 @@ class LibraryView(AttachmentStore):
             return comparison.compare(reader, ids)
 
     def details(self, key: str | int, payload_limit: int = PAYLOAD_LIMIT_BYTES) -> ModelDetails | None:
-        """Return everything about one model, or None if there is none; one statement reads payloads.
+        """Return everything about one model, or None if there is none; one statement reads its payloads.
 
         Where the file of its preview is gone, the row shows the copy of it that was kept.
 
@@ -214,12 +214,13 @@ class LibraryView(AttachmentStore):
             copies = {found.path: found.copy_path for found in attachments if found.copy_path}
             if row.preview in copies and not os.path.isfile(row.preview):
                 row = row._replace(preview=copies[row.preview])
+            records = tuple(self._records(reader, row.id, payload_limit))
             return ModelDetails(
                 asked=key,
                 row=row,
-                records=tuple(self._records(reader, row.id, payload_limit)),
+                records=records,
                 files=tuple(_files(reader, row.id)),
-                header=_header(reader, row.id),
+                header=_header(reader, row.id, records),
                 provenance=_origins(reader, row.id),
                 attachments=attachments,
                 hashes=tuple(_hashes(reader, row)),
@@ -441,7 +442,7 @@ class _Snapshot:
             conn.execute("COMMIT")
 
 
-def _header(reader: engine.Database, model_id: int) -> dict[str, Any] | None:
+def _header(reader: engine.Database, model_id: int, records: Sequence[StoredRecord]) -> dict[str, Any] | None:
     """Return what the header of a model's file says; what its metadata tell is made of their record."""
     row = reader.execute_sql("SELECT header FROM headers WHERE model_id = ?", (model_id,)).fetchone()
     if row is None:
@@ -451,11 +452,16 @@ def _header(reader: engine.Database, model_id: int) -> dict[str, Any] | None:
     if digest is not None:
         from modelmgr.told import told_by  # most questions are not about one model
 
-        record = reader.execute_sql(
-            "SELECT meta_json FROM records WHERE model_id = ? AND source = ? AND payload_sha256 = ?",
-            (model_id, EMBEDDED, digest),
-        ).fetchone()
-        header |= told_by(bytes(record[0]) if record is not None else b"{}")
+        payload = next(
+            (one.payload for one in records if (one.source, one.payload_sha256) == (EMBEDDED, digest)), None
+        )
+        if payload is None:  # left out above, for it is large
+            found = reader.execute_sql(
+                "SELECT meta_json FROM records WHERE model_id = ? AND source = ? AND payload_sha256 = ?",
+                (model_id, EMBEDDED, digest),
+            ).fetchone()
+            payload = b"{}" if found is None else bytes(found[0])
+        header |= told_by(payload)
     return header
 
 
