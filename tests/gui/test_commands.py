@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QMainWindow, QMenu, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QMainWindow,
+    QMenu,
+    QTableView,
+    QWidget,
+)
 
 from modelmgr.gui.settings_dialog import SettingsDialog, setting_titles
 from modelmgr.gui.shell.entries import Entry, ranked
@@ -250,3 +259,19 @@ def test_a_folder_that_was_added_is_found_again(qtbot, window, open_on, tmp_path
     qtbot.keyClick(edit, Qt.Key.Key_Escape)
     menu.actions()[-1].trigger()
     assert not menu.menuAction().isEnabled()
+
+
+def test_the_rating_menu_is_off_while_nothing_is_selected(qtbot, window):
+    (rating,) = (
+        action
+        for bar in window.menuBar().actions()
+        for action in bar.menu().actions()
+        if action.menu() is not None and action.text() == "R&ating"
+    )
+    assert not rating.isEnabled()
+    table = window.findChild(QTableView, "libraryTable")
+    qtbot.waitUntil(lambda: table.model().rowCount() > 0)
+    table.selectRow(0)
+    qtbot.waitUntil(rating.isEnabled)
+    table.clearSelection()
+    qtbot.waitUntil(lambda: not rating.isEnabled())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -47,7 +48,7 @@ from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import breakable
 from modelmgr.library import Library
 from modelmgr.progress import Progress
-from modelmgr.values import BatchState, InlineModel, ModelQuery, PendingQuery, Record, Totals
+from modelmgr.values import BatchState, InlineModel, ModelQuery, PendingQuery, PendingState, Record, Totals
 
 WAIT_MS = 20_000
 WHY = 1
@@ -474,7 +475,6 @@ def test_what_can_not_be_read_can_be_promoted(qtbot, page, inbox):
 
 
 def test_attaching_in_spite_of_a_wrong_hash_asks_first(qtbot, page, inbox):
-    page.show("decision", 3)
     page.select("Wrong")
     page.click("attachAnywayButton")
     box = page.page.findChild(AskStrip, "attachAnywayQuestion")
@@ -484,7 +484,7 @@ def test_attaching_in_spite_of_a_wrong_hash_asks_first(qtbot, page, inbox):
     with qtbot.waitSignal(page.page.message, timeout=WAIT_MS) as said:
         qtbot.mouseClick(box.findChild(QPushButton, "confirmAttachButton"), Qt.MouseButton.LeftButton)
     assert said.args == ["1 record was promoted."]
-    page.wait_rows(2)
+    page.wait_rows(7)
     row = inbox.row("Wrong")
     assert row.state == "promoted"
     assert row.sha256 != "ab" * 32
@@ -638,6 +638,39 @@ def test_clearing_promoted_records_asks_first_and_keeps_their_payloads(qtbot, pa
     details = inbox.library.catalog.details(model.id)
     assert details is not None
     assert details.records[0].payload == (inbox.folder / "ink_0.civitai.info").read_bytes()
+
+
+def test_what_is_decided_with_the_record_does_not_stand_in_the_bar_too(qtbot, page):
+    page.show("decision", 3)
+    page.select("Wrong")
+    qtbot.waitUntil(lambda: page.button("attachShownButton") is not None)
+    for words in ("Attach anyway", "Dismiss"):
+        seen = [each for each in page.page.findChildren(QPushButton) if each.isVisible()]
+        assert sum(each.text().replace("&", "").startswith(words) for each in seen) == 1, words
+    page.table.selectAll()
+    qtbot.waitUntil(page.button("attachAnywayButton").isVisible)
+    assert page.button("dismissButton").isVisible()
+
+
+def test_the_pending_menu_has_the_deeds_of_the_page(qtbot, inbox, open_on):
+    window = open_on(Path(inbox.library.catalog.path))
+    names = ("actionPromoteSelected", "actionLocateRecord", "actionDismissRecords")
+    deeds = [window.findChild(QAction, name) for name in names]
+    assert not any(deed.isEnabled() for deed in deeds)
+    window.findChild(QAction, "actionShowPending").trigger()
+    page = Page(qtbot, window.findChild(PendingPage))
+    page.wait_rows(8)
+    assert set(deeds) <= set(page.table.actions())
+    assert not any(deed.isEnabled() for deed in deeds)
+    page.select("Ink 0")
+    qtbot.waitUntil(lambda: all(deed.isEnabled() for deed in deeds))
+    window.findChild(QAction, "actionShowLibrary").trigger()
+    assert not any(deed.isEnabled() for deed in deeds)
+    window.findChild(QAction, "actionShowPending").trigger()
+    qtbot.waitUntil(lambda: all(deed.isEnabled() for deed in deeds))
+    deeds[-1].trigger()
+    page.wait_rows(7)
+    assert inbox.row("Ink 0").state == PendingState.DISMISSED
 
 
 def test_only_the_deeds_that_fit_can_be_done(page):

@@ -14,7 +14,7 @@ _DEEDS = {
     "promote_all": ("promoteReadyButton", "Promote all", "", ""),
     "promote": (
         "promoteSelectedButton",
-        "&Promote selected",
+        "Promote &selected",
         "Make the selected records part of the library, as far as their files bear them out",
         "Ctrl+Shift+Return",
     ),
@@ -61,22 +61,31 @@ _DEEDS = {
 """Deed -> object name of its button, words, what it means, and the key over the table."""
 
 
+def deed_words(deed: str) -> tuple[str, str, str]:
+    """Return the words of a deed, what it means, and its key."""
+    _name, words, tip, key = _DEEDS[deed]
+    return _tr(words), _tr(tip), key
+
+
 class DeedBar(QWidget):
     """The buttons, and the actions behind them, which are the table's context menu too.
 
     Args:
         slots: deed -> what is done.
+        shared: deed -> an action that is there already, in the window's menu, and is this one.
     """
 
-    def __init__(self, slots: Mapping[str, Callable[[], None]], parent: QWidget) -> None:
+    def __init__(
+        self, slots: Mapping[str, Callable[[], None]], parent: QWidget, shared: Mapping[str, QAction]
+    ) -> None:
         super().__init__(parent)
         self.actions_by_deed: dict[str, QAction] = {}
         self._buttons: dict[str, QPushButton] = {}
         layout = FlowLayout(self, spacing=theme.S)
         layout.setContentsMargins(0, 0, 0, 0)
         for deed, (name, words, tip, key) in _DEEDS.items():
-            action = QAction(_tr(words), self)
-            if key:
+            action = shared.get(deed) or QAction(_tr(words), self)
+            if key and deed not in shared:
                 action.setShortcut(QKeySequence(key))
                 action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             action.triggered.connect(slots[deed])

@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QIcon, QShowEvent
+from PySide6.QtGui import QAction, QHideEvent, QIcon, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.pending.bar import DeedBar
-from modelmgr.gui.pending.decisions import Choices, live_deeds, read_choices
+from modelmgr.gui.pending.decisions import DECIDED_BELOW, Choices, live_deeds, read_choices
 from modelmgr.gui.pending.deeds import READY_QUERY
 from modelmgr.gui.pending.empty import EmptyPage
 from modelmgr.gui.pending.filters import BesideOrBelow, PendingFilters
@@ -54,6 +54,7 @@ class PendingPage(QWidget):
 
     Args:
         view: the table, if there is one already; it moves into the page.
+        shared: deeds that are commands of the window too, and their actions; they are on while the page is in front.
 
     Signals:
         message(str): the result of a deed, one sentence.
@@ -72,8 +73,10 @@ class PendingPage(QWidget):
         parent: QWidget | None = None,
         *,
         view: PendingView | None = None,
+        shared: Mapping[str, QAction] | None = None,
     ) -> None:
         super().__init__(parent)
+        self._shared = shared or {}
         self._library = library
         self._catalog = library.catalog
         self._tasks = tasks
@@ -116,6 +119,7 @@ class PendingPage(QWidget):
                 "clear": self._on_clear,
             },
             self,
+            self._shared,
         )
         menu = ("promote", "attach", "locate", "keep", "dismiss", "restore", "undo")
         self._view.addActions([self._bar.actions_by_deed[deed] for deed in (*menu, "again")])
@@ -449,7 +453,15 @@ class PendingPage(QWidget):
         )
         # Where all kinds of records stand together, the rarer deeds show up with a record that they fit.
         rare = live & {"attach", "keep"} if self._group == WAITING else set()
-        self._bar.show_deeds({*self._groups[self._group].deeds, *rare}, live)
+        shown = {*self._groups[self._group].deeds, *rare}
+        only = self._handling.only_row
+        if self._group == DECISION and only is not None and only.problem in DECIDED_BELOW:
+            # They stand with the record, for it alone or for all alike.
+            shown -= {"attach", "dismiss"}
+        self._bar.show_deeds(shown, live)
+        if not self.isVisible():
+            for action in self._shared.values():
+                action.setEnabled(False)
         self._bar.setVisible(self._counts.of.get(self._group, 0) > 0)
 
     # --- deeds ------------------------------------------------------------------------------------------
@@ -479,3 +491,8 @@ class PendingPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.look_once()
+        self._update_deeds()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._update_deeds()

@@ -1,9 +1,10 @@
 """Where the inbox stands in the window: its table after the first paint, or when it is looked for, then all else."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, QTimer, Signal, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from modelmgr.gui.late import LateParts
@@ -25,6 +26,9 @@ class PendingPlace(LateParts, QWidget):
 
     Signals:
         message(str), import_requested(), add_folder_requested(str): those of the page.
+
+    Attributes:
+        shared: see `PendingPage`.
     """
 
     message = Signal(str)
@@ -40,6 +44,7 @@ class PendingPlace(LateParts, QWidget):
         self._made: PendingPage | None = None
         self._group = "waiting"
         self._steps = 0
+        self.shared: Mapping[str, QAction] = {}
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SOON_MS)
@@ -81,7 +86,7 @@ class PendingPlace(LateParts, QWidget):
         if self._made is None:
             from modelmgr.gui.pending.page import PendingPage
 
-            page = self._made = PendingPage(self._library, self._tasks, view=self._view)
+            page = self._made = PendingPage(self._library, self._tasks, view=self._view, shared=self.shared)
             page.message.connect(self.message)
             page.import_requested.connect(self.import_requested)
             page.add_folder_requested.connect(self.add_folder_requested)

@@ -12,13 +12,15 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QAbstractScrollArea, QMenu, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.pending.bar import deed_words
 from modelmgr.gui.shell.entries import Entry, keys_text
 from modelmgr.gui.text import plain_tip
 
 Keys = str | QKeySequence.StandardKey
 
-SELECTION, ABSENT, LIBRARY = "selection", "absent", "library"
-"""What a command may need: selected models; one selected model whose file is gone; the library page in front."""
+SELECTION, ABSENT, LIBRARY, RECORDS = "selection", "absent", "library", "records"
+"""What a command may need: selected models; one selected model whose file is gone; the library page in front; records
+that are selected on the pending page, which switches these commands itself."""
 
 
 class Command(NamedTuple):
@@ -30,7 +32,7 @@ class Command(NamedTuple):
         keys: its shortcut.
         icon: a name of the icon set.
         tip: more words, for tool tip and status bar.
-        needs: one of `SELECTION`, `ABSENT`, `LIBRARY`; without it the command is off.
+        needs: one of `SELECTION`, `ABSENT`, `LIBRARY`, `RECORDS`; without it the command is off.
         checkable: it is on or off.
         group: of all commands of a group exactly one is on.
         in_table: its keys count while rows have the focus alone; in a text field they mean text.
@@ -60,10 +62,13 @@ class Submenu(NamedTuple):
 
 
 class Menu(NamedTuple):
-    """One menu of the bar, or one within another; None is a line between entries."""
+    """One menu of the bar, or one within another.
+
+    None is a line between entries, a bare name is a command that has its place in another menu.
+    """
 
     title: str
-    entries: "tuple[Command | Submenu | Menu | None, ...]"
+    entries: "tuple[Command | Submenu | Menu | str | None, ...]"
 
 
 def _tr(text: str) -> str:
@@ -215,10 +220,13 @@ def menus() -> tuple[Menu, ...]:
         Menu(
             _tr("&Pending"),
             (
+                "actionShowPending",
+                None,
                 Command(
-                    "actionPromote", _tr("&Promote all that is ready"), "Ctrl+Return", "list-checks",
+                    "actionPromote", _tr("Promote all that is &ready"), "Ctrl+Return", "list-checks",
                     _tr("Attach the records that have found their files"),
                 ),
+                *(_of_records(name, deed, icon) for name, deed, icon in RECORD_DEEDS),
             ),
         ),
         Menu(
@@ -239,6 +247,20 @@ def menus() -> tuple[Menu, ...]:
     )  # fmt: skip
 
 
+RECORD_DEEDS = (
+    ("actionPromoteSelected", "promote", "circle-check"),
+    ("actionLocateRecord", "locate", "file-search"),
+    ("actionDismissRecords", "dismiss", "archive"),
+)
+"""Command, the deed of the pending page that it is, and its icon."""
+
+
+def _of_records(name: str, deed: str, icon: str) -> Command:
+    """Return the command that is a deed of the pending page; its words and keys are said there."""
+    words, tip, keys = deed_words(deed)
+    return Command(name, words, keys, icon, tip, RECORDS, in_table=True)
+
+
 def _placed(menu: Menu, within: str = "") -> Iterator[tuple[Command, str]]:
     """Yield the commands of a menu and of those in it, with the titles of the menus."""
     place = f"{within}, {plain_name(menu.title)}" if within else plain_name(menu.title)
@@ -255,6 +277,7 @@ def _why(command: Command) -> str:
         SELECTION: _tr("Select a model first"),
         ABSENT: _tr("Select a model whose file is missing"),
         LIBRARY: _tr("On the library page alone"),
+        RECORDS: _tr("Select records on the pending page first"),
     }.get(command.needs, _tr("Not possible now"))
 
 
@@ -349,6 +372,16 @@ class Actions:
         """Switch all commands on or off that need one of `SELECTION`, `ABSENT`, `LIBRARY`."""
         for action in self._needing.get(need, ()):
             action.setEnabled(is_met)
+
+    def let_need(self, menu: Menu, action: QAction) -> None:
+        """Switch the entry that opens a menu with its commands, if all of them need the same."""
+        needs = {entry.needs for entry in menu.entries if isinstance(entry, Command)}
+        if len(needs) == 1 and all(needs):
+            self._needing[needs.pop()].append(action)
+
+    def of_records(self) -> dict[str, QAction]:
+        """Return the commands that are deeds of the pending page, by deed."""
+        return {deed: self._by_name[name] for name, deed, _icon in RECORD_DEEDS}
 
     def add_row_menu(self, view: QWidget) -> None:
         """Give a view of models its context menu, and the keys that count there alone."""

@@ -17,7 +17,7 @@ from modelmgr.gui.pending.place import PendingPlace
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.shell import remembered
-from modelmgr.gui.shell.actions import LIBRARY, Actions
+from modelmgr.gui.shell.actions import LIBRARY, RECORDS, Actions
 from modelmgr.gui.shell.drops import Drops
 from modelmgr.gui.shell.library_page import LibraryPage
 from modelmgr.gui.shell.menus import MainToolBar
@@ -61,6 +61,8 @@ class Frame(LateParts, QMainWindow):
         self._build_status_bar()
         self._build_details()
         self._actions = Actions(self)
+        self._actions.set_met(RECORDS, is_met=False)
+        self._pending.shared = self._actions.of_records()
         self._build_bars()
         self._drops = Drops(self, self.dropped.emit)
 

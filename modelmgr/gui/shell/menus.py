@@ -6,6 +6,7 @@ from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
+from modelmgr.gui import theme
 from modelmgr.gui.search.edit import SearchEdit
 from modelmgr.gui.shell.actions import Actions, Menu, Submenu
 
@@ -26,11 +27,13 @@ def _fill(made: QMenu, menu: Menu, actions: Actions, submenus: Mapping[str, Call
         if entry is None:
             made.addSeparator()
         elif isinstance(entry, Menu):
-            _fill(made.addMenu(entry.title), entry, actions, submenus)
+            within = made.addMenu(entry.title)
+            _fill(within, entry, actions, submenus)
+            actions.let_need(entry, within.menuAction())
         elif isinstance(entry, Submenu):
             made.addMenu(submenus[entry.name]())
         else:
-            made.addAction(actions[entry.name])
+            made.addAction(actions[entry if isinstance(entry, str) else entry.name])
 
 
 class MainToolBar(QToolBar):
@@ -42,7 +45,8 @@ class MainToolBar(QToolBar):
         self.setMovable(False)
         self.setFloatable(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self.setIconSize(QSize(16, 16))
+        side = theme.grown(16, self.font())
+        self.setIconSize(QSize(side, side))
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         # A button sets its words close to its icon; the space holds them apart.
         for name, words in (
