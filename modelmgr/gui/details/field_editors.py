@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QCompleter, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtCore import QEvent, QObject, QStringListModel, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QWidget
 
 from modelmgr import edits, vocabulary
 from modelmgr.gui import theme
 from modelmgr.gui.details.chips import ChipsEdit
+from modelmgr.gui.details.completing import make_completer
 from modelmgr.gui.language import said
 from modelmgr.gui.text import type_label
 from modelmgr.values import Origin, Provenance
@@ -98,9 +99,7 @@ def make_editor(column: str, value: Value, known: Sequence[str], parent: QWidget
         line.setMaxLength(edits.LINE_CHARACTERS[column])
         line.setPlaceholderText(said("Different; type to change all") if value.is_mixed else "")
         if column == "base_model":
-            completer = QCompleter(list(known), line)
-            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-            completer.setFilterMode(Qt.MatchFlag.MatchContains)
+            completer = make_completer(QStringListModel(list(known), line), line)
             line.setCompleter(completer)
             # A list that is open has the keys; when it is done, what it chose stands in the field.
             completer.activated.connect(ways.settled, Qt.ConnectionType.QueuedConnection)
