@@ -72,11 +72,12 @@ class QuietDelegate(QStyledItemDelegate):
         rect.adjust(theme.S, 0, -theme.S, 0)
         state, icon = index.data(STATE_ROLE), index.data(_DECORATION)
         if isinstance(state, str):
-            dot = QRectF(self._take_mark(rect, option, _DOT_PX)).translated(0, 0.5)
+            dot = QRectF(self._take_mark(rect, option, theme.grown(_DOT_PX, option.font))).translated(0, 0.5)
             theme.draw_state_mark(painter, dot, state, ink if selected else None)
         elif isinstance(icon, QIcon):
             mode = QIcon.Mode.Selected if selected else QIcon.Mode.Normal
-            icon.paint(painter, self._take_mark(rect, option, _ICON_PX), Qt.AlignmentFlag.AlignCenter, mode)
+            place = self._take_mark(rect, option, theme.grown(_ICON_PX, option.font))
+            icon.paint(painter, place, Qt.AlignmentFlag.AlignCenter, mode)
         full = str(index.data(_DISPLAY) or "")
         mode_of_cut = elide_mode(full)
         text = option.fontMetrics.elidedText(full, mode_of_cut, rect.width())
@@ -111,7 +112,8 @@ class QuietDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         width = option.fontMetrics.horizontalAdvance(str(index.data(_DISPLAY) or ""))
         # A few pixels more than the text: rounding up and down would cut it otherwise.
-        return QSize(width + 2 * theme.S + theme.XS, theme.ROW_HEIGHT)
+        height = max(theme.ROW_HEIGHT, option.fontMetrics.height() + theme.XS)
+        return QSize(width + 2 * theme.S + theme.XS, height)
 
 
 class SoftDelegate(QuietDelegate):

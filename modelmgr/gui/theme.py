@@ -10,7 +10,18 @@ from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QDateTime, QLocale, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPen, QPixmap
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFont,
+    QFontMetrics,
+    QGuiApplication,
+    QIcon,
+    QPainter,
+    QPalette,
+    QPen,
+    QPixmap,
+)
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from modelmgr.gui.text import Customs, read_from_right, use_customs
@@ -334,6 +345,18 @@ def mono_font(font: QFont) -> QFont:
 # --- icons ------------------------------------------------------------------------------------------------
 
 _ICON_SIZES = (16, 20)
+_ORDINARY_LINE_PX = 20
+
+
+def grown(pixels: int, font: QFont) -> int:
+    """Return the size of an icon beside letters of `font`: `pixels`, and with large letters in proportion to them."""
+    return max(pixels, round(pixels * QFontMetrics(font).height() / _ORDINARY_LINE_PX))
+
+
+def give_icon_size(button: QAbstractButton, pixels: int) -> None:
+    """Let the icon of a button be so large, or as much larger as its letters are."""
+    side = grown(pixels, button.font())
+    button.setIconSize(QSize(side, side))
 
 
 def pixmap(name: str, size: int, color: QColor, ratio: float = 1.0) -> QPixmap:
@@ -386,8 +409,9 @@ def icon(name: str, palette: QPalette | None = None, *, color: QColor | None = N
     text = used.color(QPalette.ColorRole.ButtonText) if color is None else color
     made = QIcon()
     ratios = {1.0} | {screen.devicePixelRatio() for screen in QGuiApplication.screens()}
+    sizes = {*_ICON_SIZES, *(grown(size, QGuiApplication.font()) for size in _ICON_SIZES)}
     for ratio in sorted(ratios):
-        for size in _ICON_SIZES:
+        for size in sorted(sizes):
             made.addPixmap(pixmap(name, size, text, ratio))
     return made
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSize, QStringListModel, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QStringListModel, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QCompleter, QFrame, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QLineEdit, QToolButton, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.details.completing import make_completer
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.text import foreign_text, plain_tip
 
@@ -44,10 +45,7 @@ class ChipsEdit(QFrame):
         self.field.installEventFilter(self)
         self.field.textEdited.connect(self._on_text)
         self._known = QStringListModel(self)
-        completer = QCompleter(self._known, self)
-        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        completer.setMaxVisibleItems(8)
+        completer = make_completer(self._known, self)
         completer.activated.connect(self._on_chosen, Qt.ConnectionType.QueuedConnection)
         self.field.setCompleter(completer)
         self.setFocusProxy(self.field)
@@ -77,7 +75,7 @@ class ChipsEdit(QFrame):
             chip.setProperty("entry", entry)
             chip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             chip.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            chip.setIconSize(QSize(12, 12))
+            theme.give_icon_size(chip, 12)
             chip.setText(foreign_text(entry, 60).replace("&", "&&"))
             chip.setToolTip(plain_tip(self.tr("Take {} out").format(entry)))
             chip.setAccessibleName(self.tr("Take {} out").format(foreign_text(entry, 100)))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from modelmgr.gui import theme
@@ -29,7 +29,7 @@ class Section(QWidget):
         self._button = QToolButton(self)
         self._button.setProperty("role", "section")
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._button.setIconSize(QSize(14, 14))
+        theme.give_icon_size(self._button, 14)
         self._button.setCheckable(True)
         self._button.setChecked(True)
         self._button.setText(title)

@@ -90,7 +90,7 @@ class Field(QFrame):
         self._origin = QToolButton(self)
         self._origin.setObjectName(f"{prefix}{column}Origin")
         self._origin.setProperty("role", "origin")
-        self._origin.setIconSize(QSize(_MARK_PX, _MARK_PX))
+        theme.give_icon_size(self._origin, _MARK_PX)
         policy = self._origin.sizePolicy()
         policy.setRetainSizeWhenHidden(not prefix)
         self._origin.setSizePolicy(policy)
@@ -118,7 +118,7 @@ class Field(QFrame):
         layout.addLayout(self._body, 1)
         self._copy = QToolButton(self)
         self._copy.setProperty("role", "origin")
-        self._copy.setIconSize(QSize(_MARK_PX, _MARK_PX))
+        theme.give_icon_size(self._copy, _MARK_PX)
         self._copy.hide()
         if column == "trigger_words":
             self._copy.setObjectName(f"{prefix}copyTriggerWords")

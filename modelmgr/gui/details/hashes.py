@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -121,7 +121,7 @@ class HashesView(QWidget):
             copy.setObjectName("copyHashButton")
             theme.set_icon(copy, "copy")
             copy.setAutoRaise(True)
-            copy.setIconSize(QSize(14, 14))
+            theme.give_icon_size(copy, 14)
             words = self.tr("Copy {}").format(title)
             copy.setToolTip(plain_tip(words))
             copy.setAccessibleName(words)

@@ -21,6 +21,8 @@ PREVIEW_HEIGHT = 176
 SAVE_DELAY_MS = 1000
 NOTES_LIMIT = 100_000
 _NOTES_LINES = 3, 8
+_STAR_PX = 18
+_ICON_PX = 32
 
 
 class PreviewBox(QWidget):
@@ -59,18 +61,21 @@ class PreviewBox(QWidget):
         painter.drawRoundedRect(self.rect(), 6, 6)
         picture = self.pixmap_shown
         if picture is None:
-            icon = theme.pixmap(theme.type_icon_name(self._type), 32, colors.absent, self.devicePixelRatioF())
-            top = (self.height() - 32) // 2
+            side = theme.grown(_ICON_PX, self.font())
+            icon = theme.pixmap(
+                theme.type_icon_name(self._type), side, colors.absent, self.devicePixelRatioF()
+            )
+            top = (self.height() - side) // 2
             if self._words:
                 metrics = self.fontMetrics()
                 top -= (metrics.height() + theme.S) // 2
                 words = metrics.elidedText(
                     self._words, Qt.TextElideMode.ElideRight, self.width() - 2 * theme.S
                 )
-                place = QRect(0, top + 32 + theme.S, self.width(), metrics.height())
+                place = QRect(0, top + side + theme.S, self.width(), metrics.height())
                 painter.setPen(colors.secondary)
                 painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
-            painter.drawPixmap((self.width() - 32) // 2, top, icon)
+            painter.drawPixmap((self.width() - side) // 2, top, icon)
             return
         size = (
             picture.deviceIndependentSize().toSize().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -89,7 +94,7 @@ class RatingBar(QAbstractSlider):
     """
 
     rated = Signal(object)
-    _STAR_PX, _GAP_PX = 18, 4
+    _GAP_PX = 4
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -99,7 +104,8 @@ class RatingBar(QAbstractSlider):
         self.setRange(0, 5)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setFixedSize(5 * self._STAR_PX + 4 * self._GAP_PX + 4, self._STAR_PX + 6)
+        self._star_px = theme.grown(_STAR_PX, self.font())
+        self.setFixedSize(5 * self._star_px + 4 * self._GAP_PX + 4, self._star_px + 6)
         self.valueChanged.connect(self._on_value_changed)
         self.show_rating(None)
 
@@ -127,7 +133,7 @@ class RatingBar(QAbstractSlider):
         self.rated.emit(rating)
 
     def _star_at(self, x: float) -> int:
-        return max(1, min(5, int((x - 2) // (self._STAR_PX + self._GAP_PX)) + 1))
+        return max(1, min(5, int((x - 2) // (self._star_px + self._GAP_PX)) + 1))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -137,9 +143,9 @@ class RatingBar(QAbstractSlider):
         for number in range(5):
             is_on = number < shown
             color = colors.text if is_on else colors.absent
-            x = 2 + number * (self._STAR_PX + self._GAP_PX)
+            x = 2 + number * (self._star_px + self._GAP_PX)
             name = "star-filled" if is_on else "star"
-            painter.drawPixmap(x, 3, theme.pixmap(name, self._STAR_PX, color, self.devicePixelRatioF()))
+            painter.drawPixmap(x, 3, theme.pixmap(name, self._star_px, color, self.devicePixelRatioF()))
         if self.hasFocus():
             painter.setPen(colors.accent_on_base)
             painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)

@@ -1,6 +1,6 @@
 """The name of the model in front, to be read and to be changed at its place, and its star."""
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
@@ -62,7 +62,7 @@ class NameLine(QWidget):
         button.setObjectName(name)
         button.setToolTip(plain_tip(words))
         button.setAccessibleName(words)
-        button.setIconSize(QSize(18, 18))
+        theme.give_icon_size(button, 18)
         theme.set_icon(button, icon)
         return button
 

@@ -16,11 +16,12 @@ class _Mark(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.icon_name, self.color_name = "info", "secondary"
-        self.setFixedSize(QSize(_MARK_PX, _MARK_PX + 2))
+        self._side = theme.grown(_MARK_PX, self.font())
+        self.setFixedSize(QSize(self._side, self._side + 2))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         color = getattr(theme.colors(), self.color_name)
-        picture = theme.pixmap(self.icon_name, _MARK_PX, color, self.devicePixelRatioF())
+        picture = theme.pixmap(self.icon_name, self._side, color, self.devicePixelRatioF())
         QPainter(self).drawPixmap(0, 1, picture)
 
 

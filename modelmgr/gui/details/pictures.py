@@ -82,7 +82,7 @@ class PictureStrip(QFrame):
         button.setProperty("role", "over")
         button.setToolTip(plain_tip(words))
         button.setAccessibleName(words)
-        button.setIconSize(QSize(16, 16))
+        theme.give_icon_size(button, 16)
         theme.set_icon(button, icon)
         return button
 

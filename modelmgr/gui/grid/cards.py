@@ -92,6 +92,9 @@ class CardDelegate(QStyledItemDelegate):
         if font.pointSizeF() > 0:
             self._tiny.setPointSizeF(font.pointSizeF() * 0.85)
         self._pixmaps: dict[tuple[object, ...], QPixmap] = {}
+        self._icon_px, self._mark_px, self._star_px, self._tile_icon_px = (
+            theme.grown(pixels, font) for pixels in (_ICON_PX, _MARK_PX, _STAR_PX, _TILE_ICON_PX)
+        )
         self._measure()
 
     def _measure(self) -> None:
@@ -122,7 +125,7 @@ class CardDelegate(QStyledItemDelegate):
         match key:
             case ("icon", str(name), bool(selected)):
                 return theme.pixmap(
-                    name, _ICON_PX, colors.accent_text if selected else colors.secondary, self._ratio
+                    name, self._icon_px, colors.accent_text if selected else colors.secondary, self._ratio
                 )
             case ("tile", str(icon), int(width), int(height)):
                 return self._tile(icon, width, height)
@@ -150,21 +153,21 @@ class CardDelegate(QStyledItemDelegate):
         drawn = self._blank(width, height)
         painter = QPainter(drawn)
         self._ground(painter, width, height, _CORNER_PX, theme.mix(colors.base, colors.text, 0.06))
-        drawing = theme.pixmap(icon, _TILE_ICON_PX, colors.absent, self._ratio)
-        painter.drawPixmap((width - _TILE_ICON_PX) // 2, (height - _TILE_ICON_PX) // 2, drawing)
+        drawing = theme.pixmap(icon, self._tile_icon_px, colors.absent, self._ratio)
+        painter.drawPixmap((width - self._tile_icon_px) // 2, (height - self._tile_icon_px) // 2, drawing)
         painter.end()
         return drawn
 
     def _mark(self, name: str) -> QPixmap:
         colors = self._colors
         if name == "star":
-            return theme.pixmap("star-filled", _STAR_PX + 2, colors.busy, self._ratio)
+            return theme.pixmap("star-filled", self._star_px + 2, colors.busy, self._ratio)
         if name == "veil":
-            return theme.pixmap("eye-off", _ICON_PX, colors.text, self._ratio)
+            return theme.pixmap("eye-off", self._icon_px, colors.text, self._ratio)
         if name in ("dangerous", "unscanned"):
             color = colors.problem if name == "dangerous" else colors.busy
-            return theme.pixmap("triangle-alert", _STAR_PX + 2, color, self._ratio)
-        return theme.state_pixmap(name, _MARK_PX, None, self._ratio)
+            return theme.pixmap("triangle-alert", self._star_px + 2, color, self._ratio)
+        return theme.state_pixmap(name, self._mark_px, None, self._ratio)
 
     def _pill(self, mark: QPixmap, word: str) -> QPixmap:
         """Return a mark, with its word if there is room for one, on a ground that is read on any picture."""
@@ -191,15 +194,15 @@ class CardDelegate(QStyledItemDelegate):
 
     def _stars(self, rating: int) -> QPixmap:
         height = max(_PILL_PX, QFontMetrics(self._tiny).height() + 2)
-        width = rating * (_STAR_PX + 1) + 9
+        width = rating * (self._star_px + 1) + 9
         width = max(width, height)
         drawn = self._blank(width, height)
         painter = QPainter(drawn)
         self._ground(painter, width, height, height / 2, self._scrim())
-        star = theme.pixmap("star-filled", _STAR_PX, self._colors.text, self._ratio)
-        left = (width - rating * (_STAR_PX + 1) + 1) // 2
+        star = theme.pixmap("star-filled", self._star_px, self._colors.text, self._ratio)
+        left = (width - rating * (self._star_px + 1) + 1) // 2
         for number in range(rating):
-            painter.drawPixmap(left + number * (_STAR_PX + 1), (height - _STAR_PX) // 2, star)
+            painter.drawPixmap(left + number * (self._star_px + 1), (height - self._star_px) // 2, star)
         painter.end()
         return drawn
 
@@ -219,7 +222,7 @@ class CardDelegate(QStyledItemDelegate):
             kind = type_label(row.type)
             if row.base_model:
                 kind = f"{kind} · {foreign_text(row.base_model, 80)}"
-            room = self._size - _ICON_PX - theme.XS
+            room = self._size - self._icon_px - theme.XS
             kind = cut_text(self._small_metrics.elidedText(kind, mode, room))
             kept = self._texts[row.id] = (row, name, kind)
         return kept[1], kept[2]
@@ -256,12 +259,14 @@ class CardDelegate(QStyledItemDelegate):
         if not face.selected:
             painter.setPen(colors.greyed if absent else colors.secondary)
         icon = self._kept("icon", theme.type_icon_name(row.type), face.selected)
-        room = m.size - _ICON_PX - theme.XS
+        room = m.size - self._icon_px - theme.XS
         painter.drawPixmap(
-            left + m.size - _ICON_PX if self._mirrored else left, line + (m.line - _ICON_PX) // 2, icon
+            left + m.size - self._icon_px if self._mirrored else left,
+            line + (m.line - self._icon_px) // 2,
+            icon,
         )
         painter.drawText(
-            left if self._mirrored else left + _ICON_PX + theme.XS, line, room, m.line, _LEFT, kind
+            left if self._mirrored else left + self._icon_px + theme.XS, line, room, m.line, _LEFT, kind
         )
         if face.focused:
             ring = colors.accent_text if face.selected else colors.accent_on_base

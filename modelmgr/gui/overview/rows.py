@@ -42,6 +42,7 @@ class Row(QAbstractButton):
         self._widths: tuple[int, ...] = ()
         self._numbers_width = 0
         self._indent = 0
+        self._icon_px = theme.grown(_ICON, self.font())
         self.setAccessibleName(f"{name}: {', '.join(numbers)}" if numbers else name)
         self.setToolTip(plain_tip(tip or name))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -57,7 +58,7 @@ class Row(QAbstractButton):
         """Leave so much room for the numbers, for all of them, and for an icon, as the other rows do."""
         self._widths = widths
         self._numbers_width = numbers_width
-        self._indent = _ICON + theme.S if has_icons else 0
+        self._indent = self._icon_px + theme.S if has_icons else 0
         self.update()
 
     def _note_font(self) -> QFont:
@@ -85,8 +86,8 @@ class Row(QAbstractButton):
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.icon_name:
-            left, top = self.rect().left() + theme.S, self.rect().center().y() - _ICON // 2 + 1
-            self._paint_icon(painter, QRect(left, top, _ICON, _ICON))
+            left, top = self.rect().left() + theme.S, self.rect().center().y() - self._icon_px // 2 + 1
+            self._paint_icon(painter, QRect(left, top, self._icon_px, self._icon_px))
         painter.setFont(self._note_font())
         painter.setPen(colors.secondary)
         painter.setLayoutDirection(self.layoutDirection())
@@ -139,14 +140,15 @@ class Row(QAbstractButton):
         colors = theme.colors()
         seen = self._seen(place)
         if self.icon_name.startswith("state:"):
-            dot = QRectF(seen).adjusted(3.5, 3.5, -3.5, -3.5)
+            inset = 3.5 * self._icon_px / _ICON
+            dot = QRectF(seen).adjusted(inset, inset, -inset, -inset)
             theme.draw_state_mark(painter, dot, self.icon_name.removeprefix("state:"))
             return
         color = colors.problem if self._mark == "problem" else colors.secondary
         if self._mark == "good":
             color = colors.good
         painter.drawPixmap(
-            seen.topLeft(), theme.pixmap(self.icon_name, _ICON, color, self.devicePixelRatioF())
+            seen.topLeft(), theme.pixmap(self.icon_name, self._icon_px, color, self.devicePixelRatioF())
         )
 
     def _seen(self, place: QRect) -> QRect:

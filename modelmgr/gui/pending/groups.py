@@ -239,14 +239,15 @@ class GroupList(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setIndentation(0)
         self.setUniformRowHeights(True)
-        self.setIconSize(QSize(_ICON_PX, _ICON_PX))
+        side = theme.grown(_ICON_PX, self.font())
+        self.setIconSize(QSize(side, side))
         self.setItemDelegate(_PillDelegate(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.header().setStretchLastSection(False)
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self.setFixedWidth(self.fontMetrics().averageCharWidth() * _LETTERS + _ICON_PX)
+        self.setFixedWidth(self.fontMetrics().averageCharWidth() * _LETTERS + side)
         self._items: dict[str, QTreeWidgetItem] = {}
         for group in groups:
             item = QTreeWidgetItem([group.title, ""])

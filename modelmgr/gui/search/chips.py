@@ -39,7 +39,7 @@ class Chip(QToolButton):
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         theme.set_icon(self, "x")
-        self.setIconSize(QSize(12, 12))
+        theme.give_icon_size(self, 12)
         # The style sheet's font counts, for the words and for the size that the button remembers.
         self.ensurePolished()
         shown = QFontMetrics(self.font()).elidedText(label, Qt.TextElideMode.ElideMiddle, _CHIP_WIDTH)

@@ -13,6 +13,7 @@ from modelmgr.gui.text import count_text
 
 FACET_ROLE, COUNT_ROLE, MODE_ROLE, NOTE_ROLE = (Qt.ItemDataRole.UserRole + n for n in range(1, 5))
 ICON = 16
+_SMALL_ICON = 12
 STEP = 14
 ROW = 26
 HEADER_GAP = 6
@@ -88,7 +89,7 @@ class FacetDelegate(QStyledItemDelegate):
             font = header_font(font)
         else:
             self._paint_mark(painter, option, facet, mode, left)
-            left += ICON + theme.S
+            left += theme.grown(ICON, option.font) + theme.S
             if mode == Mode.EXCLUDED:
                 font.setStrikeOut(True)
         painter.setFont(font)
@@ -151,19 +152,22 @@ class FacetDelegate(QStyledItemDelegate):
         colors = theme.colors()
         ratio = painter.device().devicePixelRatioF()
         name = "chevron-down" if option.state & QStyle.StateFlag.State_Open else "chevron-right"
-        place = QRect(rect.right() - theme.M - 12, rect.center().y() - 5, 12, 12)
+        side = theme.grown(_SMALL_ICON, option.font)
+        place = QRect(rect.right() - theme.M - side, rect.center().y() - side // 2 + 1, side, side)
         painter.drawPixmap(
             QStyle.visualRect(option.direction, rect, place).topLeft(),
-            theme.pixmap(name, 12, colors.secondary, ratio),
+            theme.pixmap(name, side, colors.secondary, ratio),
         )
-        right = rect.right() - theme.M - 12 - theme.S
+        right = rect.right() - theme.M - side - theme.S
         if index.data(MODE_ROLE):
             # Many values: they can be searched.
             middle = search_place(rect, option.direction).center()
             painter.drawPixmap(
-                middle.x() - 6, middle.y() - 5, theme.pixmap("search", 12, colors.secondary, ratio)
+                middle.x() - side // 2,
+                middle.y() - side // 2 + 1,
+                theme.pixmap("search", side, colors.secondary, ratio),
             )
-            right -= 28
+            right -= side + theme.L
         return right
 
     @staticmethod
@@ -177,15 +181,19 @@ class FacetDelegate(QStyledItemDelegate):
             mirrored = option.direction == Qt.LayoutDirection.RightToLeft
             name = "chevron-down" if is_open else "chevron-left" if mirrored else "chevron-right"
             middle = chevron_place(rect, facet.depth, option.direction).center()
-            side = 10
+            side = theme.grown(10, option.font)
             painter.drawPixmap(
                 middle.x() - side // 2 - 1,
                 middle.y() - side // 2 + 1,
                 theme.pixmap(name, side, colors.secondary, ratio),
             )
-        place = QStyle.visualRect(option.direction, rect, QRect(left, rect.center().y() - 7, ICON, ICON))
+        side = theme.grown(ICON, option.font)
+        place = QStyle.visualRect(
+            option.direction, rect, QRect(left, rect.center().y() - side // 2 + 1, side, side)
+        )
         if facet.group == "states" and mode == Mode.OFF and facet.value not in ("dangerous", "unscanned"):
-            theme.draw_state_mark(painter, QRectF(place.adjusted(3, 3, -4, -4)), facet.value)
+            dot = place.adjusted(side // 5, side // 5, -side // 4, -side // 4)
+            theme.draw_state_mark(painter, QRectF(dot), facet.value)
             return
         icon = icon_of(facet)
         if mode == Mode.ON and facet.kind != Kind.SAVED:
@@ -194,7 +202,7 @@ class FacetDelegate(QStyledItemDelegate):
             icon = "minus"
         if icon is not None:
             color = colors.accent_on_base if mode == Mode.ON else colors.secondary
-            painter.drawPixmap(place.topLeft(), theme.pixmap(icon, ICON, color, ratio))
+            painter.drawPixmap(place.topLeft(), theme.pixmap(icon, side, color, ratio))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # type: ignore[override]
         facet: Facet = index.data(FACET_ROLE)

@@ -31,6 +31,7 @@ from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.search.suggest import Offer
 from modelmgr.gui.text import foreign_text
 
+_ICON_PX = 16
 ROW, SHOWN_ROWS, LEAST_WIDTH, MOST_WIDTH = 28, 9, 420, 720
 _OFFER = Qt.ItemDataRole.UserRole
 _DISPLAY, _ACCESSIBLE = int(Qt.ItemDataRole.DisplayRole), int(Qt.ItemDataRole.AccessibleTextRole)
@@ -74,8 +75,11 @@ class _OfferDelegate(QStyledItemDelegate):
             painter.setBrush(colors.chosen)
             painter.drawRoundedRect(rect.adjusted(theme.XS, 1, -theme.XS, -1), 5, 5)
         ratio = painter.device().devicePixelRatioF()
-        place = QRect(rect.left() + theme.M, rect.center().y() - 7, 16, 16)
-        icon = theme.pixmap(offer.icon, 16, colors.accent_on_base if is_current else colors.secondary, ratio)
+        side = theme.grown(_ICON_PX, option.font)
+        place = QRect(rect.left() + theme.M, rect.center().y() - side // 2 + 1, side, side)
+        icon = theme.pixmap(
+            offer.icon, side, colors.accent_on_base if is_current else colors.secondary, ratio
+        )
         painter.drawPixmap(QStyle.visualRect(option.direction, rect, place).topLeft(), icon)
         left, right = place.right() + 1 + theme.S, rect.right() - theme.M
         metrics = QFontMetrics(option.font)

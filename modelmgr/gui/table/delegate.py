@@ -71,6 +71,9 @@ class RowDelegate(QStyledItemDelegate):
             self._small.setPointSizeF(font.pointSizeF() * 0.92)
         self._small_metrics = QFontMetrics(self._small)
         self._mono: QFont | None = None
+        self._icon_px = theme.grown(_ICON_PX, font)
+        self._dot_px = theme.grown(_DOT_PX, font)
+        self._badge_px = theme.grown(_BADGE_PX, font)
 
     def _picture(self, name: str, selected: bool) -> QPixmap:
         """Return the icon of a type (``lora``), the mark of a state (``state:missing``) or of danger, or a star."""
@@ -79,19 +82,22 @@ class RowDelegate(QStyledItemDelegate):
             colors = self._colors
             if name.startswith("state:"):
                 color = colors.accent_text if selected else None
-                found = theme.state_pixmap(name[6:], _DOT_PX, color, self._ratio)
+                found = theme.state_pixmap(name[6:], self._dot_px, color, self._ratio)
             elif name.startswith("danger:"):
                 color = self._colors.problem if name == "danger:dangerous" else self._colors.busy
                 found = theme.pixmap(
-                    "triangle-alert", _BADGE_PX, self._colors.accent_text if selected else color, self._ratio
+                    "triangle-alert",
+                    self._badge_px,
+                    self._colors.accent_text if selected else color,
+                    self._ratio,
                 )
             elif name == "star":
                 found = theme.pixmap(
-                    "star-filled", _ICON_PX, colors.accent_text if selected else colors.busy, self._ratio
+                    "star-filled", self._icon_px, colors.accent_text if selected else colors.busy, self._ratio
                 )
             else:
                 color = colors.accent_text if selected else colors.secondary
-                found = theme.pixmap(theme.type_icon_name(name), _ICON_PX, color, self._ratio)
+                found = theme.pixmap(theme.type_icon_name(name), self._icon_px, color, self._ratio)
             self._pictures[name, selected] = found
         return found
 
@@ -153,11 +159,11 @@ class RowDelegate(QStyledItemDelegate):
         width -= side + 2 * theme.S + theme.XS
         x = x - theme.XS if self._mirrored else x + side + theme.S
         if row.danger:
-            width -= _BADGE_PX + theme.XS
+            width -= self._badge_px + theme.XS
             badge = x if self._mirrored else x + width + theme.XS
-            x += _BADGE_PX + theme.XS if self._mirrored else 0
+            x += self._badge_px + theme.XS if self._mirrored else 0
             painter.drawPixmap(
-                badge, y + (height - _BADGE_PX) // 2, self._picture(f"danger:{row.danger}", selected)
+                badge, y + (height - self._badge_px) // 2, self._picture(f"danger:{row.danger}", selected)
             )
         if not self.comfortable or not row.file_name:
             painter.drawText(x, y, width, height, _LEFT, self._text(row, NAME_COLUMN, width, self._metrics))
@@ -178,7 +184,7 @@ class RowDelegate(QStyledItemDelegate):
         if has_picture and not selected:
             painter.drawPixmap(x, y, self._tile_of(side))
         elif not has_picture and self._view.isColumnHidden(_TYPE_COLUMN):
-            inset = (side - _ICON_PX) // 2
+            inset = (side - self._icon_px) // 2
             painter.drawPixmap(x + inset, y + inset, self._picture(row.type, selected))
 
     # --- Qt ---------------------------------------------------------------------------------------------
@@ -209,13 +215,13 @@ class RowDelegate(QStyledItemDelegate):
             self._paint_name(painter, x, y, width, height, row, selected, bool(state & _HOVERED))
         elif look is Look.FAVORITE:
             if row.favorite:
-                top = y + (height - _ICON_PX) // 2
+                top = y + (height - self._icon_px) // 2
                 painter.drawPixmap(x + theme.S, top, self._picture("star", selected))
         else:
             left, room, metrics = x + theme.S, width - 2 * theme.S, self._metrics
             if look is Look.STATE or look is Look.TYPE:
                 is_state = look is Look.STATE
-                side = _DOT_PX if is_state else _ICON_PX
+                side = self._dot_px if is_state else self._icon_px
                 mark = self._picture(f"state:{state_of(row)}" if is_state else row.type, selected)
                 place = x + width - theme.S - side if self._mirrored else left
                 painter.drawPixmap(place, y + (height - side) // 2, mark)
