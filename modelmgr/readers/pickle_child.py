@@ -103,6 +103,7 @@ def scanned(descriptions: list[dict[str, Any]], parts: list[bytes]) -> tuple[dic
         "computed": finds.computed,
         "changed": finds.changed,
         "unread": finds.unread,
+        "crossed": finds.crossed,
         "problem": problems[0] if problems else None,
         "format": kind,
         "more": more,

@@ -82,6 +82,7 @@ class Finds:
         computed: an import's name is itself the result of a call, or of another import.
         changed: something is put into what was imported: a module would no longer do what its name says.
         unread: nested bytes that would be unpickled were not walked to their end.
+        crossed: an instruction lies across the end of a frame, where unpicklers may go on in different ways.
     """
 
     def __init__(self) -> None:
@@ -90,6 +91,7 @@ class Finds:
         self.computed = False
         self.changed = False
         self.unread = False
+        self.crossed = False
         self.operations_left = OPERATIONS_LIMIT
 
     def add(self, module: str, name: str) -> object:

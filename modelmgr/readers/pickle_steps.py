@@ -39,11 +39,12 @@ class Machine:
     `nested` says what the arguments of torch.storage._load_from_bytes stand for: a file within the file.
     """
 
-    __slots__ = ("at", "content", "finds", "marks", "memo", "nested", "stack")
+    __slots__ = ("at", "content", "end", "finds", "marks", "memo", "nested", "stack")
 
     def __init__(self, content: bytes, start: int, finds: Finds, nested: Callable[[object], object]) -> None:
         self.content = content
         self.at = start
+        self.end = len(content)
         self.finds = finds
         self.nested = nested
         self.stack: list[object] = []
@@ -56,13 +57,13 @@ class Machine:
         Raises:
             Broken: and other errors of damaged pickles, see `walk`.
         """
-        content, end, finds = self.content, len(self.content), self.finds
+        content, finds = self.content, self.finds
         while finds.operations_left > 0:
             room = min(_CHECK_EVERY, finds.operations_left)
             finds.operations_left -= room
             for done in range(room):
-                if self.at >= end:
-                    raise CutOff
+                if self.at >= self.end:
+                    self.leave_frame()
                 code = content[self.at]
                 self.at += 1
                 if code == _STOP:
@@ -77,6 +78,29 @@ class Machine:
             if len(self.stack) + len(self.marks) > STACK_LIMIT or len(self.memo) > MEMO_LIMIT:
                 raise Broken("it has too many parts")
         raise Broken("it has too many parts")
+
+    def enter_frame(self, size: int) -> None:
+        """Begin a frame; one that goes on behind these bytes, or lies in another, bounds nothing."""
+        end = self.at + size
+        if self.end < len(self.content):
+            self.finds.crossed = self.finds.crossed or end > self.end
+        elif end < self.end:
+            self.end = end
+
+    def leave_frame(self) -> None:
+        """Go on behind a frame.
+
+        If an instruction lies across its end, Python's unpickler, reading from a file, leaves out what the frame
+        still holds of it and takes what follows instead: it may see another pickle than this one.
+
+        Raises:
+            CutOff: the bytes end here.
+        """
+        if self.at > self.end and self.end < len(self.content):
+            self.finds.crossed = True
+        self.end = len(self.content)
+        if self.at >= self.end:
+            raise CutOff
 
     def taken(self, count: int) -> bytes:
         """Return the next bytes and go behind them."""
@@ -189,7 +213,12 @@ def _decimal(line: bytes) -> object:
         return UNREAD
     if line in (b"00", b"01"):
         return line == b"01"
-    return int(line.removesuffix(b"L"))
+    # Python's unpickler reads it as C does: to the first zero byte, in any base that the digits tell.
+    text = line.partition(b"\0")[0].removesuffix(b"L")
+    try:
+        return int(text)
+    except ValueError:
+        return int(text, 0) if text else UNREAD
 
 
 def _long(machine: Machine, size: int) -> object:
@@ -458,7 +487,8 @@ def _proto(machine: Machine) -> None:
 
 @_step("\x95")
 def _frame(machine: Machine) -> None:
-    machine.taken(8)
+    size = machine.number(8)
+    machine.enter_frame(size)
 
 
 @_step("\x98")

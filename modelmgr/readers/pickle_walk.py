@@ -85,6 +85,7 @@ def walk_doubtful(content: bytes, start: int, finds: Finds, nesting: int = 0) ->
         finds.computed = finds.computed or inner.computed
         finds.changed = finds.changed or inner.changed
         finds.unread = finds.unread or inner.unread
+        finds.crossed = finds.crossed or inner.crossed
 
 
 def _may_be_name(text: str) -> bool:

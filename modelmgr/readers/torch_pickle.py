@@ -171,6 +171,10 @@ class _Reading:
         self._changed = self._changed or found["changed"]
         if found["unread"]:
             self.fail("it holds another file that could not be read")
+        if found["crossed"]:
+            self.fail(
+                "an instruction lies across the end of a frame, so other programs may read something else"
+            )
         if not main:
             if found["problem"] is not None:
                 self.fail(found["problem"])
