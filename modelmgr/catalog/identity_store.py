@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelmgr.catalog import engine
@@ -51,13 +52,14 @@ class IdentityStore(FileStore):
         with self.transaction() as writer:
             conn = writer.connection()
             row = conn.execute(
-                "SELECT model_id, models.sha256, inode, device, unit, tensor_quick, tensor_sha256 FROM files "
+                "SELECT model_id, models.sha256, inode, device, unit, tensor_quick, tensor_sha256, "
+                "coalesce(files.sha256, quick) IS NULL FROM files "
                 "JOIN models ON models.id = model_id WHERE files.id = ? AND files.size_bytes = ? AND mtime_ns = ?",
                 (file_id, size_bytes, mtime_ns),
             ).fetchone()
             if row is None:
                 return None
-            model_id, former, inode, device, unit, tensor_quick, tensor_sha256 = row
+            model_id, former, inode, device, unit, tensor_quick, tensor_sha256, is_new = row
             links = self._bodies(conn, file_id, model_id, inode, device, size_bytes, mtime_ns)
             has_tensors = same_tensors(hashes, tensor_quick, tensor_sha256) and (
                 (hashes.tensor_sha256 is not None and tensor_sha256 is not None) or header_is_new
@@ -67,6 +69,11 @@ class IdentityStore(FileStore):
                 outcome = self._settle_unit(conn, unit) or HashOutcome(model_id, created=False)
             else:
                 outcome = self._place(conn, model_id, former, links, hashes.sha256, has_tensors)
+                # A file that was of this model before has always lain beside what is missing now.
+                if (is_new or outcome.model_id != model_id) and self._forget_replaced(
+                    conn, outcome.model_id, links
+                ):
+                    outcome = replace(outcome, moved=True)
             self.refresh(dict.fromkeys((model_id, outcome.model_id)))
             self._pending_news.append(Changes(models=True, ids=frozenset((model_id, outcome.model_id))))
         return outcome
@@ -139,20 +146,14 @@ class IdentityStore(FileStore):
         elif has_tensors and home is None and self._is_alone(conn, model_id, links[0]):
             assert former is not None
             self._rewrite(conn, model_id, links, former, sha256)
-            moved = self._forget_replaced(conn, model_id, links)
-            return HashOutcome(model_id, created=False, rewritten=True, moved=moved)
+            outcome = HashOutcome(model_id, created=False, rewritten=True)
         else:
             goal = home[0] if home is not None else self._split(conn, model_id, sha256)
             marks = ", ".join("?" * len(links))
             conn.execute(f"UPDATE files SET model_id = ? WHERE id IN ({marks})", (goal, *links))
             forget_former(conn, links)
             outcome = HashOutcome(goal, created=home is None)
-        return HashOutcome(
-            outcome.model_id,
-            outcome.created,
-            outcome.gone,
-            moved=self._forget_replaced(conn, outcome.model_id, links),
-        )
+        return outcome
 
     @staticmethod
     def _is_alone(conn: engine.Connection, model_id: int, file_id: int) -> bool:
@@ -281,12 +282,8 @@ class IdentityStore(FileStore):
             "WHERE unit = ?",
             (unit_id,),
         ):
-            tail = member.replace("/", os.sep)
             # A link elsewhere may still stand for bytes that are no longer these.
-            is_own = path_out(path) in (
-                os.path.join(folder, tail),
-                os.path.join(os.path.dirname(folder), tail),
-            )
+            is_own = is_at_place(path_out(path), member, folder)
             if is_own or (member not in own and not hashes.get(member)):
                 hashes[member] = sha256
             if is_own:
@@ -354,6 +351,12 @@ class IdentityStore(FileStore):
             if composite_sha256(had) == former:
                 return True
         return False
+
+
+def is_at_place(path: str, member: str, unit: str) -> bool:
+    """Tell whether a path is where a unit has that member: below the folder, or beside the first part."""
+    names = member.split("/")
+    return path in (os.path.join(unit, *names), os.path.join(os.path.dirname(unit), *names))
 
 
 def _joined(column: str, former: Any, value: Any) -> Any:

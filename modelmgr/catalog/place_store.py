@@ -1,6 +1,7 @@
 """Where files are: the folders that were walked through, what moved, and what the user says of places."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -101,6 +102,14 @@ class PlaceStore(IdentityStore):
         condition, parameters = below_condition(folder)
         return list(self._files_where(f"files.state = 'missing' AND {condition}", parameters))
 
+    def still_missing(self, file_ids: Sequence[int]) -> list[KnownFile]:
+        """Return those of some files that are known and missing now."""
+        found: list[KnownFile] = []
+        for some in in_pieces(file_ids):
+            marks = ", ".join("?" * len(some))
+            found += self._files_where(f"files.state = 'missing' AND files.id IN ({marks})", some)
+        return found
+
     def count_below(self, folder: str) -> int:
         """Return how many files are known below a folder."""
         condition, parameters = below_condition(folder)
@@ -117,15 +126,18 @@ class PlaceStore(IdentityStore):
             )
             return [row[0] for row in rows]
 
-    def forget_moved(self, gone: Sequence[KnownFile], since: int) -> list[int]:
+    def forget_moved(
+        self, gone: Sequence[KnownFile], since: int, taken: Counter[tuple[int, int]]
+    ) -> list[KnownFile]:
         """Forget those missing paths whose file was met at another one since, each for one.
 
         Args:
             gone: files that are missing now.
             since: the greatest row id of `files` before the scan.
+            taken: how many new places of a model and size stand for others already; those of this call are added.
 
         Returns:
-            The models of the paths that were forgotten, one for each.
+            What was forgotten.
         """
         new_places: dict[tuple[int, int], int] = {}
         single = [file for file in gone if file.unit is None]
@@ -136,12 +148,15 @@ class PlaceStore(IdentityStore):
                     f"AND unit IS NULL AND model_id IN ({', '.join('?' * len(some))}) GROUP BY 1, 2",
                     [since, *some],
                 )
-                new_places.update(((model_id, size), count) for model_id, size, count in rows)
+                new_places.update(
+                    ((model_id, size), count - taken[model_id, size]) for model_id, size, count in rows
+                )
         replaced: list[KnownFile] = []
         for file in single:
-            left = new_places.get((file.model_id, file.size_bytes), 0)
-            if left:
-                new_places[file.model_id, file.size_bytes] = left - 1
+            place = file.model_id, file.size_bytes
+            if new_places.get(place, 0) > 0:
+                new_places[place] -= 1
+                taken[place] += 1
                 replaced.append(file)
         for some_files in in_pieces(replaced):
             with self.transaction(Changes(models=True)) as writer:
@@ -159,7 +174,7 @@ class PlaceStore(IdentityStore):
                     [(file.id,) for file in some_files],
                 )
                 self.refresh(file.model_id for file in some_files)
-        return [file.model_id for file in replaced]
+        return replaced
 
     def last_file_id(self) -> int:
         """Return the greatest row id of `files`."""

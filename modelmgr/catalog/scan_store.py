@@ -24,7 +24,7 @@ from modelmgr.catalog.file_store import (
     tag_rows,
 )
 from modelmgr.catalog.found import EMBEDDED, Embedded, FoundModel
-from modelmgr.catalog.identity_store import same_tensors
+from modelmgr.catalog.identity_store import is_at_place, same_tensors
 from modelmgr.catalog.known_hashes import FORMER_ALONE, Hash, forget_short, put_hashes
 from modelmgr.catalog.place_store import PlaceStore
 from modelmgr.catalog.schema import path_in, path_out
@@ -220,7 +220,7 @@ class Putting:
                 return kept
         body = (model.inode, model.device, model.size_bytes, model.mtime_ns)
         twin = self._bodies.get(body) if model.inode else None
-        if twin is not None and twin[0] == model.path:
+        if twin is not None and (twin[0] == model.path or self._was_member(model.path, twin[3], twin[4])):
             twin = None
         sha256 = model.hashes.sha256 if model.hashes is not None else None
         unit = member = None
@@ -239,6 +239,13 @@ class Putting:
             self._bodies[body] = (model.path, model_id, sha256, None, None)
         self._put_file(model, known, model_id, sha256, unit, member)
         return model_id
+
+    def _was_member(self, path: str, unit: int | None, member: str | None) -> bool:
+        """Tell whether a path was that member of a unit: as a single file it is none any more, whatever a link says."""
+        if unit is None or member is None:
+            return False
+        (place,) = self._conn.execute("SELECT path FROM units WHERE id = ?", (unit,)).fetchone()
+        return is_at_place(path, member, path_out(place))
 
     def new_model(self, model: FoundModel) -> int:
         """Take a model that is not known yet; return its id."""

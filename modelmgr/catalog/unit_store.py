@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from modelmgr.catalog import engine
 from modelmgr.catalog.file_store import KnownFile, in_pieces
 from modelmgr.catalog.found import FoundUnit, Member
+from modelmgr.catalog.identity_store import is_at_place
 from modelmgr.catalog.scan_store import Putting, ScanStore
 from modelmgr.catalog.schema import path_in, path_out
-from modelmgr.values import Changes
+from modelmgr.values import Changes, FileState
 
 
 class UnitStore(ScanStore):
@@ -78,6 +79,8 @@ class UnitStore(ScanStore):
     def strays(self, units: Iterable[int], root: str) -> list[KnownFile]:
         """Return the present files of units that are neither at a member's place nor links to one that is there.
 
+        A member on a disk that is away now is there.
+
         Args:
             units: row ids of units.
             root: the units at and below this folder are asked too.
@@ -93,13 +96,13 @@ class UnitStore(ScanStore):
                         f"SELECT id, path FROM units WHERE id IN ({marks})", some
                     )
                 }
-            files = list(self._files_where(f"files.unit IN ({marks}) AND files.state = 'present'", some))
+            files = list(self._files_where(f"files.unit IN ({marks}) AND files.state <> 'missing'", some))
             bodies: set[tuple[int | None, int, int]] = set()
             aside: list[KnownFile] = []
             for file in files:
-                if _is_at_place(file, places[file.unit or 0]):
+                if is_at_place(file.path, file.member or "", places[file.unit or 0]):
                     bodies.add((file.unit, file.inode, file.device))
-                else:
+                elif file.state == FileState.PRESENT:
                     aside.append(file)
             found += [file for file in aside if (file.unit, file.inode, file.device) not in bodies]
         return found
@@ -108,6 +111,7 @@ class UnitStore(ScanStore):
         self, conn: engine.Connection, unit_id: int, model_id: int, members: Sequence[Member], now: int
     ) -> list[int]:
         folders = self._folder_ids(conn, [member.path for member in members])
+        own = {member.path for member in members}
         left: set[int] = set()
         for member in members:
             facts = (member.size_bytes, member.mtime_ns, member.inode, member.device)
@@ -136,11 +140,13 @@ class UnitStore(ScanStore):
                 left.add(row[1])
             # Another path to the same bytes (a blob behind a link) belongs where they belong.
             twins = conn.execute(
-                "SELECT id, model_id, sha256 FROM files WHERE inode = ? AND device = ? AND size_bytes = ? "
-                "AND mtime_ns = ? AND inode <> 0 AND unit IS NULL",
-                (member.inode, member.device, member.size_bytes, member.mtime_ns),
+                "SELECT id, model_id, sha256, path FROM files WHERE inode = ? AND device = ? AND size_bytes = ? "
+                "AND mtime_ns = ? AND inode <> 0 AND (unit IS NULL OR (unit = ? AND member <> ?))",
+                (member.inode, member.device, member.size_bytes, member.mtime_ns, unit_id, member.name),
             ).fetchall()
-            for twin, its_model, sha256 in twins:
+            for twin, its_model, sha256, path in twins:
+                if path_out(path) in own:
+                    continue
                 conn.execute(
                     "UPDATE files SET model_id = ?, unit = ?, member = ? WHERE id = ?",
                     (model_id, unit_id, member.name, twin),
@@ -180,9 +186,3 @@ class UnitStore(ScanStore):
                     "DELETE FROM units WHERE id = ? AND NOT EXISTS (SELECT 1 FROM files WHERE unit = units.id)",
                     units,
                 )
-
-
-def _is_at_place(file: KnownFile, place: str) -> bool:
-    """Tell whether a file is where its unit has that member: below the folder, or beside the first part."""
-    names = (file.member or "").split("/")
-    return file.path in (os.path.join(place, *names), os.path.join(os.path.dirname(place), *names))

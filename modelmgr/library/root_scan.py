@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from modelmgr.catalog.found import FoundModel, FoundUnit, Member, ScannedFolder
 from modelmgr.discovery import FileRow, Folder, Group, Hashing, HashJob, HashResult, IgnoreRules
 from modelmgr.library.merging import FolderNames
 from modelmgr.progress import Cancelled, Progress
-from modelmgr.values import Changes, FileState, HashState, Problem, ScanReport, is_below_any
+from modelmgr.values import Changes, FileState, HashState, Problem, ScanReport, is_below, is_below_any
 
 CHUNK_FILES = 500
 CHUNK_S = 0.25
@@ -89,6 +90,21 @@ class _Pipeline:
     rows: dict[str, FileRow] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Moves:
+    """What became of paths in one scan: a file that one root lost another may have, whichever is walked first.
+
+    Attributes:
+        since: the greatest row id of a file before the scan.
+        missing: paths that were missed below the roots so far and have no new place.
+        taken: how many new files, by model and size, stand for others already.
+    """
+
+    since: int
+    missing: list[KnownFile] = field(default_factory=list)
+    taken: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+
 class RootScan:
     """A walk through one root, or through some folders below it.
 
@@ -107,6 +123,8 @@ class RootScan:
         identify_group: the same of a model of several files.
         report: where everything is counted.
         progress: files.
+        rules_version: see `readers.rules_version`.
+        moves: what the scan has missed so far, in other roots too.
     """
 
     def __init__(
@@ -123,6 +141,7 @@ class RootScan:
         report: ScanReport,
         progress: Progress,
         rules_version: str,
+        moves: Moves,
     ) -> None:
         self.changed_models: list[int] = []
         self.rewritten_models: list[int] = []
@@ -154,7 +173,7 @@ class RootScan:
         self._component_of: dict[str, str] = {}
         self._groups: list[tuple[Group, dict[str, FileRow]]] = []
         self._units: dict[int, str] | None = None
-        self._since = catalog.last_file_id()
+        self._moves = moves
 
     # --- the walk ---------------------------------------------------------------------------------------
 
@@ -178,6 +197,8 @@ class RootScan:
             if self._is_left_out(path):
                 continue
             above = next((unit for unit in units if is_below_any(path, [unit]) and os.path.isdir(unit)), None)
+            if above is None and self._may_be_component(path):
+                above = os.path.dirname(path)
             starts[above or path] = above is not None
         inodes = [
             (tree.signed64(facts.st_dev), tree.signed64(facts.st_ino))
@@ -195,6 +216,11 @@ class RootScan:
             if path not in starts and is_below_any(path, gone):
                 self._leave(path, self._catalog.files_in(folder.id).values())
         self._settle(device, whole=False)
+
+    def _may_be_component(self, folder: str) -> bool:
+        """Tell whether a folder may be a part of a pipeline that nobody has seen whole: a scan was stopped there."""
+        above = os.path.dirname(folder)
+        return is_below(above, self._root) and os.path.lexists(os.path.join(above, discovery.PIPELINE_MARKER))
 
     def _is_left_out(self, folder: str) -> bool:
         """Tell whether the rules hide a folder or one that it lies in."""
@@ -295,7 +321,7 @@ class RootScan:
             elif file is not None and file.unit is None and _is_unchanged(file, row):
                 self._meet_unchanged(file, row, folder, draft, look_again)
             elif file is not None and _is_unchanged(file, row) and not self._is_unit_here(file, folder):
-                self._report.unchanged += 1  # another path to a member of a model elsewhere
+                self._meet_link(file)
             else:
                 if file is not None and file.unit is not None:
                     self._chunk.released.append(file.id)
@@ -345,6 +371,14 @@ class RootScan:
             self._report.unchanged += 1
         else:
             self._report.updated += 1
+
+    def _meet_link(self, file: KnownFile) -> None:
+        """Take another path to a part of a model that lies elsewhere."""
+        if file.state == FileState.PRESENT:
+            self._report.unchanged += 1
+        else:
+            self._report.updated += 1
+            self._chunk.states[file.id] = FileState.PRESENT
 
     def _meet_unchanged(
         self, file: KnownFile, row: FileRow, folder: Folder, draft: FolderDraft, look_again: bool
@@ -585,27 +619,40 @@ class RootScan:
         items = list(states.items())
         for start in range(0, len(items), CHUNK_FILES):
             self._catalog.mark_files(dict(items[start : start + CHUNK_FILES]))
-        self._put_units()
-        self._release_strays()
         if whole:  # in folders that did not change, too
             missing = [
                 file
                 for file in self._catalog.missing_below(self._root)
                 if not is_below_any(file.path, self._ignored_below)
             ]
-        moved = self._catalog.forget_moved(missing, self._since)
-        report.moved += len(moved)
-        report.missing += len(missing) - len(moved)
-        self.changed_models += moved
+        self._account(missing)
         self._release()
         if self._hash_files:
             self._adopt()
         return False
 
+    def _account(self, missing: Sequence[KnownFile]) -> None:
+        """Write models of several files, and tell what is missing from what has another place now."""
+        report, moves = self._report, self._moves
+        earlier = self._catalog.still_missing([file.id for file in moves.missing])
+        before = {file.id: file for file in (*earlier, *missing)}
+        self._put_units()
+        self._release_strays()
+        left = self._catalog.still_missing(list(before))
+        ids = {file.id for file in left}
+        # A file that became a part moved; a further path to a part went with it.
+        report.moved += sum(file.unit is None for file in before.values() if file.id not in ids)
+        moved = self._catalog.forget_moved(left, moves.since, moves.taken)
+        report.moved += len(moved)
+        ids -= {file.id for file in moved}
+        moves.missing = [file for file in left if file.id in ids]
+        report.missing += len(moves.missing) - len(earlier)
+        self.changed_models += [file.model_id for file in moved]
+
     def _adopt(self) -> None:
         """Let large files that were not hashed yet stand for missing ones of equal size and equal windows of bytes."""
         sizes = self._catalog.sizes_missing()
-        for file in self._catalog.new_without_hash(self._since, sizes) if sizes else ():
+        for file in self._catalog.new_without_hash(self._moves.since, sizes) if sizes else ():
             self._progress.check()
             try:
                 quick = discovery.quick_of(file.path)

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from modelmgr import discovery, readers, tree
@@ -13,7 +13,7 @@ from modelmgr.discovery import Group, Hashing, HashJob, HashResult, IgnoreRules
 from modelmgr.errors import NotFound
 from modelmgr.library.attaching import keep_picture
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts
-from modelmgr.library.root_scan import Met, RootScan
+from modelmgr.library.root_scan import Met, Moves, RootScan
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import HEAD_BYTES, Header, read_header, read_open, rules_version
 from modelmgr.values import (
@@ -125,9 +125,10 @@ class Scanning(Merging):
         start = time.monotonic()
         try:
             roots = self._roots(paths, report)
+            moves = Moves(self.catalog.last_file_id())
             for root in roots:
                 if os.path.isdir(root) or not os.path.exists(root):
-                    self._scan_folder(root, hash_files, options, report, progress)
+                    self._scan_folder(root, hash_files, options, report, progress, moves)
                 else:
                     self._scan_file(root, hash_files, report)
             # The list is complete before large files are read; and what one root lost another may have.
@@ -148,8 +149,9 @@ class Scanning(Merging):
         report = ScanReport()
         start = time.monotonic()
         try:
+            moves = Moves(self.catalog.last_file_id())
             for root in _outermost(self.catalog.folder_facts()):
-                self._scan_changed(root, None, options, report, progress)
+                self._scan_changed(root, None, options, report, progress, moves)
             self.catalog.forget_empty()
         except Cancelled:
             report.cancelled = True
@@ -164,10 +166,11 @@ class Scanning(Merging):
         start = time.monotonic()
         told = list(folders)
         try:
+            moves = Moves(self.catalog.last_file_id())
             for root in _outermost(self.catalog.folder_facts()):
                 some = [folder for folder in told if is_below(folder, root)]
                 if some:
-                    self._scan_changed(root, some, options, report, progress)
+                    self._scan_changed(root, some, options, report, progress, moves)
             self.catalog.forget_empty()
         except Cancelled:
             report.cancelled = True
@@ -200,6 +203,7 @@ class Scanning(Merging):
         options: ScanOptions,
         report: ScanReport,
         progress: Progress,
+        moves: Moves,
     ) -> None:
         device = _device(root)
         state, _ = self.catalog.folder_facts().get(root, (FileState.PRESENT, None))
@@ -209,7 +213,7 @@ class Scanning(Merging):
         if device is None or not remembered:
             return  # away, or never scanned, which is for a scan to do
         if state == FileState.OFFLINE:
-            self._scan_folder(root, True, options, report, progress)
+            self._scan_folder(root, True, options, report, progress, moves)
             self._hash(root, options, report, progress)
             return
         known = {path: folder.mtime_ns for path, folder in remembered.items()}
@@ -219,7 +223,7 @@ class Scanning(Merging):
         if not (changed or gone):
             return
         with self._hashing(options, progress) as hashing:
-            walk = self._root_scan(root, True, hashing, report, progress)
+            walk = self._root_scan(root, True, hashing, report, progress, moves)
             try:
                 walk.run_some(device, changed, gone)
             finally:
@@ -256,14 +260,20 @@ class Scanning(Merging):
         return _outermost(roots)
 
     def _scan_folder(
-        self, root: str, hash_files: bool, options: ScanOptions, report: ScanReport, progress: Progress
+        self,
+        root: str,
+        hash_files: bool,
+        options: ScanOptions,
+        report: ScanReport,
+        progress: Progress,
+        moves: Moves,
     ) -> None:
         device = _device(root)
         if device is None:
             self._set_offline(root, report, progress)
             return
         with self._hashing(options, progress) as hashing:
-            walk = self._root_scan(root, hash_files, hashing, report, progress)
+            walk = self._root_scan(root, hash_files, hashing, report, progress, moves)
             try:
                 is_away = walk.run(device)
             finally:
@@ -288,7 +298,13 @@ class Scanning(Merging):
         )
 
     def _root_scan(
-        self, root: str, hash_files: bool, hashing: Hashing, report: ScanReport, progress: Progress
+        self,
+        root: str,
+        hash_files: bool,
+        hashing: Hashing,
+        report: ScanReport,
+        progress: Progress,
+        moves: Moves,
     ) -> RootScan:
         folders = self.catalog.folder_facts()
         library = next((folder for folder in _outermost(folders) if is_below(root, folder)), root)
@@ -312,6 +328,7 @@ class Scanning(Merging):
             report=report,
             progress=progress,
             rules_version=rules_version(),
+            moves=moves,
         )
 
     def _follow(self, walk: RootScan, report: ScanReport) -> None:
@@ -524,12 +541,17 @@ class Scanning(Merging):
         self, files: dict[int, KnownFile], options: ScanOptions, report: ScanReport, progress: Progress
     ) -> None:
         """Hash files, small ones first; each joins the model of its content at once."""
-        bodies: dict[tuple[int, int, int], int] = {}
+        # The same bytes may be parts of several models: two snapshots of one repository share most of them.
+        bodies: dict[tuple[int, int, int], dict[int, KnownFile]] = {}
+        twins: dict[int, dict[int, KnownFile]] = {}
         jobs: list[HashJob] = []
         for file in files.values():
             body = (file.device, file.inode, file.mtime_ns)
-            if not file.inode or bodies.setdefault(body, file.id) == file.id:
+            of_body = bodies.setdefault(body, {}) if file.inode else {}
+            if not of_body:
+                twins[file.id] = of_body
                 jobs.append(HashJob(file.id, file.path, file.size_bytes, file.mtime_ns, device=file.device))
+            of_body.setdefault(file.model_id, file)
         if not jobs:
             return
         expected = len(jobs), sum(job.size_bytes for job in jobs)
@@ -539,30 +561,29 @@ class Scanning(Merging):
                 for first in range(0, len(jobs), JOBS_AT_ONCE):
                     hashing.add(jobs[first : first + JOBS_AT_ONCE])
                     for results in hashing.ready():
-                        self._take_hashes(results, files, report)
+                        self._take_hashes(results, twins, report)
                 for results in hashing.rest():
-                    self._take_hashes(results, files, report)
+                    self._take_hashes(results, twins, report)
             finally:
                 self._running = tuple(other for other in self._running if other is not hashing)
 
     def _take_hashes(
-        self, results: Iterable[HashResult], files: dict[int, KnownFile], report: ScanReport
+        self, results: Iterable[HashResult], twins: Mapping[int, Mapping[int, KnownFile]], report: ScanReport
     ) -> None:
         with self.catalog.transaction():
             for result in results:
-                file = files[result.job.key]
+                of_body = twins[result.job.key]
                 if result.hashes is None:
                     assert result.problem is not None
                     report.problems.append(result.problem)
                     waits = result.problem.code == "changed_while_reading"
-                    self.catalog.set_hash_state(
-                        [file.model_id], HashState.NONE if waits else HashState.FAILED
-                    )
+                    self.catalog.set_hash_state(list(of_body), HashState.NONE if waits else HashState.FAILED)
                     continue
                 report.hashed += 1
-                report.bytes_hashed += file.size_bytes
-                facts = file.id, file.path, file.size_bytes, file.mtime_ns
-                self._put_hash(*facts, result.hashes, report, self._is_header_new(file, result.hashes))
+                report.bytes_hashed += result.job.size_bytes
+                for file in of_body.values():
+                    facts = file.id, file.path, file.size_bytes, file.mtime_ns
+                    self._put_hash(*facts, result.hashes, report, self._is_header_new(file, result.hashes))
 
     def _is_header_new(self, file: KnownFile, hashes: Hashes) -> bool:
         """Tell whether a file with other bytes and, as it seems, the same tensors says something else of itself."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from modelmgr.library import root_scan
-from tests.library.identity_world import DEEDS, Step, World, live
+from modelmgr.progress import Progress
+from tests.library.identity_world import DEEDS, NAMES, Step, World, live
 
 FIRST_SEED, SEEDS, STEPS = 140, 40, 30
 ROUNDS = 2
@@ -71,6 +72,43 @@ FOUND: dict[str, list[Step]] = {
         ("ollama", 15, 44, 9), ("hard_link", 53, 24, 36), ("scan_headers", 32, 44, 30), ("note", 44, 42, 54),
         ("whole_pipeline", 48, 15, 49), ("scan_some", 8, 32, 46), ("swap", 35, 18, 5),
     ],
+    "a link to a component that the index drops": [
+        ("whole_pipeline", 25, 52, 33), ("hard_link", 4, 57, 47), ("scan", 29, 30, 29), ("pipeline", 25, 16, 36),
+    ],
+    "a file with a lost copy says something else of itself": [
+        ("shard", 18, 20, 49), ("scan", 13, 33, 13), ("move", 31, 61, 13), ("scan", 28, 21, 54),
+        ("rewrite", 23, 30, 17),
+    ],
+    "a file with a lost link is touched": [
+        ("create", 60, 35, 0), ("hugging_face", 1, 30, 6), ("scan", 26, 21, 23), ("hard_link", 54, 37, 50),
+        ("move", 51, 41, 58), ("scan_some", 7, 19, 55), ("delete_folder", 37, 52, 38), ("touch", 19, 0, 26),
+    ],
+    "two snapshots of the same large parts": [
+        ("hugging_face", 34, 49, 9), ("hugging_face", 26, 0, 27), ("hugging_face", 16, 29, 28),
+    ],
+    "a stop between the folders of a pipeline": [
+        ("scan", 58, 60, 44), ("whole_pipeline", 51, 6, 13), ("whole_pipeline", 53, 24, 37), ("shard", 42, 26, 26),
+        ("quick_check", 10, 0, 32), ("quick_check", 33, 37, 32),
+    ],
+    "a link below one root to a part below another goes": [
+        ("whole_pipeline", 43, 37, 38), ("hard_link", 31, 24, 5), ("scan_headers", 27, 44, 40),
+        ("change", 14, 24, 37), ("move_across", 28, 61, 14),
+    ],
+    "two components change places while a link to one is new": [
+        ("whole_pipeline", 25, 5, 24), ("scan", 25, 60, 61), ("swap", 12, 7, 22), ("hard_link", 7, 13, 41),
+    ],
+    "a link to a part comes back": [
+        ("shards", 5, 23, 21), ("link", 27, 31, 54), ("scan_some", 5, 55, 47), ("unplug", 47, 45, 49),
+        ("watch_tells", 4, 52, 62), ("unplug", 3, 20, 30),
+    ],
+    "a lost model becomes a part": [
+        ("hugging_face", 11, 49, 27), ("create", 19, 37, 42), ("scan_stopped", 24, 60, 37), ("swap", 26, 42, 47),
+        ("hugging_face", 1, 5, 48),
+    ],
+    "a link to a part on a disk that is away": [
+        ("whole_pipeline", 48, 32, 46), ("link", 36, 57, 23), ("hard_link", 39, 59, 32), ("scan", 44, 17, 24),
+        ("move_library", 25, 30, 62), ("unplug", 28, 11, 33),
+    ],
     "a part that was never hashed goes": [("shards", 1, 0, 0), ("scan_headers", 0, 0, 0), ("move_across", 0, 0, 0)],
 }  # fmt: skip
 """What once went wrong."""
@@ -82,6 +120,47 @@ def test_what_once_went_wrong_does_not_again(
 ) -> None:
     monkeypatch.setattr(root_scan, "SMALL_BYTES", 4096)
     live(tmp_path, FOUND[what])
+
+
+@pytest.mark.parametrize(("source", "goal"), [(0, 1), (1, 0)])
+def test_a_file_that_moves_between_library_folders_is_the_same_file(
+    tmp_path: Path, source: int, goal: int
+) -> None:
+    world = World(tmp_path)
+    try:
+        for root in world.roots:
+            world.library.add_folder(str(root))
+        world.create(source, 0, 0)
+        world.create(source, 1, 1)
+        world.scan()
+        for root in world.roots:
+            (root / "words.txt").touch()
+        os.rename(world.roots[source] / NAMES[0], world.roots[goal] / NAMES[2])
+        report = world.library.scan([], progress=Progress())
+        assert (report.moved, report.missing) == (1, 0)
+        world.scan()
+        known = world.library.catalog.known_files()
+        assert set(known) == {str(world.roots[source] / NAMES[1]), str(world.roots[goal] / NAMES[2])}
+    finally:
+        world.close()
+
+
+def test_one_new_place_stands_for_one_lost_path(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    try:
+        for root in world.roots:
+            world.library.add_folder(str(root))
+            (root / "words.txt").touch()
+        world.create(0, 0, 0)
+        world.create(1, 1, 0)
+        world.scan()
+        os.rename(world.roots[0] / NAMES[0], world.roots[0] / NAMES[2])
+        (world.roots[1] / NAMES[1]).unlink()
+        report = world.library.scan([], progress=Progress())
+        assert (report.moved, report.missing) == (1, 1)
+        assert world.library.scan([], progress=Progress()).missing == 1
+    finally:
+        world.close()
 
 
 def test_the_world_has_all_deeds() -> None:
