@@ -50,7 +50,7 @@ from modelmgr.values import (
 from modelmgr.vocabulary import UNKNOWN, type_of_folder
 
 CHUNK_RECORDS = 500
-FIRST_CHUNK_RECORDS = 16
+FIRST_CHUNK_RECORDS = 20
 """The first chunk is small and each is twice the one before, so that whoever waits soon sees how it goes."""
 CHUNK_BYTES = 8 * MIB
 CHUNK_S = 0.25
@@ -270,6 +270,7 @@ class Importing(Merging):
                         for record in self._records(container, its_source, report, progress):
                             if chunk.add(record, container, its_source):
                                 self._put(batch_id, chunk, paths, report, met, writer)
+                            writer.count()
                             progress.step(report.seen, None, container.name, "records")
                         if report.failed == failed and (
                             its_source.many or its_source.shared or container.is_folder
@@ -688,6 +689,15 @@ class _Writer:
             back=back,
         )
         self._under_way = looked, future
+
+    def count(self) -> None:
+        """Count what was begun, if it is committed by now.
+
+        Raises:
+            CatalogError: it can't be written.
+        """
+        if self._under_way is not None and self._under_way[1].done():
+            self.wait()
 
     def wait(self) -> None:
         """Wait until what was begun is committed.
