@@ -364,7 +364,7 @@ def is_web_address(text: str | None) -> bool:
     )
 
 
-_BREAKS = re.compile(r"(?<=\S)[/\\_]|[^\s/\\_]{16}")
+_BREAKS = re.compile(r"[/\\_]|[^\s/\\_]{16}")
 
 
 def breakable(text: str) -> str:

@@ -287,6 +287,8 @@ class OverviewPage(QScrollArea):
             done.setEnabled(False)
             rows = [done]
         self._attention.show_rows(rows)
+        # There is nothing to scroll to: the keyboard begins where something can be done.
+        self.setFocusProxy(rows[0] if is_empty else None)  # type: ignore[arg-type]  # None is allowed
 
     def _ways_in(self) -> list[Row]:
         """Return what leads to models where there are none."""
