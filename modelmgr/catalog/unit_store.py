@@ -96,7 +96,9 @@ class UnitStore(ScanStore):
                         f"SELECT id, path FROM units WHERE id IN ({marks})", some
                     )
                 }
-            files = list(self._files_where(f"files.unit IN ({marks}) AND files.state <> 'missing'", some))
+            files = list(
+                self._files_where(f"files.unit IN ({marks}) AND files.state IN ('present', 'offline')", some)
+            )
             bodies: set[tuple[int | None, int, int]] = set()
             aside: list[KnownFile] = []
             for file in files:
@@ -164,6 +166,23 @@ class UnitStore(ScanStore):
         ]
         self.refresh(left - set(gone))
         return gone
+
+    def settle_units(self, units: Iterable[int]) -> list[int]:
+        """Give units their keys as they are now; return the models whose light columns may follow from something else.
+
+        Args:
+            units: row ids, also of units that are no more.
+        """
+        changed: list[int] = []
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            for unit_id in dict.fromkeys(units):
+                row = conn.execute("SELECT model_id FROM units WHERE id = ?", (unit_id,)).fetchone()
+                outcome = None if row is None else self._settle_unit(conn, unit_id)
+                if outcome is not None:
+                    changed += [row[0], outcome.model_id]
+            self.refresh(dict.fromkeys(changed))
+        return changed
 
     def release_members(self, file_ids: Sequence[int]) -> None:
         """Take files out of the unit they were in; each waits to be identified on its own.

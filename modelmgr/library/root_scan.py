@@ -586,6 +586,9 @@ class RootScan:
         self._hand_over()
         self._take(self._hashing.rest())
         self._write()
+        self.changed_models += self._catalog.settle_units(
+            file.unit for file in strays if file.unit is not None
+        )
         # They were counted where the walk met them.
         report.added, report.updated, report.unchanged, report.ignored, report.failed = counts
 

@@ -109,6 +109,16 @@ FOUND: dict[str, list[Step]] = {
         ("whole_pipeline", 48, 32, 46), ("link", 36, 57, 23), ("hard_link", 39, 59, 32), ("scan", 44, 17, 24),
         ("move_library", 25, 30, 62), ("unplug", 28, 11, 33),
     ],
+    "a part moves to where a dropped one lay": [
+        ("whole_pipeline", 29, 12, 19), ("create", 19, 19, 16), ("whole_pipeline", 61, 55, 15),
+        ("pipeline", 31, 53, 31), ("delete", 38, 8, 43), ("scan_headers", 52, 54, 26), ("ollama", 24, 44, 28),
+        ("swap", 6, 32, 31), ("hash_waiting", 48, 18, 55), ("move", 25, 62, 8),
+    ],
+    "a link to a part that can't be read any more": [
+        ("whole_pipeline", 34, 6, 3), ("shards", 57, 50, 1), ("link", 63, 30, 18), ("copy", 55, 4, 34),
+        ("hugging_face", 62, 12, 4), ("component", 52, 32, 42), ("link", 41, 44, 9), ("scan", 28, 8, 20),
+        ("link", 63, 11, 14), ("hard_link", 56, 39, 36), ("swap", 9, 22, 9),
+    ],
     "a part that was never hashed goes": [("shards", 1, 0, 0), ("scan_headers", 0, 0, 0), ("move_across", 0, 0, 0)],
 }  # fmt: skip
 """What once went wrong."""
