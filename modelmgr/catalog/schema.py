@@ -38,8 +38,8 @@ def path_out(stored: str | bytes) -> str:
     return stored if isinstance(stored, str) else os.fsdecode(stored)
 
 
-def below_condition(path: str, column: str = "files.path") -> tuple[str, list[Any]]:
-    """Return SQL on a column of paths and its parameters that hold for what is below a folder.
+def below_bounds(path: str, column: str = "files.path") -> list[tuple[str, list[Any]]]:
+    """Return conditions in SQL with parameters, of which one or none holds for what is below a folder.
 
     Paths that are no valid Unicode are stored as BLOB, which SQLite sorts after every TEXT: they need bounds of
     their own.
@@ -51,9 +51,16 @@ def below_condition(path: str, column: str = "files.path") -> tuple[str, list[An
     try:
         stem.encode()
     except UnicodeEncodeError:
-        return bounds, [raw, raw_high]
+        return [(bounds, [raw, raw_high])]
     high = stem[:-1] + chr(ord(os.sep) + 1)
-    return f"({bounds} OR {bounds})", [stem, high, raw, raw_high]
+    return [(bounds, [stem, high]), (bounds, [raw, raw_high])]
+
+
+def below_condition(path: str, column: str = "files.path") -> tuple[str, list[Any]]:
+    """Return SQL on a column of paths and its parameters that hold for what is below a folder."""
+    bounds = below_bounds(path, column)
+    condition = " OR ".join(sql for sql, _parameters in bounds)
+    return f"({condition})", [value for _sql, parameters in bounds for value in parameters]
 
 
 def key_in(key: str) -> str | bytes:
