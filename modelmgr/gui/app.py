@@ -19,7 +19,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
 from modelmgr.gui import collecting, language, theme
 from modelmgr.gui.api_door import ApiDoor
-from modelmgr.gui.garbage import Garbage
+from modelmgr.gui.garbage import Garbage, share_memory
 from modelmgr.gui.main_window import MainWindow
 from modelmgr.gui.states import ErrorWindow
 from modelmgr.gui.tasks import Tasks
@@ -71,7 +71,7 @@ class News(QObject):
 
     def watch_others(self) -> None:
         """Begin to look for what other processes write."""
-        self._ask_version()
+        self._tasks.change(self._begin, self._on_version, failed=self._on_version_failed)
         self._others.start()
 
     def stop(self) -> None:
@@ -104,6 +104,11 @@ class News(QObject):
         if changes is not None:
             self._told_at = time.monotonic()
             self.changed.emit(changes)
+
+    def _begin(self) -> int:
+        # First our own session, for its row is a write like any other: it would have everything read a second time.
+        self._catalog.session()
+        return self._catalog.data_version()
 
     @Slot()
     def _ask_version(self) -> None:
@@ -166,6 +171,7 @@ def open_window(catalog: Path) -> QMainWindow:
     news.changed.connect(window.take_news)
     garbage.setParent(window)
     window.closed.connect(partial(_end, door, news, tasks, store, garbage))
+    window.painted.connect(share_memory)
     window.painted.connect(news.watch_others)
     window.load_first_rows()
     window.show()

@@ -39,7 +39,6 @@ class Garbage(QObject):
         self._timer.timeout.connect(self._collect)
         self._timer.start()
         self._trimmed_at = time.monotonic()
-        _share_memory()
         collecting.pause()
 
     def stop(self) -> None:
@@ -71,7 +70,8 @@ class Garbage(QObject):
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # malloc.h of glibc; others refuse the first and take the second
 
 
-def _share_memory() -> None:
+def share_memory() -> None:
+    """Have all threads share memory, as soon as the window is seen: it loads `ctypes`."""
     if (set_option := _of_libc("mallopt")) is not None:
         set_option(_ARENA_MAX, 2)
         # By itself the bound goes up with each large piece that is given back, and the next one is kept.

@@ -1,0 +1,44 @@
+"""What other processes write reaches the window; what opening it writes is no news to it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+
+from modelmgr.catalog import Catalog
+from modelmgr.gui.app import News
+from modelmgr.gui.tasks import Tasks
+from modelmgr.values import Changes
+
+_ANOTHER = """
+import sys
+from modelmgr.catalog import Catalog
+with Catalog.open(sys.argv[1]) as catalog:
+    catalog.add_folder(sys.argv[2], None)
+"""
+
+
+def test_the_windows_own_session_is_no_news_but_what_another_process_writes_is(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    told: list[Changes] = []
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        tasks = Tasks()
+        news = News(catalog, tasks)
+        news.changed.connect(told.append)
+        news.watch_others()
+        tasks.change(catalog.session)
+        news._ask_version()
+        # Changes are made one after another: once this one is done, those before it are.
+        seen: list[int] = []
+        tasks.change(catalog.session, seen.append)
+        qtbot.waitUntil(lambda: bool(seen))
+        assert told == []
+        subprocess.run(
+            [sys.executable, "-c", _ANOTHER, str(tmp_path / "c.sqlite"), str(tmp_path)], check=True
+        )
+        qtbot.waitUntil(lambda: bool(told))
+        assert told[0].folders
+        news.stop()
+        tasks.shutdown()
