@@ -58,6 +58,7 @@ class News(QObject):
         self._lock = threading.Lock()
         self._waiting: Changes | None = None
         self._told_at = 0.0
+        self._first_state = catalog.version()  # before the first rows are read
         self._version: int | None = None
         self._own_writes = False
         self._later = QTimer(self)
@@ -71,7 +72,7 @@ class News(QObject):
 
     def watch_others(self) -> None:
         """Begin to look for what other processes write."""
-        self._tasks.change(self._begin, self._on_version, failed=self._on_version_failed)
+        self._tasks.change(self._begin, self._on_begun, failed=self._on_version_failed)
         self._others.start()
 
     def stop(self) -> None:
@@ -105,10 +106,17 @@ class News(QObject):
             self._told_at = time.monotonic()
             self.changed.emit(changes)
 
-    def _begin(self) -> int:
-        # First our own session, for its row is a write like any other: it would have everything read a second time.
+    def _begin(self) -> tuple[bool, int]:
+        is_newer = self._catalog.version() != self._first_state
+        # Our own session's row is a write like any other: made later it would have everything read a second time.
         self._catalog.session()
-        return self._catalog.data_version()
+        return is_newer, self._catalog.data_version()
+
+    def _on_begun(self, found: tuple[bool, int]) -> None:
+        is_newer, version = found
+        self._on_version(version)
+        if is_newer:
+            self._ring(_EVERYTHING)
 
     @Slot()
     def _ask_version(self) -> None:

@@ -42,3 +42,18 @@ def test_the_windows_own_session_is_no_news_but_what_another_process_writes_is(
         assert told[0].folders
         news.stop()
         tasks.shutdown()
+
+
+def test_what_is_written_before_the_looking_begins_is_news(qtbot: QtBot, tmp_path: Path) -> None:
+    told: list[Changes] = []
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        tasks = Tasks()
+        news = News(catalog, tasks)
+        with Catalog.open(tmp_path / "c.sqlite") as other:
+            other.add_folder(str(tmp_path), None)
+        news.changed.connect(told.append)
+        news.watch_others()
+        qtbot.waitUntil(lambda: bool(told))
+        assert told[0].folders
+        news.stop()
+        tasks.shutdown()
