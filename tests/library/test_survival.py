@@ -304,12 +304,12 @@ def test_a_resumed_batch_tells_the_totals_of_an_uninterrupted_one(tmp_path: Path
     with Catalog.open(tmp_path / "whole.sqlite") as catalog:
         whole = Library(catalog).import_paths(legacy.paths, progress=Progress())
     path = tmp_path / "c.sqlite"
-    # Ends without a word after half of the records, as a killed process does.
+    # Ends without a word after some of the records, as a killed process does.
     program = IMPORT.replace(
         "with Catalog",
         "class P(Progress):\n"
         "    def step(self, done, total, text='', unit=''):\n"
-        "        if unit == 'records' and done >= 500: os._exit(9)\n"
+        "        if unit == 'records' and done >= 100: os._exit(9)\n"
         "with Catalog",
     ).replace("progress=Progress()", "progress=P()")
     process = begin(program, path, legacy.paths)
