@@ -64,12 +64,6 @@ def open_bounded(path: str, roots: Sequence[str]) -> BinaryIO | None:
     return file
 
 
-def read_bounded(path: str, roots: Sequence[str]) -> bytes | None:
-    """Return a picture's bytes; None if it is no regular file below `roots`, too large or unreadable."""
-    file = open_bounded(path, roots)
-    return None if file is None else read_open(file)
-
-
 def read_open(file: BinaryIO) -> bytes | None:
     """Return the bytes of a picture that `open_bounded` opened, and close it; None if it can't be read."""
     with file:

@@ -218,11 +218,6 @@ def base_of_air(urn: str) -> str | None:
     return _bases().ecosystems.get(_base_key(ecosystem)) or canonical_base(ecosystem)
 
 
-def base_of_header(word: str | None) -> str | None:
-    """Return the base for what tensors prove; they can't tell SD 1.4 from 1.5, so that one is coarse."""
-    return None if word is None else _bases().header.get(word) or canonical_base(word)
-
-
 def collapsed_base(word: str) -> str:
     """Return what ComfyUI-Lora-Manager's substring table makes of a base model's name.
 
@@ -282,7 +277,6 @@ class _Bases:
     repository_prefixes: Mapping[str, str]
     architectures: Mapping[str, str | None]
     ecosystems: Mapping[str, str]
-    header: Mapping[str, str]
     collapsed: Mapping[str, str]
     complete: frozenset[str]
     nothing: frozenset[str]
@@ -341,7 +335,6 @@ def _bases() -> _Bases:
         repository_prefixes=_keyed(data["repository_prefixes"], str.lower),
         architectures=data["architectures"],
         ecosystems=data["ecosystems"],
-        header=data["header"],
         collapsed=data["collapsed"],
         complete=frozenset(data["complete"]),
         nothing=frozenset(_base_key(word) for word in data["nothing"]),

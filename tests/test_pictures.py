@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelmgr.pictures import FILE_LIMIT_BYTES, image_format, open_bounded, read_bounded, read_open
+from modelmgr.pictures import FILE_LIMIT_BYTES, image_format, open_bounded, read_open
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="pipes, devices and plain links are of POSIX")
 
@@ -31,6 +31,11 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="pipes, devices 
 )
 def test_the_first_bytes_say_what_it_is(head: bytes, kind: str | None) -> None:
     assert image_format(head) == kind
+
+
+def read_bounded(path: str, roots: list[str]) -> bytes | None:
+    file = open_bounded(path, roots)
+    return None if file is None else read_open(file)
 
 
 def test_a_picture_is_read_only_from_below_the_roots(tmp_path: Path) -> None:

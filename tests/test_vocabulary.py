@@ -6,7 +6,6 @@ from modelmgr.vocabulary import (
     TYPES,
     base_of_air,
     base_of_architecture,
-    base_of_header,
     canonical_base,
     canonical_type,
     collapsed_base,
@@ -320,13 +319,6 @@ def test_architectures_of_gguf_are_a_vocabulary_of_their_own():
 )
 def test_the_ecosystem_of_an_air_names_the_base(urn: str, base: str | None):
     assert base_of_air(urn) == base
-
-
-def test_tensors_prove_only_the_family_of_stable_diffusion_1():
-    assert base_of_header("SD 1.5") == "SD 1.x"
-    assert base_of_header("Z-Image") == "ZImage"
-    assert base_of_header("any") is None
-    assert base_of_header(None) is None
 
 
 @pytest.mark.parametrize(

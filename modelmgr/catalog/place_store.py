@@ -61,11 +61,6 @@ class PlaceStore(IdentityStore):
             for file in self._files_where("files.scanned_folder = ?", [scanned_folder])
         }
 
-    def file_count_below(self, folder: str) -> int:
-        """Return how many files are known below a folder."""
-        condition, parameters = below_condition(folder)
-        return self._number(f"SELECT count(*) FROM files WHERE {condition}", parameters)
-
     def units_below(self, folder: str) -> dict[str, int]:
         """Return the places of models of several files at and below a folder: path -> row id."""
         condition, parameters = below_condition(folder, "path")

@@ -268,7 +268,9 @@ def test_a_filter_is_saved_brought_back_edited_and_saved_again(qtbot, window):
     qtbot.mouseClick(find(window, "saveChangesButton"), Qt.MouseButton.LeftButton)
     (saved,) = items(window, "All my LoRAs")
     assert not saved.data(0, NOTE_ROLE)
-    assert page.saved.query_of("All my LoRAs").types == ("lora", "vae")
+    page.filters.clear()
+    page.saved.use("All my LoRAs")
+    assert page.filters.query.types == ("lora", "vae")
 
 
 def test_saved_filters_are_renamed_moved_and_removed_with_a_way_back(qtbot, window):

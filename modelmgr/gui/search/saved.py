@@ -61,11 +61,6 @@ class SavedFilters(QObject):
         saved = self._find(self._current)
         return saved is not None and saved.query != narrowing(self._filters.query)
 
-    def query_of(self, name: str) -> ModelQuery | None:
-        """Return what a saved filter asks for."""
-        saved = self._find(name)
-        return saved.query if saved is not None else None
-
     def _find(self, name: str | None) -> Saved | None:
         return next((saved for saved in self._saved if saved.name == name), None)
 
