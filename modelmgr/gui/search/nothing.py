@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from modelmgr import search
 from modelmgr.catalog import Catalog
@@ -83,32 +83,40 @@ def _spelt_otherwise(catalog: Catalog, query: ModelQuery) -> list[NearMiss]:
     return found
 
 
-class NothingMatches(QWidget):
-    """No model fits: what was asked for, as chips to take off, and a near miss if there is one."""
+class NothingMatches(QScrollArea):
+    """No model fits: what was asked for, as chips to take off, and a near miss if there is one.
+
+    The chips may be many: they are scrolled, and push no window.
+    """
 
     def __init__(
         self, filters: Filters, catalog: Catalog, tasks: Tasks, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("nothingMatches")
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        page = QWidget(self)
+        self.setWidget(page)
         self._filters = filters
         self._catalog = catalog
         self._tasks = tasks
         self._looked: ModelQuery | None = None
         self._near: list[NearMiss] = []
-        self._mark = theme.plain_label("", None, self)
+        self._mark = theme.plain_label("", None, page)
         self._mark.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         # Nothing of what was typed may widen the window.
-        self._title = WrappingLabel(4, self)
+        self._title = WrappingLabel(4, page)
         self._title.setProperty("role", "pane-title")
         self._title.setObjectName("nothingMatchesTitle")
         self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._hint = WrappingLabel(4, self)
+        self._hint = WrappingLabel(4, page)
         self._hint.setProperty("role", "secondary")
         self._hint.setObjectName("nothingMatchesHint")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._chips = FilterChips(filters, self, is_centred=True)
-        self._buttons = QWidget(self)
+        self._chips = FilterChips(filters, page, is_centred=True)
+        self._buttons = QWidget(page)
         row = FlowLayout(self._buttons, theme.S, is_centred=True)
         self._spelt = self._button("nearWordButton", self._on_spelt)
         self._fewer = self._button("nearMissButton", self._on_fewer)
@@ -117,7 +125,7 @@ class NothingMatches(QWidget):
         self._clear.clicked.connect(filters.clear)
         for button in (self._spelt, self._fewer, self._clear):
             row.addWidget(button)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(page)
         layout.setContentsMargins(theme.XL, theme.XL, theme.XL, theme.XL)
         layout.setSpacing(theme.M)
         layout.addStretch(2)
