@@ -241,6 +241,11 @@ class WorkStrip(Strip):
         self._soon.timeout.connect(self.show)
         self._soon.start(BLINK_MS)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to be stopped."""
+        return not self._task.is_running
+
     @Slot(object)
     def _on_progressed(self, step: Step) -> None:
         self._pace.add(step, monotonic())
@@ -263,42 +268,53 @@ class WorkStrip(Strip):
 
 
 class StripPlace(QWidget):
-    """Where one strip stands at a time: the newest."""
+    """Where one strip stands at a time, the newest; only work that goes on keeps its place above it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(theme.XS)
         self.hide()
 
     @Slot()
-    def clear(self) -> None:
-        """Take the strip away."""
-        self.hide()
-        while (item := self._layout.takeAt(0)) is not None:
-            if (strip := item.widget()) is not None:
+    def clear_undo(self) -> None:
+        """Take away what was offered to be undone; work and a question stay."""
+        self._remove(UndoStrip)
+
+    @Slot()
+    def _on_work_over(self) -> None:
+        self._remove()
+
+    def _remove(self, *kinds: type[Strip]) -> None:
+        """Take strips of these kinds away, and work that is over."""
+        for strip in self.findChildren(Strip, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            if isinstance(strip, kinds) or (isinstance(strip, WorkStrip) and strip.is_over):
+                self._layout.removeWidget(strip)
                 strip.hide()
                 strip.deleteLater()
+        self.setVisible(self._layout.count() > 0)
 
     @Slot(object)
     def show_work(self, task: Task) -> None:
         """Show how far a deed is, as long as it lasts."""
-        self.clear()
+        self._remove(UndoStrip, AskStrip)
         self._layout.addWidget(WorkStrip(task, self))
+        task.finished.connect(self._on_work_over)
         self.show()
 
     def offer_undo(self, words: str, deed: Callable[[], None]) -> None:
         """Say what was done; `deed` takes it back."""
-        self.clear()
+        self._remove(UndoStrip, AskStrip)
         strip = UndoStrip(words, self)
         strip.accepted.connect(deed)
-        strip.closed.connect(self.clear)
+        strip.closed.connect(self.clear_undo)
         self._layout.addWidget(strip)
         self.show()
 
     def ask(self, strip: AskStrip, deed: Callable[[], None]) -> None:
         """Put a question here; `deed` is done if the answer is yes."""
-        self.clear()
+        self._remove(UndoStrip, AskStrip)
         self._layout.addWidget(strip)
         self.show()
         strip.show()

@@ -1,6 +1,7 @@
 """The inbox: what waits, why, and every deed that settles it, on real files and a real catalog."""
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from modelmgr.demo import write_safetensors
 from modelmgr.gui.compare import CompareDialog, OpinionCard
 from modelmgr.gui.map_root import MapRootDialog
 from modelmgr.gui.pending.alike import FileRule, locate_alike, rule_of
+from modelmgr.gui.pending.deeds import PendingDeeds
 from modelmgr.gui.pending.page import PendingPage
 from modelmgr.gui.pending.reading import Preview, read_preview
 from modelmgr.gui.pending.table import PendingTable
@@ -43,7 +45,7 @@ from modelmgr.gui.reasons import (
     source_label,
     tail_below,
 )
-from modelmgr.gui.strips import AskStrip, UndoStrip
+from modelmgr.gui.strips import AskStrip, StripPlace, UndoStrip, WorkStrip
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import breakable
 from modelmgr.library import Library
@@ -594,6 +596,55 @@ def test_a_dismissal_is_undone_with_one_click(qtbot, page, inbox):
     assert inbox.row("Gone").state == "dismissed"
     assert inbox.row("Two").state == "pending"
     qtbot.waitUntil(lambda: not page.page.findChildren(UndoStrip), timeout=WAIT_MS)
+
+
+class HeldLibrary(Library):
+    """A library whose promotions wait until they are let go."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog)
+        self.let_go = threading.Event()
+
+    def promote(self, ids, *, progress: Progress, **how):
+        while not self.let_go.wait(0.01):
+            progress.check()
+        return super().promote(ids, progress=progress, **how)
+
+
+def test_a_promotion_can_be_stopped_whatever_is_dismissed_meanwhile(qtbot, inbox, catalog, tasks):
+    library = HeldLibrary(catalog)
+    held = PendingPage(library, tasks)
+    qtbot.addWidget(held)
+    held.resize(1200, 720)
+    with qtbot.waitExposed(held):
+        held.show()
+    page = Page(qtbot, held)
+    page.wait_rows(8)
+    page.click("promoteReadyButton")
+    qtbot.waitUntil(lambda: page.button("workStop").isVisible(), timeout=WAIT_MS)
+    page.select("Gone")
+    with qtbot.waitSignal(held.message, timeout=WAIT_MS):
+        page.click("dismissButton")
+    assert page.button("workStop").isVisible()
+    with qtbot.waitSignal(held.message, timeout=WAIT_MS) as said:
+        page.click("undoPromotionStripButton")
+    assert said.args == ["1 record waits again."]
+    qtbot.waitUntil(lambda: not held.findChildren(UndoStrip), timeout=WAIT_MS)
+    page.click("workStop")
+    qtbot.waitUntil(lambda: not held.findChildren(WorkStrip), timeout=WAIT_MS)
+    assert held.findChild(StripPlace).isHidden()
+    assert catalog.stats()["models"] == 0
+
+
+def test_a_question_stays_while_a_dismissal_is_taken_back(qtbot, page, inbox):
+    page.select("Gone")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.click("dismissButton")
+    page.select("Wrong")
+    page.click("attachAnywayButton")
+    with qtbot.waitSignal(page.page.message, timeout=WAIT_MS):
+        page.page.findChild(PendingDeeds).restore([inbox.id_of("Gone")])
+    assert page.page.findChild(AskStrip).isVisible()
 
 
 def test_the_columns_share_the_room_until_a_person_divides_it(qtbot, page):

@@ -66,7 +66,7 @@ class Handling(QObject):
         self.deeds.message.connect(self.message)
         self.deeds.promoted.connect(self._offer_undo)
         self.deeds.dismissed.connect(self._offer_restore)
-        self.deeds.undone.connect(strips.clear)
+        self.deeds.undone.connect(strips.clear_undo)
         self.deeds.working.connect(strips.show_work)
         preview.shown.connect(self._show_alike)
         preview.deeds.candidate_chosen.connect(self._on_candidate_chosen)
@@ -163,7 +163,7 @@ class Handling(QObject):
         self._strips.offer_undo(words, partial(self._take_back, ids))
 
     def _take_back(self, ids: Sequence[int]) -> None:
-        self._strips.clear()
+        self._strips.clear_undo()
         self.deeds.restore(ids)
 
     # --- the record that is shown -----------------------------------------------------------------------
