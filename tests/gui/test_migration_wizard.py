@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QTabWidget,
+    QToolButton,
     QTreeWidget,
     QWidget,
     QWizard,
@@ -27,12 +28,19 @@ from PySide6.QtWidgets import (
 from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
 from modelmgr.errors import ModelmgrError
 from modelmgr.gui.reasons import source_label
-from modelmgr.gui.shell.drafts import Drafts
+from modelmgr.gui.shell.drafts import LONGEST_CHARS, Drafts
 from modelmgr.gui.strips import AskStrip, UndoStrip
-from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.tasks import DEED_THREADS, Tasks
 from modelmgr.gui.wizard import MigrationWizard
 from modelmgr.gui.wizard.drop_area import dropped_paths
-from modelmgr.gui.wizard.journey import Offer, RecordSteps, offers_of, scan_targets
+from modelmgr.gui.wizard.journey import (
+    Offer,
+    RecordSteps,
+    chosen_paths,
+    chosen_text,
+    offers_of,
+    scan_targets,
+)
 from modelmgr.gui.wizard.parts import PATH, fill_with_problems, make_problem_list
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.gui.wizard.wizard import CHOSEN_DRAFT, IMPORT, PREVIEW, REPORT, SOURCES
@@ -436,6 +444,84 @@ def test_what_was_chosen_when_the_program_ended_early_is_offered_again(qtbot, op
     assert not file.exists()
 
 
+def test_what_is_kept_of_many_chosen_paths_are_whole_ones(qtbot, open_wizard, tmp_path, tasks):
+    file = tmp_path / "drafts.json"
+    odd = [str(tmp_path / name) for name in ("line\nend", "line\u2028end", 'a "quoted" ü', "no\udcffutf8")]
+    many = [str(tmp_path / f"style-{number:04d}.safetensors") for number in range(400)]
+    crashed = Drafts(file, tasks)
+    open_wizard(drafts=crashed).wizard.page(SOURCES).add_paths(odd + many)
+    crashed.close()
+    drafts = Drafts(file, tasks)
+    assert len(drafts.take(CHOSEN_DRAFT)) <= LONGEST_CHARS
+    again = open_wizard(drafts=drafts)
+    again.click("chooseAgainButton")
+    chosen = again.wizard.journey.paths
+    assert chosen == (odd + many)[: len(chosen)]
+    assert len(odd) < len(chosen) < len(odd + many)
+    longest = chosen_text(many, LONGEST_CHARS)
+    assert len(longest) + len(f',\n"{many[0]}"') > LONGEST_CHARS >= len(longest)
+    assert chosen_text(["/a"], 4) == "[]"
+
+
+@pytest.mark.parametrize("text", ["", "/a path", '{"a": 1}', "3", "[" * 9_000])
+def test_a_text_that_is_no_list_of_paths_offers_none(text):
+    assert chosen_paths(text) == []
+
+
+@pytest.fixture
+def left_behind(tmp_path, tasks) -> Callable[[], Drafts]:
+    """Drafts in which a session that ended early has left one chosen path; each call is the next start."""
+    file = tmp_path / "drafts.json"
+    crashed = Drafts(file, tasks)
+    crashed.keep(CHOSEN_DRAFT, chosen_text([str(tmp_path / "A")], LONGEST_CHARS))
+    crashed.close()
+    return lambda: Drafts(file, tasks)
+
+
+@pytest.mark.parametrize("imports", [False, True])
+def test_an_offer_that_nobody_has_seen_outlives_a_drop(open_wizard, demo, left_behind, tmp_path, imports):
+    drafts = left_behind()
+    dropped = open_wizard(demo.jsonl, drafts=drafts)
+    dropped.wait_preview()
+    if imports:
+        dropped.click("commitButton")
+        dropped.wait_page(REPORT)
+        dropped.click("finishButton")
+    else:
+        dropped.click("backButton")
+        dropped.wait_page(SOURCES)
+        assert dropped.child(QFrame, "chosenBefore").isVisible()
+        dropped.wizard.reject()
+    drafts.close()
+    assert chosen_paths(left_behind().take(CHOSEN_DRAFT)) == [str(tmp_path / "A")]
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "taken away", "crash"])
+def test_an_open_offer_is_not_overwritten_by_what_is_chosen_beside_it(
+    open_wizard, left_behind, tmp_path, ends
+):
+    drafts = left_behind()
+    seen = open_wizard(drafts=drafts)
+    seen.wizard.page(SOURCES).add_paths([str(tmp_path / "B")])
+    if ends == "cancelled":
+        seen.wizard.reject()
+    elif ends == "taken away":
+        seen.child(QListWidget, "chosenPaths").selectAll()
+        seen.click("removePathButton")
+    drafts.close()
+    kept = [str(tmp_path / name) for name in ("AB" if ends == "crash" else "A")]
+    assert chosen_paths(left_behind().take(CHOSEN_DRAFT)) == kept
+
+
+def test_an_offer_that_is_declined_is_gone(open_wizard, left_behind):
+    drafts = left_behind()
+    seen = open_wizard(drafts=drafts)
+    seen.child(QToolButton, "chosenBeforeClose").click()
+    seen.wizard.reject()
+    drafts.close()
+    assert not left_behind().found
+
+
 def test_a_folder_can_be_chosen_in_a_dialog(qtbot, open_wizard, demo):
     seen = open_wizard()
     seen.click("addFolderButton")
@@ -789,6 +875,28 @@ def test_stopping_in_the_middle_keeps_whole_records(qtbot, open_wizard, demo, ca
     seen.wait_page(REPORT)
     assert pending_count(library) == preview.imported
     assert not seen.child(QPushButton, "importRestButton").isVisible()
+
+
+def test_an_import_that_was_stopped_before_it_began_is_not_done(qtbot, open_wizard, demo, library, tasks):
+    seen = open_wizard(demo.jsonl)
+    preview = seen.wait_preview()
+    let_go = threading.Event()
+    for _ in range(DEED_THREADS):
+        tasks.run("Held", lambda _progress: let_go.wait(WAIT_MS / 1000))
+    seen.click("commitButton")
+    seen.wait_page(IMPORT)
+    seen.click("importCancelButton")
+    seen.wait_page(REPORT)
+    words = [label.text() for label in seen.wizard.currentPage().findChildren(QLabel)]
+    assert "Stopped" in words
+    assert "Done" not in words
+    assert "Nothing was imported." in words
+    let_go.set()
+    seen.click("importRestButton")
+    seen.wait_preview()
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert pending_count(library) == preview.imported
 
 
 def test_closing_while_it_imports_asks_first(qtbot, open_wizard, demo, catalog):

@@ -77,6 +77,11 @@ class Drafts(QObject):
             self._soon.start()
             self.changed.emit()
 
+    def drop(self, key: str) -> None:
+        """Forget what is being typed now; what an earlier session left at this place stays."""
+        if self._kept.pop(key, None) is not None:
+            self._soon.start()
+
     def close(self) -> None:
         """Write at once what is still not done, for the window closes."""
         if self._soon.isActive():

@@ -1,5 +1,6 @@
 """What the pages of the wizard share: what was chosen, found and done, and the deeds, for workers."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -119,6 +120,32 @@ class Journey:
         if self.preview is None or self.imported is None:
             return 0
         return max(0, self.preview.imported - self.imported.imported)
+
+
+def chosen_text(paths: Sequence[str], longest: int) -> str:
+    """Write down chosen paths as a JSON list, of many the first that fit whole.
+
+    Args:
+        paths: whatever a file system allows, line ends too.
+        longest: so many characters the text has at most.
+    """
+    room = longest - len("[\n\n]")
+    fitting = []
+    for path in paths:
+        room -= len(json.dumps(path, ensure_ascii=False)) + len(",\n")
+        if room < 0:
+            break
+        fitting.append(path)
+    return json.dumps(fitting, ensure_ascii=False, indent=0)
+
+
+def chosen_paths(text: str) -> list[str]:
+    """Read what `chosen_text` wrote; none from any other text."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
 
 
 class RecordSteps(Progress):

@@ -179,7 +179,8 @@ class ReportPage(Page):
             for name, figure in self._figures.items():
                 figure.show_number(getattr(report, name), tr("Show which"))
         self._words.setText(self._headline())
-        is_stopped = report is not None and report.cancelled
+        # Without a report and without an error, it was stopped before it began.
+        is_stopped = journey.error is None and not journey.is_whole
         self._title.setText(
             tr("Not finished") if journey.error is not None else tr("Stopped") if is_stopped else tr("Done")
         )

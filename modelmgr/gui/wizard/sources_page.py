@@ -270,9 +270,9 @@ class SourcesPage(Page):
         self._show_left()
 
     @property
-    def has_offer(self) -> bool:
-        """Whether that is still offered."""
-        return bool(self._left)
+    def offered(self) -> Sequence[str]:
+        """What of that is still offered."""
+        return self._left
 
     def _show_left(self) -> None:
         if not self._is_built:

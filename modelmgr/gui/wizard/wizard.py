@@ -12,11 +12,11 @@ from modelmgr.gui import focus, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.reasons import group_of
 from modelmgr.gui.sheet import style_sheet
-from modelmgr.gui.shell.drafts import Drafts
+from modelmgr.gui.shell.drafts import LONGEST_CHARS, Drafts
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted
 from modelmgr.gui.wizard.import_page import ImportPage
-from modelmgr.gui.wizard.journey import Journey, write_file
+from modelmgr.gui.wizard.journey import Journey, chosen_paths, chosen_text, write_file
 from modelmgr.gui.wizard.parts import tr
 from modelmgr.gui.wizard.preview_page import PreviewPage
 from modelmgr.gui.wizard.report import report_as_json, report_as_text
@@ -138,10 +138,10 @@ class MigrationWizard(QWizard):
         self.currentIdChanged.connect(self._on_page_changed)
         room = self.screen().availableSize()
         self.resize(QSize(scaled(self, 1120), scaled(self, 760)).boundedTo(room))
+        if drafts is not None and (left := drafts.take(CHOSEN_DRAFT)):
+            self._sources.offer_again(chosen_paths(left))
         if paths:
             self.set_paths(paths)
-        elif drafts is not None and (left := drafts.take(CHOSEN_DRAFT)):
-            self._sources.offer_again(left.splitlines())
 
     def _name_buttons(self) -> None:
         kind = QWizard.WizardButton
@@ -190,7 +190,9 @@ class MigrationWizard(QWizard):
         if not self.journey.paths:
             self._forget_chosen()
         elif self._drafts is not None:
-            self._drafts.keep(CHOSEN_DRAFT, "\n".join(self.journey.paths), tr("Chosen for the import"))
+            # A crash must not take along what is still offered either.
+            paths = list(dict.fromkeys([*self._sources.offered, *self.journey.paths]))
+            self._drafts.keep(CHOSEN_DRAFT, chosen_text(paths, LONGEST_CHARS), tr("Chosen for the import"))
 
     @Slot(int)
     def _offer_review(self, waiting: int) -> None:
@@ -302,11 +304,15 @@ class MigrationWizard(QWizard):
         """Stop what only served to look."""
         self._sources.leave()
         self._previewed.leave()
-        if not self._sources.has_offer:
-            self._forget_chosen()
+        self._forget_chosen()
 
     def _forget_chosen(self) -> None:
-        if self._drafts is not None:
+        """Keep what was chosen no longer; what is still offered from before waits for an answer."""
+        if self._drafts is None:
+            return
+        if self._sources.offered:
+            self._drafts.drop(CHOSEN_DRAFT)
+        else:
             self._drafts.done(CHOSEN_DRAFT)
 
     def focusNextPrevChild(self, is_next: bool) -> bool:
