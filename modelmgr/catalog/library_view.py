@@ -113,8 +113,8 @@ class LibraryView(AttachmentStore):
         """Return a stretch of the matching rows in order; all from `offset` on if `limit` is None."""
         if limit is None:
             return self.rows(self.order(wanted)[offset:])
-        with engine.translated(self.path):
-            reader = self._question()
+        # Of one moment: the stretch goes on where it was, which a row that comes before it would shift.
+        with engine.translated(self.path), self._snapshot() as reader:
             where, _parameters = query.conditions(wanted)
             order = query.order_of(wanted)
             if where or order.leading:

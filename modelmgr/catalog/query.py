@@ -164,32 +164,18 @@ def conditions(query: ModelQuery) -> tuple[str, list[Any]]:
     return where(conditions_of(query))
 
 
-def where(
-    wanted: Sequence[Condition], leader: Condition | None = None, *, walking: bool = False
-) -> tuple[str, list[Any]]:
+def where(wanted: Sequence[Condition], *, walking: bool = False) -> tuple[str, list[Any]]:
     """Return the WHERE clause of some conditions and its parameters.
 
     Args:
         wanted: all of them.
-        leader: the one that finds the rows; the others test them. None leaves that to the planner.
         walking: True where the rows are at hand anyway.
     """
     parts: list[str] = []
     parameters: list[Any] = []
     for each in wanted:
-        if each is leader:
-            parts.append(
-                each.sql
-                if each.sql.startswith("id IN")
-                else f"id IN (SELECT id FROM models WHERE {each.sql})"
-            )
-            parameters += each.parameters
-        elif walking or leader is not None:
-            parts.append(each.walking)
-            parameters += each.walking_parameters
-        else:
-            parts.append(each.sql)
-            parameters += each.parameters
+        parts.append(each.walking if walking else each.sql)
+        parameters += each.walking_parameters if walking else each.parameters
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 
 

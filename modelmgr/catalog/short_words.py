@@ -25,7 +25,7 @@ _VOCABULARY = (
 _BRIEF_NAMES = (
     "WITH RECURSIVE s(n) AS (SELECT * FROM (SELECT name FROM models ORDER BY name COLLATE NOCASE LIMIT 1) "
     "UNION ALL SELECT (SELECT name FROM models WHERE name COLLATE NOCASE > "
-    "iif(length(s.n) > 2, substr(s.n, 1, 2) || char(1114111), s.n) ORDER BY name COLLATE NOCASE LIMIT 1) "
+    "iif(length(s.n) > 2, max(s.n, substr(s.n, 1, 2) || char(1114111)), s.n) ORDER BY name COLLATE NOCASE LIMIT 1) "
     "FROM s WHERE s.n IS NOT NULL) "
     "SELECT models.id FROM s CROSS JOIN models ON models.name COLLATE NOCASE = s.n WHERE length(s.n) <= 2"
 )
@@ -77,7 +77,7 @@ class _Terms:
 
     def _beginning(self, start: str, length: int) -> Iterator[str]:
         """Yield the different beginnings of so many letters, of those threes that begin with `start`."""
-        at = start
+        at, last = start, None
         while self._looks <= _MOST_LOOKS:
             self._looks += 1
             row = self._reader.execute_sql(
@@ -86,6 +86,9 @@ class _Terms:
             if row is None or not row[0].startswith(start):
                 return
             beginning = row[0][:length]
-            yield beginning
-            # What sorts behind all that begin so, as SQLite compares: by the bytes of UTF-8.
-            at = beginning + ("\U0010ffff" if length < 3 else "\0")
+            if beginning != last:
+                yield beginning
+            last = beginning
+            # What sorts behind all that begin so, as SQLite compares: by the bytes of UTF-8; but for the last letter
+            # that there is, after which one goes on term by term.
+            at = max(beginning + ("\U0010ffff" if length < 3 else "\0"), row[0] + "\0")

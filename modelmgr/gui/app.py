@@ -83,6 +83,10 @@ class News(QObject):
 
     def _ring(self, changes: Changes) -> None:
         # In the writing thread.
+        self._own_writes = True
+        self._add(changes)
+
+    def _add(self, changes: Changes) -> None:
         with self._lock:
             is_first = self._waiting is None
             self._waiting = changes if self._waiting is None else self._waiting.merged(changes)
@@ -91,7 +95,6 @@ class News(QObject):
 
     @Slot()
     def _on_rang(self) -> None:
-        self._own_writes = True
         wait_s = self._told_at + NEWS_INTERVAL_S - time.monotonic()
         if wait_s <= 0:
             self._tell()
@@ -109,14 +112,17 @@ class News(QObject):
     def _begin(self) -> tuple[bool, int]:
         is_newer = self._catalog.version() != self._first_state
         # Our own session's row is a write like any other: made later it would have everything read a second time.
-        self._catalog.session()
+        try:
+            self._catalog.session()
+        except CatalogError as error:
+            log.info("This window could not be noted in the catalog yet: %s", error)
         return is_newer, self._catalog.data_version()
 
     def _on_begun(self, found: tuple[bool, int]) -> None:
         is_newer, version = found
         self._on_version(version)
         if is_newer:
-            self._ring(_EVERYTHING)
+            self._add(_EVERYTHING)
 
     @Slot()
     def _ask_version(self) -> None:
@@ -128,10 +134,9 @@ class News(QObject):
         own, self._own_writes = self._own_writes, False
         if before is not None and version != before:
             # After a write of our own the number says nothing; then only what is cheap is looked at again.
-            self._ring(
+            self._add(
                 Changes(models=True, pending=True, folders=True, ids=frozenset()) if own else _EVERYTHING
             )
-            self._own_writes = False
 
     def _on_version_failed(self, error: Exception) -> None:
         log.info("The catalog's version could not be read: %s", error)
@@ -170,18 +175,25 @@ def open_window(catalog: Path) -> QMainWindow:
     garbage = Garbage()
     tasks = Tasks(interrupt=store.interrupt)
     tasks.hold_questions(is_held=True)
+    try:
+        return _window_on(store, tasks, garbage)
+    except BaseException:
+        _leave(tasks, store, garbage)
+        raise
+
+
+def _window_on(store: Catalog, tasks: Tasks, garbage: Garbage) -> MainWindow:
     library = cast("Library", _LibraryWhenWanted(store))
     door = ApiDoor(library, tasks)
     window = MainWindow(library, tasks, door)
     news = News(store, tasks, window)
-    door.setParent(window)
-    tasks.setParent(window)
     news.changed.connect(window.take_news)
-    garbage.setParent(window)
-    window.closed.connect(partial(_end, door, news, tasks, store, garbage))
     window.painted.connect(share_memory)
     window.painted.connect(news.watch_others)
     window.load_first_rows()
+    for part in (door, tasks, garbage):
+        part.setParent(window)
+    window.closed.connect(partial(_end, door, news, tasks, store, garbage))
     window.show()
     window.start_asking()
     return window
@@ -191,6 +203,10 @@ def _end(door: ApiDoor, news: News, tasks: Tasks, store: Catalog, garbage: Garba
     # First of all: what other programs still ask would find a catalog that is closed.
     door.end()
     news.stop()
+    _leave(tasks, store, garbage)
+
+
+def _leave(tasks: Tasks, store: Catalog, garbage: Garbage) -> None:
     if tasks.shutdown():
         store.close()
         garbage.stop()

@@ -189,7 +189,8 @@ class MainWindow(Frame):
     def load_first_rows(self) -> None:
         """Show the first rows before the window is painted: two short questions, a millisecond or two."""
         self._page.load_first_rows()
-        if self._pages.currentIndex() == OVERVIEW_PAGE and not self._page.model.rowCount():
+        is_empty = not self._page.model.rowCount() and not self._page.filters.active()
+        if self._pages.currentIndex() == OVERVIEW_PAGE and is_empty:
             # Where there is nothing to be counted the three ways in say more.
             self.show_page(LIBRARY_PAGE)
 

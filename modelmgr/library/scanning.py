@@ -691,7 +691,9 @@ def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Head
     Both need the interpreter's lock, which a thread that hashes had better not wait for.
     """
     end = discovery.tensors_at(head, size_bytes)
-    if end is not None and end <= len(head) and end <= LEFT_BYTES:
+    # What was cut off since its size was asked for is not all here.
+    is_whole = end is not None and len(head) >= min(size_bytes, max(end, HEAD_BYTES))
+    if end is not None and is_whole and end <= LEFT_BYTES:
         return _Head(bytes(head[: max(end, HEAD_BYTES)]), size_bytes)
     return read_open(descriptor, path, size_bytes, head)
 

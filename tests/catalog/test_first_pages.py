@@ -139,3 +139,44 @@ def test_letters_of_latin_are_indexed_as_they_are_folded(tmp_path: Path) -> None
                 assert letter >= "\u0250"
                 continue
             assert catalog._reader.execute_sql(*found).fetchall(), letter
+
+
+INSERT = (
+    "INSERT INTO models(name, type, size_bytes, file_count, tags, favorite, trigger_words, added_at, hash_state, "
+    "file_state, search_text) VALUES (?, 'vae', 1, 1, '[]', 0, '[]', 0, 'none', 'present', ?)"
+)
+
+
+def test_a_page_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk_on = stretches._Walk.more
+    written: list[str] = []
+
+    def more(self: stretches._Walk, limit: int, budget: float) -> object:
+        # Between two pieces of a walk another writer takes models that come before its place.
+        if self.met and not written:
+            written.extend(f"a{number}" for number in range(30))
+            with other.bulk_load() as writer:
+                writer.connection().executemany(INSERT, [(name, "new") for name in written])
+        return walk_on(self, limit, budget)
+
+    names = [(f"m{number:06}", "hit" if number % 20 == 19 else "") for number in range(5_000)]
+    monkeypatch.setattr(stretches._Walk, "more", more)
+    path = tmp_path / "c.sqlite"
+    with Catalog.open(path) as catalog, Catalog.open(path) as other:
+        with catalog.bulk_load() as writer:
+            writer.connection().executemany(INSERT, names)
+        page = [row.name for row in catalog.page(ModelQuery(search="hit"), 100)]
+    assert written
+    assert page == [name for name, text in names if text][:100]
+
+
+def test_a_name_with_the_last_letter_there_is_hides_no_other(tmp_path: Path) -> None:
+    names = ["ab\U0010ffffx", "ab\U0010ffff", "qz", "zq"]
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        with catalog.bulk_load() as writer:
+            writer.connection().executemany(INSERT, [(name, name) for name in names])
+        for word, found in (("qz", ["qz"]), ("q", ["qz", "zq"]), ("b\U0010ffff", names[1::-1])):
+            assert [row.name for row in catalog.page(ModelQuery(search=word), 9)] == found
+        sql, parameters = short_words.ids_with(catalog._question(), "zq") or ("", [])
+        ids = {row[0] for row in catalog._question().execute_sql(sql, parameters)}
+        assert len(names) in ids

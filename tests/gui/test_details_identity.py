@@ -21,6 +21,7 @@ from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.details.hashes import worth_showing
 from modelmgr.gui.details.identity import sure_words
 from modelmgr.gui.details.loading import Loaded
+from modelmgr.gui.details.pane import WHY_MS
 from modelmgr.gui.details.told import facts_of, read_template, templates_of
 from modelmgr.gui.previews import Previews
 from modelmgr.library import Library
@@ -499,6 +500,20 @@ def test_the_mark_of_a_field_leads_to_what_decided(qtbot, pane, show):
     licence = find(pane, "licenseField").origin_menu()
     assert "whyAction" not in {action.objectName() for action in licence.actions()}
     assert row.type == "lora"
+
+
+def test_after_the_reasons_were_asked_for_a_field_keeps_the_keyboard(qtbot, pane, show):
+    show(header=HEADER)
+    pane.resize(340, 700)
+    field = find(pane, "typeField")
+    (why,) = [action for action in field.origin_menu().actions() if action.objectName() == "whyAction"]
+    why.trigger()
+    qtbot.wait(2 * WHY_MS)
+    for column in ("tags", "trigger_words"):
+        other = find(pane, f"{column}Field")
+        other.start()
+        qtbot.wait(100)  # its editor changes how long the page is
+        assert other.is_editing
 
 
 def test_a_list_of_types_that_is_closed_without_a_choice_changes_nothing(qtbot, pane, show, catalog):

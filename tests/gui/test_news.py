@@ -57,3 +57,24 @@ def test_what_is_written_before_the_looking_begins_is_news(qtbot: QtBot, tmp_pat
         assert told[0].folders
         news.stop()
         tasks.shutdown()
+
+
+def test_a_steady_writer_elsewhere_is_told_each_time(qtbot: QtBot, tmp_path: Path) -> None:
+    told: list[Changes] = []
+    with Catalog.open(tmp_path / "c.sqlite") as catalog, Catalog.open(tmp_path / "c.sqlite") as other:
+        tasks = Tasks()
+        news = News(catalog, tasks)
+        news.changed.connect(told.append)
+        news.watch_others()
+        for number in range(3):
+            seen: list[int] = []
+            tasks.change(catalog.session, seen.append)
+            qtbot.waitUntil(lambda seen=seen: bool(seen))
+            (tmp_path / str(number)).mkdir()
+            other.add_folder(str(tmp_path / str(number)), None)
+            told.clear()
+            news._ask_version()
+            qtbot.waitUntil(lambda: bool(told))
+            assert told[0].ids is None  # anything may have changed, not just what is cheap to look at
+        news.stop()
+        tasks.shutdown()

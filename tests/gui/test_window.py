@@ -1,5 +1,6 @@
 """The window as a whole: from start to first row, what the panes do together, and what comes back."""
 
+import gc
 import json
 import socket
 import threading
@@ -28,9 +29,10 @@ from PySide6.QtWidgets import (
 
 from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogTooNew
-from modelmgr.gui import open_window, theme
+from modelmgr.gui import app, open_window, theme
 from modelmgr.gui.app import open_error_window
 from modelmgr.gui.search.words import searched_text
+from modelmgr.gui.shell.afterwards import Afterwards
 from modelmgr.library import Library
 from modelmgr.settings import Settings, settings_path, window_state_path
 from modelmgr.sqlite import driver
@@ -560,3 +562,33 @@ def test_damage_after_a_crash_is_told_with_what_to_do(open_on, path, qtbot):
     words = find(window, "messageText", QLabel)
     qtbot.waitUntil(lambda: "restore a backup" in words.text())
     assert find(window, "messageButton", QPushButton).isVisible()
+
+
+def test_a_late_step_that_fails_leaves_the_others_their_turn(qtbot):
+    done = []
+    owner = QWidget()
+    qtbot.addWidget(owner)
+    afterwards = Afterwards(owner)
+
+    def fail() -> None:
+        raise ValueError("one")
+
+    with qtbot.captureExceptions() as raised:
+        afterwards.start(owner, [fail, lambda: done.append("two")])
+        qtbot.waitUntil(lambda: bool(done))
+    assert [kind for kind, _error, _trace in raised] == [ValueError]
+
+
+def test_a_window_that_can_not_be_made_leaves_nothing_behind(qtbot, tmp_path, monkeypatch):
+    was_on = gc.isenabled()
+    gc.enable()
+    closed = []
+    close = Catalog.close
+    monkeypatch.setattr(Catalog, "close", lambda self: (closed.append(self), close(self)))
+    monkeypatch.setattr(app.MainWindow, "load_first_rows", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        app.open_window(tmp_path / "c.sqlite")
+    assert gc.isenabled()
+    assert len(closed) == 1
+    if not was_on:
+        gc.disable()

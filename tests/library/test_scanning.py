@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from modelmgr.discovery import hashing
 from modelmgr.errors import NotFound
 from modelmgr.library import Library, scanning
 from modelmgr.library.root_scan import JOBS_AT_ONCE, SMALL_BYTES
@@ -332,3 +333,22 @@ def test_a_folder_of_many_files_is_written_in_parts_and_remembered_only_whole(
     (digest,) = (folder.digest for folder in library.catalog.scanned_folders(str(models)).values())
     assert digest is not None
     assert scan(library, models).unchanged == many
+
+
+def test_a_file_that_is_cut_off_while_it_is_opened_stops_no_scan(
+    library: Library, models: Path, lora: Lora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        lora(f"{number}.safetensors", number)
+    opened = hashing.open_with_facts
+
+    def cut(path: str) -> object:
+        found = opened(path)
+        if path.endswith("1.safetensors"):
+            os.truncate(path, 300)
+        return found
+
+    monkeypatch.setattr(hashing, "open_with_facts", cut)
+    report = library.scan([str(models)], progress=Progress())
+    assert (report.added, report.failed) == (3, 0)
+    assert library.catalog.count(ModelQuery()) == 3

@@ -31,6 +31,8 @@ QUIET_MS = 200
 """After so long without a new selection the next one is asked for at once."""
 SETTLE_MS = 90
 """In a row of quick selections only the one that stays so long is asked for; keys repeat every 33 ms."""
+WHY_MS = 300
+"""So long after a question for reasons they are kept in sight, while what is below them is laid out."""
 _NOTHING, _ONE, _SEVERAL = range(3)
 _LONG_TEXT = 20_000
 
@@ -449,18 +451,20 @@ class DetailsPane(LateParts, QWidget):
         sections = self._page.sections
         self._why = sections["header" if sections["evidence"].isHidden() else "evidence"]
         self._why.set_open(True)
-        # When it is laid out.
+        self._why.setFocus(Qt.FocusReason.OtherFocusReason)
+        # When it is laid out; what is below it comes in some turns more.
         QTimer.singleShot(0, self, self._show_why)
+        QTimer.singleShot(WHY_MS, self, self._leave_why)
 
     @Slot()
     def _show_why(self) -> None:
         if self._why is not None:
             top = self._why.mapTo(self._page, QPoint(0, 0)).y() - theme.S
-            bar = self._one_scroll.verticalScrollBar()
-            bar.setValue(top)
-            self._why.setFocus(Qt.FocusReason.OtherFocusReason)
-            if bar.value() >= top:
-                self._why = None  # else what is below it is still being laid out
+            self._one_scroll.verticalScrollBar().setValue(top)
+
+    @Slot()
+    def _leave_why(self) -> None:
+        self._why = None
 
     @Slot(str)
     def _on_base_chosen(self, base: str) -> None:

@@ -42,5 +42,7 @@ class Afterwards(QObject):
     @Slot()
     def _step(self) -> None:
         if self._steps:
-            self._steps.popleft()()
+            step = self._steps.popleft()
+            # Before it is done: one that fails leaves the others their turn.
             self._timer.start(_EACH_MS)
+            step()
