@@ -1,8 +1,9 @@
 """The window in a process of its own, with the local API open: edits models until its standard input ends.
 
 Usage: window_process.py CATALOG MODELS. Every edit goes the way that those of the details pane go. The last line of
-its output is a JSON document: ``edits`` (model id -> column -> value; those that were said to be saved) and
-``failed`` (what was shown to the user as an error).
+its output is a JSON document: ``edits`` (model id -> column -> value; those that were said to be saved), ``asked`` (the
+one whose answer the end of the window left out, as model id, column, value, or null) and ``failed`` (what was shown to
+the user as an error).
 """
 
 import json
@@ -35,6 +36,7 @@ class Editor(QObject):
         self._number = 0
         self._waits = False
         self.edits: dict[int, dict[str, Any]] = {}
+        self.asked: tuple[int, str, Any] | None = None
         self.failed: list[str] = []
         timer = QTimer(self)
         timer.timeout.connect(self._edit)
@@ -47,6 +49,7 @@ class Editor(QObject):
         self._number += 1
         model = self._number % self._models + 1
         column, value = ("rating", self._number % 5 + 1) if self._number % 2 else ("notes", f"{self._number}")
+        self.asked = (model, column, value)
         self._tasks.change(
             partial(self._library.edit, [model], column, value),
             partial(self._on_done, model, column, value),
@@ -55,6 +58,7 @@ class Editor(QObject):
 
     def _on_done(self, model: int, column: str, value: Any, _: object) -> None:
         self._waits = False
+        self.asked = None
         self.edits.setdefault(model, {})[column] = value
 
     def _on_failed(self, error: Exception) -> None:
@@ -72,7 +76,7 @@ def main() -> None:
     ending.activated.connect(window.close)
     app.exec()
     ending.setEnabled(False)
-    print(json.dumps({"edits": editor.edits, "failed": editor.failed}))
+    print(json.dumps({"edits": editor.edits, "asked": editor.asked, "failed": editor.failed}))
 
 
 if __name__ == "__main__":
