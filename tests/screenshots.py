@@ -131,7 +131,7 @@ def show_search(studio: Studio) -> None:
     """The search completes and explains itself; facets are on and excluded; filters are saved."""
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
-    from PySide6.QtWidgets import QTableView, QWidget
+    from PySide6.QtWidgets import QTableView, QTreeWidget, QWidget
 
     long = "a tag that somebody made of a whole sentence, " * 4
     with studio.window("full.sqlite") as window:
@@ -179,10 +179,14 @@ def show_search(studio: Studio) -> None:
             page.filters.set_search("a_word_without_end" * 12)
             studio.take("filters-long", window)
             page.filters.clear()
+        if studio.wants("filters-many"):
+            for number in range(16):
+                page.filters.exclude("tags", f"{number} of some sixteen tags that say much")
+            studio.take("filters-many", window)
+            page.filters.clear()
         if studio.wants("filters-find"):
             studio.settle(window)
-            for group in ("types", "base_models"):
-                panel.fold(group)
+            panel.findChild(QTreeWidget).collapseAll()
             panel.find_in("tags")
             QTest.keyClicks(panel.findChild(QWidget, "find-tags"), "in")
             studio.take("filters-find", window)
@@ -462,6 +466,8 @@ def show_mending(studio: Studio) -> None:
     )
 
     with studio.window("full.sqlite") as window:
+        # It comes back with the page that was seen last.
+        window.findChild(QAction, "actionShowLibrary").trigger()
         table = window.findChild(QTableView, "libraryTable")
         names = [str(table.model().index(row, 0).data()) for row in range(table.model().rowCount())]
         table.setCurrentIndex(table.model().index(names.index("Inkwash Harbor"), 0))
@@ -647,7 +653,7 @@ def show_wizard(studio: Studio) -> None:
     """The pages of the import, each filled."""
     from PySide6.QtCore import QTimer
     from PySide6.QtGui import QAction
-    from PySide6.QtWidgets import QCheckBox, QWizard
+    from PySide6.QtWidgets import QCheckBox, QTabWidget, QTreeWidget, QWizard
 
     def walk_to_report(wizard: QWizard) -> None:
         wizard.next()
@@ -689,7 +695,12 @@ def show_wizard(studio: Studio) -> None:
         wizard.resize(*WIZARD)  # the screen that is no screen is narrower than any
         studio.take("wizard-preview", wizard)
         if studio.wants("wizard-problems"):
-            wizard.currentPage().show_problems()
+            problems = wizard.findChild(QTreeWidget, "previewProblems")
+            wizard.findChild(QTabWidget, "previewTabs").setCurrentWidget(
+                problems.parentWidget().parentWidget()
+            )
+            problems.setFocus()
+            problems.setCurrentItem(problems.topLevelItem(0))
             studio.take("wizard-problems", wizard)
         if studio.wants("wizard-report") or studio.wants("wizard-importing"):
             wizard.findChild(QCheckBox, "promoteBox").setChecked(True)
@@ -724,7 +735,9 @@ def show_error(studio: Studio) -> None:
 
     path = str(studio.work / "catalog.sqlite")
     error = CatalogTooNew(
-        "The catalog was written by a newer version of modelmgr; it was not touched.", path=path
+        f"The catalog {path} was written by a newer version of modelmgr (schema 9, this program knows 7). "
+        "It was not touched; please update the program.",
+        path=path,
     )
     page = open_error_window(error, path)
     studio.take("error", page)
@@ -746,6 +759,7 @@ SCREENS: dict[Callable[[Studio], None], list[str]] = {
         "search-means",
         "filters",
         "filters-long",
+        "filters-many",
         "filters-find",
     ],
     show_pending: [

@@ -129,7 +129,8 @@ class Studio:
             turn = QEventLoop()
             QTimer.singleShot(50, turn.quit)
             turn.exec()
-            if not all(tasks.is_answered for tasks in self._tasks):
+            is_whole = getattr(widget.window(), "is_whole", True)
+            if not is_whole or not all(tasks.is_answered for tasks in self._tasks):
                 still.restart()
                 continue
             now = widget.grab().toImage()

@@ -3,10 +3,12 @@
     python tests/translations.py de             writes or renews resources/translations/modelmgr_de.ts
     pyside6-lrelease modelmgr_de.ts             makes the .qm file beside it that the window loads
 
-What is translated already stays; what is gone from the source is left out.
+What is translated already stays; what is gone from the source is left out. Beside the files of all languages lies
+sentences.txt: by it the window knows what rooms below it say (see `modelmgr/gui/sentences.py`).
 """
 
 import ast
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,24 +16,34 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from modelmgr.resources import resource_path  # noqa: E402
+from modelmgr.search.fields import FIELDS  # noqa: E402
+from modelmgr.vocabulary import source_names  # noqa: E402
+from tests import sentences  # noqa: E402
+
 GUI = ROOT / "modelmgr" / "gui"
+SEARCH = ROOT / "modelmgr" / "search"
 FOLDER = ROOT / "resources" / "translations"
-WORDS, COUNTED = "Words", "Counted"
-# Tables of words that `said` translates when they are looked up.
+WORDS, COUNTED, SENTENCES = "Words", "Counted", "Sentences"
+# Tables of words that are translated when they are looked up, and the context in which that is done.
 TABLES = {
-    "text.py": ("_TYPE_LABELS", "_COLUMN_LABELS", "_STATE_LABELS", "_PERMISSIONS"),
-    "reasons.py": ("_SHORT", "_LONG", "_STATES", "_STATE_SENTENCES", "_SOURCES", "_NO_TOOLS", "_RANKS"),
+    "text.py": ("_TYPE_LABELS", "_COLUMN_LABELS", "_STATE_LABELS", "_PERMISSIONS", "_AGES"),
+    "reasons.py": ("_SHORT", "_LONG", "_STATES", "_STATE_SENTENCES", "_NO_TOOLS", "_RANKS"),
     "states.py": ("_SAFE", "_SAFE_ELSE"),
     "folder_rules.py": ("_REASONS",),
     "facts.py": ("SAID_BY",),
-    "hashes.py": ("_LABELS",),
-    "identity.py": ("_FACTS",),
+    "hashes.py": ("_LABELS", "_USED_BY", "_TRUST"),
+    "identity.py": ("_FACTS", "_SURE", "_YOURS"),
     "comparison.py": ("_TITLES",),
     "history.py": ("_DOORS", "_IN_WINDOW", "_STEP", "_TAKEN_BACK"),
     "model_page.py": ("_TROUBLES",),
+    "columns.py": ("_HASH_WORDS", "_STATE_WORDS", "_STATE_TIPS", "_DANGERS"),
+    "told.py": ("GROUPS",),
 }
-# Columns whose title is translated when the header is drawn: context, and which argument it is.
-TITLED = {"Column": ("Columns", 1), "_Column": ("PendingColumns", 0)}
+# What is made of words that are translated when they are shown: context, and which arguments they are.
+TITLED = {"Column": ("Columns", (1,)), "_Column": ("PendingColumns", (0,)), "_Deed": ("PendingPage", (1, 2))}
 
 
 @dataclass(frozen=True, order=True)
@@ -45,21 +57,42 @@ class Text:
 
 def texts() -> set[Text]:
     """Return all that is given to Qt's translation anywhere in the window."""
-    found: set[Text] = set()
+    found: set[Text] = {Text(SENTENCES, template) for template in sentences.templates()}
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(GUI.rglob("*.py"))}
-    helpers = {path.stem: _helpers(tree) for path, tree in trees.items()}
+    helpers = {_module(path): _helpers(tree) for path, tree in trees.items()}
     for path, tree in trees.items():
-        called = dict(helpers[path.stem])
+        called = dict(helpers[_module(path)])
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and node.module:
-                theirs = helpers.get(node.module.rpartition(".")[2], {})
+                theirs = helpers.get(node.module, {})
                 called |= {each.name: theirs[each.name] for each in node.names if each.name in theirs}
         found.update(_below(tree, path.stem, called))
         for node in tree.body:
-            target = node.targets[0] if isinstance(node, ast.Assign) else None
-            if isinstance(target, ast.Name) and target.id in TABLES.get(path.name, ()):
-                found.update(Text(WORDS, text) for text in _values(node.value))  # type: ignore[union-attr]
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                    if name in TABLES.get(path.name, ()) and node.value is not None:
+                        found.update(Text(WORDS, text) for text in _values(node.value))
+    for path in sorted(SEARCH.glob("*.py")):
+        found.update(_of_search(ast.parse(path.read_text(encoding="utf-8"))))
+    for field in FIELDS:
+        found.update(
+            Text("Search", text) for text in (field.help, field.says, field.lacks, field.has) if text
+        )
+    found.update(Text(WORDS, name) for name in source_names().values())
+    lines = json.loads(resource_path("identification", "shown.json").read_text(encoding="utf-8"))["lines"]
+    found.update(Text(WORDS, line["label"]) for line in lines)
     return found
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def _of_search(tree: ast.Module) -> Iterator[Text]:
+    """Yield the templates that the language of searches has said by the window."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
+            yield from (Text("Search", text) for text in _strings(node.args[0]))
 
 
 def _helpers(tree: ast.Module) -> dict[str, str]:
@@ -95,8 +128,9 @@ def _below(node: ast.AST, context: str, helpers: Mapping[str, str]) -> Iterator[
     if name in helpers and isinstance(node.func, ast.Name):
         yield from (Text(helpers[name], text) for text in _strings(first))
     elif name in TITLED:
-        where, place = TITLED[name]
-        yield from (Text(where, text) for text in _strings(node.args[place]))
+        where, places = TITLED[name]
+        for place in places:
+            yield from (Text(where, text) for text in _strings(node.args[place]))
     elif name == "tr":
         yield from (Text(context, text, _has_number(node)) for text in _strings(first))
     elif name == "translate" and len(node.args) > 1:
@@ -104,6 +138,8 @@ def _below(node: ast.AST, context: str, helpers: Mapping[str, str]) -> Iterator[
             yield from (Text(where, text, len(node.args) > 3) for text in _strings(node.args[1]))
     elif name == "said":
         yield from (Text(WORDS, text) for text in _strings(first))
+    elif name == "Forms":
+        yield from (Text(COUNTED, text, True) for text in _strings(node.args[1]))
     elif name == "counted" and len(node.args) > 1:
         yield from (Text(COUNTED, f"%n {text}", True) for text in _strings(node.args[1]))
 
@@ -143,6 +179,8 @@ def write(language: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     head = '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE TS>\n'
     path.write_text(head + ElementTree.tostring(top, encoding="unicode") + "\n", encoding="utf-8")
+    known_to_window = "\n".join(sorted(sentences.templates())) + "\n"
+    (path.parent / "sentences.txt").write_text(known_to_window, encoding="utf-8")
     return path
 
 
