@@ -1,7 +1,8 @@
 """`dataclass` and `pattern`, which do their work when it is first wanted, not when a module is loaded.
 
 Methods of dataclasses are text that is compiled, half a millisecond a class; a regular expression takes a quarter. They
-were a quarter of what our own modules cost a start, most of it for what it makes no use of. To type checkers these are
+were a quarter of what our own modules cost a start, most of it for what it makes no use of. The first objects of a
+class are made without such a method: a start has one or two of most. To type checkers these are
 `dataclasses.dataclass` and `re.compile`.
 """
 
@@ -9,7 +10,7 @@ import dataclasses
 import re
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -37,7 +38,10 @@ __all__ = ["dataclass", "pattern"]
 
 _WRITTEN = ("__init__", "__repr__", "__eq__", "__hash__")
 _NOTED = ("__dataclass_fields__", "__dataclass_params__")
+_FIRST_OBJECTS = 24
+"""So many objects of a class are made by hand: a tenth of a millisecond for all of them."""
 _lock = threading.RLock()
+_missing = object()
 
 
 def _with_slots(cls: type, *, is_frozen: bool) -> type:
@@ -78,6 +82,8 @@ class _Later:
     def __init__(self, cls: type, *, is_frozen: bool) -> None:
         self._cls: type | None = cls
         self._is_frozen = is_frozen
+        self._made_by_hand = self._compared_by_hand = 0
+        self._defaults: dict[str, Any] | None = None
 
     def write(self) -> None:
         """Let `dataclasses` write what the class lacks, and put it in place of the stubs."""
@@ -96,7 +102,74 @@ class _Later:
             self.write()
             return getattr(self.made, name)(*args, **kwargs)
 
-        return call
+        def make(*args: Any, **kwargs: Any) -> Any:
+            if not self._make(*args, **kwargs):
+                call(*args, **kwargs)
+
+        def equals(one: object, other: object) -> Any:
+            if self._cls is None or self._compared_by_hand == _FIRST_OBJECTS or not self._compares_all:
+                return call(one, other)
+            if one.__class__ is not other.__class__:
+                return NotImplemented
+            self._compared_by_hand += 1
+            return _state(one) == _state(other)
+
+        return {"__init__": make, "__eq__": equals}.get(name, call)
+
+    @property
+    def _compares_all(self) -> bool:
+        """Whether all fields are compared: those that are left out say so in a `Field`, maybe in that of a base."""
+        own = vars(self._cls)
+        plain = all(name in own["__annotations__"] for name in self.made.__dict__["__match_args__"])
+        return plain and not any(isinstance(value, dataclasses.Field) for value in own.values())
+
+    def _make(self, made: Any, /, *args: Any, **kwargs: Any) -> bool:
+        """Give an object its values and return True, if that takes no more than to set them."""
+        cls = self._cls
+        names: tuple[str, ...] = self.made.__dict__["__match_args__"]
+        if cls is None or self._made_by_hand == _FIRST_OBJECTS or len(args) > len(names):
+            return False
+        if self._defaults is None:
+            self._defaults = _plain_defaults(cls, names)
+        values = self._defaults | dict(zip(names, args, strict=False))
+        if len(values) != len(names) or not kwargs.keys() <= set(names[len(args) :]):
+            return False
+        values |= kwargs
+        if any(value is _missing for value in values.values()):
+            return False
+        self._made_by_hand += 1
+        for name, value in values.items():
+            if isinstance(value, _Factory):
+                value = value.make()
+            object.__setattr__(made, name, value)
+        return True
+
+
+class _Factory(NamedTuple):
+    make: Callable[[], Any]
+
+
+def _plain_defaults(cls: type, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what an object of a class has where nothing is given, `_missing` where it must be given.
+
+    Nothing at all for a class whose fields are inherited, hidden, given by name alone or worked out afterwards: that is
+    left to `dataclasses`.
+    """
+    own = cls.__dict__
+    if hasattr(cls, "__post_init__") or any(name not in own.get("__annotations__", ()) for name in names):
+        return {}
+    found: dict[str, Any] = {}
+    for name in names:
+        value = own.get(name, _missing)
+        if isinstance(value, dataclasses.Field):
+            if value.kw_only is True or not value.init:
+                return {}
+            if value.default_factory is not dataclasses.MISSING:
+                value = _Factory(value.default_factory)
+            else:
+                value = _missing if value.default is dataclasses.MISSING else value.default
+        found[name] = value
+    return found
 
 
 class _Noted:

@@ -20,6 +20,9 @@ from modelmgr.values import MIB
 PARSE_LIMIT_BYTES = 64 * MIB
 _SLICE_CHARS = 1 << 18
 """Looked at in one go: a longer one would hold up other threads, above all that of the window."""
+_SECRET_PIECE_BYTES = MIB
+_SECRET_BYTES = 1024
+"""No place that is known by a secret is longer, in whatever encoding."""
 NESTING_LIMIT = 200
 REPAIR_LIMIT_CHARS = 16 * MIB
 SAMPLE_BYTES = 8 * MIB
@@ -122,9 +125,20 @@ def text(payload: bytes, limit: int | None = None) -> str:
 
 def contains_secret(payload: bytes) -> bool:
     """Tell whether something like an API key or a download token stands in the payload."""
-    if _marked_codec(payload)[0].startswith("utf-16"):
-        payload = payload.replace(b"\0", b"")
-    lower = payload.lower()
+    is_wide = _marked_codec(payload)[0].startswith("utf-16")
+    if len(payload) <= _SECRET_PIECE_BYTES:
+        return _holds_secret(payload, is_wide)
+    view = memoryview(payload)  # in pieces that overlap, so that a large payload isn't in memory twice
+    return any(
+        _holds_secret(bytes(view[start : start + _SECRET_PIECE_BYTES + _SECRET_BYTES]), is_wide)
+        for start in range(0, len(view), _SECRET_PIECE_BYTES)
+    )
+
+
+def _holds_secret(part: bytes, is_wide: bool) -> bool:
+    if is_wide:
+        part = part.replace(b"\0", b"")
+    lower = part.lower()
     # Finding a word is 20 times faster than the pattern, and a sign 20 times faster than a word. All that the pattern
     # finds but "apikey" has one of these two signs.
     if b"=" in lower or b"_" in lower:
@@ -135,7 +149,7 @@ def contains_secret(payload: bytes) -> bool:
         )
     else:
         named = b"apikey" in lower
-    return named and _SECRET.search(payload) is not None
+    return named and _SECRET.search(part) is not None
 
 
 def masked(written: str) -> str:

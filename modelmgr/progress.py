@@ -14,6 +14,14 @@ class Cancelled(Exception):
     """The waiting side asked to stop. Never shown to a user as an error."""
 
 
+class Stopped(BaseException):
+    """A signal ends the work where it stands, for it did not come to an end when it was asked to.
+
+    Work that keeps counts lets them out nevertheless. Not a KeyboardInterrupt: where that passes through compiled text
+    (as dataclasses have), Python remembers it and ends the process by SIGINT in spite of its exit code.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One piece of news from running work.
@@ -106,3 +114,29 @@ class Progress:
     def is_cancelled(self) -> bool:
         """Whether `cancel` was called."""
         return self._cancelled.is_set()
+
+
+class Within(Progress):
+    """The progress of work within other work: it stops and holds with the outer one, and tells it no step."""
+
+    def __init__(self, outer: Progress) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
+        """Say nothing."""
+        self._outer.check()
+
+    def check(self) -> None:
+        """Wait while the outer one is paused; raise `Cancelled` if it was cancelled."""
+        self._outer.check()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the outer one was cancelled."""
+        return self._outer.is_cancelled
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the outer one holds."""
+        return self._outer.is_paused

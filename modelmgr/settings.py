@@ -7,13 +7,13 @@ second library, one of a test) brings its settings with it, in a file beside it.
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Container, Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 import platformdirs
+
+from modelmgr.lazily import dataclass
 
 log = logging.getLogger(__name__)
 
@@ -68,15 +68,14 @@ class Settings:
     def load(cls, path: Path) -> Self:
         """Read the settings; what is missing, odd or unreadable has its default."""
         found = read_json(path)
-        known = {
-            field.name: found[field.name]
-            for field in fields(cls)
-            if type(found.get(field.name)) is type(field.default)
-        }
-        for name, sensible in _SENSIBLE.items():
-            if known.get(name) not in sensible:
-                known.pop(name, None)
-        return cls(**known)
+        settings = cls()
+        for name in cls.__match_args__:
+            value = found.get(name)
+            if type(value) is type(getattr(settings, name)) and (
+                name not in _SENSIBLE or value in _SENSIBLE[name]
+            ):
+                setattr(settings, name, value)
+        return settings
 
     def save(self, path: Path) -> None:
         """Write the settings.
@@ -84,7 +83,7 @@ class Settings:
         Raises:
             OSError: the file can't be written; the old one stays as it was.
         """
-        write_json(path, asdict(self))
+        write_json(path, {name: getattr(self, name) for name in self.__match_args__})
 
 
 _SENSIBLE: Mapping[str, Container[object]] = {
@@ -150,6 +149,8 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
         OSError: it can't be written; the old one stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

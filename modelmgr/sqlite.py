@@ -22,7 +22,6 @@ version: str = driver.sqlite_version
 
 DatabaseError: type[Exception] = driver.DatabaseError
 OperationalError: type[Exception] = driver.OperationalError
-IntegrityError: type[Exception] = driver.IntegrityError
 Error: type[Exception] = driver.Error
 
 

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -116,6 +116,9 @@ class Place(NamedTuple):
 Subfolders = list[tuple[str, bool]]
 """Subfolders that a walk shall enter: name, and whether the name is a link."""
 
+Waiting = tuple[str, int, tuple[str, str] | None]
+"""A folder that a walk is still to enter: path, depth, `Place.link`."""
+
 
 def descend(
     root: str,
@@ -126,7 +129,8 @@ def descend(
     max_depth: int | None = None,
     library: str | None = None,
     known: Iterable[tuple[int, int]] = (),
-) -> Iterator[Seen]:
+    waiting: list[Waiting] | None = None,
+) -> Generator[Seen, None, None]:
     """Yield what `look` makes of `root` and of each folder below it, parents first, links to folders last.
 
     Links to folders are followed, except to a parent of the library and below ``/proc``, ``/sys``, ``/dev``; a
@@ -140,19 +144,22 @@ def descend(
         report: called for each problem, in the walking thread.
         max_depth: folders deeper than this many below `root` are reported ``too_deep``, not entered.
         library: the folder to whose parents no link may lead; `root` if it isn't told.
-        known: device and inode (`signed64`) of folders that are not entered, except `root` itself.
+        known: device and inode (`signed64`) of folders that are not entered, except `root` itself; a set is not copied.
+        waiting: an empty list, where the folders will stand to which the walk comes next, the first of them last.
     """
     real_root = os.path.realpath(library or root)
-    entered = set(known)
-    stack: list[tuple[str, int, tuple[str, str] | None]] = [(root, 0, None)]
-    links: deque[tuple[str, int, tuple[str, str] | None]] = deque()
+    entered: set[tuple[int, int]] = set()
+    passed = known if isinstance(known, Set) else frozenset(known)
+    stack = [] if waiting is None else waiting
+    stack.append((root, 0, None))
+    links: deque[Waiting] = deque()
     while stack or links:
         path, depth, link = stack.pop() if stack else links.popleft()
         progress.check()
         try:
             facts = os.stat(path)
             identity = (signed64(facts.st_dev), signed64(facts.st_ino))
-            if identity in entered and depth > 0:
+            if depth > 0 and (identity in entered or identity in passed):
                 continue
             entered.add(identity)
             place = Place(path, facts, link)
@@ -162,7 +169,7 @@ def descend(
             continue
         yield seen
         real_path = place.real_path or path
-        own: list[tuple[str, int, tuple[str, str] | None]] = []
+        own: list[Waiting] = []
         for name, is_link in subfolders:
             below, real, by = os.path.join(path, name), os.path.join(real_path, name), link
             if is_link:

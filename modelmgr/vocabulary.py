@@ -36,6 +36,7 @@ _WORD_LIMIT = 200
 _BASE_SEPARATORS = str.maketrans("", "", ". _-\t\r\n")
 _TYPE_SEPARATORS = str.maketrans("", "", " _-\t\r\n")
 _REPOSITORY_HOST = pattern(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
+_SOURCE_LINE = pattern(r"^\[([a-z0-9-]{1,40})\]$", re.MULTILINE)
 _AIR = pattern(r"^(?:urn:)?air:(?P<ecosystem>[^:]+):", re.IGNORECASE)
 
 
@@ -77,6 +78,38 @@ def type_of_part(word: str) -> str | None:
 def is_companion(word: str) -> bool:
     """Tell whether Civitai's word for a file means a companion (config, training data) and no model."""
     return len(word) <= _WORD_LIMIT and _type_key(word) in _types().companions
+
+
+def source_name(source: str) -> str:
+    """Return the name of the tool or format behind a source id, as people know it; an unknown id as it is."""
+    return source_names().get(source, source)
+
+
+@cache
+def source_names() -> Mapping[str, str]:
+    """Return the names of all sources by their ids."""
+    names: dict[str, str] = json.loads(
+        resource_path("vocabulary", "sources.json").read_text(encoding="utf-8")
+    )
+    return names
+
+
+def source_line(source: str) -> str:
+    """Return the line under which a source's text stands where those of several stand together."""
+    return f"[{source}]"
+
+
+def with_source_names(text: str, name: Callable[[str], str] = source_name) -> str:
+    """Return a text with names instead of ids in the lines that say whose words follow.
+
+    Args:
+        text: as it is kept, see `source_line`.
+        name: of a source.
+    """
+    if "[" not in text:
+        return text
+    known = source_names()
+    return _SOURCE_LINE.sub(lambda line: f"[{name(line[1])}]" if line[1] in known else line[0], text)
 
 
 def evidence_words(line: str) -> str:

@@ -137,3 +137,59 @@ def test_a_pattern_is_one_of_re():
         words.nothing  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(re.error):
         pattern("(").match("")
+
+
+def test_the_first_objects_are_as_those_that_the_written_methods_make():
+    made = [fresh()(number) for number in range(2)]
+    assert [(each.number, each.name) for each in made] == [(0, "one"), (1, "one")]
+    cls = fresh()
+    many = [cls(number, name="two") for number in range(100)]
+    assert [dataclasses.astuple(each) for each in many] == [(number, "two") for number in range(100)]
+    for wrong in ((), (1, "a", 2)):
+        with pytest.raises(TypeError):
+            fresh()(*wrong)
+    with pytest.raises(TypeError, match="odd"):
+        fresh()(1, odd=2)
+    with pytest.raises(TypeError, match="number"):
+        fresh()(1, number=2)
+
+
+def test_what_is_worked_out_or_given_by_name_alone_is_left_to_dataclasses():
+    @dataclass(slots=True)
+    class Worked:
+        """Has its say afterwards."""
+
+        one: int
+        two: int = field(default=2, kw_only=True)
+
+        def __post_init__(self) -> None:
+            self.one += self.two
+
+    @dataclass(slots=True)
+    class Named:
+        """One by its name alone."""
+
+        one: int = field(kw_only=True)
+        two: int = 3
+
+    assert Worked(1).one == 3
+    assert (Named(4, one=1).one, Named(4, one=1).two) == (1, 4)
+    with pytest.raises(TypeError):
+        Named(4)
+
+
+def test_objects_are_compared_before_the_methods_are_written():
+    cls = fresh()
+    assert cls(1) == cls(1)
+    assert cls(1) != cls(2)
+    assert cls(1) != 1
+
+    @dataclass(frozen=True, slots=True)
+    class More(cls):
+        """One more."""
+
+        third: int = 3
+
+    assert More(1) != cls(1)
+    assert More(1) == More(1, third=3)
+    assert More(1) != More(1, third=4)

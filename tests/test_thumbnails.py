@@ -38,7 +38,7 @@ def test_the_oldest_make_room(store, tmp_path):
     total = sum(path.stat().st_size for path in (tmp_path / "thumbnails").rglob("*") if path.is_file())
     assert total <= 10_000
     assert store.read(key(0)) is None
-    assert store.read(key(19)) == b"x" * 900
+    assert [store.read(key(number)) for number in range(12, 20)] == [b"x" * 900] * 8
 
 
 def test_only_thumbnails_make_room(store, tmp_path):
