@@ -76,7 +76,7 @@ _TELLING = (
 )
 """Without one of these endings no name belongs to an adapter, and no name needs to be taken apart."""
 _ONE_INDEX = re.compile(r"\.\d+(?:\.|$)")
-_INNER_INDEX = re.compile(r"(?<=_)\d+(?=_)")
+_INNER_INDEX = re.compile(r"_\d++(?=_)")
 
 _DIALECTS = (
     ("lora_unet_", "kohya"),
@@ -283,7 +283,7 @@ class Modules:
     @cached_property
     def skeletons(self) -> list[str]:
         """Of each module: its path in the common spelling with ``*`` for its indices."""
-        return _INNER_INDEX.sub("*", "\n".join(path for path, _ in self._paths)).split("\n")
+        return _INNER_INDEX.sub("_*", "\n".join(path for path, _ in self._paths)).split("\n")
 
     @cached_property
     def _skeletons(self) -> str:

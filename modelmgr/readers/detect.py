@@ -148,10 +148,12 @@ def _lfs_pointer(file: FileBytes) -> Contents:
         if key in ("oid", "size"):
             contents.metadata[f"lfs.{key}"] = clean(value.strip())
     size = contents.metadata.get("lfs.size", "")
-    whole = f" of {int(size):,} bytes" if size.isdecimal() and len(size) < 16 else ""
-    contents.defects.append(
-        Defect("lfs_pointer", f"The file is a Git LFS pointer; the model itself{whole} was not downloaded.")
-    )
+    message = "The file is a Git LFS pointer; the model itself was not downloaded."
+    if size.isdecimal() and len(size) < 16:
+        message = (
+            f"The file is a Git LFS pointer; the model itself of {int(size):,} bytes was not downloaded."
+        )
+    contents.defects.append(Defect("lfs_pointer", message))
     return contents
 
 

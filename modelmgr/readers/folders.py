@@ -237,8 +237,12 @@ def _absent_components(classes: Mapping[str, str], files: Mapping[str, Any]) -> 
     if not away:
         return []
     names = ", ".join(quoted(component) for component in away[:8])
-    verb = "has" if len(away) == 1 else "have"
-    return [Defect("parts_missing", f"Of the pipeline's parts {names} {verb} no weights here.")]
+    message = (
+        f"Of the pipeline's parts {names} has no weights here."
+        if len(away) == 1
+        else f"Of the pipeline's parts {names} have no weights here."
+    )
+    return [Defect("parts_missing", message)]
 
 
 def _parameters(contents: Contents, verdict: Verdict) -> int:

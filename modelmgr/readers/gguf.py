@@ -9,6 +9,8 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Hashable, Mapping
+from functools import lru_cache, reduce
+from operator import add, or_
 from typing import Any
 
 from modelmgr.readers import tensor_table
@@ -37,6 +39,13 @@ DIMENSION_LIMIT = 5
 """GGUF allows 4, but converters put the 5-D patch embeddings of video models back in (city96/ComfyUI-GGUF)."""
 FIRST_BLOCK_BYTES = 64 * 1024
 _KEY_BYTES = 128
+_LONG_INFO_BYTES = 8 + 64 + 4 + 4 * 8 + 4 + 8
+"""Of a name of 64 bytes and 4 dimensions; what is longer than that is seldom so in the mean."""
+_AFTER_NAME = tuple(
+    (struct.Struct(f"<{4 + 8 * dimensions + 4}sQQ").unpack_from, 4 + 8 * dimensions + 4 + 16)
+    for dimensions in range(DIMENSION_LIMIT + 1)
+)
+"""What follows a name, by its first byte: kind, offset and the next name's length; and how many bytes that are."""
 _ORIGINAL_SHAPE = "comfy.gguf.orig_shape."
 
 _STRING, _ARRAY = 8, 9
@@ -44,6 +53,8 @@ _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
 _GUESSED = 1024
+_NO_PARAMETERS = ("rope_freqs.weight", ".lora_a", ".lora_b")
+"""How names end of tensors that are not the model's own."""
 
 _FACTS = {
     "context_length": "context_length",
@@ -129,6 +140,13 @@ class _Cursor:
                 self._fill(position + width)
         self.position = position
         self.need(0)
+
+    def ahead(self, count: int) -> bytes:
+        """Return up to `count` bytes from here, fewer where the file or what may be read of it ends."""
+        end = min(self.position + count, self.file.size_bytes, HEADER_LIMIT_BYTES)
+        if end > len(self.buffer):
+            self._fill(end)
+        return bytes(self.buffer[self.position : end])
 
     def _fill(self, end: int) -> None:
         size_bytes = self.file.size_bytes
@@ -301,10 +319,67 @@ def _known_table(cursor: _Cursor, tensor_count: int, alignment: int, contents: C
     table = Table()
     # Kept as it grows: what was read before a fault still tells something.
     contents.specs = table.specs
-    _read_table(cursor, min(tensor_count, TENSOR_LIMIT), alignment, contents.metadata, table)
+    if key is None or not _read_plain(cursor, tensor_count, alignment, table):
+        _read_table(cursor, min(tensor_count, TENSOR_LIMIT), alignment, contents.metadata, table)
     if key is not None and tensor_count <= TENSOR_LIMIT:
         tensor_table.keep(key, bytes(cursor.buffer[start : cursor.position]), table)
     return table
+
+
+def _read_plain(cursor: _Cursor, tensor_count: int, alignment: int, table: Table) -> bool:
+    """Read the infos of a usual file; return False for all others, of which nothing but the buffer was touched.
+
+    An info is its name's length and name, then what makes its kind (number of dimensions, dimensions, type), and the
+    offset, of which the next name's length is the neighbour.
+    """
+    wanted = tensor_count * _LONG_INFO_BYTES
+    if cursor.order != "<" or cursor.length.size != 8 or not 0 < wanted <= tensor_table.KEPT_TABLE_BYTES:
+        return False
+    buffer = cursor.ahead(wanted) + bytes(8)
+    names: list[bytes] = []
+    kinds: list[bytes] = []
+    offsets: list[int] = []
+    try:
+        (length,) = cursor.length.unpack_from(buffer)
+        start = 8
+        for _ in range(tensor_count):
+            end = start + length
+            names.append(buffer[start:end])
+            unpack, size = _AFTER_NAME[buffer[end]]
+            kind, offset, length = unpack(buffer, end)
+            kinds.append(kind)
+            offsets.append(offset)
+            start = end + size
+        joined = b"\n".join(names)
+        texts = joined.decode("utf-8").split("\n")
+    except (IndexError, struct.error, UnicodeDecodeError):
+        return False
+    counts = Counter(kinds)
+    by_kind = {kind: spec for kind in counts if (spec := _spec_of_plain(kind)) is not None}
+    if (
+        len(by_kind) != len(counts)
+        or len(texts) != tensor_count
+        or max(map(len, names)) > NAME_LIMIT_BYTES
+        or b"\0" in joined
+        or reduce(or_, offsets) & (alignment - 1)
+    ):
+        return False
+    found = dict(zip(texts, map(by_kind.__getitem__, kinds), strict=True))
+    if len(found) != tensor_count:
+        return False
+    cursor.position += start - 8
+    sizes = {kind: spec.size_bytes for kind, spec in by_kind.items()}
+    table.specs = found
+    table.kinds = [(by_kind[kind], count) for kind, count in counts.items()]
+    table.end = max(map(add, offsets, map(sizes.__getitem__, kinds)))
+    return True
+
+
+@lru_cache(maxsize=4096)
+def _spec_of_plain(kind: bytes) -> Spec | None:
+    """Return the spec of number of dimensions, dimensions and type, as they stand in a file of today."""
+    dimensions, *shape, number = struct.unpack(f"<I{len(kind) // 8 - 1}QI", kind)
+    return _spec_of(number, tuple(reversed(shape))) if dimensions == len(shape) else None
 
 
 def _read_table(
@@ -396,10 +471,11 @@ def _state_facts(contents: Contents, data_bytes: int) -> None:
 
 
 def _parameters(contents: Contents) -> int:
+    names = "\n".join(contents.specs) + "\n"
+    if not any(f"{ending}\n" in names for ending in _NO_PARAMETERS):
+        return contents.parameter_count()
     return sum(
-        math.prod(spec.shape)
-        for name, spec in contents.specs.items()
-        if not name.endswith(("rope_freqs.weight", ".lora_a", ".lora_b"))
+        math.prod(spec.shape) for name, spec in contents.specs.items() if not name.endswith(_NO_PARAMETERS)
     )
 
 

@@ -5,7 +5,7 @@ refines only what neither settled. The tables are data, see `modelmgr.readers.ru
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -154,10 +154,13 @@ def _describe_adapter(view: View, answer: Answer, verdict: Verdict) -> None:
     broken = view.modules.broken
     if broken:
         shown = broken[0] if len(broken[0]) <= 80 else broken[0][:77] + "..."
-        more = f" (and {len(broken) - 1:,} more)" if len(broken) > 1 else ""
-        verdict.defects.append(
-            Defect("incomplete_pair", f"One half of the adapter of {shown!r} is missing{more}.")
+        more = len(broken) - 1
+        message = (
+            f"One half of the adapter of {shown!r} is missing (and {more:,} more)."
+            if more
+            else f"One half of the adapter of {shown!r} is missing."
         )
+        verdict.defects.append(Defect("incomplete_pair", message))
 
 
 def _alpha(view: View) -> float | None:
@@ -254,7 +257,7 @@ def _name_finely(view: View, answer: Answer) -> None:
     telling, stop = _telling(answer["base"])
     for key in finer["keys"]:
         text = view.text(key)
-        if not text or not telling(text):
+        if not text or not _tells(text, telling):
             continue
         words = _words(text[:2000])
         if words & stop:
@@ -266,7 +269,7 @@ def _name_finely(view: View, answer: Answer) -> None:
                 return
     # Nothing in the file tells; its name may, but that is for whoever weighs what others say.
     answer["finer"] = [choice["base"] for choice in reversed(finer["words"])]
-    words = _words(view.name) if telling(view.name) else set()
+    words = _words(view.name) if _tells(view.name, telling) else set()
     if not words & stop:
         answer["by_name"] = next(
             (choice["base"] for choice in finer["words"] if not words.isdisjoint(choice["words"])), None
@@ -390,13 +393,19 @@ def _metadata() -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=16)
-def _telling(base: str) -> tuple[Callable[[str], Any], frozenset[str]]:
-    """Return a search for anything in a text that may lead to a finer name of a base, and the words that forbid one."""
+def _telling(base: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return words of which one is in every text that may lead to a finer name of a base, and those that forbid one."""
     finer = _metadata()["finer"][base]
     words = [*finer["stop"]]
     for choice in finer["words"]:
         words += [*choice["words"], *choice.get("whole", ())]
-    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE).search, frozenset(finer["stop"])
+    return tuple(dict.fromkeys(words)), frozenset(finer["stop"])
+
+
+def _tells(text: str, words: tuple[str, ...]) -> bool:
+    """Tell whether a text holds one of some words, which have small letters; a regular expression takes much longer."""
+    lowered = text.lower()
+    return any(map(lowered.__contains__, words))
 
 
 @lru_cache(maxsize=1)

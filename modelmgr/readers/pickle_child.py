@@ -8,7 +8,9 @@ import faulthandler
 import gc
 import json
 import os
+import signal
 import sys
+import time
 import zlib
 from typing import Any
 
@@ -18,7 +20,9 @@ from modelmgr.readers.torch_state import State, state_of
 
 INPUT_LIMIT_BYTES = 64 * 1024 * 1024
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
-TIME_LIMIT_S = 10
+CAN_LIMIT_WORK = hasattr(signal, "setitimer")
+TIME_LIMIT_S = 30 if CAN_LIMIT_WORK else 5
+"""Where the work itself can be limited, a busy processor does not count against a file."""
 INFLATION_LIMIT = 100
 """How many times its stored size a compressed pickle may be; PyTorch stores its own uncompressed."""
 LENGTH_BYTES = 8
@@ -36,15 +40,24 @@ def main() -> None:
         while (head := requests.read(LENGTH_BYTES)) and len(head) == LENGTH_BYTES:
             faulthandler.dump_traceback_later(TIME_LIMIT_S, exit=True, file=nowhere)
             request = json.loads(requests.read(int.from_bytes(head, "little")))
+            limit_work(request["limit_s"])
+            start = time.process_time()
             parts = [requests.read(part["size"]) for part in request["parts"]]
             # Danger is told first: no state, however wild, can take that answer away again.
             found, values = scanned(request["parts"], parts)
             answers.write(packed(found))
             answers.flush()
-            answers.write(described(values))
+            answers.write(described(values, start))
             answers.flush()
             del values, parts, found
             faulthandler.cancel_dump_traceback_later()
+            limit_work(0)
+
+
+def limit_work(seconds: float) -> None:
+    """Let this process end after so much more processor time; 0 takes the limit away."""
+    if CAN_LIMIT_WORK:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def limit() -> None:
@@ -141,8 +154,13 @@ def behind_array(content: bytes) -> bytes:
     return content[end:] if b"O" in content[at:end].partition(b"fortran_order")[0] else b""
 
 
-def described(values: list[object]) -> bytes:
-    """Return the answer about tensors and facts: those of the first value that holds tensors."""
+def described(values: list[object], start: float) -> bytes:
+    """Return the answer about tensors and facts: those of the first value that holds tensors.
+
+    Args:
+        values: what the pickles would build.
+        start: processor time when the work on them began, for the answer says how long it took.
+    """
     best: State | None = None
     complete = True
     try:
@@ -157,11 +175,13 @@ def described(values: list[object]) -> bytes:
                 "tensors": tensors,
                 "facts": best.facts,
                 "complete": complete,
+                "took_s": time.process_time() - start,
             }
             return packed(answer)
     except (MemoryError, RecursionError):
         complete = False
-    return packed({"tensors": [], "facts": {}, "complete": complete})
+    took_s = time.process_time() - start
+    return packed({"tensors": [], "facts": {}, "complete": complete, "took_s": took_s})
 
 
 def packed(answer: dict[str, Any]) -> bytes:

@@ -83,8 +83,12 @@ def _shown_name(module: str, name: str) -> str:
 def _found(dangerous: list[str]) -> str:
     if len(dangerous) == 1:
         return f"Dangerous import {dangerous[0]} found."
-    more = f" and {len(dangerous) - _SHOWN:,} more" if len(dangerous) > _SHOWN else ""
-    return f"Dangerous imports {', '.join(dangerous[:_SHOWN])}{more} found."
+    names, more = ", ".join(dangerous[:_SHOWN]), len(dangerous) - _SHOWN
+    return (
+        f"Dangerous imports {names} and {more:,} more found."
+        if more > 0
+        else f"Dangerous imports {names} found."
+    )
 
 
 def _is_dangerous(module: str, name: str) -> bool:

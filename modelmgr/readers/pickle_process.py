@@ -7,15 +7,23 @@ ends when its standard input closes: with this program, however that ends.
 import atexit
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 LENGTH_BYTES = 8
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 EXIT_LIMIT_S = 2.0
+WORK_LIMIT_S = 4.0
+"""Processor time for all pickles of one file; where that can't be limited, `pickle_child.TIME_LIMIT_S` is."""
+SILENCE_LIMIT_S = 40.0
+"""Longer than its own limit: who stopped it, or its disk, can't hold the program."""
+READ_BYTES = 1024 * 1024
+CAN_WAIT = sys.platform != "win32"
 LARGE_BYTES = 8 * 1024 * 1024
 """After a request of more than this, the next has a new process."""
 # The package of the readers is not run there: the child needs two modules of it and the standard library.
@@ -61,7 +69,7 @@ class _Process:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
-    def ask(self, parts: Sequence[Part]) -> Walked:
+    def ask(self, parts: Sequence[Part], limit_s: float = WORK_LIMIT_S) -> Walked:
         with self._lock:
             child = self._living()
             if child is None or child.stdin is None or child.stdout is None:
@@ -70,16 +78,16 @@ class _Process:
                 {"size": len(part.content), "deflated": part.deflated, "whole": part.whole, "main": part.main}
                 for part in parts
             ]
-            head = json.dumps({"parts": request}).encode()
+            head = json.dumps({"parts": request, "limit_s": limit_s}).encode()
             found: dict[str, Any] | None = None
             state: dict[str, Any] | None = None
+            until = time.monotonic() + SILENCE_LIMIT_S
             try:
-                child.stdin.write(len(head).to_bytes(LENGTH_BYTES, "little") + head)
+                _send(child, len(head).to_bytes(LENGTH_BYTES, "little") + head, until)
                 for part in parts:
-                    child.stdin.write(part.content)
-                child.stdin.flush()
-                found = _answer(child)
-                state = _answer(child)
+                    _send(child, part.content, until)
+                found = _answer(child, until)
+                state = _answer(child, until)
             except (OSError, ValueError):
                 # It died of this file, or was killed: what it said before counts.
                 return Walked(found, state)
@@ -108,10 +116,13 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                bufsize=0,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except (OSError, ValueError):
             return None
+        if CAN_WAIT and self._child.stdin is not None:
+            os.set_blocking(self._child.stdin.fileno(), False)
         return self._child
 
     def _end(self) -> None:
@@ -132,33 +143,57 @@ class _Process:
             return
 
 
-def _answer(child: "subprocess.Popen[bytes]") -> dict[str, Any]:
+def _answer(child: "subprocess.Popen[bytes]", until: float) -> dict[str, Any]:
     """Return the child's next answer.
 
     Raises:
-        OSError: it has died.
+        OSError: it has died, or says nothing.
         ValueError: what it says makes no sense.
     """
-    assert child.stdout is not None
-    length = int.from_bytes(_exactly(child, LENGTH_BYTES), "little")
+    length = int.from_bytes(_exactly(child, LENGTH_BYTES, until), "little")
     if length > ANSWER_LIMIT_BYTES:
         raise ValueError("too long an answer")
-    answer: dict[str, Any] = json.loads(_exactly(child, length))
+    answer: dict[str, Any] = json.loads(_exactly(child, length, until))
     return answer
 
 
-def _exactly(child: "subprocess.Popen[bytes]", count: int) -> bytes:
+def _exactly(child: "subprocess.Popen[bytes]", count: int, until: float) -> bytes:
     assert child.stdout is not None
-    content = child.stdout.read(count)
-    if len(content) < count:
-        raise OSError("the walking process has died")
-    return content
+    content = bytearray()
+    while len(content) < count:
+        _wait(child.stdout.fileno(), False, until)
+        piece = os.read(child.stdout.fileno(), min(count - len(content), READ_BYTES))
+        if not piece:
+            raise OSError("the walking process has died")
+        content += piece
+    return bytes(content)
+
+
+def _send(child: "subprocess.Popen[bytes]", content: bytes, until: float) -> None:
+    assert child.stdin is not None
+    rest = memoryview(content)
+    while rest:
+        _wait(child.stdin.fileno(), True, until)
+        rest = rest[os.write(child.stdin.fileno(), rest) :]
+
+
+def _wait(pipe: int, writes: bool, until: float) -> None:
+    """Wait until a pipe can be used; Windows has no such question, and waits as long as the child lives.
+
+    Raises:
+        TimeoutError: it can't for too long.
+    """
+    if CAN_WAIT:
+        asked = select.poll()
+        asked.register(pipe, select.POLLOUT if writes else select.POLLIN)
+        if not asked.poll(max(0.0, until - time.monotonic()) * 1000):
+            raise TimeoutError("the walking process says nothing")
 
 
 _process = _Process()
 atexit.register(_process.close)
 
 
-def walked(parts: Sequence[Part]) -> Walked:
-    """Let the child walk the pickles of one file; at most 64 MiB in all. Never raises."""
-    return _process.ask(parts)
+def walked(parts: Sequence[Part], limit_s: float = WORK_LIMIT_S) -> Walked:
+    """Let the child walk the pickles of one file; at most 64 MiB in all, and so long. Never raises."""
+    return _process.ask(parts, limit_s)

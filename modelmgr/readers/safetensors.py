@@ -255,7 +255,12 @@ def _check_end(end: int, data_bytes: int, contents: Contents) -> None:
 
 def _note_duplicates(duplicates: _Duplicates, contents: Contents) -> None:
     if duplicates.first is not None:
-        contents.defects.append(tensor_table.duplicate(duplicates.first))
+        contents.defects.append(
+            Defect(
+                "duplicate_keys",
+                f"The header names {quoted(duplicates.first)} twice; the last one was taken.",
+            )
+        )
 
 
 def _token_count(body: bytes) -> int:
@@ -318,13 +323,13 @@ def _parse_json(text: str, data_bytes: int, contents: Contents) -> None:
         begins.append(begin)
         ends.append(end)
     if bad is not None:
-        more = f" (and {bad_count - 1:,} more)" if bad_count > 1 else ""
-        contents.defects.append(
-            Defect(
-                "tensor_invalid",
-                f"The entry of tensor {quoted(bad)} is no dtype, shape and data_offsets{more}.",
-            )
+        more = bad_count - 1
+        message = (
+            f"The entry of tensor {quoted(bad)} is no dtype, shape and data_offsets (and {more:,} more)."
+            if more > 0
+            else f"The entry of tensor {quoted(bad)} is no dtype, shape and data_offsets."
         )
+        contents.defects.append(Defect("tensor_invalid", message))
     tensor_table.settle_sizes(table, names, begins, ends)
     tensor_table.check_extent(table, names, begins, ends)
     contents.specs = table.specs

@@ -176,13 +176,20 @@ def _missing(union: Union, told: Indexes) -> list[Defect]:
     away += sorted(others)[:_SHOWN_NAMES]
     defects: list[Defect] = []
     if away_count:
-        verb = "is" if away_count == 1 else "are"
-        message = f"{away_count:,} of {count:,} parts {verb} missing: {_some(away, away_count)}."
+        first = _some(away, away_count)
+        message = (
+            f"{away_count:,} of {count:,} parts is missing: {first}."
+            if away_count == 1
+            else f"{away_count:,} of {count:,} parts are missing: {first}."
+        )
         defects.append(Defect("parts_missing", message))
     if lost:
-        tensors_lost = "A tensor" if len(lost) == 1 else f"{len(lost):,} tensors"
-        verb = "stands" if len(lost) == 1 else "stand"
-        message = f"{tensors_lost} of the index {verb} in no part: {_some(lost, len(lost))}."
+        first = _some(lost, len(lost))
+        message = (
+            f"A tensor of the index stands in no part: {first}."
+            if len(lost) == 1
+            else f"{len(lost):,} tensors of the index stand in no part: {first}."
+        )
         defects.append(Defect("parts_missing", message))
     if outside is not None:
         defects.append(Defect("outside", f"The index names a part outside of its folder: {quoted(outside)}."))
@@ -200,8 +207,12 @@ def _of_parts(defects: Mapping[str, list[Defect]]) -> list[Defect]:
     for code, places in kinds.items():
         name, defect = places[0]
         others = len(places) - 1
-        more = f" ({others:,} more {'part' if others == 1 else 'parts'} likewise)" if others else ""
-        answers.append(Defect(code, f"{quoted(name)}: {defect.message}{more}"))
+        message = f"{quoted(name)}: {defect.message}"
+        if others == 1:
+            message = f"{quoted(name)}: {defect.message} (1 more part likewise)"
+        elif others:
+            message = f"{quoted(name)}: {defect.message} ({others:,} more parts likewise)"
+        answers.append(Defect(code, message))
     return answers
 
 

@@ -14,7 +14,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
-from operator import add, itemgetter, sub
+from operator import add, itemgetter
 from typing import Any
 
 from modelmgr.readers.contents import Defect, Spec, quoted
@@ -58,8 +58,11 @@ BITS = {
 }
 """Bits per element (huggingface/safetensors, safetensors/src/tensor.rs, Dtype); others follow from the offsets."""
 
-_FRAME = ((2, ":{"), (3, "dtype"), (4, ":"), (6, ","), (7, "shape"), (9, "data_offsets"))
-_OFFSETS = re.compile(r"(?::\[(?:0|[1-9][0-9]{0,18}+),(?:0|[1-9][0-9]{0,18}+)\]\},)*+")
+_FRAME = ((2, ':{"'), (3, 'dtype"'), (4, ':"'), (6, ',"'), (7, 'shape"'), (9, 'data_offsets"'))
+PART_BYTES = 32 * 1024
+"""So much of a table is cut at a time: the pieces of all of it take ten times its memory."""
+_ENTRY_END = b"]},"
+_OFFSETS = re.compile(r'(?::\[(?:0|[1-9][0-9]{0,17}+),(?:0|[1-9][0-9]{0,17}+)\]\},")*+')
 
 
 @dataclass(slots=True)
@@ -116,11 +119,6 @@ def read(header: bytes, start: int, end: int) -> Table | None:
     return table
 
 
-def kept_tensors() -> int:
-    """Return what the remembered tables weigh, in tensors."""
-    return _recent.weight
-
-
 def forget() -> None:
     """Forget all tables: what a benchmark of unseen tables needs."""
     _recent.forget()
@@ -128,64 +126,74 @@ def forget() -> None:
 
 def _parse(entries: bytes) -> Table | None:
     # A raw control character is either white space of another spelling or no JSON at all.
-    if b"\\" in entries or any(code in entries for code in range(32)):
+    if entries.endswith(b",") or b"\\" in entries or any(code in entries for code in range(32)):
         return None
-    try:
-        columns = _columns(entries.decode("utf-8"))
-    except UnicodeDecodeError:
+    names: list[str] = []
+    kinds: list[str] = []
+    offsets: list[str] = []
+    known: dict[str, str] = {}
+    start = 0
+    while start < len(entries):
+        end = entries.find(_ENTRY_END, start + PART_BYTES) + len(_ENTRY_END)
+        part = entries[start:end] if end >= len(_ENTRY_END) else entries[start:] + b","
+        start += len(part)
+        try:
+            columns = _columns(part.decode("utf-8"))
+        except UnicodeDecodeError:
+            return None
+        if columns is None:
+            return None
+        names += columns[0]
+        kinds += map(known.setdefault, columns[1], columns[1])
+        offsets += columns[2]
+    if len(known) > KIND_COUNT_LIMIT:
         return None
-    if columns is None:
-        return None
-    names, kinds, begins, ends = columns
-    counts = Counter(kinds)
-    if len(counts) > KIND_COUNT_LIMIT:
-        return None
-    by_kind: dict[str, Spec] = {}
-    for kind in counts:
+    specs: dict[str, Spec] = {}
+    for kind in known:
         spec = _spec_of(kind) if len(kind) <= KIND_LIMIT else None
         if spec is None:
             return None
-        by_kind[kind] = spec
-    specs = dict(zip(names, map(by_kind.__getitem__, kinds), strict=True))
-    if "__metadata__" in specs:
+        specs[kind] = spec
+    counts = Counter(kinds)
+    table = Table(
+        dict(zip(names, map(specs.__getitem__, kinds), strict=True)),
+        [(specs[kind], count) for kind, count in counts.items()],
+    )
+    if "__metadata__" in table.specs or len(table.specs) != len(names):
         return None
-    table = Table(specs, [(by_kind[kind], count) for kind, count in counts.items()])
-    if len(specs) != len(names):
-        twice = next(name for name, count in Counter(names).items() if count > 1)
-        table.defects.append(duplicate(twice))
-    asked = [by_kind[kind].size_bytes for kind in kinds]
-    end_numbers = list(map(int, ends))
-    if begins[0] == "0" and begins[1:] == ends[:-1] and end_numbers == list(accumulate(asked)):
-        table.end = end_numbers[-1]
+    sizes = {kind: spec.size_bytes for kind, spec in specs.items()}
+    ends = list(accumulate(map(sizes.__getitem__, kinds)))
+    text = '"'.join(offsets) + '"'
+    # Tensors that lie one behind the other, each as long as its shape asks for, can have these offsets alone.
+    numbers = [0] * (2 * len(ends))
+    numbers[1::2], numbers[2::2] = ends, ends[:-1]
+    is_told = min(sizes.values()) >= 0 and ends[-1] < NUMBER_LIMIT
+    if is_told and text == ':[%d,%d]},"' * len(ends) % tuple(numbers):
+        table.end = ends[-1]
         return table
-    begin_numbers = list(map(int, begins))
-    if list(map(sub, end_numbers, begin_numbers)) != asked:
-        settle_sizes(table, names, begin_numbers, end_numbers)
-    check_extent(table, names, begin_numbers, end_numbers)
+    if _OFFSETS.fullmatch(text) is None:
+        return None
+    found = list(map(int, text[2:-4].replace(']},":[', ",").split(",")))
+    settle_sizes(table, names, found[::2], found[1::2])
+    check_extent(table, names, found[::2], found[1::2])
     return table
 
 
-def _columns(entries: str) -> tuple[list[str], list[str], list[str], list[str]] | None:
-    """Return names, types with shapes, begins and ends of all entries, or None for another spelling.
+def _columns(entries: str) -> tuple[list[str], list[str], list[str]] | None:
+    """Return names, types with shapes, and offsets of all entries, or None for another spelling.
 
     In the canonical spelling every entry has ten quotes, and what stands between them is known: cut there, seven of
-    ten pieces must be equal in all entries and the eighth and tenth are numbers in brackets.
+    ten pieces must be equal in all entries.
     """
-    pieces = (entries + ",").split('"')
+    pieces = entries.split('"')
     count, rest = divmod(len(pieces), 10)
-    if rest != 1 or pieces[0]:
+    if (
+        rest != 1
+        or pieces[0]
+        or any('"'.join(pieces[place::10]) + '"' != text * count for place, text in _FRAME)
+    ):
         return None
-    for place, text in _FRAME:
-        if pieces[place::10].count(text) != count:
-            return None
-    offsets = "".join(pieces[10::10])
-    if _OFFSETS.fullmatch(offsets) is None:
-        return None
-    numbers = offsets[2:-3].replace("]},:[", ",").split(",")
-    if len(numbers) != 2 * count:
-        return None
-    kinds = list(map(add, pieces[5::10], pieces[8::10]))
-    return pieces[1::10], kinds, numbers[::2], numbers[1::2]
+    return pieces[1::10], list(map(add, pieces[5::10], pieces[8::10])), pieces[10::10]
 
 
 @lru_cache(maxsize=4096)
@@ -216,11 +224,6 @@ def expected_bytes(dtype: str, shape: tuple[int, ...]) -> int:
     return elements * bits // 8
 
 
-def duplicate(name: str) -> Defect:
-    """Say that a name stands twice."""
-    return Defect("duplicate_keys", f"The header names {quoted(name)} twice; the last one was taken.")
-
-
 def settle_sizes(table: Table, names: list[str], begins: list[int], ends: list[int]) -> None:
     """Put the stored sizes into the specs and say which of them contradict their shapes."""
     wrong: list[tuple[str, int, int]] = []
@@ -238,14 +241,26 @@ def settle_sizes(table: Table, names: list[str], begins: list[int], ends: list[i
     table.kinds = None
     if wrong:
         name, size_bytes, asked = wrong[0]
-        asked_text = f"{asked:,}" if asked >= 0 else "another number of"
-        more = f" (and {len(wrong) - 1:,} more)" if len(wrong) > 1 else ""
-        table.defects.append(
-            Defect(
-                "size_mismatch",
-                f"Tensor {quoted(name)} stores {size_bytes:,} bytes, its shape asks for {asked_text} bytes{more}.",
+        table.defects.append(Defect("size_mismatch", _wrong_size(name, size_bytes, asked, len(wrong) - 1)))
+
+
+def _wrong_size(name: str, size_bytes: int, asked_bytes: int, more: int) -> str:
+    """Say that a tensor has another size than its shape asks for; below 0 that is a size that nobody can tell."""
+    if asked_bytes < 0:
+        if more:
+            return (
+                f"Tensor {quoted(name)} stores {size_bytes:,} bytes, "
+                f"its shape asks for another number of bytes (and {more:,} more)."
             )
+        return (
+            f"Tensor {quoted(name)} stores {size_bytes:,} bytes, its shape asks for another number of bytes."
         )
+    if more:
+        return (
+            f"Tensor {quoted(name)} stores {size_bytes:,} bytes, "
+            f"its shape asks for {asked_bytes:,} bytes (and {more:,} more)."
+        )
+    return f"Tensor {quoted(name)} stores {size_bytes:,} bytes, its shape asks for {asked_bytes:,} bytes."
 
 
 def check_extent(table: Table, names: list[str], begins: list[int], ends: list[int]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from modelmgr.readers import numpy_array, torch_zip
 from modelmgr.readers.contents import Contents, Defect, FileBytes, Spec, quoted
 from modelmgr.readers.pickle_danger import DANGEROUS, pickle_scan
-from modelmgr.readers.pickle_process import Part, walked
+from modelmgr.readers.pickle_process import WORK_LIMIT_S, Part, Walked, walked
 from modelmgr.readers.torch_zip import DEFLATED, STORED, Archive, Entry
 from modelmgr.told.texts import clean
 
@@ -135,6 +135,7 @@ class _Reading:
         self._computed = False
         self._changed = False
         self._problem: str | None = None
+        self._left_s = WORK_LIMIT_S
 
     def fail(self, reason: str) -> None:
         """Note why the verdict can't be that nothing was found; the first reason is told."""
@@ -147,14 +148,22 @@ class _Reading:
 
     def take(self, parts: Sequence[Part]) -> None:
         """Let the child walk these bytes, and note what it finds."""
-        self._note(*walked(parts), main=any(part.main for part in parts))
+        self._note(*self._walked(parts), main=any(part.main for part in parts))
+
+    def _walked(self, parts: Sequence[Part]) -> Walked:
+        if self._left_s <= 0:
+            return Walked(None, None)
+        answer = walked(parts, self._left_s)
+        # Of one that did not come, nobody knows how long it would have taken.
+        self._left_s -= WORK_LIMIT_S if answer.state is None else answer.state["took_s"]
+        return answer
 
     def take_beginning(self, file: FileBytes, start: int = 0) -> None:
         """Let the child walk as much from `start` as it takes to come to the pickles' end."""
         found, state = None, None
         for count in _STEPS_BYTES:
             whole = start + count >= file.size_bytes
-            found, state = walked([Part(file.at(start, count), whole=whole)])
+            found, state = self._walked([Part(file.at(start, count), whole=whole)])
             if whole or found is None or not found["more"]:
                 break
         else:

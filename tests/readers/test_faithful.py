@@ -53,6 +53,33 @@ def _expected() -> dict[str, Expected]:
 
 
 EXPECTED = _expected()
+BASES = {
+    "SD 1.5": "SD 1.x",
+    "Hunyuan DiT": "Hunyuan 1",
+    "PixArt-Alpha": "PixArt a",
+    "PixArt-Sigma": "PixArt E",
+    "Lumina 2": "Lumina",
+    "Lumina-Next": "Lumina",
+    "Qwen-Image": "Qwen",
+    "Qwen-Image 2.1": "Qwen",
+    "Z-Image": "ZImage",
+    "ERNIE-Image": "Ernie",
+    "Ideogram 4": "Ideogram 4.0",
+    "Wan 2.1": "Wan Video",
+    "Wan 2.2": "Wan Video",
+    "Wan 2.x": "Wan Video",
+    "LTX-Video": "LTXV",
+    "LTX-2": "LTXV2",
+}
+"""The library's word for a proven base, where it is another one."""
+ONE_SPELLING = frozenset(
+    """hidream-i1 omnigen2 qwen-image qwen-image-layered cascade-b cascade-c cascade-c-lite ernie-image krea-2
+    ideogram-4 joyimage-edit hunyuan3d-2 hunyuan3d-2-mini hunyuan3d-21 kandinsky5-t2v-lite kandinsky5-t2i-lite
+    kandinsky5-t2v-pro""".split()  # noqa: SIM905
+)
+"""Models that nobody spells in another way."""
+BLACK_FOREST = ("flux", "flex", "chroma")
+"""How the names of models begin whose original layout is that of Flux."""
 ADAPTERS = adapters()
 
 
@@ -136,6 +163,11 @@ def test_a_whole_header_is_known(expected: Expected, safetensors_file: Write) ->
         expected.variant,
     )
     assert expected.base == header.architecture
+    assert header.base_model == BASES.get(expected.base or "", expected.base)
+    group, _, name = expected.reference.partition("/")
+    if expected.type == "diffusion_model" and name not in ONE_SPELLING:
+        original = "bfl" if name.startswith(BLACK_FOREST) else "ldm"
+        assert header.layout == ("diffusers" if group.endswith("_diffusers") else original)
     assert header.problems == ()
     assert header.evidence
     if expected.candidates:

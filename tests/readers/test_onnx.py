@@ -214,7 +214,7 @@ def test_senseless_dimensions_break_nothing(file_of: Write, dim: int) -> None:
     content = model({"in": [1, 3, dim, 8]}, {"out": [1, 3, dim, 8]}, [weight("w", [dim] * 80)])
     header = read_header(file_of(content, "x.onnx"))
     assert header.format == "onnx"
-    assert header.parameter_count is None or header.parameter_count < 2**63
+    assert header.parameter_count is None
     header.as_json()
 
 

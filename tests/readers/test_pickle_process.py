@@ -5,12 +5,13 @@ import json
 import os
 import pickle
 import pickletools
+import signal
 import struct
 import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,9 +20,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelmgr.readers import pickle_process, pickle_steps, read_header
+from modelmgr.readers import pickle_process, pickle_steps, read_header, torch_pickle
 from modelmgr.readers.pickle_child import scanned
-from modelmgr.readers.pickle_process import Part, walked
+from modelmgr.readers.pickle_process import WORK_LIMIT_S, Part, Walked, walked
 from modelmgr.readers.pickle_records import Call, Finds
 from modelmgr.readers.pickle_walk import walk, walk_file
 from modelmgr.readers.torch_state import state_of
@@ -133,6 +134,49 @@ def test_a_hostile_pickle_has_an_answer_in_time(name: str, monkeypatch: pytest.M
     assert after.state["tensors"][0][0] == "a"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there its time is limited, not its work")
+def test_work_beyond_the_limit_is_ended_and_the_next_file_is_read() -> None:
+    process = pickle_process._Process()
+    content = HOSTILE["100,000 tensors"][0]()
+    before = _taken_by_children()
+    try:
+        found, state = process.ask([Part(content)], 0.2)
+        assert (found, state) == (None, None)
+        assert process.ask([Part(pickled({"a": tensor((1,))}))]).state is not None
+    finally:
+        process.close()
+    assert _taken_by_children() - before < 1.0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there its time is limited, not its work")
+def test_all_pickles_of_a_file_share_one_limit(file_of: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def noted(parts: Sequence[Part], limit_s: float) -> Walked:
+        asked.append(limit_s)
+        return walked(parts, limit_s)
+
+    monkeypatch.setattr(torch_pickle, "walked", noted)
+    path = file_of(HOSTILE["100,000 tensors"][0](), "x.pkl")
+    assert read_header(path).tensor_count > 90_000
+    assert len(asked) == 3  # two beginnings did not suffice
+    assert WORK_LIMIT_S == asked[0] > asked[1] > asked[2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody is stopped there")
+def test_a_process_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickle_process, "SILENCE_LIMIT_S", 0.3)
+    process = pickle_process._Process()
+    try:
+        assert process.ask([Part(pickled({}))]).state is not None
+        assert process._child is not None
+        os.kill(process._child.pid, signal.SIGSTOP)
+        assert process.ask([Part(b"N" * MIB)]) == (None, None)  # more than a pipe holds
+        assert process.ask([Part(pickled({}))]).state is not None
+    finally:
+        process.close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process has taken is read from /proc")
 def test_the_process_is_limited_before_it_reads(tmp_path: Path) -> None:
     walked([Part(pickled({}))])
@@ -211,7 +255,7 @@ def test_an_interruption_leaves_no_answer_behind(monkeypatch: pytest.MonkeyPatch
     process.close()
 
 
-def _interrupt(_child: object) -> dict[str, Any]:
+def _interrupt(_child: object, _until: float) -> dict[str, Any]:
     raise KeyboardInterrupt
 
 
