@@ -1,5 +1,6 @@
 """Folders -> model files, and files -> hashes. Knows no catalog and writes nothing."""
 
+from modelmgr.discovery.ahead import walk_known_folders
 from modelmgr.discovery.digests import partial_hashes, quick_of, sha256_of, tensor_quick_of, tensors_at
 from modelmgr.discovery.groups import (
     PIPELINE_MARKER,
@@ -30,6 +31,7 @@ from modelmgr.discovery.scan import (
     looks_like_a_model,
     walk_folders,
 )
+from modelmgr.discovery.small import Head, HeadBytes
 from modelmgr.discovery.watch import PACE, Pace, watch_folders
 
 __all__ = [
@@ -45,6 +47,8 @@ __all__ = [
     "HashJob",
     "HashResult",
     "Hashing",
+    "Head",
+    "HeadBytes",
     "IgnoreRules",
     "Kinds",
     "Listing",
@@ -66,5 +70,6 @@ __all__ = [
     "tensor_quick_of",
     "tensors_at",
     "walk_folders",
+    "walk_known_folders",
     "watch_folders",
 ]

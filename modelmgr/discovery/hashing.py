@@ -29,19 +29,26 @@ from modelmgr.discovery.digests import (
     tensors_at,
 )
 from modelmgr.discovery.lanes import BATCH_WAIT_S, HashJob, Lane
+from modelmgr.discovery.second import is_worth_it
+from modelmgr.discovery.small import Answer, HeadBytes, SmallHashing, may_share
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import MIB, Hashes, Problem
 
 WAITING_FILES = 1024
+BUSY_FILES = 512
+"""Where fewer jobs are left to do, the caller is asked for more before he takes all that is done."""
 UNTAKEN_BYTES = 8 * MIB
 RESULT_BYTES = 4096
 LOOK_BYTES = 256 * 1024
 READ_LEAST_BYTES = 64 * 1024
 READ_MOST_S = 0.1
+ASKED_AT_ONCE = 4
 WORKERS_OF_A_DISK = 2
 WORKERS_IN_ALL = 4
 POLL_S = 0.1
 LEAVE_S = 2.0
+
+NO_HEADS = HeadBytes(0, 0)
 
 Kinds = Literal["sha256", "auto", "all"]
 Look = Callable[[int, str, memoryview, int], Any]
@@ -53,7 +60,7 @@ class HashResult(NamedTuple):
     Attributes:
         hashes: None if there is a problem, or none were wanted.
         problem: ``not_found``, ``unreadable`` or ``changed_while_reading``.
-        looked: what `look` gave back; None if it was not called or could not read.
+        looked: what `look` gave back, or a `Head`; None if it was not called or could not read.
     """
 
     job: HashJob
@@ -77,6 +84,7 @@ class _Worker:
         self.files = 0
         self.weight = 0
         self.path = ""
+        self.second: SmallHashing | None = None
         self.thread = threading.Thread(target=work, args=(self,), name=f"hashing-{number}", daemon=True)
 
 
@@ -94,8 +102,9 @@ class Hashing:
                 write(results)
 
     Two workers read a disk, one does where it turns and is no faster than the processor; at most four in all, each with
-    a buffer of 1 MiB. Small files come first, and before them what is preferred: for that a worker leaves a large file
-    for a moment. At most 1,024 jobs wait, and 8 MiB of results (a header counting as much as it has bytes).
+    a buffer of 1 MiB. Where many small files wait, one has a second process hash them. Small ones come first, and
+    before them what is preferred: for that a worker leaves a large file for a moment. At most 1,024 jobs wait, and
+    8 MiB of results (a header counting as much as it has bytes).
 
     Args:
         progress: asked for every block that is read; told of bytes and files while `rest` waits.
@@ -106,6 +115,7 @@ class Hashing:
         look: called by a worker with (descriptor, path, first bytes, size) for jobs that say `look`, before they are
             hashed. It may move the position of the descriptor; the first bytes (up to 1 MiB, 256 KiB of what is not
             hashed) are a buffer that is used again, so it keeps no view of them. May raise OSError.
+        heads: of which files no look is taken, but a `Head` given back as `HashResult.looked`.
         expected: files and bytes to come in all, where the caller knows; else the total is known once `rest` is asked.
     """
 
@@ -117,6 +127,7 @@ class Hashing:
         workers: int | None = None,
         read_limit_mb_s: float = 0,
         look: Look | None = None,
+        heads: HeadBytes = NO_HEADS,
         expected: tuple[int, int] | None = None,
     ) -> None:
         self._progress = progress
@@ -125,6 +136,7 @@ class Hashing:
         self._rate = read_limit_mb_s * 1e6
         self._free_at = 0.0
         self._look = look
+        self._heads = heads
         self._expected = expected
         self._work = threading.Condition()
         self._lanes: dict[str, Lane] = {}
@@ -132,11 +144,14 @@ class Hashing:
         self._folder = ("", 0)
         self._preferred: frozenset[int] = frozenset()
         self._workers: list[_Worker] = []
+        self._may_share = not read_limit_mb_s and is_worth_it()
+        self._sharing: _Worker | None = None
         self._finished: queue.SimpleQueue[tuple[list[HashResult], int]] = queue.SimpleQueue()
         self._fault: BaseException | None = None
         self._inside = 0
         self._added = (0, 0)
         self._untaken = 0
+        self._untaken_files = 0
         self._all_added = False
         self._stop = threading.Event()
 
@@ -175,11 +190,15 @@ class Hashing:
     def ready(self) -> Iterator[list[HashResult]]:
         """Yield what is done by now; waits only while more jobs are inside than may wait.
 
+        While few are left to do it yields but some: the workers shall not wait for what the caller does with all.
+
         Raises:
             Cancelled: the waiting side asked to stop; what was yielded before counts.
         """
         while (results := self._next(wait=self._inside > WAITING_FILES)) is not None:
             yield results
+            if self._inside <= WAITING_FILES and self._inside - self._untaken_files < BUSY_FILES:
+                return
 
     def rest(self) -> Iterator[list[HashResult]]:
         """Yield everything, in the order it gets done, until nothing is left. More may be added meanwhile and later.
@@ -257,6 +276,7 @@ class Hashing:
             with self._work:
                 was_full = self._untaken >= UNTAKEN_BYTES
                 self._untaken -= weight
+                self._untaken_files -= len(results)
                 if was_full:
                     self._work.notify_all()
             return results
@@ -287,6 +307,9 @@ class Hashing:
         except BaseException as error:  # noqa: BLE001 - flies on in the thread that waits for the results
             self._fault = error
             self._finished.put(([], 0))
+        finally:
+            if worker.second is not None:
+                worker.second.close()
 
     def _ripe_lane(self) -> Lane | None:
         now = time.monotonic()
@@ -311,6 +334,8 @@ class Hashing:
     def _do_batch(self, worker: _Worker, lane: Lane, jobs: list[HashJob]) -> None:
         results: list[HashResult] = []
         worker.weight = 0
+        if lane.can_share and self._is_sharing(worker):
+            jobs = self._do_elsewhere(worker, lane, jobs)
         since = time.monotonic()
         for job in jobs:
             if lane.urgent:
@@ -320,6 +345,66 @@ class Hashing:
                 self._hand_over(worker, results)
                 results, since = [], time.monotonic()
         self._hand_over(worker, results)
+
+    def _is_sharing(self, worker: _Worker) -> bool:
+        """Tell whether this is the worker with the second process; the first that can use one is."""
+        with self._work:
+            if self._sharing is None and self._may_share:
+                self._may_share, self._sharing = False, worker
+            return self._sharing is worker
+
+    def _do_elsewhere(self, worker: _Worker, lane: Lane, jobs: list[HashJob]) -> list[HashJob]:
+        """Have the second process hash what is small, and go on with what else is waiting; return what it left."""
+        left: list[HashJob] = []
+        if not any(map(may_share, jobs)):
+            return jobs
+        second = worker.second
+        try:
+            second = worker.second = second or SmallHashing(self._heads)
+            lane.is_shared = second.has_started(POLL_S)
+            while lane.is_shared and (jobs or second.asked):
+                small = list(filter(may_share, jobs))
+                left += [job for job in jobs if not may_share(job)]
+                jobs = []
+                if small:
+                    worker.path = small[0].path
+                    second.ask(small, self._wants_every(lane))
+                # They have the next files before they have told of the last ones, so that they never wait.
+                if second.asked < ASKED_AT_ONCE and not left:
+                    jobs = self._more_for(lane)
+                if second.asked and not jobs and (answer := second.answer(POLL_S)) is not None:
+                    left += self._take_answer(worker, lane, *answer)
+                self._go_on(0)
+                if lane.urgent:
+                    self._do_urgent(worker, lane)
+        except OSError:
+            self._sharing = None
+        finally:
+            lane.is_shared = False
+        return [*left, *(second.left() if second is not None else ()), *jobs]
+
+    def _more_for(self, lane: Lane) -> list[HashJob]:
+        with self._work:
+            may_take = lane.can_share and not lane.urgent and self._untaken < UNTAKEN_BYTES
+            return lane.take() if may_take else []
+
+    def _take_answer(self, worker: _Worker, lane: Lane, jobs: list[HashJob], answer: Answer) -> list[HashJob]:
+        """Hand over what the second process hashed; return what it did not."""
+        lane.read_s += answer.read_s
+        lane.hash_s += answer.hash_s
+        lane.measured(answer.work_s)
+        results: list[HashResult] = []
+        left: list[HashJob] = []
+        for job, hashed in zip(jobs, answer.files, strict=True):
+            if hashed is None:
+                left.append(job)
+                continue
+            worker.done += job.size_bytes
+            worker.files += 1
+            worker.weight += RESULT_BYTES + (len(hashed.head.content) if hashed.head is not None else 0)
+            results.append(HashResult(job, hashed.hashes, None, hashed.head))
+        self._hand_over(worker, results)
+        return left
 
     def _do_urgent(self, worker: _Worker, lane: Lane) -> None:
         """Do what is wanted at once, at a moment when the buffer is free."""
@@ -337,6 +422,7 @@ class Hashing:
         if results:
             with self._work:
                 self._untaken += worker.weight
+                self._untaken_files += len(results)
             self._finished.put((results, worker.weight))
             worker.weight = 0
 
@@ -365,7 +451,9 @@ class Hashing:
             block = block[: self._fill(lane, descriptor, block)]
             if job.look and self._look is not None:
                 worker.weight += tensors_at(block, size_bytes) or 0
-                looked = self._look(descriptor, job.path, block.toreadonly(), size_bytes)
+                looked = self._heads.of(block, size_bytes)
+                if looked is None:
+                    looked = self._look(descriptor, job.path, block.toreadonly(), size_bytes)
                 if len(block) < size_bytes:
                     os.lseek(descriptor, len(block), os.SEEK_SET)
             if not job.hash:
@@ -400,7 +488,7 @@ class Hashing:
             digest.update(block)
             lane.hash_s += time.perf_counter() - start
             if rest is None:
-                every = self._kinds == "all" or (self._kinds == "auto" and lane.is_slow)
+                every = self._wants_every(lane)
                 if done == size_bytes <= WHOLE_BYTES:
                     hashes = hashes_of_small(block, digest.hexdigest(), every)
                     lane.measured(time.perf_counter() - start)
@@ -417,6 +505,9 @@ class Hashing:
             block = block[: self._fill(lane, descriptor, block)]
             done += len(block)
         return None
+
+    def _wants_every(self, lane: Lane) -> bool:
+        return self._kinds == "all" or (self._kinds == "auto" and lane.is_slow)
 
     def _fill(self, lane: Lane, descriptor: int, view: memoryview) -> int:
         """Read until the view is full or the file ends, in pieces that a slow disk gives in a tenth of a second."""

@@ -8,6 +8,7 @@ from modelmgr.discovery.digests import BLOCK_BYTES
 from modelmgr.values import MIB
 
 BATCH_FILES = 64
+MANY_FILES = 64
 BATCH_BYTES = 64 * MIB
 BATCH_WAIT_S = 0.02
 SLOW_DISK = 8.0
@@ -42,6 +43,7 @@ class Lane:
     def __init__(self, most: int, turns: bool) -> None:
         self.most = most
         self._turns = turns
+        self.is_shared = False
         self.running = 0
         self.files = 0
         self.urgent: deque[HashJob] = deque()
@@ -104,9 +106,16 @@ class Lane:
     def limit(self) -> int:
         """How many may read from it at a time."""
         # Virtual disks and some USB bridges say that they turn. What reads faster than SHA-256 has no head to move.
+        if self.is_shared and 0 in self._waiting:
+            return 1  # a second process does these
         if self._turns and not (self.hash_s > KNOWN_S and self.read_s < self.hash_s):
             return 1
         return self.most
+
+    @property
+    def can_share(self) -> bool:
+        """Whether many files of less than 1 MiB wait, and not for the disk: a second process is worth it."""
+        return len(self._waiting.get(0, ())) >= MANY_FILES and self.hash_s > self.read_s
 
     @property
     def is_slow(self) -> bool:

@@ -15,10 +15,10 @@ from modelmgr.discovery.digests import open_regular
 from modelmgr.durable import sync_folder
 from modelmgr.errors import ModelmgrError
 from modelmgr.library.merging import Merging
-from modelmgr.migration import mapping
+from modelmgr.migration.normal_form import normal_form
 from modelmgr.migration.previews import is_picture, pictures_of
 from modelmgr.pictures import image_format
-from modelmgr.progress import Progress
+from modelmgr.progress import Progress, Within
 from modelmgr.values import MIB, Attachment, Claims, FileState, Problem, Record, is_below_any
 
 DIGEST_LIMIT_BYTES = 256 * MIB
@@ -57,7 +57,7 @@ class Attaching(Merging):
             Cancelled: between two blocks of a picture.
         """
         known = {found.path: found for found in self.catalog.attachments_at(path)}
-        unheard = _Unheard(progress)
+        unheard = Within(progress)  # a promotion counts records, not pictures
         files = self._files_beside(path)
         near = list(dict.fromkeys(os.path.dirname(file) for file in files))
         candidates: dict[str, str] = {}
@@ -179,31 +179,9 @@ def keep_picture(catalog: Catalog, data: bytes | None) -> str | None:
     return name
 
 
-class _Unheard(Progress):
-    """Stops where the outer one is stopped, and tells it nothing: the promotion counts records, not pictures."""
-
-    def __init__(self, outer: Progress) -> None:
-        super().__init__()
-        self._outer = outer
-
-    def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
-        self._outer.check()
-
-    def check(self) -> None:
-        self._outer.check()
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self._outer.is_cancelled
-
-    @property
-    def is_paused(self) -> bool:
-        return self._outer.is_paused
-
-
 def _named(claims: Claims) -> str | None:
     """Return the absolute path of the picture that a record names, whether or not it is there."""
-    said: str | None = None if claims.marker else mapping.normal_form("preview", claims.fields.get("preview"))
+    said: str | None = None if claims.marker else normal_form("preview", claims.fields.get("preview"))
     if said is None or not os.path.isabs(said) or not is_picture(said):
         return None
     return os.path.normpath(said)

@@ -9,7 +9,7 @@ from typing import Any
 from modelmgr import edits
 from modelmgr.catalog.edit_store import NewEdit
 from modelmgr.library.editing import AT_ONCE, Editing, Wish
-from modelmgr.library.merging import ModelCase, header_facts, merge_facts
+from modelmgr.library.merging import ModelCase, header_facts
 from modelmgr.migration import mapping
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import read_header
@@ -140,15 +140,7 @@ class Choosing(Editing):
 
     def _opinions(self, case: ModelCase, pending: Collection[int]) -> dict[str, tuple[Opinion, ...]]:
         places = {witness.record_id: witness.source_path for witness in case.witnesses}
-        said = mapping.opinions(
-            case.witnesses,
-            sha256=case.sha256,
-            file_path=case.path,
-            size_bytes=case.size_bytes,
-            header=merge_facts(case.facts),
-            user=case.user,
-            shown=self._merged(case),
-        )
+        said = mapping.opinions(case.heard(), self._merged(case))
         return {
             column: tuple(_placed(opinion, places, pending) for opinion in found)
             for column, found in said.items()

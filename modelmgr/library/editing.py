@@ -276,7 +276,8 @@ class Editing(Attaching):
             if found is None or found.door == Door.MERGE:
                 raise NotFound(f"There is no edit {number}.", group=number)
             if found.is_undone == undo:
-                raise Usage(f"Edit {number} is {'undone already' if undo else 'in force'}.", group=number)
+                message = f"Edit {number} is undone already." if undo else f"Edit {number} is in force."
+                raise Usage(message, group=number)
         report = RevertReport(found.id)
         changed: set[int] = set()
         place: int | None = None

@@ -4,21 +4,24 @@ import base64
 import contextlib
 import csv
 import errno
+import io
 import json
 import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Literal
 
 from modelmgr import documents
+from modelmgr.catalog.engine import LARGE_BYTES
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.errors import ModelmgrError
 from modelmgr.library.merging import Merging, ModelCase
 from modelmgr.migration.sidecar_files import FORMATS, Format, Known, SidecarFile
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import (
+    MIB,
     FileState,
     ModelQuery,
     ModelRow,
@@ -29,9 +32,14 @@ from modelmgr.values import (
     is_below,
     light_json,
 )
+from modelmgr.vocabulary import with_source_names
 
 PAGE_ROWS = 500
-_RECORD_COLUMNS = ("source", "source_path", "record_key", "payload_sha256", "payload_base64")
+_RECORD_COLUMNS = ("source", "source_path", "record_key", "payload_sha256")
+_PAYLOAD_COLUMN = "payload_base64"
+"""The last one: it is written in pieces."""
+_BASE64_BYTES = 3 * MIB // 4
+"""Read at once; a multiple of three, so that the text of one piece continues that of the other."""
 _DISK_REFUSES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 _FORMULA = re.compile(r"^\s*[=+\-@\t\r]")
 
@@ -49,22 +57,23 @@ class Exporting(Merging):
         count = 0
         for row, record in self.catalog.export_rows():
             progress.step(count, None, row.name, "records")
-            out.write(
-                _line(
-                    {
-                        "id": row.id,
-                        "source": row.source,
-                        "source_path": row.source_path,
-                        "record_key": row.record_key,
-                        "sha256": row.sha256,
-                        "state": row.state,
-                        "problem": row.problem,
-                        "payload_sha256": row.payload_sha256,
-                        "payload_base64": _base64(record.payload),
-                        "extra": record.extra,
-                    }
-                )
-            )
+            before = {
+                "id": row.id,
+                "source": row.source,
+                "source_path": row.source_path,
+                "record_key": row.record_key,
+                "sha256": row.sha256,
+                "state": row.state,
+                "problem": row.problem,
+                "payload_sha256": row.payload_sha256,
+            }
+            after = {"extra": record.extra, "container_mtime": record.container_mtime}
+            if row.size_bytes > LARGE_BYTES:
+                with self.catalog.open_pending_payload(row.id) as read:
+                    _write_record(out, before, _base64_pieces(read, progress), after)
+            else:
+                _write_record(out, before, [_base64(record.payload)], after)
+            out.write("\n")
             count += 1
         return count
 
@@ -90,25 +99,45 @@ class Exporting(Merging):
             for row in self.catalog.rows(ids[start : start + PAGE_ROWS]):
                 progress.step(models, len(ids), row.name, "models")
                 light = light_json(row)
-                records = [self._record_json(record) for record in self.catalog.records_of(row.id)]
+                # The newest version of a record stays the newest where they come back in the order of their lines.
+                held = sorted(self.catalog.records_of(row.id, LARGE_BYTES), key=lambda record: record.id)
                 if table is None:
-                    told = {
+                    told: dict[str, Any] = {
                         "user": self.catalog.user_values(row.id),
                         "attachments": [
                             documents.attachment(found) for found in self.catalog.attachments_of(row.id)
                         ],
-                        "records": records,
                     }
-                    out.write(_line({**light, **told}))
+                    if told["user"] and any(file.unit is not None for file in self.catalog.files_of(row.id)):
+                        told["is_composite"] = True  # its sha256 is a key of ours, and no file's hash
+                    out.write(json.dumps({**light, **told})[:-1] + ', "records": [')
+                    for number, record in enumerate(held):
+                        out.write(", " if number else "")
+                        after = {"extra": record.extra, "container_mtime": record.container_mtime}
+                        with self._payload_base64(record, progress) as payload:
+                            _write_record(out, {"id": record.id, **_place(record)}, payload, after)
+                    out.write("]}\n")
                 else:
                     if not models:
-                        table.writerow([*light, *_RECORD_COLUMNS])
-                    for record in records or [{}]:
-                        cells = [*light.values(), *(record.get(column) for column in _RECORD_COLUMNS)]
-                        table.writerow([_cell(value) for value in cells])
-                count += len(records)
+                        table.writerow([*light, *_RECORD_COLUMNS, _PAYLOAD_COLUMN])
+                    for record in held:
+                        with self._payload_base64(record, progress) as payload:
+                            _write_row(out, [*light.values(), *_place(record).values()], payload)
+                    if not held:
+                        empty = [None] * (len(_RECORD_COLUMNS) + 1)
+                        table.writerow([_cell(value) for value in [*light.values(), *empty]])
+                count += len(held)
                 models += 1
         return models, count
+
+    @contextlib.contextmanager
+    def _payload_base64(self, record: StoredRecord, progress: Progress) -> Iterator[Iterable[str]]:
+        """Give the payload of a record in base64, a large one in pieces."""
+        if record.payload is not None:
+            yield [_base64(record.payload)]
+        else:
+            with self.catalog.open_payload(record.id) as read:
+                yield _base64_pieces(read, progress)
 
     def export_sidecars(
         self, kind: str, folder: str, *, overwrite: bool = False, progress: Progress
@@ -163,6 +192,9 @@ class Exporting(Merging):
 
     def _known(self, case: ModelCase, row: ModelRow, file: KnownFile, form: Format) -> Known:
         merged = self._merged(case)
+        fields = dict(merged.fields)
+        if "notes" not in case.user and fields["notes"]:
+            fields["notes"] = with_source_names(fields["notes"])  # people read them there
         # The newest first: of a sidecar that was imported again it is the one that lies there now.
         held = sorted(
             zip(case.records, case.witnesses, strict=True),
@@ -178,7 +210,7 @@ class Exporting(Merging):
             size_bytes=file.size_bytes,
             added_at=row.added_at,
             hashes=case.computed,
-            fields=merged.fields,
+            fields=fields,
             origins=merged.origins,
             edited=frozenset(case.user),
             records=[record for record, _ in pairs],
@@ -222,17 +254,6 @@ class Exporting(Merging):
             taken = {_comparable(label) for label in labels.values()}
             labels[root] = next(label for label in numbered if _comparable(label) not in taken)
         return labels
-
-    def _record_json(self, record: StoredRecord) -> dict[str, Any]:
-        return {
-            "id": record.id,
-            "source": record.source,
-            "source_path": record.source_path,
-            "record_key": record.record_key,
-            "payload_sha256": record.payload_sha256,
-            "payload_base64": _base64(self._payload(record.id, record.payload)),
-            "extra": record.extra,
-        }
 
     def _payload(self, record_id: int, payload: bytes | None) -> bytes:
         return payload if payload is not None else self.catalog.record_payload(record_id) or b""
@@ -380,12 +401,47 @@ def _comparable(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
-def _line(value: dict[str, Any]) -> str:
-    return json.dumps(value) + "\n"  # ASCII: lone surrogates of odd paths stay what they are
+def _place(record: StoredRecord) -> dict[str, str]:
+    return {column: getattr(record, column) for column in _RECORD_COLUMNS}
+
+
+def _write_record(
+    out: IO[str], before: Mapping[str, Any], payload: Iterable[str], after: Mapping[str, Any]
+) -> None:
+    """Write a record as JSON, in ASCII, so that lone surrogates of odd paths stay what they are.
+
+    Args:
+        out: where to.
+        before: the members that stand before the payload; there are some.
+        payload: its base64, in pieces.
+        after: the members that stand behind it; there are some.
+    """
+    out.write(f'{json.dumps(before)[:-1]}, "{_PAYLOAD_COLUMN}": "')
+    for piece in payload:
+        out.write(piece)
+    out.write(f'", {json.dumps(after)[1:]}')
+
+
+def _write_row(out: IO[str], values: Sequence[Any], payload: Iterable[str]) -> None:
+    """Write a row of a table whose last cell is base64; of the marks that need care it has ``+`` alone."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator=",").writerow([_cell(value) for value in values])
+    out.write(line.getvalue())
+    for number, piece in enumerate(payload):
+        out.write(piece if number else _cell(piece))
+    out.write("\r\n")
 
 
 def _base64(payload: bytes) -> str:
     return base64.b64encode(payload).decode("ascii")
+
+
+def _base64_pieces(read: Callable[[int, int], bytes], progress: Progress) -> Iterator[str]:
+    start = 0
+    while piece := read(start, _BASE64_BYTES):
+        progress.check()
+        yield _base64(piece)
+        start += len(piece)
 
 
 def _cell(value: Any) -> str:
@@ -393,5 +449,6 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | bool) else str(value)
-    text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
+    if not text.isascii():
+        text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     return "'" + text if _FORMULA.match(text) else text

@@ -17,6 +17,7 @@ from modelmgr.migration import mapping, promotion
 from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import folded
 from modelmgr.migration.previews import FolderPictures
+from modelmgr.migration.witnesses import EDITED, Case, HeaderFacts, Witness, chief, claimed_size
 from modelmgr.progress import Progress
 from modelmgr.readers import Header
 from modelmgr.values import (
@@ -34,6 +35,7 @@ from modelmgr.values import (
 KEPT_FOLDERS = 16
 READ_AT_ONCE = 100
 PLACE_RANK = 7
+_BESIDE = Origin("file", PLACE_RANK)
 NO_MODEL_FORMATS = frozenset(("unknown", "text", "empty", "invalid", "lfs-pointer", "zip"))
 """What a file with the name of a model may turn out to be instead."""
 
@@ -50,6 +52,7 @@ class ModelCase:
         user: the user's own values.
         records: what the witnesses are made of, in their order.
         copies: path of a picture -> path of the copy of it that was kept and is there.
+        shown: the picture that is shown now because it lay beside the file, with its origin.
     """
 
     path: str | None = None
@@ -60,9 +63,21 @@ class ModelCase:
     former: frozenset[str] = frozenset()
     facts: Mapping[str, Any] | None = None
     user: Mapping[str, Any] = field(default_factory=dict)
-    witnesses: list[mapping.Witness] = field(default_factory=list)
+    witnesses: list[Witness] = field(default_factory=list)
     records: list[StoredRecord] = field(default_factory=list)
     copies: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[str, Origin] | None = None
+
+    def heard(self) -> Case:
+        """Put its witnesses in order, for the merge."""
+        return Case(
+            self.witnesses,
+            sha256=self.sha256,
+            file_path=self.path,
+            size_bytes=self.size_bytes,
+            header=merge_facts(self.facts),
+            user=self.user,
+        )
 
 
 class Merging:
@@ -101,8 +116,10 @@ class Merging:
             self.catalog.put_light(
                 model_id, merged.fields, merged.origins, mapping.aliases(case.witnesses, merged)
             )
+            if case.path is None and case.sha256 is not None:
+                self.catalog.put_claimed_size(model_id, claimed_size(case.witnesses))
             if case.witnesses:
-                self.catalog.set_chief(model_id, mapping.chief(case.witnesses))
+                self.catalog.set_chief(model_id, chief(case.witnesses))
 
     def show_own(self, row: ModelRow, layer: Mapping[str, Any], columns: Collection[str]) -> None:
         """Show what the user's values of some columns say now, as `relight` would, but hear no witness in vain.
@@ -125,7 +142,7 @@ class Merging:
             aliases.insert(0, row.name)
         for column in columns:
             shown[column] = mapping.shown_of_user(column, layer[column])
-            origins[column] = Origin("user", mapping.EDITED)
+            origins[column] = Origin("user", EDITED)
         with self.catalog.transaction(Changes(models=True, ids=frozenset((row.id,)))):
             self.catalog.put_light(row.id, shown, origins, aliases)
 
@@ -156,9 +173,13 @@ class Merging:
             },
         )
         case.witnesses = [self._witness(record, case) for record in case.records]
+        if row.preview and not case.is_present:
+            origin = self.catalog.provenance(model_id).get("preview")
+            if origin is not None and origin.source == "file":
+                case.shown = row.preview, origin
         return case
 
-    def _witness(self, record: StoredRecord, case: "ModelCase") -> mapping.Witness:
+    def _witness(self, record: StoredRecord, case: "ModelCase") -> Witness:
         if record.payload is None:
             claims = Claims(marker=True)
         else:
@@ -167,7 +188,7 @@ class Merging:
                 self.names_in(os.path.dirname(record.source_path)).all,
                 case.computed.get("sha256"),
             )
-        return mapping.Witness(
+        return Witness(
             record_id=record.id,
             source=record.source,
             claims=claims,
@@ -183,14 +204,8 @@ class Merging:
 
     def _merged(self, case: "ModelCase") -> mapping.Merged:
         """Return the light columns that all witnesses amount to, with a preview that is really there."""
-        merged = mapping.merge(
-            case.witnesses,
-            sha256=case.sha256,
-            file_path=case.path,
-            size_bytes=case.size_bytes,
-            header=merge_facts(case.facts),
-            user=case.user,
-        )
+        heard = case.heard()
+        merged = mapping.merge(heard)
         _without_guess(merged.fields, merged.origins, case.facts)
         if case.path and (case.is_present or case.copies):
             folder = os.path.dirname(case.path)
@@ -198,12 +213,7 @@ class Merging:
             # An export may claim that its records come from anywhere.
             sources = [record.source_path for record in case.records]
             roots = [folder, *(os.path.dirname(path) for path in sources if is_below_any(path, imported))]
-            named = mapping.pictures(
-                case.witnesses,
-                sha256=case.sha256,
-                size_bytes=case.size_bytes,
-                header=merge_facts(case.facts),
-            )
+            named = mapping.pictures(heard)
             said, origin = merged.fields.get("preview"), merged.origins.get("preview")
             self._choose_preview(
                 merged.fields, merged.origins, case.path, self.names_in(folder), roots, named, case.copies
@@ -214,24 +224,20 @@ class Merging:
                     said,
                     origin,
                 )  # it may come back with the file
+        if case.shown is not None and not merged.fields.get("preview"):
+            merged.fields["preview"], merged.origins["preview"] = case.shown  # so may this one
         return merged
 
     def light_of_file(
         self, path: str, facts: Mapping[str, Any], siblings: "FolderNames"
     ) -> tuple[dict[str, Any], dict[str, Origin]]:
-        """Return the light columns of a file about which no record speaks, and their origins.
-
-        Args:
-            path: of the file.
-            facts: what `header_facts` says of its header.
-            siblings: the names in its folder.
-        """
-        told = merge_facts(facts)
-        merged = mapping.merge([], sha256=None, file_path=path, size_bytes=None, header=told, user={})
+        """Return the light columns of a file about which no record speaks, and their origins."""
+        heard = ModelCase(path=path, facts=facts).heard()
+        merged = mapping.merge(heard)
         fields, origins = merged.fields, merged.origins
         _without_guess(fields, origins, facts)
-        named = mapping.pictures([], sha256=None, size_bytes=None, header=told)
-        self._choose_preview(fields, origins, path, siblings, [os.path.dirname(path)], named)
+        named = mapping.pictures(heard)
+        self._choose_preview(fields, origins, path, siblings, [os.path.dirname(path)] if named else [], named)
         self._show_own_picture(fields, origins, facts)
         return fields, origins
 
@@ -276,19 +282,18 @@ class Merging:
             if os.path.dirname(place) == folder
         }
         found = siblings.pictures.preview_for(stem, gone)
-        shown = os.path.join(folder, found) if found else None
-        fields["preview"] = gone[found] if found in gone and found not in siblings.all else shown
         origins.pop("preview", None)
-        if found:
-            origins["preview"] = Origin("file", 7)
+        if found is None:
+            fields["preview"] = None
+            return
+        is_kept = found in gone and found not in siblings.all
+        fields["preview"] = gone[found] if is_kept else os.path.join(folder, found)
+        origins["preview"] = _BESIDE
 
     def read_hashes(self, progress: Progress) -> int:
         """Let the catalog know the hashes that records claim which came in before it kept them.
 
         Cancelled, it goes on from there the next time.
-
-        Args:
-            progress: records.
 
         Returns:
             How many were read.
@@ -337,8 +342,12 @@ def header_facts(header: Header, picture: str | None = None) -> dict[str, Any]:
         header: see there.
         picture: name of the copy of its picture (`AttachmentStore.copy_path`), if there is one.
     """
-    facts = {} if picture is None else {"picture": picture}
-    return facts | {
+    is_alike = not (header.shared is None or picture or header.suggestions or header.problems)
+    if is_alike and header.shared is not None and (alike := header.shared.get("facts")) is not None:
+        found: dict[str, Any] = alike
+        return found
+    facts: dict[str, Any] = {} if picture is None else {"picture": picture}
+    facts |= {
         "type": header.type,
         "base_model": header.base_model,
         "base_by_name": header.facts.get("base_by_name"),
@@ -348,6 +357,9 @@ def header_facts(header: Header, picture: str | None = None) -> dict[str, Any]:
         "personal": sorted(header.personal),
         "is_model": _holds_a_model(header),
     }
+    if is_alike and header.shared is not None:
+        header.shared["facts"] = facts
+    return facts
 
 
 def _holds_a_model(header: Header) -> bool:
@@ -355,11 +367,11 @@ def _holds_a_model(header: Header) -> bool:
     return header.format not in NO_MODEL_FORMATS and (header.tensor_count > 0 or not broken)
 
 
-def merge_facts(facts: Mapping[str, Any] | None) -> mapping.HeaderFacts | None:
+def merge_facts(facts: Mapping[str, Any] | None) -> HeaderFacts | None:
     """Return what `header_facts` made, as a merge takes it."""
     if facts is None:
         return None
-    return mapping.HeaderFacts(
+    return HeaderFacts(
         facts["type"],
         facts["base_model"],
         facts["certain"],

@@ -10,7 +10,7 @@ from modelmgr.errors import ModelmgrError, NotFound, Usage
 from modelmgr.library.scanning import FILES_AT_ONCE, OPTIONS, Scanning
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import read_header
-from modelmgr.values import Changes, MoveReport, Problem, ScanOptions, ScanReport, is_below
+from modelmgr.values import Changes, MoveReport, Problem, ScanReport, is_below
 
 PATHS_AT_ONCE = 500
 
@@ -18,9 +18,7 @@ PATHS_AT_ONCE = 500
 class Places(Scanning):
     """What the user says of places; the bytes decide."""
 
-    def locate_model(
-        self, model_id: int, path: str, progress: Progress, *, options: ScanOptions = OPTIONS
-    ) -> ScanReport:
+    def locate_model(self, model_id: int, path: str, progress: Progress) -> ScanReport:
         """Take a file as that of a model whose own is missing, if its bytes are the model's.
 
         A file with the same tensors under another header will do: the model goes on with it.
@@ -40,7 +38,7 @@ class Places(Scanning):
         report = ScanReport(seen=1)
         jobs = [HashJob(0, path, entry.size_bytes, entry.mtime_ns)]
         try:
-            ((result,),) = discovery.hash_files(jobs, progress, kinds=options.kinds)
+            ((result,),) = discovery.hash_files(jobs, progress, kinds=OPTIONS.kinds)
         except Cancelled:
             report.cancelled, report.seen = True, 0
             return report
@@ -85,7 +83,7 @@ class Places(Scanning):
             goal = self._put_hash(*facts, result.hashes, report, header_is_new=not is_same)
             if rows[0].sha256 is None and goal is not None:  # nobody knows whether these are the bytes it had
                 self._put_header(goal, path, entry.mtime_ns, read_header(path))
-            self.relight(goal or model_id)
+            self.relight_all((goal or model_id,))
         report.added = report.hashed = 1
         report.bytes_hashed = entry.size_bytes
         return report
@@ -145,8 +143,7 @@ class Places(Scanning):
             models = list(dict.fromkeys(file.model_id for file, _, _ in moves))
             for start in range(0, len(models), FILES_AT_ONCE):
                 self.catalog.refresh(models[start : start + FILES_AT_ONCE])
-        for model_id in models:
-            self.relight(model_id)
+        self.relight_all(models)
 
 
 def _placed(

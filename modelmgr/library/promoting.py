@@ -3,19 +3,23 @@
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelmgr import discovery, tree
+from modelmgr.catalog.engine import LARGE_BYTES
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import HashJob
 from modelmgr.errors import NotFound
+from modelmgr.library import own_values
 from modelmgr.library.attaching import Attaching
-from modelmgr.library.importing import Binding, Importing
+from modelmgr.library.binding import Binding, candidate
+from modelmgr.library.importing import Importing
 from modelmgr.library.merging import claims_of, hashes_of
 from modelmgr.library.scanning import Scanning
 from modelmgr.migration import promotion
 from modelmgr.migration.sources import inline
-from modelmgr.progress import Cancelled, Progress
+from modelmgr.migration.sources.modelmgr_export import ModelmgrExport
+from modelmgr.progress import Cancelled, Progress, Stopped
 from modelmgr.values import (
     Attachment,
     Changes,
@@ -38,7 +42,7 @@ COMPUTED_ON_DEMAND = ("AutoV1", "AutoV3", "CRC32", "BLAKE3")
 
 @dataclass(slots=True)
 class _Case:
-    """A pending model under examination."""
+    """A pending model under examination; a record of more than `LARGE_BYTES` without its payload."""
 
     row: PendingModel
     record: Record
@@ -100,7 +104,7 @@ class Promoting(Attaching, Importing, Scanning):
                     progress.step(number, total, case.row.name, "records")
                     self._decide(case, attach_anyway, allow_missing, keep_previews, report, progress)
                 done += len(chunk)
-        except Cancelled:
+        except (Cancelled, Stopped):
             report.cancelled = True
         return report
 
@@ -146,6 +150,8 @@ class Promoting(Attaching, Importing, Scanning):
             binding = self.bind(record, claims, imported, self._named(row, record))
             if binding.candidates:
                 binding = self._told_by_hash(record, claims, binding, progress)
+        if row.size_bytes > LARGE_BYTES:
+            record = replace(record, payload=b"")  # a hundred of them would fill the memory
         case = _Case(row, record, claims, binding)
         if binding.file_path is not None:
             try:
@@ -190,12 +196,12 @@ class Promoting(Attaching, Importing, Scanning):
                 if self._proved(claims, Binding(None, (path,)), progress).file_path is not None
             ]
             return Binding(proved[0]) if len(proved) == 1 else binding
-        candidates = [self._candidate(path) for path in binding.candidates]
-        for number, candidate in enumerate(candidates):
-            if candidate.sha256 is None:
+        candidates = [candidate(self.catalog, path) for path in binding.candidates]
+        for number, found in enumerate(candidates):
+            if found.sha256 is None:
                 with contextlib.suppress(OSError):
-                    sha256 = discovery.sha256_of(candidate.path, progress)
-                    candidates[number] = promotion.Candidate(candidate.path, candidate.size_bytes, sha256)
+                    sha256 = discovery.sha256_of(found.path, progress)
+                    candidates[number] = promotion.Candidate(found.path, found.size_bytes, sha256)
         chosen = promotion.choose_file(claims, candidates, source=record.source)
         return Binding(chosen) if isinstance(chosen, str) else binding
 
@@ -206,7 +212,7 @@ class Promoting(Attaching, Importing, Scanning):
         left: list[str] = []
         for path in binding.candidates:
             with contextlib.suppress(OSError):
-                sha256 = self._candidate(path).sha256 or discovery.sha256_of(path, progress)
+                sha256 = candidate(self.catalog, path).sha256 or discovery.sha256_of(path, progress)
                 kinds = [kind for kind in COMPUTED_ON_DEMAND if kind in claims.partial_hashes]
                 short = discovery.partial_hashes(path, kinds, progress)
                 agrees = promotion.compare(claims, {"sha256": sha256, **short})
@@ -247,7 +253,11 @@ class Promoting(Attaching, Importing, Scanning):
     ) -> None:
         if "sha256" in case.computed:
             siblings = self.names_in(os.path.dirname(case.record.source_path)).all
-            case.claims = claims_of(case.record, siblings, case.computed["sha256"])
+            record = case.record
+            if case.row.size_bytes > LARGE_BYTES:
+                record = self.catalog.pending_record(case.row.id) or record
+            case.claims = claims_of(record, siblings, case.computed["sha256"])
+            del record  # before SQLite needs as much again
         path = case.entry.path if case.entry is not None else None
         former = self._former(case)
         self._add_partial_hashes(case, former, progress)
@@ -342,6 +352,8 @@ class Promoting(Attaching, Importing, Scanning):
                 return False
             if pictures:
                 self.catalog.put_attachments(model_id, pictures)
+            if case.row.source == ModelmgrExport.id:
+                own_values.take_back(self.catalog, model_id, case.record.payload, report)
             self.relight(model_id)
         report.promotion = run
         return True
@@ -358,7 +370,10 @@ class Promoting(Attaching, Importing, Scanning):
         file = self.catalog.known_file(entry.path)
         if file is None:
             return None
-        return self._put_hash(file.id, file.path, file.size_bytes, file.mtime_ns, hashes)
+        changed: set[int] = set()
+        model_id = self._put_hash(file.id, file.path, file.size_bytes, file.mtime_ns, hashes, changed=changed)
+        self.relight_all(changed)
+        return model_id
 
     def _is_offline(self, path: str) -> bool:
         facts = self.catalog.folder_facts().items()
@@ -372,10 +387,6 @@ class Promoting(Attaching, Importing, Scanning):
         Each is one transaction: its active copy leaves the model, whose light columns are derived anew. A model that
         has neither file nor record nor a value of the user then goes; all else stays, what the user edited too. Of the
         pictures only the one goes that nothing but this record led to.
-
-        Args:
-            pending_ids: of promoted records.
-            progress: records.
         """
         report = UndoReport()
         batches = {batch.id: batch.paths for batch in self.catalog.batches()}
@@ -394,7 +405,7 @@ class Promoting(Attaching, Importing, Scanning):
                     continue
                 report.stayed += 1
                 report.problems.append(problem)
-        except Cancelled:
+        except (Cancelled, Stopped):
             report.cancelled = True
         return report
 
@@ -404,6 +415,7 @@ class Promoting(Attaching, Importing, Scanning):
         record = self.catalog.pending_record(row.id)
         assert record is not None
         claims = claims_of(record, self.names_in(os.path.dirname(record.source_path)).all)
+        record = replace(record, payload=b"")  # SQLite is about to need as much
         path: str | None
         if self.catalog.located(row.id) and not inline.named_path(record):
             binding, path = Binding(row.file_path), row.file_path
@@ -449,7 +461,7 @@ class Promoting(Attaching, Importing, Scanning):
             raise NotFound(f"There is no file {path}.", path=path)
         if not self.catalog.pending_rows([pending_id]):
             raise NotFound(f"There is no pending model {pending_id}.", id=pending_id)
-        self.catalog.set_file(pending_id, path, located=True)
+        self.catalog.set_file(pending_id, path)
 
     def map_root(self, old: str, new: str, progress: Progress) -> int:
         r"""Look for the files of pending models under another root: ``D:\AI`` is now ``/data/ai``.
@@ -466,9 +478,9 @@ class Promoting(Attaching, Importing, Scanning):
                     done += 1
                     path = self._mapped(row, old, new)
                     if path is not None:
-                        self.catalog.set_file(row.id, path, located=True)
+                        self.catalog.set_file(row.id, path)
                         found += 1
-        except Cancelled:
+        except (Cancelled, Stopped):
             return found
         return found
 

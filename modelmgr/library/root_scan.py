@@ -1,23 +1,44 @@
 """One walk below a library folder, held against what is remembered of it."""
 
+import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 from modelmgr import discovery, parts, tree
 from modelmgr.catalog import Catalog
-from modelmgr.catalog.file_store import KnownFile
+from modelmgr.catalog.file_store import KnownFile, is_at_place
 from modelmgr.catalog.found import FoundModel, FoundUnit, Member, ScannedFolder
 from modelmgr.discovery import FileRow, Folder, Group, Hashing, HashJob, HashResult, IgnoreRules
 from modelmgr.library.merging import FolderNames
 from modelmgr.progress import Cancelled, Progress
-from modelmgr.values import Changes, FileState, HashState, Problem, ScanReport, is_below, is_below_any
+from modelmgr.values import (
+    MIB,
+    Changes,
+    FileState,
+    HashState,
+    Problem,
+    ScanReport,
+    is_below,
+    is_below_any,
+)
 
 CHUNK_FILES = 500
+CHUNK_BYTES = 8 * MIB
 CHUNK_S = 0.25
 JOBS_AT_ONCE = 128
 """New files of one folder that go to the threads together; what is ready is taken after each such lot."""
@@ -34,14 +55,24 @@ class FolderDraft:
 
     Attributes:
         waiting: how many of them are not.
+        is_by_link: whether the walk came here, or may have come, by a link to the folder or to one above.
     """
 
     path: str
     mtime_ns: int
     digest: str | None
     listing: Folder | None
+    is_by_link: bool
     waiting: int = 0
     siblings: FolderNames | None = None
+
+    def leads_to(self, row: FileRow) -> str | None:
+        """Return where a file of the folder really lies, None if that is here."""
+        if not row[5] and not self.is_by_link:
+            return None
+        path = os.path.join(self.path, row[0])
+        target = os.path.realpath(path)
+        return target if target != path else None
 
     def beside(self) -> FolderNames:
         """Return the names of everything in the folder, as the walk found them."""
@@ -70,14 +101,25 @@ class _Chunk:
     states: dict[int, str] = field(default_factory=dict)
     looked: list[tuple[int, FoundModel]] = field(default_factory=list)
     touched: list[tuple[KnownFile, FileRow]] = field(default_factory=list)
+    led: dict[int, str | None] = field(default_factory=dict)
     folders: list[FolderDraft] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
+    size_bytes: int = 0
     since: float = field(default_factory=time.monotonic)
+
+    def add(self, found: FoundModel) -> None:
+        """Take a file that is new, or whose path is known and holds something else now."""
+        self.found.append(found)
+        self.size_bytes += len(found.header)
+        if found.embedded is not None:
+            self.size_bytes += len(found.embedded.payload)
 
     def is_full(self) -> bool:
         """Tell whether it is time to write: a transaction stays below a quarter second."""
         size = len(self.found) + len(self.looked) + len(self.states) + len(self.touched) + len(self.folders)
-        return size >= CHUNK_FILES or (size > 0 and time.monotonic() - self.since > CHUNK_S)
+        size += len(self.led)
+        is_long = time.monotonic() - self.since > CHUNK_S
+        return size >= CHUNK_FILES or self.size_bytes >= CHUNK_BYTES or (size > 0 and is_long)
 
 
 @dataclass(slots=True)
@@ -96,13 +138,23 @@ class Moves:
 
     Attributes:
         since: the greatest row id of a file before the scan.
+        looked_at: the greatest row id of those new files whose former place was looked for.
         missing: paths that were missed below the roots so far and have no new place.
         taken: how many new files, by model and size, stand for others already.
+        links: row ids of files that were models of their own before, and are further paths to parts now.
     """
 
     since: int
+    looked_at: int
     missing: list[KnownFile] = field(default_factory=list)
     taken: Counter[tuple[int, int]] = field(default_factory=Counter)
+    links: set[int] = field(default_factory=set)
+
+    @classmethod
+    def from_now(cls, catalog: Catalog) -> "Moves":
+        """Start with what the catalog knows."""
+        last = catalog.last_file_id()
+        return cls(since=last, looked_at=last)
 
 
 class RootScan:
@@ -162,17 +214,19 @@ class RootScan:
         self._next_key = -1
         self._bodies: set[tuple[int, int]] = set()
         self._devices: set[int] = set()
-        self._unread: list[str] = []
+        self._unread: set[str] = set()
         self._troubled: set[str] = set()
         self._held: dict[str, FolderDraft] = {}
-        self._ignored_below: list[str] = []
+        self._ignored_below: set[str] = set()
         self._gone: list[KnownFile] = []
         self._reopened: set[str] = set()
         self._has_met_known = False
+        self._is_by_link = False
         self._pipelines: dict[str, _Pipeline] = {}
         self._component_of: dict[str, str] = {}
         self._groups: list[tuple[Group, dict[str, FileRow]]] = []
         self._units: dict[int, str] | None = None
+        self._linked: set[int] = set()
         self._moves = moves
 
     # --- the walk ---------------------------------------------------------------------------------------
@@ -182,40 +236,72 @@ class RootScan:
         self._devices.add(device)
         remembered = self._catalog.scanned_folders(self._root)
         self._progress.step(0, None, self._root)
-        self._walk([(self._root, ())], remembered)
+        walk = discovery.walk_known_folders if remembered else discovery.walk_folders
+        folders = walk(self._root, self._progress, self._trouble, self._rules, library=self._library)
+        self._walk(folders, remembered)
         for path, folder in remembered.items():
             self._leave(path, self._catalog.files_in(folder.id).values())
         return self._settle(device, whole=True)
 
-    def run_some(self, device: int, changed: Sequence[str], gone: Sequence[str]) -> None:
-        """Walk through some folders only; what is new below them is entered."""
+    def run_some(self, device: int, changed: Sequence[str], gone: Sequence[str]) -> bool:
+        """Walk through some folders only; what is new below them is entered.
+
+        Returns:
+            Whether the root seems to be another disk's empty place: as in `run`, if all that is known has changed.
+        """
         self._devices.add(device)
         remembered = self._catalog.scanned_folders(self._root)
+        is_all = not remembered.keys() - {*changed, *gone}
         units = self._catalog.units_below(self._root)
         starts: dict[str, bool] = {}
         for path in changed:
             if self._is_left_out(path):
                 continue
-            above = next((unit for unit in units if is_below_any(path, [unit]) and os.path.isdir(unit)), None)
+            above = next((unit for unit in _among(path, units) if os.path.isdir(unit)), None)
+            if above is None and os.path.lexists(os.path.join(path, discovery.PIPELINE_MARKER)):
+                above = path  # the folders below it, which may not have changed, are components now
             if above is None and self._may_be_component(path):
                 above = os.path.dirname(path)
             starts[above or path] = above is not None
-        inodes = [
+        inodes = {
             (tree.signed64(facts.st_dev), tree.signed64(facts.st_ino))
             for folder in (remembered if starts else ())
             if (facts := _facts(folder)) is not None
-        ]
-        for start, is_unit in starts.items():
-            some = {
-                path: folder
-                for path, folder in (remembered.items() if is_unit else [(start, remembered.get(start))])
-                if folder is not None and is_below_any(path, [start])
-            }
-            self._walk([(start, () if is_unit else inodes)], some)
+        }
+        self._walk(self._folders_at(starts, inodes), dict(remembered))
+        lost = frozenset(gone)
         for path, folder in remembered.items():
-            if path not in starts and is_below_any(path, gone):
+            if path not in starts and _is_among(path, lost):
                 self._leave(path, self._catalog.files_in(folder.id).values())
-        self._settle(device, whole=False)
+        return self._settle(device, whole=is_all)
+
+    def _folders_at(
+        self, starts: Mapping[str, bool], known: Set[tuple[int, int]]
+    ) -> Generator[Folder, None, None]:
+        """Walk through some folders, each once: those that tell what others are first.
+
+        Args:
+            starts: their paths, and whether all below them are entered, not the new ones only.
+            known: device and inode of those that are not new.
+        """
+        met: set[str] = set()
+        for start, is_whole in sorted(starts.items(), key=lambda item: (not item[1], item[0])):
+            if start in met:
+                continue
+            self._is_by_link = self._leads_to(start) is not None
+            folders = discovery.walk_folders(
+                start,
+                self._progress,
+                self._trouble,
+                self._rules,
+                library=self._library,
+                known=frozenset() if is_whole else known,
+            )
+            with contextlib.closing(folders):
+                for folder in folders:
+                    if folder.path not in met:
+                        met.add(folder.path)
+                        yield folder
 
     def _may_be_component(self, folder: str) -> bool:
         """Tell whether a folder may be a part of a pipeline that nobody has seen whole: a scan was stopped there."""
@@ -232,14 +318,11 @@ class RootScan:
                 return True
         return False
 
-    def _walk(
-        self, starts: Sequence[tuple[str, Iterable[tuple[int, int]]]], remembered: dict[str, ScannedFolder]
-    ) -> None:
+    def _walk(self, folders: Generator[Folder, None, None], remembered: dict[str, ScannedFolder]) -> None:
         try:
-            for start, known in starts:
-                for folder in discovery.walk_folders(
-                    start, self._progress, self._trouble, self._rules, library=self._library, known=known
-                ):
+            # Closed here, for whoever keeps an error keeps what it stopped, and a second process with it.
+            with contextlib.closing(folders):
+                for folder in folders:
                     self._visit(folder, remembered.pop(folder.path, None))
                     self._take(self._hashing.ready())
             self._take(self._hashing.rest())
@@ -253,10 +336,10 @@ class RootScan:
     def _visit(self, folder: Folder, remembered: ScannedFolder | None) -> None:
         report = self._report
         self._progress.step(report.seen, None, folder.path)
-        report.seen += len(folder.files)
+        report.seen += folder.file_count
         for path, _ in folder.ignored:
             if path.endswith(os.sep):
-                self._ignored_below.append(path[:-1])
+                self._ignored_below.add(path[:-1])
             else:
                 report.seen += 1
                 report.ignored += 1
@@ -272,11 +355,12 @@ class RootScan:
             component = os.path.relpath(folder.path, self._component_of[folder.path])
             pipeline.listings[component] = ([row[0] for row in folder.files], folder.names)
             pipeline.rows.update({f"{component}/{row[0]}": row for row in folder.files})
-        draft = FolderDraft(folder.path, folder.mtime_ns, digest, folder)
+        is_by_link = self._is_by_link or folder.link_target is not None
+        draft = FolderDraft(folder.path, folder.mtime_ns, digest, folder, is_by_link)
         if is_same and not (pipeline is not None and pipeline.is_changed):
             assert remembered is not None
-            report.unchanged += len(folder.files)
-            self._has_met_known |= bool(folder.files)
+            report.unchanged += folder.file_count
+            self._has_met_known |= folder.file_count > 0
             if remembered.mtime_ns != folder.mtime_ns:
                 self._chunk.folders.append(draft)
             return
@@ -320,11 +404,9 @@ class RootScan:
                 self._meet_member(file, row)
             elif file is not None and file.unit is None and _is_unchanged(file, row):
                 self._meet_unchanged(file, row, folder, draft, look_again)
-            elif file is not None and _is_unchanged(file, row) and not self._is_unit_here(file, folder):
-                self._meet_link(file)
+            elif file is not None and _is_unchanged(file, row) and not self._was_part(file):
+                self._meet_link(file, row, draft)
             else:
-                if file is not None and file.unit is not None:
-                    self._chunk.released.append(file.id)
                 self._meet_new(file, row, folder, draft)
             if len(self._jobs) >= JOBS_AT_ONCE:
                 self._hand_over()
@@ -354,10 +436,10 @@ class RootScan:
         self._groups += [(group, {name: rows[name] for name in group.members}) for group in groups]
         return frozenset(name for group in groups for name in group.members)
 
-    def _is_unit_here(self, file: KnownFile, folder: Folder) -> bool:
-        """Tell whether the model of several files to which a file belonged lies in this folder."""
-        path = self._unit_paths().get(file.unit or 0, folder.path)
-        return is_below_any(folder.path, (path, os.path.dirname(path)))
+    def _was_part(self, file: KnownFile) -> bool:
+        """Tell whether a file lies where the model of several files has the part that it was known as."""
+        place = self._unit_paths().get(file.unit or 0)
+        return place is not None and is_at_place(file.path, file.member or "", place)
 
     def _unit_paths(self) -> dict[int, str]:
         if self._units is None:
@@ -372,12 +454,15 @@ class RootScan:
         else:
             self._report.updated += 1
 
-    def _meet_link(self, file: KnownFile) -> None:
+    def _meet_link(self, file: KnownFile, row: FileRow, draft: FolderDraft) -> None:
         """Take another path to a part of a model that lies elsewhere."""
-        if file.state == FileState.PRESENT:
+        is_led = self._note_link(file, row, draft)
+        if file.state == FileState.PRESENT and not is_led:
             self._report.unchanged += 1
-        else:
-            self._report.updated += 1
+            return
+        self._report.updated += 1
+        self._linked.add(file.unit or 0)
+        if file.state != FileState.PRESENT:
             self._chunk.states[file.id] = FileState.PRESENT
 
     def _meet_unchanged(
@@ -386,11 +471,13 @@ class RootScan:
         if not _was_read(file):
             self._enqueue(file, row, draft, hash_it=False)
             return
-        if file.state == FileState.PRESENT:
+        is_led = self._note_link(file, row, draft)
+        if file.state == FileState.PRESENT and not is_led:
             self._report.unchanged += 1
         else:
             self._report.updated += 1
-            self._chunk.states[file.id] = FileState.PRESENT
+            if file.state != FileState.PRESENT:
+                self._chunk.states[file.id] = FileState.PRESENT
         if look_again and file.state == FileState.PRESENT:
             self._enqueue(file, row, draft, hash_it=False)
 
@@ -399,11 +486,20 @@ class RootScan:
         if file is not None and not at_once and self._goes_on(file, row, folder):
             self._report.updated += 1
             self._chunk.touched.append((file, row))
+            self._note_link(file, row, draft)
             return
         body = (row[3], row[4])
         is_twin = bool(row[3]) and body in self._bodies
         self._bodies.add(body)
         self._enqueue(file, row, draft, hash_it=at_once and not is_twin)
+
+    def _note_link(self, file: KnownFile, row: FileRow, draft: FolderDraft) -> bool:
+        """Note where a path leads now, if that is not what is known of it; tell whether it is not."""
+        target = draft.leads_to(row)
+        if target == file.link_target:
+            return False
+        self._chunk.led[file.id] = target
+        return True
 
     def _goes_on(self, file: KnownFile, row: FileRow, folder: Folder) -> bool:
         """Tell whether a file that changed may stay with its model until its hash says what it is.
@@ -423,12 +519,10 @@ class RootScan:
 
     def _enqueue(self, file: KnownFile | None, row: FileRow, draft: FolderDraft, *, hash_it: bool) -> None:
         path = os.path.join(draft.path, row[0])
-        by_link = draft.listing is None or draft.listing.link_target is not None
-        target = os.path.realpath(path) if row[5] or by_link else path
         key = self._next_key
         self._next_key -= 1
         draft.waiting += 1
-        self._met[key] = Met(path, row, file, draft, target if target != path else None)
+        self._met[key] = Met(path, row, file, draft, draft.leads_to(row))
         self._jobs.append(HashJob(key, path, row[1], row[2], look=True, hash=hash_it, device=row[4]))
 
     def _hand_over(self) -> None:
@@ -443,9 +537,9 @@ class RootScan:
         if file is not None or discovery.looks_like_a_model(os.path.basename(found.path)):
             if file is not None and found.code != "not_found":
                 self._chunk.states[file.id] = FileState.UNREADABLE
-                self._unread.append(found.path)
+                self._unread.add(found.path)
         else:
-            self._unread.append(found.path)
+            self._unread.add(found.path)
         self._report.seen += 1
         self._report.failed += 1
         self._report.problems.append(found)
@@ -465,6 +559,8 @@ class RootScan:
         report = self._report
         known = met.known
         is_known = known is not None and known.unit is None and _is_unchanged(known, met.row)
+        if known is not None and known.unit is not None:
+            self._chunk.released.append(known.id)
         if result.problem is not None and result.problem.code == "not_found":
             self._troubled.add(met.folder.path)
             if not is_known:
@@ -477,7 +573,7 @@ class RootScan:
         elif known is not None and is_known:
             self._look_again(known, found, met.folder)
         else:
-            self._chunk.found.append(found)
+            self._chunk.add(found)
             if found.state == FileState.UNREADABLE:
                 self._troubled.add(met.folder.path)
                 report.failed += 1
@@ -505,7 +601,7 @@ class RootScan:
 
     def _write(self) -> None:
         chunk, self._chunk = self._chunk, _Chunk()
-        is_news = bool(chunk.found or chunk.looked or chunk.states or chunk.touched)
+        is_news = bool(chunk.found or chunk.looked or chunk.states or chunk.touched or chunk.led)
         if not (is_news or chunk.folders or chunk.released):
             return
         catalog = self._catalog
@@ -519,6 +615,7 @@ class RootScan:
                 self.changed_models.append(model_id)
             for file, (_, size_bytes, mtime_ns, inode, device, _) in chunk.touched:
                 catalog.touch_file(file.id, size_bytes, mtime_ns, inode, device)
+            catalog.put_link_targets(chunk.led)
             unhashed = [file.model_id for file, _ in chunk.touched]
             unhashed += [model_id for model_id, found in chunk.looked if found.file_id in chunk.states]
             if unhashed and self._hash_files:
@@ -558,34 +655,47 @@ class RootScan:
         for group, rows, components in wanted:
             self._progress.step(self._report.seen, None, group.name)
             members = tuple(
-                Member(name, path, *rows[name][1:5], os.path.realpath(path) if os.path.islink(path) else None)
+                Member(name, path, *rows[name][1:5], self._leads_to(path))
                 for name, path in group.members.items()
             )
             found = self._identify_group(group, members)
             unit = FoundUnit(group.path, found.format or group.kind, members, found)
-            self.changed_models += self._catalog.put_unit(unit, partial(_is_promised, group, components))
+            is_promised = partial(_is_promised, group, components)
+            self.changed_models += self._catalog.put_unit(unit, is_promised, self._moves.links)
+
+    def _leads_to(self, path: str) -> str | None:
+        """Return where a path below the root leads by links of its own or of folders, None if nowhere else."""
+        real = os.path.realpath(path)
+        here = os.path.join(os.path.realpath(self._root), os.path.relpath(path, self._root))
+        return real if real != here else None
 
     def _release_strays(self) -> None:
         """Look anew at further paths to parts of models that have no such part any more."""
-        strays = self._catalog.strays({file.unit for file in self._gone if file.unit is not None}, self._root)
+        gone = {file.unit for file in self._gone if file.unit is not None}
+        strays = self._catalog.strays(gone | self._linked, self._root)
         if not strays:
             return
         report = self._report
         counts = report.added, report.updated, report.unchanged, report.ignored, report.failed
+        out_of_sight: list[KnownFile] = []
+        libraries = list(self._catalog.folder_facts())
         for file in strays:
             folder, name = os.path.split(file.path)
-            draft = FolderDraft(folder, 0, None, None)
+            draft = FolderDraft(folder, 0, None, None, is_by_link=True)
             try:
                 entry = tree.entry_of(file.path)
             except OSError:
-                continue  # the next scan sees what became of it
+                # Of a library folder the next scan sees what became of it; elsewhere nobody looks again.
+                if not is_below_any(file.path, libraries):
+                    out_of_sight.append(file)
+                continue
             row = (name, entry.size_bytes, entry.mtime_ns, entry.inode, entry.device, entry.is_link)
-            self._chunk.released.append(file.id)
             at_once = self._hash_files and entry.size_bytes <= SMALL_BYTES
             self._enqueue(file, row, draft, hash_it=at_once)
         self._hand_over()
         self._take(self._hashing.rest())
         self._write()
+        self._catalog.give_up(out_of_sight)
         self.changed_models += self._catalog.settle_units(
             file.unit for file in strays if file.unit is not None
         )
@@ -596,20 +706,20 @@ class RootScan:
 
     def _leave(self, folder: str, files: Iterable[KnownFile]) -> None:
         """Note known files of a folder that the walk did not meet."""
-        if not is_below_any(folder, self._ignored_below):
-            self._gone += [file for file in files if not is_below_any(file.path, self._ignored_below)]
+        if not _is_among(folder, self._ignored_below):
+            self._gone += [file for file in files if not _is_among(file.path, self._ignored_below)]
 
     def _settle(self, device: int, *, whole: bool) -> bool:
         """Say what became of the known files that were not met: moved, missing, offline or not readable now."""
         gone, report = self._gone, self._report
         if whole and gone and not self._has_met_known:
             _, former_device = self._catalog.folder_facts().get(self._root, ("", None))
-            if not os.listdir(self._root) or former_device not in (None, device):
+            if former_device not in (None, device) or _is_empty(self._root):
                 return True  # an empty mount point, or another disk in its place: the library is away, not deleted
         states: dict[int, str] = {}
         missing: list[KnownFile] = []
         for file in gone:
-            if is_below_any(file.path, self._unread):
+            if _is_among(file.path, self._unread):
                 state = FileState.UNREADABLE
             elif file.device not in self._devices:
                 state = FileState.OFFLINE  # it lay on a disk below the folder of which nothing was met
@@ -626,7 +736,7 @@ class RootScan:
             missing = [
                 file
                 for file in self._catalog.missing_below(self._root)
-                if not is_below_any(file.path, self._ignored_below)
+                if not _is_among(file.path, self._ignored_below)
             ]
         self._account(missing)
         self._release()
@@ -637,20 +747,31 @@ class RootScan:
     def _account(self, missing: Sequence[KnownFile]) -> None:
         """Write models of several files, and tell what is missing from what has another place now."""
         report, moves = self._report, self._moves
-        earlier = self._catalog.still_missing([file.id for file in moves.missing])
+        earlier = self._still_missing([file.id for file in moves.missing])
         before = {file.id: file for file in (*earlier, *missing)}
         self._put_units()
         self._release_strays()
-        left = self._catalog.still_missing(list(before))
+        followed = self._catalog.follow_bodies(moves.looked_at, moves.taken)
+        moves.looked_at = self._catalog.last_file_id()
+        self.changed_models += followed.values()
+        self.changed_models += self._catalog.forget_lost_links(before)
+        known = self._catalog.files_with_ids(list(before))
+        left = [file for file in known if file.state == FileState.MISSING]
+        ids = {file.id for file in known}
+        # A file that became a part elsewhere moved; a further path to a part went with it.
+        went = [file for file in before.values() if file.id not in ids]
+        report.moved += sum(file.unit is None or file.id in moves.links for file in went)
         ids = {file.id for file in left}
-        # A file that became a part moved; a further path to a part went with it.
-        report.moved += sum(file.unit is None for file in before.values() if file.id not in ids)
+        report.moved += sum(file_id not in before for file_id in followed)
         moved = self._catalog.forget_moved(left, moves.since, moves.taken)
         report.moved += len(moved)
         ids -= {file.id for file in moved}
         moves.missing = [file for file in left if file.id in ids]
         report.missing += len(moves.missing) - len(earlier)
         self.changed_models += [file.model_id for file in moved]
+
+    def _still_missing(self, file_ids: Sequence[int]) -> list[KnownFile]:
+        return [file for file in self._catalog.files_with_ids(file_ids) if file.state == FileState.MISSING]
 
     def _adopt(self) -> None:
         """Let large files that were not hashed yet stand for missing ones of equal size and equal windows of bytes."""
@@ -683,6 +804,32 @@ def _facts(path: str) -> os.stat_result | None:
         return os.stat(path)
     except OSError:
         return None
+
+
+def _among(path: str, folders: Container[str]) -> Iterator[str]:
+    """Yield those of some folders that a path is or lies below, the outermost first."""
+    at = path.find(os.sep, 1)
+    while at > 0:
+        if path[:at] in folders:
+            yield path[:at]
+        at = path.find(os.sep, at + 1)
+    if path in folders:
+        yield path
+
+
+def _is_among(path: str, folders: Collection[str]) -> bool:
+    """Tell whether a path is one of some folders or lies below one."""
+    return bool(folders) and next(_among(path, folders), None) is not None
+
+
+def _is_empty(folder: str) -> bool:
+    """Tell whether a folder holds nothing, or went just now; of one that can't be listed nobody knows."""
+    try:
+        return not os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
 
 
 def _was_read(file: KnownFile) -> bool:

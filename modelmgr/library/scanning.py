@@ -4,12 +4,11 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from modelmgr import discovery, readers, tree
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.catalog.found import Embedded, FoundModel, Member
-from modelmgr.discovery import Group, Hashing, HashJob, HashResult, IgnoreRules
+from modelmgr.discovery import Group, Hashing, HashJob, HashResult, Head, IgnoreRules
 from modelmgr.errors import NotFound
 from modelmgr.library.attaching import keep_picture
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts
@@ -34,15 +33,9 @@ from modelmgr.values import (
 RELIGHT_AT_ONCE = 100
 JOBS_AT_ONCE = 1_000
 FILES_AT_ONCE = 500
-LEFT_BYTES = 256 * 1024
+HEADS = discovery.HeadBytes(HEAD_BYTES, 256 * 1024)
+"""Short headers are read by the thread that writes: those that hash had better not wait for the interpreter's lock."""
 OPTIONS = ScanOptions()
-
-
-class _Head(NamedTuple):
-    """The first bytes of a safetensors file, its whole header among them, and the file's size."""
-
-    content: bytes
-    size_bytes: int
 
 
 class Scanning(Merging):
@@ -125,7 +118,7 @@ class Scanning(Merging):
         start = time.monotonic()
         try:
             roots = self._roots(paths, report)
-            moves = Moves(self.catalog.last_file_id())
+            moves = Moves.from_now(self.catalog)
             for root in roots:
                 if os.path.isdir(root) or not os.path.exists(root):
                     self._scan_folder(root, hash_files, options, report, progress, moves)
@@ -149,7 +142,7 @@ class Scanning(Merging):
         report = ScanReport()
         start = time.monotonic()
         try:
-            moves = Moves(self.catalog.last_file_id())
+            moves = Moves.from_now(self.catalog)
             for root in _outermost(self.catalog.folder_facts()):
                 self._scan_changed(root, None, options, report, progress, moves)
             self.catalog.forget_empty()
@@ -166,7 +159,7 @@ class Scanning(Merging):
         start = time.monotonic()
         told = list(folders)
         try:
-            moves = Moves(self.catalog.last_file_id())
+            moves = Moves.from_now(self.catalog)
             for root in _outermost(self.catalog.folder_facts()):
                 some = [folder for folder in told if is_below(folder, root)]
                 if some:
@@ -225,9 +218,11 @@ class Scanning(Merging):
         with self._hashing(options, progress) as hashing:
             walk = self._root_scan(root, True, hashing, report, progress, moves)
             try:
-                walk.run_some(device, changed, gone)
+                is_away = walk.run_some(device, changed, gone)
             finally:
                 self._follow(walk, report)
+        if is_away:
+            self._set_away(root, report, progress)
         self._hash(root, options, report, progress)
 
     def hash_waiting(self, progress: Progress, *, options: ScanOptions = OPTIONS) -> ScanReport:
@@ -279,8 +274,7 @@ class Scanning(Merging):
             finally:
                 self._follow(walk, report)
         if is_away:
-            self._set_offline(root, report, progress)
-            self.catalog.forget_scanned(root)  # what was met there instead is not to be known again
+            self._set_away(root, report, progress)
         else:
             self.catalog.set_folder_state(root, FileState.PRESENT, device)
 
@@ -294,6 +288,7 @@ class Scanning(Merging):
             workers=options.workers or None,
             read_limit_mb_s=options.read_limit_mb_s,
             look=_look,
+            heads=HEADS,
             expected=expected,
         )
 
@@ -334,11 +329,20 @@ class Scanning(Merging):
     def _follow(self, walk: RootScan, report: ScanReport) -> None:
         """Derive anew what is shown of the models that a walk has changed."""
         report.rewritten += len(walk.rewritten_models)
-        models = list(dict.fromkeys([*walk.rewritten_models, *walk.changed_models]))
+        self.relight_all([*walk.rewritten_models, *walk.changed_models])
+
+    def relight_all(self, model_ids: Iterable[int] = ()) -> None:
+        """Derive anew the light columns of these models, and of those that came to be shown at another path."""
+        models = list(dict.fromkeys([*model_ids, *self.catalog.take_relocated()]))
         for start in range(0, len(models), RELIGHT_AT_ONCE):
             with self.catalog.transaction(Changes(models=True)):
                 for model_id in models[start : start + RELIGHT_AT_ONCE]:
                     self.relight(model_id)
+
+    def _set_away(self, root: str, report: ScanReport, progress: Progress) -> None:
+        """Note that something else is in the place of a library folder."""
+        self._set_offline(root, report, progress)
+        self.catalog.forget_scanned(root)  # what was met there instead is not to be known again
 
     def _set_offline(self, root: str, report: ScanReport, progress: Progress) -> None:
         known = self.catalog.count_below(root)
@@ -353,6 +357,7 @@ class Scanning(Merging):
             progress.step(done, known, root)
             self.catalog.mark_files(dict.fromkeys(away, FileState.OFFLINE))
             done, last = done + len(away), away[-1]
+        self.relight_all()
         self.catalog.set_folder_state(root, FileState.OFFLINE)  # last: stopped before, the next look goes on
 
     def _scan_file(self, path: str, hash_files: bool, report: ScanReport) -> None:
@@ -394,7 +399,7 @@ class Scanning(Merging):
         name, size_bytes, mtime_ns, inode, device, is_link = met.row
         entry = tree.Entry(met.path, name, size_bytes, mtime_ns, inode, device, is_link)
         header = result.looked
-        if isinstance(header, _Head):
+        if isinstance(header, Head):
             header = read_open(-1, met.path, header.size_bytes, header.content)
         if header is None and result.problem is not None:
             report.problems.append(result.problem)
@@ -542,8 +547,8 @@ class Scanning(Merging):
     ) -> None:
         """Hash files, small ones first; each joins the model of its content at once."""
         # The same bytes may be parts of several models: two snapshots of one repository share most of them.
-        bodies: dict[tuple[int, int, int], dict[int, KnownFile]] = {}
-        twins: dict[int, dict[int, KnownFile]] = {}
+        bodies: dict[tuple[int, int, int], dict[tuple[int, int | None], KnownFile]] = {}
+        twins: dict[int, dict[tuple[int, int | None], KnownFile]] = {}
         jobs: list[HashJob] = []
         for file in files.values():
             body = (file.device, file.inode, file.mtime_ns)
@@ -551,7 +556,7 @@ class Scanning(Merging):
             if not of_body:
                 twins[file.id] = of_body
                 jobs.append(HashJob(file.id, file.path, file.size_bytes, file.mtime_ns, device=file.device))
-            of_body.setdefault(file.model_id, file)
+            of_body.setdefault((file.model_id, file.unit), file)
         if not jobs:
             return
         expected = len(jobs), sum(job.size_bytes for job in jobs)
@@ -568,22 +573,39 @@ class Scanning(Merging):
                 self._running = tuple(other for other in self._running if other is not hashing)
 
     def _take_hashes(
-        self, results: Iterable[HashResult], twins: Mapping[int, Mapping[int, KnownFile]], report: ScanReport
+        self,
+        results: Iterable[HashResult],
+        twins: Mapping[int, Mapping[tuple[int, int | None], KnownFile]],
+        report: ScanReport,
     ) -> None:
+        changed: set[int] = set()
         with self.catalog.transaction():
-            for result in results:
-                of_body = twins[result.job.key]
-                if result.hashes is None:
-                    assert result.problem is not None
-                    report.problems.append(result.problem)
-                    waits = result.problem.code == "changed_while_reading"
-                    self.catalog.set_hash_state(list(of_body), HashState.NONE if waits else HashState.FAILED)
-                    continue
-                report.hashed += 1
-                report.bytes_hashed += result.job.size_bytes
-                for file in of_body.values():
-                    facts = file.id, file.path, file.size_bytes, file.mtime_ns
-                    self._put_hash(*facts, result.hashes, report, self._is_header_new(file, result.hashes))
+            with self.catalog.refreshed_once():
+                self._put_results(results, twins, report, changed)
+            self.relight_all(changed)
+
+    def _put_results(
+        self,
+        results: Iterable[HashResult],
+        twins: Mapping[int, Mapping[tuple[int, int | None], KnownFile]],
+        report: ScanReport,
+        changed: set[int],
+    ) -> None:
+        for result in results:
+            files = twins[result.job.key].values()
+            if result.hashes is None:
+                assert result.problem is not None
+                report.problems.append(result.problem)
+                waits = result.problem.code == "changed_while_reading"
+                models = [file.model_id for file in files]
+                self.catalog.set_hash_state(models, HashState.NONE if waits else HashState.FAILED)
+                continue
+            report.hashed += 1
+            report.bytes_hashed += result.job.size_bytes
+            for file in files:
+                facts = file.id, file.path, file.size_bytes, file.mtime_ns
+                is_header_new = self._is_header_new(file, result.hashes)
+                self._put_hash(*facts, result.hashes, report, is_header_new, changed)
 
     def _is_header_new(self, file: KnownFile, hashes: Hashes) -> bool:
         """Tell whether a file with other bytes and, as it seems, the same tensors says something else of itself."""
@@ -605,8 +627,9 @@ class Scanning(Merging):
         hashes: Hashes,
         report: ScanReport | None = None,
         header_is_new: bool = False,
+        changed: set[int] | None = None,
     ) -> int | None:
-        """Write computed hashes; merge the light columns anew where the file came to another model."""
+        """Write computed hashes; return the file's model, which is `changed` if its light columns may be others now."""
         outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, hashes, header_is_new)
         if outcome is None:
             return None
@@ -622,8 +645,9 @@ class Scanning(Merging):
             if outcome.moved:
                 report.moved += 1
                 report.missing = max(0, report.missing - 1)
-        if outcome.created or outcome.rewritten or outcome.moved or outcome.gone is not None:
-            self.relight(outcome.model_id)
+        is_changed = outcome.created or outcome.rewritten or outcome.moved or outcome.gone is not None
+        if is_changed and changed is not None:
+            changed.add(outcome.model_id)
         return outcome.model_id
 
     def _put_header(self, model_id: int, path: str, mtime_ns: int, header: Header) -> None:
@@ -685,16 +709,7 @@ def _changed(file: KnownFile, job: HashJob) -> Problem:
     return Problem(file.path, "changed", message)
 
 
-def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header | _Head:
-    """Read a header in a hashing thread; a short one is left for the thread that writes, which waits for them.
-
-    Both need the interpreter's lock, which a thread that hashes had better not wait for.
-    """
-    end = discovery.tensors_at(head, size_bytes)
-    # What was cut off since its size was asked for is not all here.
-    is_whole = end is not None and len(head) >= min(size_bytes, max(end, HEAD_BYTES))
-    if end is not None and is_whole and end <= LEFT_BYTES:
-        return _Head(bytes(head[: max(end, HEAD_BYTES)]), size_bytes)
+def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header:
     return read_open(descriptor, path, size_bytes, head)
 
 

@@ -54,6 +54,7 @@ class Field:
 
 
 YES, NO, NONE = "yes", "no", "none"
+_TERMINAL_COLUMNS = 79
 _FLAGS = (YES, NO)
 
 FIELDS: tuple[Field, ...] = (
@@ -221,14 +222,32 @@ def field_of(name: str) -> Field | None:
 
 
 def help_text() -> str:
-    """Return what a search may say, a line a field, for people at a terminal."""
+    """Return what a search may say, field by field, for people at a terminal of 80 columns."""
+    import textwrap
+
+    def wrapped(text: str, first: str = "", others: str = "") -> str:
+        lines = textwrap.TextWrapper(
+            _TERMINAL_COLUMNS, initial_indent=first, subsequent_indent=others, break_on_hyphens=False
+        )
+        return lines.fill(text)
+
     width = max(len(field.name) for field in FIELDS) + 1
-    lines = [f"  {field.name + ':':<{width}}  {field.help}, e.g. {field.example}" for field in FIELDS]
     return "\n".join(
         [
-            "A search is words that must all occur, anywhere in name, file, tags, trigger words, notes, and fields:",
-            *lines,
-            'A "phrase" is one word; - before a word or field excludes it; a comma means or, as does OR between two',
-            "words; amounts take > >= < <= and ranges (2gb..4gb); none means that there is nothing.",
+            wrapped(
+                "A search is words that must all occur, anywhere in name, file, tags, trigger words, notes, and fields:"
+            ),
+            *(
+                wrapped(
+                    f"{field.help}, e.g. {field.example}",
+                    f"  {field.name + ':':<{width}}  ",
+                    " " * (width + 4),
+                )
+                for field in FIELDS
+            ),
+            wrapped(
+                'A "phrase" is one word; - before a word or field excludes it; a comma means or, as does OR between '
+                "two words; amounts take > >= < <= and ranges (2gb..4gb); none means that there is nothing."
+            ),
         ]
     )

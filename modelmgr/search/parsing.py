@@ -65,14 +65,12 @@ class Search:
     """A text that was understood as far as that goes.
 
     Attributes:
-        text: the whole.
         tokens: its parts in order.
         groups: all must hold; of each at least one term.
     """
 
-    text: str
-    tokens: tuple[Token, ...] = ()
-    groups: tuple[tuple[Term, ...], ...] = ()
+    tokens: tuple[Token, ...]
+    groups: tuple[tuple[Term, ...], ...]
 
 
 class Piece(NamedTuple):
@@ -146,7 +144,7 @@ def _parse(text: str, now: float, say: Say) -> Search:
         while end < len(text) - 1 and text[end].isspace():
             end += 1
         tokens.append(Token(end, len(text), "rest", text[end:], ok=False, note=note))
-    return Search(text, tuple(tokens), tuple(map(tuple, groups)))
+    return Search(tuple(tokens), tuple(map(tuple, groups)))
 
 
 def _token(text: str, stretch: Stretch, now: float, say: Say) -> Token:

@@ -18,6 +18,7 @@ from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.readers import read_header
 from modelmgr.values import PendingQuery, PendingState, Problem, ScanReport
+from tests.inbox import pending_in
 
 FOLDERS = ("", "a", "b", "a/deep", "c")
 NAMES = tuple(f"n{number}.safetensors" for number in range(4))
@@ -59,6 +60,22 @@ class Stopping(Progress):
         self._left -= 1
         if self._left < 0:
             self.cancel()
+        super().step(done, total, text, unit)
+
+
+class Meanwhile(Progress):
+    """Has something done at the step of a number."""
+
+    def __init__(self, left: int, deed: Callable[[], None]) -> None:
+        super().__init__()
+        self._left = left
+        self._deed = deed
+
+    def step(self, done: int, total: int | None, text: str = "", unit: str = "files") -> None:
+        """See the class."""
+        self._left -= 1
+        if self._left == -1:
+            self._deed()
         super().step(done, total, text, unit)
 
 
@@ -354,6 +371,65 @@ class World:
             two.parent.mkdir(parents=True, exist_ok=True)
             one.rename(two)
 
+    def change_case(self, x: int, y: int, z: int) -> None:
+        """Write the name of a file in other letters."""
+        path = self._some(x)
+        if path is not None:
+            goal = path.with_name(path.name.swapcase().replace(".SAFETENSORS", ".safetensors"))
+            if not goal.exists() and not goal.is_symlink():
+                path.rename(goal)
+
+    def replace(self, x: int, y: int, z: int) -> None:
+        """Write a file aside, and put it over another."""
+        path, aside = self._some(x), self.base / "outside" / "written"
+        if path is not None and self._write(aside, y):
+            if z % 2:
+                os.utime(aside, ns=(0, path.lstat().st_mtime_ns))
+            aside.replace(path)
+
+    def set_back(self, x: int, y: int, z: int) -> None:
+        """Give a file an old time."""
+        path = self._some(x, links=False)
+        if path is not None:
+            self.tick += 1
+            os.utime(path, ns=(0, 1_500_000_000_000_000_000 - self.tick * 1_000_000_000))
+
+    def become_folder(self, x: int, y: int, z: int) -> None:
+        """Let a folder take the place of a file, or a file that of such a folder."""
+        path = self._place(x, y)
+        if path.is_dir() and not path.is_symlink():
+            inside = sorted(path.glob("*.safetensors"))
+            for aside in inside[:1]:
+                aside.replace(path.with_suffix(".aside"))
+            shutil.rmtree(path)
+            if inside:
+                path.with_suffix(".aside").replace(path)
+        elif path.exists():
+            path.rename(path.with_suffix(".aside"))
+            path.mkdir()
+            path.with_suffix(".aside").rename(path / NAMES[z % len(NAMES)])
+
+    def swap_folders(self, x: int, y: int, z: int) -> None:
+        """Let two folders change their names."""
+        one = self.roots[x % 2] / FOLDERS[1 + y % 4]
+        two = self.roots[x // 2 % 2] / FOLDERS[1 + z % 4]
+        apart = one not in two.parents and two not in one.parents and one != two
+        if apart and one.is_dir() and two.is_dir():
+            aside = self.base / "outside" / "aside"
+            one.rename(aside)
+            two.rename(one)
+            aside.rename(two)
+
+    def move_with_picture(self, x: int, y: int, z: int) -> None:
+        """Move a file with the picture beside it."""
+        path, goal = self._some(x), self._place(y, z)
+        picture = path.with_suffix(".preview.png") if path is not None else None
+        self.move(x, y, z)
+        if path is None or picture is None or os.path.lexists(path):
+            return
+        if picture.exists() and goal.parent.is_dir():
+            picture.rename(goal.with_suffix(".preview.png"))
+
     def delete_folder(self, x: int, y: int, z: int) -> None:
         """Delete a folder."""
         folder = self.roots[x % 2] / FOLDERS[1 + y % 4]
@@ -446,7 +522,7 @@ class World:
 
     def undo(self, x: int, y: int, z: int) -> None:
         """Take a promotion back."""
-        rows = self.library.catalog.pending_page(PendingQuery((PendingState.PROMOTED,)), None)
+        rows = pending_in(self.library.catalog, PendingQuery((PendingState.PROMOTED,)))
         if rows:
             self.library.undo_promotion([rows[x % len(rows)].id], Progress())
 
@@ -498,6 +574,13 @@ class World:
         """Cancel a scan somewhere."""
         self._told(self.library.scan(self._named(x), hash_files=bool(z % 3), progress=Stopping(y % 23)))
 
+    def scan_meanwhile(self, x: int, y: int, z: int) -> None:
+        """Scan, and do something on the disk while it runs, or while it is paused."""
+        deed = getattr(self, MEANWHILE[x % len(MEANWHILE)])
+        self._told(
+            self.library.scan([], hash_files=bool(z % 4), progress=Meanwhile(y % 23, lambda: deed(y, z, x)))
+        )
+
     def quick_check(self, x: int, y: int, z: int) -> None:
         """Look by the folders' times."""
         self._told(self.library.quick_check(Progress() if y % 3 else Stopping(z % 11)))
@@ -545,7 +628,7 @@ class World:
         forgotten = set(before) - set(after)
         parts = {path for path in forgotten if before[path].unit is not None}
         # A path of a root that is away now may be known to be empty since the file was found elsewhere.
-        there = {path for path in forgotten - gone if os.path.lexists(path)}
+        there = {path for path in forgotten - gone - disk.ignored if os.path.lexists(path)}
         assert not there, f"forgotten: {there}"
         assert report.moved == len(forgotten - parts), (report, forgotten)
         # More may be missing where nobody looks: below a rule, or in a folder that is empty now.
@@ -617,6 +700,8 @@ class World:
                 f"facts: {path}"
             )
             assert file.sha256 == sha256, f"hash of {path}: {file.sha256}"
+            real = os.path.realpath(path)
+            assert file.link_target == (None if real == path else real), f"link {path}: {file.link_target}"
         for path, file in known.items():
             if path not in disk.files and path not in disk.ignored:
                 # A link to itself is there, and is nothing.
@@ -652,6 +737,8 @@ class World:
                 assert state != "present" or several, f"{place} lacks {lacking}"
                 continue
             assert (key, sha256) == (expected, expected), f"key of {place}: {key} {sha256} {expected}"
+            ((state,),) = self.ask("SELECT file_state FROM models WHERE id = ?", model)
+            assert state == "present", f"{place} is {state}"
             for name, path in members.items():
                 file = known[path]
                 member_of[path] = place
@@ -703,6 +790,11 @@ class World:
             if any(file.path in disk.files for file in files if file.unit is None):
                 assert state == "present", f"state of {model}"
             hidden = any(self._has_ignored(file.unit, disk) for file in files if file.unit is not None)
+            # Nobody reads what lies in no library folder any more.
+            hidden |= any(
+                file.sha256 is None and not any(file.path.startswith(f"{root}/") for root in disk.roots)
+                for file in here
+            )
             # A hidden part that changed can't be hashed as what it was.
             if state == "present" and not hidden and any(file.path in disk.files for file in here):
                 assert hash_state == "done", f"hash state of {model}: {hash_state}"
@@ -794,6 +886,7 @@ class World:
         assert (report.hashed, report.moved) == (0, 0), report
         assert report.missing == first.missing, (report, first)
         assert before == after, _difference(before, after)
+        self.check_shown()
         assert self.library.check(Progress()) == []
         known = self.library.catalog.known_files()
         for group in self.library.catalog.duplicates():
@@ -813,6 +906,28 @@ class World:
             if file.sha256 and file.state == "present":
                 found = {match.model.id for match in self.library.catalog.by_hash(file.sha256) if match.model}
                 assert file.model_id in found, f"{file.path} is not found by its hash"
+
+    def check_shown(self) -> None:
+        """What is shown of the models is what would be derived anew; pictures may come and go beside the files."""
+        before = self._shown()
+        for (model,) in self.ask("SELECT id FROM models WHERE path IS NOT NULL"):
+            self.library.relight(model)
+        after = self._shown()
+        assert before == after, _difference(before, after)
+
+    def _shown(self) -> dict[str, list[tuple[Any, ...]]]:
+        models = self.ask(
+            "SELECT id, name, type, base_model, tags, trigger_words, notes, license, source_url, rating, favorite, "
+            "search_text, file_state FROM models"
+        )
+        origins = [
+            (
+                model,
+                sorted((column, said) for column, said in json.loads(text).items() if column != "preview"),
+            )
+            for model, text in self.ask("SELECT model_id, origins FROM origins")
+        ]
+        return {"shown": models, "origins": origins}
 
     def _dump(self) -> dict[str, list[tuple[Any, ...]]]:
         tables = ("models", "files", "units", "headers", "origins", "user_values", "edits", "records", "model_tags",
@@ -841,12 +956,17 @@ def _difference(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]])
     )
 
 
+MEANWHILE = (
+    "rename_folder", "swap_folders", "move", "move_across", "swap", "replace", "delete_folder", "truncate", "shards",
+    "whole_pipeline", "change_case", "create", "delete", "unplug", "become_folder", "folder_link",
+)  # fmt: skip
 DEEDS: tuple[str, ...] = (
     "create", "create", "junk", "copy", "hard_link", "link", "move", "move_across", "swap", "rewrite", "change",
     "truncate", "touch", "delete", "shard", "shards", "pipeline", "component", "whole_pipeline", "hugging_face",
     "ollama", "folder_link", "rename_folder", "delete_folder", "unplug", "add_folder", "remove_folder", "rules",
     "note", "note", "sidecar", "promote", "undo", "picture", "locate_model", "move_library", "other", "scan", "scan",
-    "scan_headers", "scan_some", "scan_stopped", "quick_check", "watch_tells", "hash_waiting",
+    "scan_headers", "scan_some", "scan_stopped", "quick_check", "watch_tells", "hash_waiting", "change_case",
+    "replace", "set_back", "become_folder", "swap_folders", "move_with_picture", "scan_meanwhile",
 )  # fmt: skip
 Step = tuple[str, int, int, int]
 

@@ -10,6 +10,7 @@ from modelmgr.errors import Usage
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import ModelQuery, ModelRow, Opinion, PendingQuery
+from tests.inbox import pending_in
 
 Lora = Callable[..., Path]
 Info = Callable[..., bytes]
@@ -37,7 +38,7 @@ def record_id(library: Library, source: str) -> int:
 
 
 def pending_id(library: Library, source: str) -> int:
-    (row,) = library.catalog.pending_page(PendingQuery(sources=(source,)), None)
+    (row,) = pending_in(library.catalog, PendingQuery(sources=(source,)))
     return row.id
 
 
@@ -212,7 +213,7 @@ def test_pending_records_of_one_claimed_hash_speak_of_one_model_that_is_not_here
     civitai_info(folder / "b.safetensors", "ab" * 32, name="v2")
     civitai_info(folder / "c.safetensors", "cd" * 32)
     take(library, folder)
-    ids = {Path(row.source_path).name: row.id for row in library.catalog.pending_page(PendingQuery(), None)}
+    ids = {Path(row.source_path).name: row.id for row in pending_in(library.catalog)}
     said = library.pending_opinions(ids["a.civitai.info"])["name"]
     assert {one.value for one in said} == {"A - v1.2", "B - v2"}
     assert {one.pending_id for one in said} == {ids["a.civitai.info"], ids["b.civitai.info"]}

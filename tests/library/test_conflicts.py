@@ -489,6 +489,34 @@ def test_a_name_alone_is_no_tail(program, tmp_path):
     assert program.states() == {"ink.metadata.json": ("pending", "no_file")}
 
 
+def test_a_known_file_that_is_gone_is_nobodys(program, tmp_path):
+    file = put(tmp_path / "m" / "ink.safetensors", INKWASH)
+    program("scan", tmp_path / "m")
+    file.unlink()
+    program("scan", tmp_path / "m")
+    put(tmp_path / "left" / "other.metadata.json", own(sha256=A["sha256"]))
+    program("migrate", "import", tmp_path / "left")
+    assert program.states() == {"other.metadata.json": ("pending", "no_file")}
+
+
+def test_a_hash_from_before_a_file_was_replaced_tells_nothing_of_it(program, tmp_path):
+    replaced = put(tmp_path / "m" / "ink.safetensors", INKWASH)
+    program("scan", tmp_path / "m")
+    put(replaced, COPPERLEAF)
+    meant = put(tmp_path / "m" / "ink.ckpt", INKWASH)
+    put(tmp_path / "m" / "ink.civitai.info", version(entry(A["sha256"])))
+    assert program.take(tmp_path / "m", scan=False)["promoted"] == 1
+    assert [row["file_path"] for row in program.pending] == [str(meant)]
+
+
+def test_a_file_that_a_hash_speaks_against_is_not_offered_however_alike(program, tmp_path):
+    put(tmp_path / "m" / "new" / "loras" / "ink.safetensors", INKWASH)
+    left = own(sha256=OTHER_SHA256, file_path="D:\\AI\\loras\\ink.safetensors")
+    put(tmp_path / "m" / "old" / "ink.metadata.json", left | {"size": 184})
+    program.take(tmp_path / "m")
+    assert program.states() == {"ink.metadata.json": ("pending", "no_file")}
+
+
 def test_a_sidecar_with_a_counter_in_its_name_is_a_candidate_only(program, tmp_path):
     put(tmp_path / "m" / "ink.safetensors", INKWASH)
     put(tmp_path / "m" / "ink (1).civitai.info", version())

@@ -13,6 +13,7 @@ import pytest
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import ImportReport, ModelQuery, ModelRow, PendingQuery, PromoteReport
+from tests.inbox import pending_in
 
 
 def database(path: Path, names: Iterable[str], rating: int = 3) -> Path:
@@ -45,7 +46,7 @@ def shown(library: Library) -> list[ModelRow]:
 
 def gone(library: Library) -> set[str]:
     """Return the names of the pending models that are marked."""
-    return {row.name for row in library.catalog.pending_page(PendingQuery(), None) if row.gone_at is not None}
+    return {row.name for row in pending_in(library.catalog) if row.gone_at is not None}
 
 
 def tables(library: Library) -> dict[str, list[tuple[object, ...]]]:
@@ -113,7 +114,7 @@ def test_a_sidecar_that_was_removed_is_marked_and_one_of_a_removed_folder_too(
     report = take(library, root)
     assert (report.unchanged, report.updated, report.gone) == (1, 1, 0)
     assert gone(library) == {"B", "C"}
-    assert len(library.catalog.pending_page(PendingQuery(), None)) == 5
+    assert len(pending_in(library.catalog)) == 5
 
 
 def test_a_folder_that_is_away_or_empty_or_behind_a_dead_link_marks_nothing(
@@ -242,7 +243,7 @@ def test_a_card_speaks_of_the_models_that_are_there_now(library: Library, tmp_pa
     (folder / "b.gguf").unlink()
     report = take(library, tmp_path / "import")
     assert (report.unchanged, report.gone) == (1, 2)
-    kept = library.catalog.pending_page(PendingQuery(), None)
+    kept = pending_in(library.catalog)
     assert {(row.record_key, row.gone_at is not None) for row in kept} == {
         ("", False),
         ("a.gguf", True),

@@ -1,5 +1,6 @@
 """A scan of everything hostile: it ends soon, lists or tells every file, runs nothing, and comes to rest."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.progress import Progress
+from modelmgr.readers import pickle_process, read_header
 from modelmgr.values import FileState, ModelQuery, ScanReport
 from tests.library.hostile.maker import lora as lora_bytes
 from tests.library.hostile.maker import tensors
@@ -23,6 +26,8 @@ from tests.library.hostile.tree import Tree, make
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="such names and files are those of POSIX")
 MEMORY_LIMIT_KIB = 512 * 1024
 TIME_LIMIT_S = 60
+FILE_LIMIT_S = 5.0
+"""Processor time, for others use the clock's."""
 MESSAGE_LIMIT = 600
 # A new process begins with the peak of the one that made it; between the tests and the program stands a small one.
 LAUNCHER = """
@@ -107,6 +112,27 @@ def test_every_file_is_listed_or_told(scanned: Scanned, hostile: Library) -> Non
             assert codes & bad.codes, (bad, codes)
         elif bad.codes is not None and bad.listed:
             assert not codes, (bad, codes)
+
+
+def taken() -> float:
+    """Return the processor time of this process and of those that read pickles for it, in seconds."""
+    child = pickle_process._process._child
+    alive = 0.0
+    with contextlib.suppress(psutil.Error):
+        alive = sum(psutil.Process(child.pid).cpu_times()[:2]) if child is not None else 0.0
+    return sum(os.times()[:4]) + alive
+
+
+def test_no_single_file_takes_long(scanned: Scanned) -> None:
+    slow: list[tuple[float, str]] = []
+    for file in (*scanned.tree.good, *(bad.path for bad in scanned.tree.bad)):
+        if os.path.isfile(file):
+            before = taken()
+            with contextlib.suppress(OSError):
+                read_header(file)
+            if taken() - before > FILE_LIMIT_S:
+                slow.append((taken() - before, file))
+    assert slow == []
 
 
 def test_every_problem_is_one_sentence(scanned: Scanned) -> None:

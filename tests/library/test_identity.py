@@ -719,6 +719,45 @@ def test_a_quick_check_tells_that_a_folder_is_away_and_back(
     assert only(library).file_state == "present"
 
 
+def test_a_model_that_is_away_keeps_the_picture_that_lies_beside_its_file(
+    library: Library, models: Path
+) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    picture = path.with_suffix(".preview.png")
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    scan(library, models)
+    models.rename(models.with_name("away"))
+    assert library.quick_check(Progress()).offline == 1
+    library.relight(only(library).id)
+    assert only(library).preview == str(picture)
+    models.with_name("away").rename(models)
+    picture.unlink()
+    library.quick_check(Progress())
+    library.relight(only(library).id)
+    assert only(library).preview is None
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_a_model_is_there_whatever_becomes_of_a_link_to_one_of_its_parts(
+    library: Library, models: Path, tmp_path: Path, is_away: bool
+) -> None:
+    files = pipeline(models / "sdxl")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "words.txt").touch()
+    os.link(files[0][1], other / "part.safetensors")
+    scan(library, models)
+    scan(library, other)
+    if is_away:
+        other.rename(tmp_path / "away")
+    else:
+        (other / "part.safetensors").unlink()
+    report = scan(library)
+    assert (report.offline, report.missing) == (int(is_away), 0)
+    assert only(library).file_state == "present"
+    assert len(library.catalog.known_files()) == len(files) + is_away
+
+
 def test_a_model_that_was_only_claimed_gets_what_its_file_says(
     library: Library, models: Path, sha256: Sha256
 ) -> None:
@@ -757,7 +796,13 @@ def test_a_part_that_is_replaced_does_not_speak_for_the_whole(library: Library, 
     (row,) = library.catalog.page(ModelQuery(states=("present",)), None)
     assert row.id != former.id
     assert (row.format, row.type) == ("diffusers-folder", former.type)
-    assert details(library, row).header == details(library, former).header
+    now, before = details(library, row).header, details(library, former).header
+    assert now is not None
+    assert before is not None
+    assert {key: now[key] for key in ("format", "type", "components", "tensor_count")} == {
+        key: before[key] for key in ("format", "type", "components", "tensor_count")
+    }
+    assert (now["metadata"], before["metadata"]) == ({}, {"format": "pt"})  # each says what its own bytes do
 
 
 def test_a_blob_that_is_no_model_any_more_is_missing(library: Library, models: Path) -> None:

@@ -119,7 +119,86 @@ FOUND: dict[str, list[Step]] = {
         ("hugging_face", 62, 12, 4), ("component", 52, 32, 42), ("link", 41, 44, 9), ("scan", 28, 8, 20),
         ("link", 63, 11, 14), ("hard_link", 56, 39, 36), ("swap", 9, 22, 9),
     ],
+    "a copy of what was there before a header was rewritten": [
+        ("create", 1, 0, 0), ("scan", 0, 0, 0), ("copy", 0, 2, 1), ("rewrite", 0, 1, 0),
+    ],
+    "a stop while a link to a part is looked at anew": [
+        ("shards", 1, 0, 0), ("hard_link", 14, 1, 1), ("scan", 0, 0, 0), ("move_library", 1, 0, 0),
+        ("scan_stopped", 0, 2, 0), ("shards", 1, 0, 0),
+    ],
+    "a file takes the place of a link": [
+        ("ollama", 0, 0, 0), ("link", 0, 1, 0), ("scan", 0, 0, 0), ("copy", 0, 0, 0), ("move_across", 0, 1, 0),
+    ],
+    "a folder that is found by a link gets a new file": [
+        ("folder_link", 1, 0, 1), ("create", 0, 0, 0), ("scan_headers", 0, 0, 0), ("truncate", 0, 0, 0),
+        ("quick_check", 0, 1, 0),
+    ],
+    "a link to a part lies in a folder that is looked at each time": [
+        ("shards", 1, 0, 0), ("link", 0, 28, 1), ("component", 0, 0, 1), ("link", 24, 0, 0), ("component", 2, 0, 1),
+        ("create", 2, 0, 0), ("shard", 0, 0, 1), ("move_across", 15, 0, 1), ("move", 48, 1, 0),
+        ("rename_folder", 0, 0, 0), ("link", 60, 48, 0),
+    ],
+    "a quick check of a disk that is away": [
+        ("create", 0, 0, 0), ("create", 1, 0, 0), ("scan", 0, 0, 0), ("unplug", 1, 1, 0), ("quick_check", 0, 1, 0),
+    ],
+    "a known folder becomes a component": [
+        ("component", 27, 0, 1), ("scan", 34, 1, 1), ("pipeline", 37, 1, 17), ("quick_check", 2, 1, 0),
+    ],
+    "parts that are reached by a link to their folder, too, change places": [
+        ("shards", 2, 0, 0), ("scan", 0, 0, 0), ("folder_link", 1, 0, 1), ("scan", 0, 0, 0), ("swap", 0, 1, 0),
+    ],
+    "a file with a link that was never hashed is located": [
+        ("ollama", 0, 1, 0), ("link", 0, 1, 0), ("sidecar", 0, 1, 0), ("scan_stopped", 0, 21, 0), ("promote", 1, 0, 0),
+        ("locate_model", 0, 0, 0), ("shard", 0, 0, 1), ("swap", 1, 2, 0),
+    ],
     "a part that was never hashed goes": [("shards", 1, 0, 0), ("scan_headers", 0, 0, 0), ("move_across", 0, 0, 0)],
+    "a link to a part is copied and goes, while another part changes": [
+        ("whole_pipeline", 0, 0, 0), ("hard_link", 0, 1, 0), ("scan", 0, 0, 0), ("change", 1, 0, 0),
+        ("move_across", 35, 1, 1),
+    ],
+    "a lost file comes again as a part": [
+        ("component", 2, 0, 1), ("scan", 0, 0, 0), ("delete", 0, 0, 0), ("quick_check", 0, 0, 1),
+        ("whole_pipeline", 62, 1, 0),
+    ],
+    "the first place of a model is met last": [
+        ("ollama", 0, 0, 0), ("ollama", 1, 0, 0), ("whole_pipeline", 0, 0, 0), ("copy", 0, 0, 0),
+        ("component", 1, 0, 1), ("create", 1, 0, 0), ("move_across", 0, 0, 0), ("scan", 0, 0, 0), ("create", 1, 1, 0),
+        ("truncate", 58, 0, 0), ("move_library", 1, 0, 0), ("folder_link", 1, 0, 1),
+    ],
+    "a part and its link, on a disk that is away, change places with another file": [
+        ("scan_some", 49, 48, 2), ("junk", 5, 61, 48), ("whole_pipeline", 14, 0, 0), ("shard", 1, 1, 27),
+        ("shards", 0, 1, 1), ("component", 0, 0, 1), ("hard_link", 49, 29, 0), ("scan", 0, 1, 1),
+        ("delete_folder", 4, 1, 0), ("unplug", 45, 60, 1), ("swap", 39, 1, 29),
+    ],
+    "the link to a lost part lies on a disk that nobody looks at": [
+        ("shards", 33, 0, 0), ("shards", 0, 0, 0), ("shard", 1, 0, 1), ("whole_pipeline", 1, 0, 0),
+        ("hard_link", 14, 0, 0), ("scan_headers", 0, 0, 0), ("remove_folder", 0, 0, 0), ("shards", 1, 0, 0),
+        ("unplug", 0, 0, 0), ("delete", 1, 0, 0),
+    ],
+    "one of two places of a pipeline is cut off": [
+        ("whole_pipeline", 1, 0, 0), ("whole_pipeline", 3, 0, 0), ("scan", 0, 0, 0), ("truncate", 0, 0, 0),
+        ("component", 0, 0, 0), ("whole_pipeline", 0, 0, 0), ("hugging_face", 0, 0, 0), ("hard_link", 0, 0, 0),
+        ("move_across", 11, 0, 0),
+    ],
+    "a pipeline is cut off while a copy of what it was comes": [
+        ("whole_pipeline", 1, 0, 0), ("whole_pipeline", 0, 0, 2), ("scan", 0, 0, 0), ("truncate", 0, 0, 0),
+        ("component", 2, 0, 1), ("whole_pipeline", 24, 0, 2), ("hugging_face", 0, 0, 0), ("hard_link", 34, 0, 0),
+        ("move_across", 11, 1, 0),
+    ],
+    "one of two places of a pipeline loses a part while another part is touched": [
+        ("whole_pipeline", 0, 0, 0), ("whole_pipeline", 1, 0, 0), ("scan", 0, 0, 0), ("touch", 11, 0, 0),
+        ("component", 2, 0, 1), ("whole_pipeline", 24, 0, 0), ("hugging_face", 0, 0, 0), ("hard_link", 0, 0, 0),
+        ("move_across", 11, 0, 0),
+    ],
+    "a file of a folder that is walked later becomes a part": [
+        ("create", 1, 0, 0), ("whole_pipeline", 2, 0, 0), ("copy", 0, 1, 1), ("move_across", 0, 0, 0),
+        ("scan", 0, 0, 0),
+        ("move_with_picture", 34, 34, 0), ("whole_pipeline", 0, 0, 0), ("swap", 2, 0, 0),
+    ],
+    "a link leads to another path of the same file": [
+        ("create", 0, 0, 0), ("whole_pipeline", 0, 0, 0), ("delete", 0, 0, 0), ("delete", 0, 0, 0), ("link", 0, 43, 0),
+        ("scan", 0, 0, 0), ("link", 1, 53, 0), ("swap", 1, 0, 0),
+    ],
 }  # fmt: skip
 """What once went wrong."""
 
@@ -151,6 +230,41 @@ def test_a_file_that_moves_between_library_folders_is_the_same_file(
         world.scan()
         known = world.library.catalog.known_files()
         assert set(known) == {str(world.roots[source] / NAMES[1]), str(world.roots[goal] / NAMES[2])}
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize(("source", "goal"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize(("hashed_before", "hashed_after"), [(False, True), (False, False), (True, False)])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_file_without_a_hash_is_known_by_its_inode_in_another_library_folder(
+    tmp_path: Path, source: int, goal: int, hashed_before: bool, hashed_after: bool, together: bool
+) -> None:
+    world = World(tmp_path)
+    try:
+        for root in world.roots:
+            world.library.add_folder(str(root))
+            (root / "words.txt").touch()
+        world.create(source, 0, 0)
+        library = world.library
+        library.scan([], hash_files=hashed_before, progress=Progress())
+        (model_id,) = (file.model_id for file in library.catalog.known_files().values())
+        library.edit([model_id], "notes", "mine")
+        world.notes["mine"] = None
+        moved = world.roots[goal] / NAMES[2]
+        os.rename(world.roots[source] / NAMES[0], moved)
+        paths = [[]] if together else [[str(root)] for root in (world.roots[source], world.roots[goal])]
+        reports = [library.scan(some, hash_files=hashed_after, progress=Progress()) for some in paths]
+        assert [sum(numbers) for numbers in zip(*((r.added, r.moved) for r in reports), strict=True)] == [
+            1,
+            1,
+        ]
+        assert reports[-1].missing == 0
+        world.scan()
+        (file,) = library.catalog.known_files().values()
+        assert file.path == str(moved)
+        assert world.ask("SELECT id FROM models") == [(file.model_id,)]
+        assert world.ask("SELECT value FROM user_values") == [('"mine"',)]
     finally:
         world.close()
 

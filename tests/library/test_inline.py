@@ -21,9 +21,9 @@ from modelmgr.values import (
     ModelQuery,
     ModelRow,
     PendingModel,
-    PendingQuery,
     PromoteReport,
 )
+from tests.inbox import pending_in
 
 NO_BYTES = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 UNKNOWN_HASH = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
@@ -47,7 +47,7 @@ def promote(library: Library, **options: bool) -> PromoteReport:
 
 
 def pending(library: Library) -> list[PendingModel]:
-    return library.catalog.pending_page(PendingQuery(), None)
+    return pending_in(library.catalog)
 
 
 def only(library: Library) -> PendingModel:

@@ -11,7 +11,8 @@ import pytest
 
 from modelmgr.library import Library
 from modelmgr.progress import Progress
-from modelmgr.values import ImportReport, ModelQuery, ModelRow, PendingModel, PendingQuery, PromoteReport
+from modelmgr.values import ImportReport, ModelQuery, ModelRow, PendingModel, PromoteReport
+from tests.inbox import pending_in
 
 Lora = Callable[..., Path]
 Info = Callable[..., bytes]
@@ -29,7 +30,7 @@ def promote(library: Library, **options: bool) -> PromoteReport:
 
 
 def pending(library: Library) -> list[PendingModel]:
-    return library.catalog.pending_page(PendingQuery(), None)
+    return pending_in(library.catalog)
 
 
 def only(library: Library) -> ModelRow:
@@ -96,6 +97,22 @@ def test_a_false_claim_stays_until_the_user_attaches_it_anyway(
     assert details.records[0].payload == payload
 
 
+def test_what_waits_tells_the_computed_hash_of_its_file_before_a_claimed_one(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    silent, liar, gone = lora("silent.safetensors"), lora("liar.safetensors"), lora("gone.safetensors")
+    civitai_info(silent)
+    civitai_info(liar, "ab" * 32)
+    civitai_info(gone, "cd" * 32)
+    gone.unlink()
+    imported(library, models)
+    assert {row.sha256 for row in pending(library)} == {None, "ab" * 32, "cd" * 32}
+    library.scan([str(models)], progress=Progress())
+    found = {Path(row.source_path).name.split(".")[0]: row.sha256 for row in pending(library)}
+    assert found == {"silent": sha256(silent), "liar": sha256(liar), "gone": "cd" * 32}
+    assert [match.trust for match in library.catalog.by_hash("ab" * 32)] == ["claimed"]
+
+
 @pytest.mark.parametrize(("claim", "promoted"), [("true", 1), ("false", 0)])
 def test_a_partial_claim_is_held_against_the_computed_hash(
     library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash, claim: str, promoted: int
@@ -132,6 +149,33 @@ def test_a_record_without_file_stays_unless_it_claims_a_hash_and_the_user_wants_
     library.scan([str(models)], progress=Progress())
     linked = only(library)
     assert (linked.id, linked.file_state, linked.name) == (row.id, "present", row.name)
+
+
+@pytest.mark.parametrize("are_keys", [False, True], ids=["rows", "keys"])
+def test_what_records_make_of_a_model_is_the_same_in_whatever_order_they_are_promoted(
+    tmp_path: Path, are_keys: bool
+) -> None:
+    from modelmgr.catalog import Catalog
+
+    said = {"sha256": "ab" * 32, "path": "/away/x.safetensors"}
+    rows = [
+        {**said, "name": "first", "rating": 1, "tags": ["a"]},
+        {**said, "name": "second", "rating": 5, "size": 4096},
+        {**said, "name": "third", "rating": 3, "tags": ["b"], "size_kb": 7},
+    ]
+    rows += [{"name": f"row {number}"} for number in range(3, 10)] + [{**said, "name": "last", "tags": ["c"]}]
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps({f"key {at:02}": row for at, row in enumerate(rows)} if are_keys else rows))
+    answers = []
+    for turn in (1, -1):
+        with Catalog.open(tmp_path / f"{turn}.sqlite") as catalog:
+            other = Library(catalog)
+            imported(other, export)
+            for row in pending(other)[::turn]:
+                other.promote([row.id], allow_missing=True, progress=Progress())
+            model = only(other)
+            answers.append((model.name, model.rating, model.tags, model.size_bytes))
+    assert answers == [("last", 3, ("c", "b", "a"), 4096)] * 2
 
 
 def test_locate_sets_the_path_and_promotion_still_verifies_it(
@@ -340,6 +384,125 @@ def test_exports_come_back_record_for_record(
             if name == "pending" or row.state == "promoted"
         }
         assert taken == ours
+
+
+def test_what_the_user_had_set_comes_back_from_an_export_and_overwrites_nothing(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash, tmp_path: Path
+) -> None:
+    from modelmgr.catalog import Catalog
+
+    inked, plain = lora("inked.safetensors"), lora("plain.safetensors")
+    civitai_info(inked)
+    library.scan([str(models)], progress=Progress())
+    imported(library, models)
+    promote(library)
+    ids = library.catalog.ids_of([sha256(inked), sha256(plain)])
+    library.edit_models(
+        [ids[sha256(inked)]], {"name": "Mine", "rating": 5, "notes": "", "license": "mit"}, add_tags=["x"]
+    )
+    library.edit_models([ids[sha256(plain)]], {"favorite": True})
+    target = tmp_path / "e.jsonl"
+    with target.open("w") as out:
+        library.export_library(out, "jsonl", Progress())
+    with Catalog.open(tmp_path / "other.sqlite") as catalog:
+        other = Library(catalog)
+        other.scan([str(models)], progress=Progress())
+        ids = catalog.ids_of([sha256(inked), sha256(plain)])
+        other.edit_models([ids[sha256(inked)]], {"rating": 1})
+        assert imported(other, target).imported == 3
+        assert imported(other, target).unchanged == 3
+        assert promote(other).promoted == 3
+        row = catalog.rows([ids[sha256(inked)]])[0]
+        assert (row.name, row.rating, row.notes, row.license, row.tags) == ("Mine", 1, None, "mit", ("x",))
+        assert catalog.rows([ids[sha256(plain)]])[0].favorite
+        details = catalog.details(sha256(inked))
+        assert details is not None
+        assert [record.source for record in details.records] == ["civitai-info", "modelmgr-export"]
+        assert {edit.door for edit in catalog.edits_of(row.id)} == {"window", "export"}
+        # All of it is one edit, and the way back leads to what was imported.
+        assert other.undo_edit().changed == 2
+        row = catalog.rows([row.id])[0]
+        assert (row.name, row.rating, row.tags) == ("Inked - v1.2", 1, ())
+        assert promote(other).promoted == 0
+
+
+def test_values_of_an_export_that_no_column_takes_are_left_to_the_record(
+    library: Library, models: Path, lora: Lora, sha256: Hash, tmp_path: Path
+) -> None:
+    path = lora("one.safetensors")
+    library.scan([str(models)], progress=Progress())
+    line: dict[str, object] = dict.fromkeys(("hash_state", "file_state", "records"))
+    user = {
+        "rating": 9,
+        "type": "nonsense",
+        "tags": 5,
+        "preview": "/etc/passwd",
+        "name": "Kept",
+        "no": "column",
+    }
+    line |= {"sha256": sha256(path), "path": str(path), "name": "one", "user": user, "records": []}
+    target = tmp_path / "e.jsonl"
+    target.write_text(json.dumps(line))
+    assert imported(library, target).imported == 1
+    assert promote(library).promoted == 1
+    row = only(library)
+    assert (row.name, row.rating, row.type, row.tags, row.preview) == ("Kept", None, "lora", (), None)
+
+
+@pytest.mark.parametrize("kind", ["pending", "library"])
+def test_what_was_newer_is_newer_in_the_catalog_that_takes_an_export_too(
+    library: Library, models: Path, lora: Lora, tmp_path: Path, kind: str
+) -> None:
+    from modelmgr.catalog import Catalog
+
+    path = lora("one.safetensors")
+    texts, sidecar = path.with_suffix(".txt"), path.with_suffix(".metadata.json")
+    said = {"model_name": "One", "base_model": "SDXL 1.0", "sha256": "", "notes": "first words"}
+    sidecar.write_text(json.dumps(said))
+    texts.write_text("of a text")
+    for age, file in enumerate((texts, sidecar)):
+        os.utime(file, (1_700_000_000 - age, 1_700_000_000 - age))
+    imported(library, models)
+    sidecar.write_text(json.dumps(said | {"notes": "last words", "model_name": "Last"}))
+    os.utime(sidecar, (1_700_000_000 - 1, 1_700_000_000 - 1))  # as a tool may that copies its files
+    imported(library, models)
+    promote(library)
+    ours = only(library)
+    assert (ours.name, ours.notes) == ("Last", "[a1111-txt]\nof a text\n\n[lora-manager]\nlast words")
+    target = tmp_path / "e.jsonl"
+    with target.open("w") as out:
+        if kind == "pending":
+            library.export_pending(out, Progress())
+        else:
+            library.export_library(out, "jsonl", Progress())
+    with Catalog.open(tmp_path / "other.sqlite") as other:
+        again = Library(other)
+        again.scan([str(models)], progress=Progress())
+        imported(again, target)
+        promote(again)
+        theirs = only(again)
+        assert (theirs.name, theirs.notes) == (ours.name, ours.notes)
+        assert [record.container_mtime for record in other.records_of(theirs.id)] == [
+            record.container_mtime for record in library.catalog.records_of(ours.id)
+        ]
+
+
+@pytest.mark.parametrize("said", ["null", '"1"', "true", "1e999", "-1e300", "[]"])
+def test_an_export_that_says_no_time_or_an_odd_one_is_taken_back_all_the_same(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, tmp_path: Path, said: str
+) -> None:
+    from modelmgr.catalog import Catalog
+
+    civitai_info(lora("one.safetensors"))
+    imported(library, models)
+    target = tmp_path / "e.jsonl"
+    with target.open("w") as out:
+        library.export_pending(out, Progress())
+    line = json.loads(target.read_text())
+    line["container_mtime"] = "said"
+    target.write_text(json.dumps(line).replace('"said"', said))
+    with Catalog.open(tmp_path / "other.sqlite") as other:
+        assert imported(Library(other), target).imported == 1
 
 
 def test_a_container_behind_a_link_is_read_only_where_it_may_be(

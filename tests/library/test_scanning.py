@@ -2,18 +2,21 @@
 
 import os
 import shutil
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from modelmgr.discovery import hashing
-from modelmgr.errors import NotFound
+from modelmgr.discovery import ahead, hashing
+from modelmgr.errors import DiskFull, NotFound
 from modelmgr.library import Library, scanning
 from modelmgr.library.root_scan import JOBS_AT_ONCE, SMALL_BYTES
 from modelmgr.progress import Progress, Step
-from modelmgr.values import ModelQuery, ModelRow, ScanReport
+from modelmgr.values import Changes, ModelQuery, ModelRow, ScanReport
 
 Lora = Callable[..., Path]
 
@@ -169,6 +172,65 @@ def test_a_folder_that_is_away_is_offline_and_comes_back(library: Library, model
     assert (row.file_state, row.hash_state) == ("present", "done")
 
 
+def test_a_library_folder_that_may_not_be_read_is_one_problem_and_the_scan_goes_on(
+    library: Library, models: Path, lora: Lora, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lora("one.safetensors")
+    other = lora("two.safetensors", 2, folder=tmp_path / "other")
+    scan(library, models, other.parent)
+    refused = PermissionError(13, "Permission denied", str(models))
+    open_, scandir, listdir = os.open, os.scandir, os.listdir
+
+    def refuse(real: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(path: Any, *rest: Any, **more: Any) -> Any:
+            if path == str(models):
+                raise refused
+            return real(path, *rest, **more)
+
+        return asked
+
+    with monkeypatch.context() as patched:  # root may read all
+        for name, real in (("open", open_), ("scandir", scandir), ("listdir", listdir)):
+            patched.setattr(os, name, refuse(real))
+        report = scan(library)
+    assert [(problem.path, problem.code) for problem in report.problems] == [(str(models), "unreadable")]
+    assert (report.unchanged, report.missing, report.offline) == (1, 0, 0)
+    states = {row.file_name: row.file_state for row in rows(library).values()}
+    assert states == {"one.safetensors": "unreadable", "two.safetensors": "present"}
+    scan(library)
+    assert {row.file_state for row in rows(library).values()} == {"present"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there one process lists")
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}
+
+
+def test_a_scan_that_fails_leaves_no_process_behind(
+    library: Library, models: Path, lora: Lora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "START_S", 0.0)
+    monkeypatch.setattr(ahead, "is_worth_it", lambda: True)
+    for number in range(60):
+        lora(f"{number}/x.safetensors", number)
+    scan(library, models)
+    before, seen = children(), set[int]()
+
+    class Fails(Progress):
+        """Fails where the walk goes on, as a full disk would."""
+
+        def step(self, done: int, total: int | None, text: str = "", *more: Any) -> None:
+            seen.update(children() - before)
+            if os.path.basename(text) == "50":
+                raise DiskFull("The disk is full.")
+
+    with pytest.raises(DiskFull) as kept:
+        library.scan(hash_files=True, progress=Fails())
+    assert seen
+    assert not seen & children()
+    assert kept.traceback  # whoever shows it keeps it
+
+
 def test_a_single_file_is_looked_at_alone_and_a_missing_path_is_a_problem(
     library: Library, models: Path, lora: Lora
 ) -> None:
@@ -206,6 +268,22 @@ def test_names_of_any_bytes_are_taken(library: Library, models: Path, lora: Lora
     (row,) = rows(library).values()
     assert row.path == odd
     assert scan(library).unchanged == 1
+
+
+def test_an_empty_place_of_a_disk_is_offline_for_a_quick_check_and_comes_back(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    lora("deep/x.safetensors", 1)
+    scan(library, models)
+    away = models.rename(models.with_name("away"))
+    models.mkdir()
+    report = library.quick_check(Progress())
+    assert (report.offline, report.missing) == (1, 0)
+    assert [row.file_state for row in rows(library).values()] == ["offline"]
+    models.rmdir()
+    away.rename(models)
+    assert library.quick_check(Progress()).updated == 1
+    assert [row.file_state for row in rows(library).values()] == ["present"]
 
 
 class CancelledAt(Progress):
@@ -254,7 +332,7 @@ def test_a_scan_cancelled_in_its_walk_keeps_what_it_counted(
     library: Library, models: Path, lora: Lora
 ) -> None:
     for number in range(10):
-        lora(f"{number}/x.safetensors", number)
+        lora(f"{number}/{number}.safetensors", number)
     report = library.scan([str(models)], progress=CancelledAt(lambda done, total, unit: done == 6))
     assert report.cancelled
     assert report.seen == report.added == len(rows(library)) <= 6
@@ -352,3 +430,47 @@ def test_a_file_that_is_cut_off_while_it_is_opened_stops_no_scan(
     report = library.scan([str(models)], progress=Progress())
     assert (report.added, report.failed) == (3, 0)
     assert library.catalog.count(ModelQuery()) == 3
+
+
+def test_many_changed_folders_are_written_together(library: Library, models: Path, lora: Lora) -> None:
+    for number in range(120):
+        lora("one.safetensors", number, models / str(number % 7) / str(number))
+    for path, _, _ in os.walk(models):  # long past, so that the time counts
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    scan(library, models)
+    for number in range(120):
+        lora("two.safetensors", 255 - number, models / str(number % 7) / str(number))
+    rung: list[Changes] = []
+    stop = library.catalog.subscribe(rung.append)
+    report = library.quick_check(Progress())
+    stop()
+    assert (report.added, report.seen, report.unchanged) == (120, 240, 120)
+    assert len(rung) < 60
+    assert scan(library).unchanged == 240
+
+
+def test_a_new_folder_that_is_told_of_with_the_one_above_counts_once(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    lora("one.safetensors", 1)
+    scan(library, models)
+    lora("two.safetensors", 2, models / "new" / "deep")
+    told = [str(models), str(models / "new"), str(models / "new" / "deep")]
+    report = library.look_at_changed(told, Progress())
+    assert (report.seen, report.added, report.unchanged) == (2, 1, 1)
+
+
+def test_many_copies_of_one_file_are_read_in_a_time_that_grows_with_them(
+    library: Library, models: Path
+) -> None:
+    took = []
+    for count in (400, 1_600):
+        folder = models / str(count)
+        folder.mkdir(parents=True)
+        for number in range(count):
+            (folder / f"{number}.gguf").write_bytes(b"GGUF" + count.to_bytes(4, "little"))
+        library.scan([str(folder)], hash_files=False, progress=Progress())
+        start = time.process_time()
+        assert library.hash_waiting(Progress()).hashed == count
+        took.append(time.process_time() - start)
+    assert took[1] < 10 * took[0], took

@@ -3,7 +3,7 @@
 import json
 
 from modelmgr.progress import Progress
-from modelmgr.values import PendingQuery
+from tests.inbox import pending_in
 from tests.migration.specimens.models import A, B
 from tests.migration.specimens.sidecars import LINK, NOTE, VERSION
 from tests.migration.specimens.stability_matrix import FULL, sidecar
@@ -14,7 +14,7 @@ def imported(library, folder):
     library.scan([str(folder)], progress=Progress())
     library.import_paths([str(folder)], progress=Progress())
     library.promote(None, progress=Progress())
-    rows = library.catalog.pending_page(PendingQuery(), None)
+    rows = pending_in(library.catalog)
     assert {(row.state, row.problem) for row in rows} == {("promoted", None)}
     return {row.source: library.catalog.pending_record(row.id) for row in rows}
 

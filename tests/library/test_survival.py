@@ -28,6 +28,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import PendingQuery
+from tests.inbox import pending_in
 
 ROUNDS = int(os.environ.get("MODELMGR_CRASH_ROUNDS", "0"))
 SEED = int(os.environ.get("MODELMGR_CRASH_SEED", "1"))
@@ -174,8 +175,7 @@ def finish(path: Path, legacy: Legacy) -> None:
         assert again.seen == again.imported + again.unchanged + again.ignored + again.failed == RECORDS
         assert library.import_paths(legacy.paths, progress=Progress()).imported == 0
         assert Counter(
-            (row.source_path, row.record_key, row.payload_sha256)
-            for row in catalog.pending_page(PendingQuery(), None)
+            (row.source_path, row.record_key, row.payload_sha256) for row in pending_in(catalog)
         ) == (legacy.expected)
     assert rows_of(path) == legacy.whole
 
@@ -277,17 +277,17 @@ def test_a_promotion_killed_at_any_moment_leaves_each_record_once(
         library = Library(catalog)
         library.scan([str(legacy.models_folder)], progress=Progress())
         library.import_paths([str(legacy.models_folder)], progress=Progress())
-        before = {row.id: row.payload_sha256 for row in catalog.pending_page(PendingQuery(), None)}
+        before = {row.id: row.payload_sha256 for row in pending_in(catalog)}
     chance = random.Random(seed)
     for _ in range(chance.randrange(1, 4)):
         kill_after(begin(PROMOTE, path), chance.uniform(legacy.took_s * 0.2, legacy.took_s * 0.9))
         with Catalog.open(path) as catalog:
             active = _active(path)
-            for row in catalog.pending_page(PendingQuery(), None):
+            for row in pending_in(catalog):
                 assert active[row.payload_sha256] == (row.state == "promoted")
     with Catalog.open(path) as catalog:
         Library(catalog).promote(None, progress=Progress())
-        rows = catalog.pending_page(PendingQuery(), None)
+        rows = pending_in(catalog)
         assert {row.id: row.payload_sha256 for row in rows} == before
         assert {row.state for row in rows} == {"promoted"}
         assert catalog.check(Progress()) == []

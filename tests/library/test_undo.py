@@ -10,6 +10,7 @@ import pytest
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import ModelQuery, ModelRow, PendingQuery, Problem, UndoReport
+from tests.inbox import pending_in
 
 Lora = Callable[..., Path]
 Info = Callable[..., bytes]
@@ -37,12 +38,12 @@ def test_all_is_as_before_the_promotion(
     payload = civitai_info(path, sha256(path))
     library.scan([str(models)], progress=Progress())
     take(library, models)
-    former_rows, former = rows(library), library.catalog.pending_page(PendingQuery(), None)
+    former_rows, former = rows(library), pending_in(library.catalog)
     report = library.promote(None, progress=Progress())
     assert rows(library)[0].name == "Inkwash - v1.2"
     assert undo(library, *report.pending_ids) == UndoReport(undone=1)
     assert rows(library) == former_rows
-    assert library.catalog.pending_page(PendingQuery(), None) == former
+    assert pending_in(library.catalog) == former
     assert library.catalog.records_of(former_rows[0].id) == []
     record = library.catalog.pending_record(former[0].id)
     assert record is not None
@@ -62,12 +63,12 @@ def test_other_records_and_the_users_values_stay(
     library.promote(None, progress=Progress())
     (row,) = rows(library)
     library.edit([row.id], "rating", 4)
-    ids = {row.source: row.id for row in library.catalog.pending_page(PendingQuery(), None)}
+    ids = {row.source: row.id for row in pending_in(library.catalog)}
     assert undo(library, ids["civitai-info"]).undone == 1
     (row,) = rows(library)
     assert (row.name, row.base_model, row.notes, row.rating) == ("inkwash", "SDXL", "lower", 4)
     assert [record.source for record in library.catalog.records_of(row.id)] == ["a1111-user-json"]
-    states = {row.source: row.state for row in library.catalog.pending_page(PendingQuery(), None)}
+    states = {row.source: row.state for row in pending_in(library.catalog)}
     assert states == {"civitai-info": "pending", "a1111-user-json": "promoted"}
 
 
@@ -79,7 +80,7 @@ def test_a_model_of_which_nothing_is_left_goes(
     folder.mkdir()
     civitai_info(folder / "gone.safetensors", "ab" * 32)
     take(library, folder)
-    (former,) = library.catalog.pending_page(PendingQuery(), None)
+    (former,) = pending_in(library.catalog)
     assert former.problem == "no_file"
     report = library.promote(None, allow_missing=True, progress=Progress())
     (row,) = rows(library)
@@ -88,7 +89,7 @@ def test_a_model_of_which_nothing_is_left_goes(
         library.edit([row.id], "rating", 5)
     assert undo(library, *report.pending_ids).undone == 1
     assert [(row.name, row.rating) for row in rows(library)] == ([("abababababab", 5)] if edited else [])
-    assert library.catalog.pending_page(PendingQuery(), None) == [former]
+    assert pending_in(library.catalog) == [former]
 
 
 def test_a_located_file_stays_located(
@@ -99,11 +100,11 @@ def test_a_located_file_stays_located(
     folder.mkdir()
     civitai_info(folder / "elsewhere.safetensors")
     take(library, folder)
-    (former,) = library.catalog.pending_page(PendingQuery(), None)
+    (former,) = pending_in(library.catalog)
     library.locate(former.id, str(path))
     report = library.promote(None, progress=Progress())
     assert undo(library, *report.pending_ids).undone == 1
-    (now,) = library.catalog.pending_page(PendingQuery(), None)
+    (now,) = pending_in(library.catalog)
     assert (now.state, now.file_path, now.problem) == ("pending", str(path), None)
     assert library.promote(None, progress=Progress()).promoted == 1
 
@@ -113,7 +114,7 @@ def test_what_is_not_promoted_stays_and_says_so(
 ) -> None:
     civitai_info(lora("inkwash.safetensors"))
     take(library, models)
-    (row,) = library.catalog.pending_page(PendingQuery(), None)
+    (row,) = pending_in(library.catalog)
     report = undo(library, row.id, 77, row.id)
     assert (report.undone, report.stayed) == (0, 2)
     assert report.problems == [
@@ -122,7 +123,7 @@ def test_what_is_not_promoted_stays_and_says_so(
     ]
     library.dismiss([row.id])
     assert undo(library, row.id).stayed == 1
-    assert library.catalog.pending_page(PendingQuery(), None) == [replace(row, state="dismissed")]
+    assert pending_in(library.catalog) == [replace(row, state="dismissed")]
 
 
 def test_the_last_run_is_known_until_it_is_undone(
@@ -132,7 +133,7 @@ def test_the_last_run_is_known_until_it_is_undone(
     for number in (1, 2, 3):
         civitai_info(lora(f"m{number}.safetensors", number))
     take(library, models)
-    first, second, third = (row.id for row in library.catalog.pending_page(PendingQuery(), None))
+    first, second, third = (row.id for row in pending_in(library.catalog))
     assert library.promote([first], progress=Progress()).promotion == 1
     report = library.promote([second, third], progress=Progress())
     assert report.promotion == 2
@@ -155,7 +156,7 @@ def test_a_cancelled_undo_leaves_whole_records(
     progress = Progress(lambda step: progress.cancel())
     report = library.undo_promotion(ids, progress)
     assert report.cancelled
-    states = [row.state for row in library.catalog.pending_page(PendingQuery(), None)]
+    states = [row.state for row in pending_in(library.catalog)]
     assert states.count("pending") == report.undone == 1
     records = sum(len(library.catalog.records_of(row.id)) for row in rows(library))
     assert records == states.count("promoted")

@@ -4,7 +4,7 @@ import json
 
 from modelmgr.catalog.file_store import EMBEDDED
 from modelmgr.progress import Progress
-from modelmgr.values import PendingQuery
+from tests.inbox import pending_in
 from tests.migration.specimens.models import A
 from tests.migration.specimens.sidecars import SWARM, SWARM_FULL, WORDS, header
 
@@ -24,7 +24,7 @@ def test_the_tensors_hash_holds_where_the_header_was_rewritten(library, models):
     library.scan([str(models)], progress=Progress())
     library.import_paths([str(models)], progress=Progress())
     assert library.promote(None, progress=Progress()).promoted == 2
-    rows = library.catalog.pending_page(PendingQuery(), None)
+    rows = pending_in(library.catalog)
     assert {(row.source, row.state, row.problem) for row in rows} == {
         ("civitai-info", "promoted", None),
         ("swarmui-json", "promoted", None),
@@ -38,12 +38,12 @@ def test_a_hash_of_other_tensors_is_a_mismatch(library, models):
     library.scan([str(models)], progress=Progress())
     library.import_paths([str(models)], progress=Progress())
     assert library.promote(None, progress=Progress()).promoted == 0
-    (row,) = library.catalog.pending_page(PendingQuery(), None)
+    (row,) = pending_in(library.catalog)
     assert row.problem == "hash_mismatch"
 
 
 def rows_of(library):
-    return library.catalog.pending_page(PendingQuery(), None)
+    return pending_in(library.catalog)
 
 
 def test_a_persons_words_in_a_header_are_a_record_in_any_import(library, models):

@@ -258,6 +258,7 @@ def test_every_field_understands_its_own_example_and_stands_in_the_help() -> Non
             assert all(token.ok for token in parse(field.example).tokens), field.example
         assert f"  {field.name}:" in help_text()
         assert field_of(field.name.upper()) is field
+    assert all(len(line) < 80 for line in help_text().splitlines())
 
 
 def test_hostile_texts_are_read_in_no_time_and_never_fail() -> None:
