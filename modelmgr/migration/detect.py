@@ -9,6 +9,7 @@ from typing import Literal
 from modelmgr import sqlite, tree
 from modelmgr.errors import Unreadable, Usage
 from modelmgr.migration import sources as legacy_sources
+from modelmgr.migration.beside import models_beside, subject_of
 from modelmgr.migration.reading.container import read_beginning
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.progress import Progress
@@ -182,7 +183,7 @@ class _Search:
         )
         problems: list[Problem] = []
         for source in sources:
-            if _probed(source, container, problems):
+            if probed(source, container, problems.append):
                 self._taken.add(real_folder)
                 self._stores.add(listing.path)
                 yield Found("container", container.path, container, source)
@@ -252,16 +253,26 @@ class _Search:
     def _link(self, container: Container) -> Iterator[Found]:
         """Look at a container that is a link, if it leads to where the program may read."""
         target = os.path.realpath(container.path)
-        if self._was_found(target):
+        # What two models share by a link says something of each of them.
+        is_own = self._speaks_of_another(container, target)
+        if not is_own and self._was_found(target):
             return
         if is_below_any(target, self._allowed):
             look = self._inside if _is_model(container.name) else self._container
-            yield from look(container, target, remember=True)
+            yield from look(container, _real_place(container.path) if is_own else target, remember=True)
         elif not _is_model(container.name):  # whose link leads away is a scan's affair
             message = (
                 f"This is a link to {target}, which is outside what you named; name that file or its folder."
             )
             self._report(Problem(container.path, "outside", message))
+
+    def _speaks_of_another(self, container: Container, target: str) -> bool:
+        """Tell whether a model lies beside a link, by its stem, that isn't one of those that the target speaks of."""
+        models = () if _is_model(container.name) else _models_of(container.path, container.siblings)
+        if not models:
+            return False
+        theirs = _models_of(target, self._beside(os.path.dirname(target)).names)
+        return not {*map(os.path.realpath, models)} <= {*map(os.path.realpath, theirs)}
 
     def _was_found(self, target: str) -> bool:
         """Tell whether the file that a link leads to was a container in a folder that was walked.
@@ -285,7 +296,7 @@ class _Search:
             folder_holds_models=beside.holds_models,
             asked=self._asked,
         )
-        return any(_probed(source, container, []) for source in wanting)
+        return any(probed(source, container, lambda _: None) for source in wanting)
 
     def _container(self, container: Container, real_path: str, *, remember: bool) -> Iterator[Found]:
         if real_path in self._taken:
@@ -294,7 +305,7 @@ class _Search:
             self._taken.add(real_path)
         problems: list[Problem] = []
         for source in self._sources:
-            if source.wants(container.name, container.named) and _probed(source, container, problems):
+            if source.wants(container.name, container.named) and probed(source, container, problems.append):
                 yield Found("container", container.path, container, source)
                 return
         failed = next((problem for problem in problems if not problem.kept), None)
@@ -311,7 +322,7 @@ class _Search:
             self._taken.add(real_path)
         problems: list[Problem] = []
         for source in self._of_models:
-            if source.wants(container.name, container.named) and _probed(source, container, problems):
+            if source.wants(container.name, container.named) and probed(source, container, problems.append):
                 yield Found("container", container.path, container, source)
                 return
         for problem in problems:
@@ -347,6 +358,12 @@ class _Folder:
         return cls(found, any(map(_is_model, found)))
 
 
+def _models_of(sidecar: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths of the model files that a sidecar may speak of, by its stem."""
+    folder = os.path.dirname(sidecar)
+    return tuple(os.path.join(folder, name) for name in models_beside(subject_of(sidecar), names))
+
+
 def _real_place(path: str) -> str:
     """Return a path with the links of its folder resolved, but not its own."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -367,15 +384,14 @@ def _is_model(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in MODEL_SUFFIXES
 
 
-def _probed(source: LegacySource, container: Container, problems: list[Problem]) -> bool:
+def probed(source: LegacySource, container: Container, report: Report) -> bool:
+    """Tell whether a container is of a source; one that can't be read goes to `report`, and is none of its."""
     try:
-        return source.probe(container, problems.append)
+        return source.probe(container, report)
     except Unreadable as error:
-        problems.append(Problem(container.path, error.code, error.message))
+        report(Problem(container.path, error.code, error.message))
     except OSError as error:
-        problems.append(
-            Problem(container.path, "unreadable", f"The file can't be read: {error.strerror or error}.")
-        )
+        report(Problem(container.path, "unreadable", f"The file can't be read: {error.strerror or error}."))
     except sqlite.Error as error:
-        problems.append(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
+        report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
     return False

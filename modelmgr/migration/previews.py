@@ -1,11 +1,10 @@
 """Which pictures beside a model are its previews or examples, by the names in its folder alone."""
 
-import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 
 from modelmgr.migration.beside import folded, is_model_name, stem_of, suffix_of
-from modelmgr.values import MODEL_SUFFIXES
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".jxl", ".bmp", ".tiff")
 _VIDEOS = (".mp4", ".webm", ".mov")
@@ -13,17 +12,13 @@ _SUFFIXES = {suffix: place for place, suffix in enumerate(_IMAGES + _VIDEOS)}
 
 _PREVIEW, _PLAIN, _VIDEO, _THUMB, _EXAMPLE = range(5)
 _INFIXES = {".preview": _PREVIEW, "": _PLAIN, ".thumb": _THUMB, ".example.0": _EXAMPLE, ".0": _EXAMPLE}
+_NAMED_INFIXES = tuple(filter(None, _INFIXES))
 _EXAMPLES = re.compile(r"\.example\.[0-9]{1,6}|_[0-9]{1,6}(?=\.jpg$)")
 """What stands behind the stem: Civitai Helper and LoRA Manager number with a dot, Civitai Browser+ with a line."""
 
 
 def preview_for(stem: str, names: Iterable[str]) -> str | None:
-    """Return the file name of the best preview of a model, None if there is none.
-
-    Args:
-        stem: of the model file.
-        names: all names in its folder.
-    """
+    """Return the file name of the best preview of a model, None if there is none."""
     return next(iter(previews_of(stem, names)), None)
 
 
@@ -47,28 +42,37 @@ class FolderPictures:
         names: all names in the folder.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
         self._pictures: dict[str, list[str]] = {}
-        self._models: dict[str, list[str]] = {}
         for name in names:
-            stem, suffix = os.path.splitext(name)
-            suffix = suffix.lower()
-            if suffix in _SUFFIXES:
-                self._pictures.setdefault(folded(stem), []).append(name)
-            elif suffix in MODEL_SUFFIXES:
-                self._models.setdefault(folded(stem), []).append(name)
+            dot = name.rfind(".")
+            if name[dot:].lower() not in _SUFFIXES:
+                continue
+            stem = folded(stem_of(name))
+            self._pictures.setdefault(stem, []).append(name)
+            for infix in _NAMED_INFIXES if stem.endswith(_NAMED_INFIXES) else ():
+                if stem.endswith(infix):
+                    self._pictures.setdefault(stem[: -len(infix)], []).append(name)
+
+    @cached_property
+    def _models(self) -> dict[str, list[str]]:
+        models: dict[str, list[str]] = {}
+        for name in filter(is_model_name, self._names):
+            models.setdefault(folded(stem_of(name)), []).append(name)
+        return models
 
     def preview_for(self, stem: str, more: Collection[str] = ()) -> str | None:
         """Return what `preview_for` does; `more` are names that count as if they were in the folder."""
         wanted = folded(stem)
         if not wanted:
             return None
-        keys = [wanted + infix for infix in _INFIXES]
-        found = [name for key in keys if key in self._pictures for name in self._pictures[key]]
+        found = self._pictures.get(wanted, ())
         if not (found or more):
             return None
         if len(found) == 1 and not more and stem_of(found[0]).startswith(stem):
             return found[0]
+        keys = [wanted + infix for infix in _INFIXES]
         rivals = [name for key in keys if key in self._models for name in self._models[key]]
         return preview_for(stem, {*found, *rivals, *more})
 

@@ -124,12 +124,6 @@ def compare(
     tensors' hash, which outlives a rewritten header; the longer partial hashes; the short ones. A hash that a tool
     computed itself, of a file of another size, is of what lay there then: half a download, or what was replaced.
     It says nothing.
-
-    Args:
-        claims: what the record says.
-        computed: see `Facts`.
-        size_bytes: of the file.
-        former: see `Facts`.
     """
     if claims.own_hash and None not in (claims.size_bytes, size_bytes) and claims.size_bytes != size_bytes:
         claims = _without_own_hashes(claims)
@@ -210,12 +204,24 @@ def _contradiction(claims: Claims, facts: Facts, contradiction: tuple[str, str, 
     kind, claimed, actual = contradiction
     # A wrong size tells a person that it was another file; a right one, that perhaps the claimed hash is wrong.
     size_differs = claims.size_bytes is not None and size_fits(claims, facts.size_bytes) is False
-    claimed_size, size = (
-        (f" and {claims.size_bytes} bytes", f" and {facts.size_bytes}") if size_differs else ("", "")
-    )
     file_name = _shown(_name_of(facts.file_path or ""))
-    holder = f" {_shown(facts.holder)} has the claimed one." if facts.holder is not None else ""
-    return f"The record claims {kind} {claimed}{claimed_size}, but {file_name} has {actual}{size}.{holder}"
+    holder = _shown(facts.holder) if facts.holder is not None else ""
+    if not size_differs:
+        if holder:
+            return (
+                f"The record claims {kind} {claimed}, but {file_name} has {actual}. "
+                f"{holder} has the claimed one."
+            )
+        return f"The record claims {kind} {claimed}, but {file_name} has {actual}."
+    if holder:
+        return (
+            f"The record claims {kind} {claimed} and {claims.size_bytes} bytes, "
+            f"but {file_name} has {actual} and {facts.size_bytes}. {holder} has the claimed one."
+        )
+    return (
+        f"The record claims {kind} {claimed} and {claims.size_bytes} bytes, "
+        f"but {file_name} has {actual} and {facts.size_bytes}."
+    )
 
 
 def _without_file(claims: Claims, facts: Facts, allow_missing: bool) -> Verdict:
@@ -247,11 +253,12 @@ def _without_file(claims: Claims, facts: Facts, allow_missing: bool) -> Verdict:
 
 
 def _which_of(candidates: Sequence[str]) -> str:
-    shown = ", ".join(_shown(candidate) for candidate in candidates[:_SHOWN])
-    more = f" and {len(candidates) - _SHOWN} more" if len(candidates) > _SHOWN else ""
+    names = ", ".join(_shown(candidate) for candidate in candidates[:_SHOWN])
     if len(candidates) == 1:
-        return f"The record may speak of {shown}, but nothing proves it."
-    return f"The record may speak of {len(candidates)} files: {shown}{more}."
+        return f"The record may speak of {names}, but nothing proves it."
+    if len(candidates) > _SHOWN:
+        names = f"{names} and {len(candidates) - _SHOWN} more"
+    return f"The record may speak of {len(candidates)} files: {names}."
 
 
 def _shown(path: str) -> str:

@@ -128,12 +128,7 @@ def models_in(path: str, folders: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def weights_of(places: Sequence[str], folders: Sequence[str]) -> tuple[str, ...]:
-    """Return the chief weight file of a model that is a folder, if it is there.
-
-    Args:
-        places: where the folder may be.
-        folders: as for `models_in`.
-    """
+    """Return the chief weight file of a model that is a folder, if it is there."""
     for place in places:
         path = os.path.normpath(place)
         if found := models_in(path, folders):

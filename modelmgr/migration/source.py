@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from modelmgr.migration.reading.container import read_container
 from modelmgr.progress import Progress
 from modelmgr.values import Claims, Problem, Record, Root
 
@@ -94,7 +95,8 @@ class LegacySource(ABC):
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by content whether the container is of this source; reads a bounded part of it.
 
-        What can't be read goes to `report`, and the answer is False.
+        Raises:
+            Unreadable: it can't be read. `detect.probed` tells of that, and takes it for a no.
         """
 
     def roots(self, container: Container) -> tuple[Root, ...]:
@@ -105,15 +107,17 @@ class LegacySource(ABC):
         """
         return ()
 
-    @abstractmethod
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield the records with the exact payload bytes, in a stable order, in bounded memory.
 
-        A record that can't be read goes to `report` and the next one follows.
+        A record that can't be read goes to `report` and the next one follows. Of a container that is one record it
+        is the whole file.
 
         Raises:
             Unreadable: nothing (more) of this container can be read.
         """
+        progress.check()
+        yield Record(self.id, container.path, "", read_container(container.path))
 
     @abstractmethod
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
@@ -125,6 +129,18 @@ class LegacySource(ABC):
             sha256: the computed one of the file it is bound to, if known: a record of several versions then tells
                 which of them is meant.
         """
+
+
+class Settings(LegacySource):
+    """Settings of a tool, read for the folders that they name: no byte is kept, for they hold keys and habits."""
+
+    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
+        """Yield nothing."""
+        return iter(())
+
+    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
+        """Return nothing: there is no such record."""
+        return Claims(marker=True)
 
 
 class WithoutContainer(LegacySource):

@@ -303,6 +303,24 @@ def test_one_file_under_two_names_is_taken_once(disk: Disk) -> None:
     assert disk.kinds("store", "again", "store/x.civitai.info") == {"store/x.civitai.info": "civitai-info"}
 
 
+def test_a_sidecar_that_models_share_by_a_link_speaks_of_each(disk: Disk) -> None:
+    target = disk.put("named/a.civitai.info", INFO)
+    for name in ("a", "b", "sub/c"):
+        disk.put(f"named/{name}.safetensors", name.encode())
+    disk.link("named/b.civitai.info", target)
+    disk.link("named/sub/c.civitai.info", target)
+    disk.link("named/d.civitai.info", target)
+    found = {path: kind for path, kind in disk.kinds("named").items() if kind != "model"}
+    assert found == dict.fromkeys(
+        ("named/a.civitai.info", "named/b.civitai.info", "named/sub/c.civitai.info"), "civitai-info"
+    )
+    # Where the model is shared as well, it is one record.
+    disk.link("mirror/a.safetensors", disk.folder / "named/a.safetensors")
+    disk.link("mirror/a.civitai.info", target)
+    assert "mirror/a.civitai.info" not in disk.kinds("named", "mirror")
+    assert disk.problems == []
+
+
 def test_a_link_that_leads_nowhere_is_a_problem(disk: Disk) -> None:
     disk.link("named/a.civitai.info", disk.folder / "gone")
     disk.link("named/b.png", disk.folder / "gone")

@@ -10,7 +10,8 @@ from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver
-from modelmgr.values import ImportReport, PendingQuery
+from modelmgr.values import ImportReport
+from tests.inbox import pending_in
 from tests.migration.specimens.models import A
 
 WORKFLOW = {"last_node_id": 9, "last_link_id": 9, "nodes": [{"id": 3, "type": "KSampler"}], "links": []}
@@ -77,7 +78,7 @@ def report(tmp_path: Path) -> ImportReport:
     connection.close()
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         made = Library(catalog).import_paths([str(disk)], progress=Progress())
-        rows = catalog.pending_page(PendingQuery(), None)
+        rows = pending_in(catalog)
         assert [(row.source, row.source_path) for row in rows] == []
     return made
 

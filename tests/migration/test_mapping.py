@@ -9,15 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmgr.migration.mapping import (
-    BETWEEN_NOTES,
     LIGHT_COLUMNS,
-    HeaderFacts,
     Merged,
-    Witness,
-    chief,
     merge,
     stem_of,
 )
+from modelmgr.migration.witnesses import Case, HeaderFacts, Witness, chief
 from modelmgr.values import Claims, Origin
 
 PATH = "/models/loras/inkwash_harbor.safetensors"
@@ -49,7 +46,7 @@ def merged(*witnesses: Witness, **facts: Any) -> Merged:
         "header": None,
         "user": {},
     }
-    return merge(witnesses, **{**known, **facts})
+    return merge(Case(witnesses, **{**known, **facts}))
 
 
 def value(column: str, *witnesses: Witness, **facts: Any) -> Any:
@@ -185,7 +182,10 @@ EXPECTED = {
     "rating": 4,
     "favorite": True,
     "nsfw": True,
-    "notes": BETWEEN_NOTES.join(("lower to 0.5", "best at 0.7", "use at night", "of the file before")),
+    "notes": (
+        "[a1111-user-json]\nlower to 0.5\n\n[lora-manager]\nbest at 0.7\n\n[invokeai-db]\nuse at night\n\n"
+        "[civitai-json]\nof the file before"
+    ),
     "trigger_words": ("ink, fog", "inkwash harbor", "masts", "inkwsh"),
     "preview": "/models/loras/inkwash_harbor.webp",
     "license": LICENSE,
@@ -713,10 +713,14 @@ def test_of_the_versions_of_one_record_the_newest_is_heard_and_an_older_one_fill
     assert chief([old, new]) == 2
     # What lies elsewhere is another record, and a version that can't be read or says nothing replaces none.
     other = version(2, "/n/x.metadata.json", notes="new")
-    assert merged(old, other).fields["notes"] == f"new{BETWEEN_NOTES}old"
+    assert merged(old, other).fields["notes"] == "[lora-manager]\nnew\n\n[lora-manager]\nold"
     broken = replace(new, claims=Claims(problem="unparsed_payload"))
     marker = replace(new, claims=Claims(marker=True))
     assert merged(old, broken).fields == merged(old, marker).fields == merged(old).fields
+    # Of a newer version that speaks of another file only the person's own words count.
+    elsewhere = replace(new, hash_agrees=False, size_fits=False)
+    shown = merged(old, elsewhere)
+    assert (shown.fields["name"], shown.fields["tags"], shown.fields["notes"]) == ("Old", ("a",), "new")
 
 
 def test_a_file_name_refines_the_base_only_where_nobody_says_another():
@@ -726,3 +730,28 @@ def test_a_file_name_refines_the_base_only_where_nobody_says_another():
     assert (alone.origins["base_model"].source, alone.origins["base_model"].rank) == ("file", 7)
     assert value("base_model", witness(1, base_model="SDXL 1.0"), header=header) == "SDXL 1.0"
     assert value("base_model", witness(1, base_model="Illustrious"), header=header) == "Illustrious"
+
+
+@given(
+    kind=st.sampled_from(["lora", "llm", "checkpoint", "diffusion_model", "vae", "unknown"]),
+    base=st.sampled_from([None, "SDXL", "SD 1.5", "Flux", " "]),
+    by_name=st.sampled_from([None, "Pony", "Illustrious"]),
+    certain=st.booleans(),
+    path=st.sampled_from(
+        [
+            PATH,
+            "/x/text_encoders/a.gguf",
+            "/x/vae/b.SFT",
+            "/x/lora.v1.0",
+            "C:\\m\\checkpoints\\c.gguf",
+            "/m/d",
+        ]
+    ),
+)
+def test_a_structure_of_which_nobody_speaks_says_what_it_says_beside_others(
+    kind: str, base: str | None, by_name: str | None, certain: bool, path: str
+) -> None:
+    header = HeaderFacts(kind, base, certain, base_by_name=by_name)
+    silent = header._replace(suggestions={"license": ""})
+    for _ in range(2):
+        assert merged(header=header, file_path=path) == merged(header=silent, file_path=path)

@@ -105,6 +105,13 @@ def test_a_partial_hash_that_agrees_promotes(kind: str):
     assert judge(replace(BESIDE, partial_hashes={kind: LEAF[kind].upper()}), facts).promote
 
 
+@pytest.mark.parametrize(("same", "holds"), [("BLAKE3", True), ("AutoV2", True), ("CRC32", False)])
+def test_of_partial_hashes_that_disagree_only_an_equal_one_of_the_whole_file_counts(same: str, holds: bool):
+    claimed = {kind: "ABCDEF0123456789"[: len(LEAF[kind])] for kind in ("AutoV1", "AutoV3")}
+    agrees = compare(Claims(partial_hashes={**claimed, same: LEAF[same]}), LEAF)
+    assert agrees.holds is holds
+
+
 def test_a_partial_hash_is_compared_only_with_what_was_computed():
     facts = replace(FOUND, computed={"sha256": LEAF["sha256"]})
     claims = {"AutoV1": "abcdef01", "AutoV3": "abcdef012345", "CRC32": "abcdef01", "BLAKE3": "ab" * 32}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelmgr.migration.mapping import normal_form
+from modelmgr.migration.normal_form import normal_form
 from modelmgr.migration.sidecar_files import FORMATS, NOT_HELD, Known
 from modelmgr.migration.sources import BY_RECORD_ID
 from modelmgr.values import Origin, Record
@@ -129,3 +129,16 @@ def test_keys_of_no_meaning_are_kept_in_their_order(kind: str) -> None:
     made = json.loads(form.sidecar(known({"name": "Ink", "notes": "other"}, own)).content)
     assert [key for key in made if key in original] == list(original)
     assert (made["zz"], made["aa"], made["id"]) == (1, [None], 6)
+
+
+def test_among_files_of_which_none_is_ours_a_kind_that_civitai_tells_by_the_file_gets_an_entry_of_its_own() -> (
+    None
+):
+    entries = [{"name": f"{number}.safetensors", "type": "Model", "hashes": {}} for number in range(2)]
+    original = {"id": 1, "modelId": 2, "model": {"name": "x", "type": "Checkpoint"}, "files": entries}
+    record = Record(
+        "civitai-info", PATH.replace(".safetensors", ".civitai.info"), "", json.dumps(original).encode()
+    )
+    made = json.loads(FORMATS["civitai-info"].sidecar(known({"type": "text_encoder"}, record)).content)
+    assert [entry["type"] for entry in made["files"]] == ["Model", "Model", "Text Encoder"]
+    assert made["files"][2]["hashes"]["SHA256"] == SHA256.upper()

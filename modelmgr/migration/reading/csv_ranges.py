@@ -79,12 +79,7 @@ def dialect_of(head: bytes, name: str) -> Dialect:
 
 
 def rows(parts: Iterator[bytes], dialect: Dialect) -> Iterator[Row]:
-    """Yield the rows of a view, the header line first.
-
-    Args:
-        parts: the view from `dialect.start` on.
-        dialect: of the file.
-    """
+    """Yield the rows of a view, the header line first."""
     mark = re.escape(dialect.delimiter.encode("ascii"))
     whole = _row_pattern(mark, b" *+" if dialect.delimiter == "\t" else b"[ \t]*+", dialect.backslash)
     empty = re.compile(rb'[\s\x00"' + mark + rb"]*+")

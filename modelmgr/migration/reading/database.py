@@ -26,7 +26,7 @@ from modelmgr.migration.reading.container import SQLITE_MAGIC, copy_database, re
 from modelmgr.migration.source import Report
 from modelmgr.payload import text
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record
+from modelmgr.values import HELD_LIMIT_BYTES, MIB, NO_MODEL, Claims, Problem, Record
 
 STATEMENT_BUDGET_S = 10.0
 ROW_LIMIT_BYTES = 256 * MIB
@@ -41,6 +41,9 @@ _BLOB_TWICE_BYTES = 1 * MIB
 _TEXT_TWICE_BYTES = 16 * MIB
 _MADE_AT_ONCE_BYTES = 1 * MIB
 _BASE64_BLOCK_BYTES = 3 * MIB
+_TEXT_BLOCK_CHARACTERS = 1 * MIB
+_LONGEST_ESCAPE = 6
+_CONTROLS = bytes(range(0x20))
 _COPY_WHOLE_BYTES = 32 * MIB
 _BEGINNING_BYTES = 8 * MIB
 _OPCODES = 20_000
@@ -109,9 +112,9 @@ class Row:
         storage, value = self.values.get(column, ("null", None))
         return value.decode(self.codec, "replace") if storage == "text" else value
 
-    def stored(self, column: str) -> bytes | None:
+    def stored(self, column: str | None) -> bytes | None:
         """Return the exact bytes of a column that holds text or a BLOB, else None."""
-        value = self.values.get(column, ("null", None))[1]
+        value = None if column is None else self.values.get(column, ("null", None))[1]
         return value if isinstance(value, bytes) else None
 
     def columns(self, without: Collection[str] = ()) -> dict[str, Any]:
@@ -122,7 +125,22 @@ class Row:
             if column not in without
         }
 
-    def columns_beside_made(self) -> dict[str, Any]:
+    def payload(self, column: str | None) -> bytes:
+        """Return the bytes of a record whose payload stands in a column; `made` of the row where none stands there."""
+        stored = self.stored(column)
+        return self.made() if stored is None else stored
+
+    def around(self, column: str | None) -> dict[str, Any]:
+        """Return what stands around `payload`, for `Record.extra`."""
+        if column is None or self.stored(column) is None:
+            return {"columns": self._columns_beside_made(), "made": True}
+        return {
+            "columns": self.columns(without=(column,)),
+            "payload_column": column,
+            "payload_storage": self.values[column][0],
+        }
+
+    def _columns_beside_made(self) -> dict[str, Any]:
         """Return `columns` for a record whose payload is `made`: the largest values stand there alone."""
         columns: dict[str, Any] = {}
         for column, (storage, value) in self.values.items():
@@ -153,10 +171,28 @@ class Row:
                 for at in range(0, len(value), _BASE64_BLOCK_BYTES):
                     made.write(base64.b64encode(value[at : at + _BASE64_BLOCK_BYTES]))
                 made.write(b'"}')
+            elif isinstance(found := said(storage, value, self.codec), str):
+                made.write(b'"')
+                for at in range(0, len(found), _TEXT_BLOCK_CHARACTERS):
+                    piece = found[at : at + _TEXT_BLOCK_CHARACTERS]
+                    made.write(json.dumps(piece, ensure_ascii=False)[1:-1].encode())
+                made.write(b'"')
             else:
-                made.write(json.dumps(said(storage, value, self.codec), ensure_ascii=False).encode())
+                made.write(json.dumps(found, ensure_ascii=False).encode())
         made.write(b"}" if self.values else b"{}")
         return made.getvalue()
+
+
+def _size_as_json(values: Mapping[str, Value]) -> int:
+    """Return about how many bytes the large values of a row take as JSON; of small rows none is counted."""
+    large = [value for _, value in values.values() if isinstance(value, bytes) and len(value) > MIB]
+    if sum(map(len, large)) <= HELD_LIMIT_BYTES // _LONGEST_ESCAPE:
+        return 0
+    return sum(
+        len(value)
+        + max(len(value) // 3, (_LONGEST_ESCAPE - 1) * (len(value) - len(value.translate(None, _CONTROLS))))
+        for value in large
+    )
 
 
 def said(storage: str, value: Any, codec: str = "utf-8") -> Any:
@@ -205,11 +241,6 @@ def is_database(path: str) -> bool:
 @contextmanager
 def opened(path: str, progress: Progress, report: Report) -> Iterator["Database"]:
     """Give a database's private copy for the `with` block.
-
-    Args:
-        path: the database.
-        progress: asked while it is copied and read.
-        report: told of rows that can't be read.
 
     Raises:
         Unreadable: see `copy_database`; also if SQLite refuses the whole of it, in the block or before.
@@ -479,13 +510,21 @@ class Database:
         return high
 
     def _report_damage(self, table: Table, before: int | None, after: int | None, error: Exception) -> None:
-        place = f"behind {before}" if before is not None else "from the first on"
-        until = f" up to {after}" if after is not None else ""
+        if before is not None and after is not None:
+            message = f"Rows of the table {table.name} behind {before} up to {after} can't be read: {error}."
+        elif before is not None:
+            message = f"Rows of the table {table.name} behind {before} can't be read: {error}."
+        elif after is not None:
+            message = (
+                f"Rows of the table {table.name} from the first on up to {after} can't be read: {error}."
+            )
+        else:
+            message = f"Rows of the table {table.name} from the first on can't be read: {error}."
         self._report(
             Problem(
                 self.path,
                 "unreadable",
-                f"Rows of the table {table.name} {place}{until} can't be read: {error}.",
+                message,
                 record_key=f"{before if before is not None else ''}..{after if after is not None else ''}",
             )
         )
@@ -512,6 +551,10 @@ class Database:
             )
         else:
             values = dict(zip(table.columns, typed_values(found), strict=True))
+            if _size_as_json(values) > HELD_LIMIT_BYTES:
+                message = f"As JSON the row is larger than {HELD_LIMIT_BYTES // MIB} MiB; it was not taken."
+                self._report(Problem(self.path, "too_large", message, self.key_text(key)))
+                return None
             return Row(table.name, self.key_text(key), values, self.codec)
         return None
 

@@ -99,8 +99,8 @@ class Related:
     Args:
         database: the open copy.
         models: its table of models.
-        links: the tables whose rows belong to models.
-        others: tables whose rows belong to none.
+        links: the tables whose rows belong to models, as `link_of` found them.
+        others: tables whose rows belong to none; those that are linked after all are left out.
         source: the source id of the records.
         report: told of what can't be read.
     """
@@ -109,25 +109,26 @@ class Related:
         self,
         database: Database,
         models: Table,
-        links: Sequence[Link],
+        links: Iterable[Link | None],
         others: Sequence[Table],
         source: str,
         report: Report,
     ) -> None:
         self._database = database
         self._models = models
-        self._links = links
-        self._others = others
+        self._links = [link for link in links if link is not None]
+        linked = {models.name, *(link.table.name for link in self._links)}
+        self._others = [table for table in others if table.name not in linked]
         self._source = source
         self._report = report
         self._dump = TableDump(source, database.path)
         self._lost: set[str] = set()
-        for link in links:
+        for link in self._links:
             if self._is_squared(link):
                 self._note_lost(link, "Too many rows have the same key.")
         self._streams = [
             (link, Stream(self._joined(link), partial(self._note_lost, link)))
-            for link in links
+            for link in self._links
             if not link.repeated and link.table.name not in self._lost
         ]
 

@@ -68,8 +68,9 @@ def _parse_text(text: str, codec: str) -> Parsed:
         value = builder.document()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f" (line {mark.line + 1})" if mark is not None else ""
-        return _failed(f"It is no YAML that can be read{place}.", codec)
+        if mark is None:
+            return _failed("It is no YAML that can be read.", codec)
+        return _failed(f"It is no YAML that can be read (line {mark.line + 1}).", codec)
     except _Refused as error:
         return _failed(str(error), codec)
     except RecursionError:

@@ -147,19 +147,11 @@ class A1111Json(LegacySource):
         stem = stem_of(container.name)
         if not models_beside(stem, container.siblings) and _pipeline_of(container, stem) is None:
             return False
-        try:
-            content = read_container(container.path)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        content = read_container(container.path)
         return _kind_of(payload.parse(content)) is not None
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes, and what only a look around can tell about them.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the one record: the file's bytes, and what only a look around can tell about them."""
         progress.check()
         content = read_container(container.path)
         found = payload.parse(content)
@@ -170,13 +162,7 @@ class A1111Json(LegacySource):
             yield Record(kind, container.path, "", content, extra or None)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what the file says.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside it.
-            sha256: the computed one of the model, if known: it tells which of Civitai's versions is meant.
-        """
+        """Return what the file says."""
         stem = stem_of(os.path.basename(record.source_path))
         names = models_beside(stem, siblings)
         found = payload.parse(record.payload)
@@ -214,11 +200,7 @@ class A1111Text(LegacySource):
         return bool(names) or _pipeline_of(container, stem) is not None
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the one record: the file's bytes."""
         progress.check()
         content = read_container(container.path)
         extra: dict[str, Any] = {}
@@ -226,7 +208,7 @@ class A1111Text(LegacySource):
         if not is_first:
             extra[COPIED_FROM] = f"{stem}.txt"
         card = _neighbour(container, f"{stem}.json")
-        if card and _plain(payload.text(content)) == _plain(_value_of(card[1], "description")) != "":
+        if card and _plain(payload.text(content)) == _plain(_described(card[1])) != "":
             extra[SAME_AS] = card[0]
         extra |= _files_of_pipeline(container, stem)
         yield Record(TEXT if names else SDNEXT_TEXT, container.path, "", content, extra or None)
@@ -471,7 +453,7 @@ def _facts_around(container: Container, value: Any) -> dict[str, Any]:
     if "sd_civitai_helper" in mapping_of(card.get("extensions")) and clean_text(card.get("notes")):
         # The fork of Civitai Helper writes the version's description where the person's notes should stand.
         info = _neighbour(container, f"{stem}.civitai.info")
-        if info and _plain(card.get("notes")) == _plain(_value_of(info[1], "description")):
+        if info and _plain(card.get("notes")) == _plain(_described(info[1])):
             facts[SAME_AS] = info[0]
     if clean_text(card.get("description")):
         catalogues = _catalogues_beside(stem, container.siblings, {})
@@ -511,8 +493,8 @@ def _is_silent(neighbour: tuple[str, Any] | None) -> bool:
     return not isinstance(value, Mapping) or civitai_claims(value).marker
 
 
-def _value_of(value: Any, key: str) -> Any:
-    return mapping_of(_subject(value)).get(key)
+def _described(value: Any) -> Any:
+    return mapping_of(_subject(value)).get("description")
 
 
 def _plain(value: Any) -> str:

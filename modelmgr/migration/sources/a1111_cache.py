@@ -73,12 +73,8 @@ class A1111Cache(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell whether one of the known sections has entries with an ``mtime``, by the beginning of the file."""
-        try:
-            with open_export(container.path) as file:
-                return _is_cache(file)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with open_export(container.path) as file:
+            return _is_cache(file)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield the entries of the known sections, then whole sections that nobody knows.
@@ -328,13 +324,7 @@ class KeyPlace:
 
     @classmethod
     def of(cls, key: str, files: Any, above: str) -> "KeyPlace":
-        """Make it of a key.
-
-        Args:
-            key: as the cache has it.
-            files: what `ModelFolders.files_of` found for it.
-            above: the way from the container's folder to the tool's, e.g. ``../``.
-        """
+        """Make it of a key."""
         prefix, _, rest = key.partition("/")
         kind = _KINDS.get(prefix)
         found = tuple(_found_files(files))

@@ -61,9 +61,6 @@ class A1111DiskCache(TableSource):
         """Yield a record for each row, in order of the rows; the payload is the pickle as it is stored.
 
         A row whose value file is gone is reported: the tool drops the oldest ones by itself.
-
-        Raises:
-            Unreadable: the database can't be read.
         """
         folder = os.path.dirname(container.path)
         folders = ModelFolders((os.path.dirname(os.path.dirname(folder)),), progress)
@@ -152,18 +149,11 @@ def _content(row: Row, cache: Table, folder: str) -> tuple[bytes, dict[str, Any]
     Raises:
         Unreadable: its value lies in a file that is gone, can't be read or lies elsewhere.
     """
-    column = cache.column("value") or ""
+    column = cache.column("value")
     filename = _plain(row, cache, "filename")
     if isinstance(filename, str):
         return _value_file(folder, filename), {"columns": row.columns(), "payload_file": filename}
-    payload = row.stored(column)
-    if payload is None:
-        return row.made(), {"columns": row.columns_beside_made(), "made": True}
-    return payload, {
-        "columns": row.columns(without=(column,)),
-        "payload_column": column,
-        "payload_storage": row.values[column][0],
-    }
+    return row.payload(column), row.around(column)
 
 
 def _value_file(folder: str, filename: str) -> bytes:

@@ -7,7 +7,6 @@ that several files share, so it is not used.
 import os
 from collections.abc import Iterator, Mapping
 
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import suffix_of
 from modelmgr.migration.hashes import full_sha256, partial_hash
 from modelmgr.migration.reading.export_file import ExportFile, open_export
@@ -18,7 +17,7 @@ from modelmgr.migration.sources.a1111_cache import STALE_HASH, is_same_time
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of
 from modelmgr.payload import number_of
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record
+from modelmgr.values import MIB, Claims, Record
 
 _PROBE_UNITS = 1 * MIB
 _PROBED_ENTRIES = 20
@@ -40,19 +39,11 @@ class AdditionalNetworks(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell whether ``hashes`` has entries with ``model`` and ``legacy`` or ``mtime``."""
-        try:
-            with open_export(container.path) as file:
-                return _is_addnet(file)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with open_export(container.path) as file:
+            return _is_addnet(file)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield a record for each path.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield a record for each path."""
         with open_export(container.path) as file:
             file.choose_codec(lambda: 0)
             reader = EntryReader(file, progress, report)

@@ -4,12 +4,11 @@ A *version object* describes one version of a model with its files (developer.ci
 *model object* all versions of one model. Which of the two lies there decides what ``id`` means.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import (
     FORMAT_SUFFIXES,
     alike,
@@ -32,8 +31,7 @@ from modelmgr.payload import (
     number_of,
     seconds_of,
 )
-from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import Claims, Record
 from modelmgr.vocabulary import (
     UNKNOWN,
     base_of_air,
@@ -72,30 +70,11 @@ class CivitaiInfo(LegacySource):
         """Tell whether it is a record; only names that other programs may use too are looked into."""
         if container.name.lower().endswith(_SUFFIX):
             return True
-        try:
-            found = payload.parse(read_container(container.path))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        found = payload.parse(read_container(container.path))
         return found.ok and _is_sidecar(found.value)
 
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
-        progress.check()
-        yield Record(self.id, container.path, "", read_container(container.path))
-
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what the sidecar says.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside it.
-            sha256: the computed one of the file, if known: it tells which version and file are meant.
-        """
+        """Return what the sidecar says."""
         stem, names = _speaks_of(record.source_path, siblings)
         found = payload.parse(record.payload)
         if not found.ok:

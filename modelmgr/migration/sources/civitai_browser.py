@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelmgr.migration.sources.civitai import civitai_claims, is_model
-from modelmgr.migration.sources.sidecar import JsonSidecar
-from modelmgr.values import Claims, Record
+from modelmgr.migration.sources.sidecar import Around, JsonSidecar
+from modelmgr.values import Claims
 
 
 class CivitaiBrowserApi(JsonSidecar):
@@ -22,14 +22,6 @@ class CivitaiBrowserApi(JsonSidecar):
         """Tell whether it is a model object."""
         return is_model(value)
 
-    def said(
-        self,
-        value: Mapping[Any, Any],
-        record: Record,
-        stem: str,
-        names: tuple[str, ...],
-        siblings: frozenset[str],
-        sha256: str | None,
-    ) -> Claims:
-        """Return what Civitai says of the file's version; arguments as `JsonSidecar.said`."""
-        return civitai_claims(value, names, stem=stem, sha256=sha256)
+    def said(self, value: Mapping[Any, Any], around: Around) -> Claims:
+        """Return what Civitai says of the file's version; see `JsonSidecar.said`."""
+        return civitai_claims(value, around.names, stem=around.stem, sha256=around.sha256)

@@ -403,12 +403,11 @@ class _Import:
         yield from dump_tables(self._database, ComfyuiAssets.id, others, self._report)
 
     def _assets(self, form: _Form, table: Table, prefix: str) -> Iterator[Record]:
-        links = [
+        links = (
             link_of(self._tables.values(), table, name, (columns,), own=name in _TAGS)
             for name, columns in form.links.items()
-        ]
-        found = [link for link in links if link is not None]
-        related = Related(self._database, table, found, (), ComfyuiAssets.id, self._report)
+        )
+        related = Related(self._database, table, links, (), ComfyuiAssets.id, self._report)
         streams = {
             _PREVIEWS: [*self._named(table, form.previews), *self._previews_by_content(form, table)],
             _COPIES: self._named(table, form.copies),
@@ -416,7 +415,7 @@ class _Import:
         shared: dict[str, Any] = {"container": {"revision": _revision(self._database)}}
         if self._database.codec != "utf-8":
             shared["encoding"] = self._database.codec
-        column = table.column("user_metadata") or ""
+        column = table.column("user_metadata")
         for key, size_bytes in self._database.keys(table):
             beside = {
                 name: list(dict.fromkeys(path for stream in found for path in stream.take(key)))
@@ -426,23 +425,12 @@ class _Import:
             if row is None:
                 yield from related.take(key, None)
                 continue
-            content = row.stored(column)
-            if content is None:
-                extra: dict[str, Any] = {"columns": row.columns_beside_made(), "made": True, **shared}
-            else:
-                storage = row.values[column][0]
-                extra = {
-                    "columns": row.columns(without=(column,)),
-                    "payload_column": column,
-                    "payload_storage": storage,
-                    **shared,
-                }
+            extra = row.around(column) | shared
             yield from related.take(key, extra)
             extra.update({name: paths for name, paths in beside.items() if paths})
             if _Row(_lowered(plain_columns(extra["columns"])), {}, extra).is_model():
-                payload_bytes = row.made() if content is None else content
                 record_key = f"{prefix}{declared_key(row, table)}"
-                yield Record(ComfyuiAssets.id, self._path, record_key, payload_bytes, extra)
+                yield Record(ComfyuiAssets.id, self._path, record_key, row.payload(column), extra)
         yield from related.rest()
 
     def _named(self, table: Table, places: Sequence[tuple[str, str, str, str]]) -> list[Stream[str]]:

@@ -6,16 +6,14 @@ Each section has a base path, and registered names with one folder a line (Comfy
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from modelmgr.errors import Unreadable
 from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.reading.yaml_text import parse_yaml
-from modelmgr.migration.source import Container, LegacySource, Place, Report
+from modelmgr.migration.source import Container, Place, Report, Settings
 from modelmgr.payload import PARSE_LIMIT_BYTES, boolean_of
-from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record, Root
+from modelmgr.values import Root
 from modelmgr.vocabulary import UNKNOWN, canonical_type, type_of_folder
 
 _NAMES = frozenset(
@@ -27,7 +25,7 @@ _ROOTS_LIMIT = 1_000
 _FOREIGN = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
-class ComfyuiPaths(LegacySource):
+class ComfyuiPaths(Settings):
     """See the module."""
 
     id = "comfyui-paths"
@@ -45,11 +43,7 @@ class ComfyuiPaths(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the sections: mappings, at least one of them with a name that ComfyUI registers."""
-        try:
-            sections = _sections(container)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        sections = _sections(container)
         return any(
             _type_of(name) != UNKNOWN and isinstance(said, str | list)
             for section in sections
@@ -57,11 +51,7 @@ class ComfyuiPaths(LegacySource):
         )
 
     def roots(self, container: Container) -> tuple[Root, ...]:
-        """Return each folder once, those of default sections first; folders of other systems are left out.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Return each folder once, those of default sections first; folders of other systems are left out."""
         beside = os.path.dirname(container.path)
         sections = _sections(container)
         sections.sort(key=lambda section: boolean_of(section.get(_IS_DEFAULT)) is not True)
@@ -78,14 +68,6 @@ class ComfyuiPaths(LegacySource):
                     if not _is_foreign(folder) and len(roots) < _ROOTS_LIMIT:
                         roots.setdefault(path, Root(path, _type_of(name), self.id, container.path))
         return tuple(roots.values())
-
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield nothing: the file speaks of folders alone."""
-        return iter(())
-
-    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return nothing: there is no such record."""
-        return Claims(marker=True)
 
 
 def _sections(container: Container) -> list[Mapping[str, Any]]:

@@ -23,7 +23,7 @@ from modelmgr.migration.repository import (
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.payload import clean_name
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record
+from modelmgr.values import MIB, Claims, Record
 from modelmgr.vocabulary import canonical_base
 
 FILES = "files"
@@ -90,9 +90,9 @@ class DiffusersFolder(LegacySource):
             return False
         try:
             found = payload.parse(read_container(container.path, payload.PARSE_LIMIT_BYTES))
-        except Unreadable as error:
+        except Unreadable:
             if is_pipeline:
-                report(Problem(container.path, error.code, error.message))
+                raise
             return False
         kind = _class_of(found.value)
         if is_pipeline:
@@ -101,11 +101,7 @@ class DiffusersFolder(LegacySource):
         return _type_of_component(kind) is not None and not os.path.isfile(above)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the one record."""
         progress.check()
         content = read_container(container.path)
         folder = os.path.dirname(container.path)

@@ -8,7 +8,6 @@ pictures; the table ``Model`` was planned and is never filled by known versions,
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelmgr.errors import Unreadable
 from modelmgr.migration.hashes import full_sha256, partial_hash, sha256_of_hashes
 from modelmgr.migration.reading.database import (
     OF_NO_MODEL,
@@ -57,19 +56,11 @@ class DiffusionToolkitModels(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by ``date`` and a list ``models`` whose first element has ``modelVersions``, or is empty."""
-        try:
-            with open_export(container.path) as file:
-                return _is_catalogue(file)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with open_export(container.path) as file:
+            return _is_catalogue(file)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield a record for each file of each version that has a SHA-256.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield a record for each file of each version that has a SHA-256."""
         with open_export(container.path) as file:
             file.choose_codec(lambda: 0)
             models = _list_of_models(file)
@@ -204,19 +195,14 @@ class DiffusionToolkitDatabase(TableSource):
         return columns_of(tables, "image") >= {"modelhash", "model"}
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield a record for each row of ``Model``, if there is that table.
-
-        Raises:
-            Unreadable: the database can't be read.
-        """
+        """Yield a record for each row of ``Model``, if there is that table."""
         with opened(container.path, progress, report) as database:
             others = []
             for table in database.tables():
                 lowered = table.name.lower()
                 if lowered == "model":
                     for row in database.read(table):
-                        extra = {"columns": row.columns_beside_made(), "made": True}
-                        yield Record(self.id, container.path, row.key, row.made(), extra)
+                        yield Record(self.id, container.path, row.key, row.made(), row.around(None))
                 elif lowered not in _OF_PICTURES:
                     others.append(table)
             yield from dump_tables(database, self.id, others, report)

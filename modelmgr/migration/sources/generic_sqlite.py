@@ -91,13 +91,7 @@ class GenericSqlite(TableSource):
             yield from _Import(container.path, reader, progress, report).records()
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what a row says: its columns first, then its JSON.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside the database.
-            sha256: the computed one of the file, if known: it tells which of Civitai's files is meant.
-        """
+        """Return what a row says: its columns first, then its JSON."""
         extra = record.extra or {}
         if is_dump(extra):
             return OF_NO_MODEL
@@ -193,11 +187,7 @@ class _Import:
     def _record(self, row: DatabaseRow) -> tuple[bytes, dict[str, Any]]:
         """Return payload and extra of a row of ``models``."""
         chosen = self._payload_column(row.values)
-        if chosen is None:
-            return row.made(), {"columns": row.columns_beside_made(), "made": True}
-        storage, value = row.values[chosen]
-        columns = row.columns(without=(chosen,))
-        return value, {"columns": columns, "payload_column": chosen, "payload_storage": storage}
+        return row.payload(chosen), row.around(chosen)
 
     def _payload_column(self, row: Mapping[str, Value]) -> str | None:
         by_name: dict[str, str] = {}

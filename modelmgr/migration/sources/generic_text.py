@@ -88,19 +88,15 @@ class GenericJson(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell whether it holds records; a named file of another shape is taken too, to be refused in clear words."""
-        try:
-            with open_export(container.path) as file:
-                try:
-                    shape = _shape_of(file)
-                except Unreadable:
-                    beside = models_beside(stem_of(container.name), container.siblings)
-                    return container.named and not beside and not _is_binary(file)
-                if _is_foreign(container.name, file, shape):
-                    return False
-                return container.named or _speaks_of_files(file, shape)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with open_export(container.path) as file:
+            try:
+                shape = _shape_of(file)
+            except Unreadable:
+                beside = models_beside(stem_of(container.name), container.siblings)
+                return container.named and not beside and not _is_binary(file)
+            if _is_foreign(container.name, file, shape):
+                return False
+            return container.named or _speaks_of_files(file, shape)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield the elements in their order, with the exact bytes of each."""
@@ -110,13 +106,7 @@ class GenericJson(LegacySource):
             yield from _JsonImport(container, file, shape, progress, report).records()
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what an element says.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside the file.
-            sha256: the computed one of the model, if known: it tells which of Civitai's files is meant.
-        """
+        """Return what an element says."""
         return _json_claims(record, siblings, sha256)
 
 
@@ -134,14 +124,10 @@ class GenericJsonl(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the first lines: in ``.json`` two of them must begin objects."""
-        try:
-            with open_export(container.path) as file:
-                if _is_binary(file):
-                    return False
-                first, second = _first_two_lines(file)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with open_export(container.path) as file:
+            if _is_binary(file):
+                return False
+            first, second = _first_two_lines(file)
         if suffix_of(container.name) in _JSON_LINES_SUFFIXES:  # also if it is a list under a wrong name
             return not first.startswith(b"[") or (first.endswith(b"]") and second[:1] in (b"[", b"{"))
         return first.startswith(b"{") and second.startswith(b"{")
@@ -178,12 +164,8 @@ class GenericCsv(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Take any text; a header line without a known name is refused in clear words when it is read."""
-        try:
-            with open_export(container.path) as file:
-                return not _is_binary(file)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with open_export(container.path) as file:
+            return not _is_binary(file)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield the rows below the header line, without their line ends."""
@@ -270,14 +252,12 @@ class _Shape:
     Attributes:
         kind: ``list``, ``map``, or ``empty``.
         start: unit at which the list or the map begins.
-        end: unit behind the list within an object; -1 for the file's own list or map.
         name: of the list within an object.
         keys: some of the top level's keys.
     """
 
     kind: str
     start: int = 0
-    end: int = -1
     name: str = ""
     keys: frozenset[str] = frozenset()
 
@@ -315,7 +295,7 @@ def _shape_of(file: ExportFile) -> _Shape:
         lists = [(key, member) for key, member in lists if _holds_objects(file, member)] or lists[:1]
     if len(lists) == 1:
         key, member = lists[0]
-        return _Shape("list", member.start, member.end, key, frozenset(keys))
+        return _Shape("list", member.start, key, frozenset(keys))
     if lists:
         spelt = ", ".join(key for key, _ in lists)
         raise Unreadable(
@@ -538,7 +518,7 @@ def element_claims(row: Row, found: Parsed, sha256: str | None) -> Claims:
     Args:
         row: gets the members as further values.
         found: the object.
-        sha256: as in `GenericJson.claims`.
+        sha256: the computed one of the file, if known.
     """
     said: Mapping[str, Any] = found.value
     is_catalogues = is_model(said) or (is_version(said) and not _VERSION_PARTS.isdisjoint(said))

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.reading.container import read_beginning, read_container
 from modelmgr.migration.reading.yaml_text import front_matter, parse_yaml
 from modelmgr.migration.repository import (
@@ -24,7 +23,7 @@ from modelmgr.migration.repository import (
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.payload import clean_name, list_of_text
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record
+from modelmgr.values import MIB, Claims, Record
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 
 FILES = "files"
@@ -84,11 +83,7 @@ class HfModelCard(LegacySource):
         beside_model = container.folder_holds_models or INDEX_OF_PIPELINE in container.siblings
         if is_of_other_kind(container.path) or not (in_snapshot or beside_model):
             return False
-        try:
-            beginning = read_beginning(container.path, _FRONT_LIMIT)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        beginning = read_beginning(container.path, _FRONT_LIMIT)
         block = _front(beginning)
         if block is None:
             return False
@@ -102,9 +97,6 @@ class HfModelCard(LegacySource):
 
         The key is empty for its only model, else the path of the model's first file. In a folder that is no
         repository, several models beside a card are several that it may speak of, and make one record.
-
-        Raises:
-            Unreadable: the file can't be read.
         """
         progress.check()
         content = read_container(container.path)

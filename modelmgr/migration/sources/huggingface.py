@@ -151,11 +151,7 @@ class HfLocalDir(LegacySource):
         return _file_of(container.path) is not None
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes, and beside them whether they are still true.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the one record: the file's bytes, and beside them whether they are still true."""
         progress.check()
         content = read_container(container.path)
         extra: dict[str, Any] = {}

@@ -387,32 +387,17 @@ class _Import:
             if first and table not in taken and not _OTHER_BUSINESS.match(table.name)
         ]
         related = Related(self._database, chief, links, others, InvokeaiDatabase.id, self._report)
-        column = chief.column("config") or ""
+        column = chief.column("config")
         for key, size_bytes in self._database.keys(chief):
             row = self._database.row(chief, key, size_bytes)
-            extra: dict[str, Any] | None = None
-            if row is not None:
-                content = row.stored(column)
-                if content is None:
-                    extra = {"columns": row.columns_beside_made(), "made": True, **self._shared}
-                else:
-                    storage = row.values[column][0]
-                    extra = {
-                        "columns": row.columns(without=(column,)),
-                        "payload_column": column,
-                        "payload_storage": storage,
-                        **self._shared,
-                    }
+            if row is None:
+                yield from related.take(key, None)
+                continue
+            extra = row.around(column) | self._shared
             yield from related.take(key, extra)
-            if row is not None:
-                name = declared_key(row, chief)
-                yield Record(
-                    InvokeaiDatabase.id,
-                    self._path,
-                    name if chief.name.lower() == "models" else f"{chief.name}/{name}",
-                    row.made() if content is None else content,
-                    extra,
-                )
+            name = declared_key(row, chief)
+            record_key = name if chief.name.lower() == "models" else f"{chief.name}/{name}"
+            yield Record(InvokeaiDatabase.id, self._path, record_key, row.payload(column), extra)
         yield from related.rest()
 
     def _shared_extra(self, container: Container) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from modelmgr.migration.sources.invokeai import (
 )
 from modelmgr.payload import PARSE_LIMIT_BYTES, clean_name, contains_secret
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record, Root
+from modelmgr.values import Claims, Record, Root
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 
 _NAME = re.compile(r"models\.ya?ml(?:\.(?:bak|orig))?", re.IGNORECASE)
@@ -58,21 +58,13 @@ class InvokeaiYaml(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the stanzas: nothing else that is called ``models.yaml`` has such."""
-        try:
-            found = parse_yaml(read_container(container.path, PARSE_LIMIT_BYTES))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        found = parse_yaml(read_container(container.path, PARSE_LIMIT_BYTES))
         if _is_settings_file(container):
             return is_settings(found.value)
         return isinstance(found.value, Mapping) and _is_list(found.value)
 
     def roots(self, container: Container) -> tuple[Root, ...]:
-        """Return the folder of models that ``invokeai.yaml`` names, or the default one if it is there.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Return the folder of models that ``invokeai.yaml`` names, or the default one if it is there."""
         folder = os.path.dirname(container.path)
         if _is_settings_file(container):
             said = models_dir_in(read_container(container.path, PARSE_LIMIT_BYTES), folder)
@@ -83,11 +75,7 @@ class InvokeaiYaml(LegacySource):
         return (Root(path, UNKNOWN, self.id, container.path),) if path else ()
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield a record for each stanza: its bytes, from the name on.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield a record for each stanza: its bytes, from the name on."""
         if _is_settings_file(container):
             return
         content = read_container(container.path, PARSE_LIMIT_BYTES)

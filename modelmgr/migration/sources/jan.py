@@ -19,7 +19,7 @@ from modelmgr.migration.reading.yaml_text import parse_yaml
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.payload import boolean_of, clean_name, clean_text, list_of_text, page_url
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, Root
+from modelmgr.values import MIB, NO_MODEL, Claims, Record, Root
 from modelmgr.vocabulary import UNKNOWN
 
 _TOOL = "Jan"
@@ -63,13 +63,9 @@ class JanModelYml(LegacySource):
         is_model_yml = stem_of(name) == "model"
         if not is_model_yml and not _may_be_cortex(container):
             return False
-        try:
-            if not is_model_yml and b"engine" not in read_beginning(container.path, _BEGINNING_BYTES):
-                return False
-            found = parse_yaml(read_container(container.path, payload.PARSE_LIMIT_BYTES))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
+        if not is_model_yml and b"engine" not in read_beginning(container.path, _BEGINNING_BYTES):
             return False
+        found = parse_yaml(read_container(container.path, payload.PARSE_LIMIT_BYTES))
         if not found.ok or not isinstance(found.value, Mapping):
             return is_model_yml and not found.ok and _new_place(container.path) is not None
         if is_model_yml and isinstance(found.value.get("model_path"), str):
@@ -84,11 +80,7 @@ class JanModelYml(LegacySource):
         )
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes; none for the settings.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the one record: the file's bytes; none for the settings."""
         progress.check()
         if container.name.lower() != _SETTINGS:
             yield Record(self.id, container.path, "", read_container(container.path))
@@ -136,24 +128,11 @@ class JanModelJson(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the keys."""
-        try:
-            value = payload.parse(read_container(container.path, payload.PARSE_LIMIT_BYTES)).value
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        value = payload.parse(read_container(container.path, payload.PARSE_LIMIT_BYTES)).value
         if not isinstance(value, Mapping) or not isinstance(value.get("id"), str):
             return False
         has_source = not {"sources", "source_url"}.isdisjoint(value)
         return len(_JSON_KEYS & value.keys()) >= (1 if has_source else 3)
-
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
-        progress.check()
-        yield Record(self.id, container.path, "", read_container(container.path))
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
         """Return what the file says; arguments as `LegacySource.claims`."""

@@ -18,7 +18,7 @@ from modelmgr.migration.repository import files_below, is_weight, may_be_shared,
 from modelmgr.migration.source import Container, LegacySource, Place, Report
 from modelmgr.payload import clean_name
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, NO_MODEL, Claims, Problem, Record, Root, is_below
+from modelmgr.values import MIB, NO_MODEL, Claims, Record, Root, is_below
 from modelmgr.vocabulary import UNKNOWN, type_of_name
 
 FILE = "file"
@@ -91,11 +91,7 @@ class LmStudio(LegacySource):
         )
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield a record for each model of the layout, keyed by its path; or the one of a settings file.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield a record for each model of the layout, keyed by its path; or the one of a settings file."""
         progress.check()
         if container.is_folder:
             yield from _layout(container.path, progress, report)
@@ -143,21 +139,13 @@ class LmStudioModelYaml(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the keys; in the tool's own hub also what can't be parsed is its."""
-        try:
-            found = parse_yaml(read_container(container.path, payload.PARSE_LIMIT_BYTES))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        found = parse_yaml(read_container(container.path, payload.PARSE_LIMIT_BYTES))
         if not found.ok:
             return _hub_home(container.path) is not None
         return isinstance(found.value, Mapping) and {"model", "base"} <= found.value.keys()
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the file's bytes, once for each local model that it is made of; the key is empty if there is one.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the file's bytes, once for each local model that it is made of; the key is empty if there is one."""
         progress.check()
         content = read_container(container.path)
         extra: dict[str, Any] = {}

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import (
     alike,
     base_name,
@@ -39,7 +38,7 @@ from modelmgr.migration.sources.civitai import (
 )
 from modelmgr.payload import boolean_of, clean_name, clean_text, list_of_text, page_url, seconds_of
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import Claims, Record
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type, collapsed_base
 
 LIVE = "live"
@@ -82,21 +81,13 @@ class LoraManager(LegacySource):
         stem, ending = _split(container.name)
         if ending == _LEFT_OVER and _is_there(f"{stem}{_SUFFIX}", container.siblings):
             return False
-        try:
-            found = payload.parse(read_container(container.path))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        found = payload.parse(read_container(container.path))
         if not found.ok or payload.EMPTY in found.flags:
             return True
         return isinstance(found.value, Mapping) and len(_PROBED_KEYS & found.value.keys()) >= 2
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the one record: the file's bytes."""
         progress.check()
         stem, ending = _split(container.name)
         content = read_container(container.path)
@@ -108,13 +99,7 @@ class LoraManager(LegacySource):
         yield Record(self.id, container.path, "", content, extra or None)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what the sidecar says.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside it.
-            sha256: the computed one of the file, if known: it tells which of Civitai's files is meant.
-        """
+        """Return what the sidecar says."""
         folder, name = os.path.split(record.source_path)
         stem, ending = _split(name)
         names = models_beside(stem, siblings)

@@ -86,35 +86,26 @@ class LoraManagerCache(TableSource):
             if models is None:
                 yield from dump_tables(database, self.id, tables, report)
                 return
-            found = (
+            links = (
                 link_of(tables, models, "model_tags", _BY_MODEL, own=True),
                 link_of(tables, models, "excluded_models", _BY_MODEL, own=True),
                 link_of(tables, models, "hash_index", (*_BY_MODEL, ("sha256", "sha256")), repeated=True),
                 link_of(tables, models, "autov3_index", (*_BY_MODEL, ("autov3", "autov3")), repeated=True),
             )
-            links = [link for link in found if link is not None]
-            linked = {models.name, *(link.table.name for link in links)}
-            others = [table for table in tables if table.name not in linked]
-            related = Related(database, models, links, others, self.id, report)
+            related = Related(database, models, links, tables, self.id, report)
             for place, (key, size_bytes) in enumerate(database.keys(models)):
                 progress.step(place, None, container.name, "records")
                 row = database.row(models, key, size_bytes)
                 if row is None:
                     yield from related.take(key, None)
                     continue
-                extra: dict[str, Any] = {"columns": row.columns_beside_made(), "made": True}
+                extra = row.around(None)
                 yield from related.take(key, extra)
                 yield Record(self.id, container.path, declared_key(row, models), row.made(), extra)
             yield from related.rest()
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what a row says, by the rules of the sidecar that it repeats.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside the database; no model is meant by them.
-            sha256: the computed one of the file, if known.
-        """
+        """Return what a row says, by the rules of the sidecar that it repeats."""
         extra = record.extra or {}
         if is_dump(extra):
             return OF_NO_MODEL

@@ -4,17 +4,15 @@ A recipe is no model. It is kept whole and fills nothing; which models it refers
 somebody looks at it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import flags_of, list_of, mapping_of, unparsed_claims
 from modelmgr.payload import boolean_of, clean_name, clean_text, seconds_of
-from modelmgr.progress import Progress
-from modelmgr.values import NO_MODEL, Claims, Problem, Record
+from modelmgr.values import NO_MODEL, Claims, Record
 
 _SUFFIX = ".recipe.json"
 
@@ -34,30 +32,11 @@ class LoraManagerRecipe(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the two keys that every recipe has; what can't be parsed may be anybody's."""
-        try:
-            found = payload.parse(read_container(container.path))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        found = payload.parse(read_container(container.path))
         return isinstance(found.value, Mapping) and {"id", "loras"} <= found.value.keys()
 
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
-        progress.check()
-        yield Record(self.id, container.path, "", read_container(container.path))
-
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return the title, for lists of records; it names no model.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside it.
-            sha256: of no use here.
-        """
+        """Return the title, for lists of records; it names no model."""
         found = payload.parse(record.payload)
         if not found.ok:
             return unparsed_claims(record, found, ())

@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.reading.container import read_container
-from modelmgr.migration.source import Container, LegacySource, Report
+from modelmgr.migration.source import Container, Report, Settings
 from modelmgr.migration.sources.civitai import mapping_of
 from modelmgr.migration.sources.lora_manager_cache import places_below
 from modelmgr.payload import list_of_text
-from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record, Root
+from modelmgr.values import MIB, Root
 from modelmgr.vocabulary import UNKNOWN, canonical_type
 
 _LIMIT_BYTES = 16 * MIB
@@ -28,7 +26,7 @@ _CHIEF_FOLDERS = {
 }
 
 
-class LoraManagerSettings(LegacySource):
+class LoraManagerSettings(Settings):
     """See the module."""
 
     id = "lora-manager-settings"
@@ -42,11 +40,7 @@ class LoraManagerSettings(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by lists of folders, the tool's own or those of its libraries; a broken file is nobody's."""
-        try:
-            return any(kind != UNKNOWN for _, kind in _folders(_settings(container)))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        return any(kind != UNKNOWN for _, kind in _folders(_settings(container)))
 
     def roots(self, container: Container) -> tuple[Root, ...]:
         """Return the folders, each once; those of another computer are left out.
@@ -60,14 +54,6 @@ class LoraManagerSettings(LegacySource):
                 path = os.path.normpath(path)
                 found.setdefault(path, Root(path, kind, self.id, container.path))
         return tuple(found.values())
-
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield nothing."""
-        yield from ()
-
-    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return nothing; arguments as in the base class."""
-        return Claims(marker=True)
 
 
 def _settings(container: Container) -> Mapping[Any, Any]:

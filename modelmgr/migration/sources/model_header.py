@@ -23,7 +23,7 @@ from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of
 from modelmgr.payload import clean_name, clean_text, list_of_text, number_of, page_url
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record
+from modelmgr.values import MIB, Claims, Record
 from modelmgr.vocabulary import UNKNOWN, base_of_architecture, canonical_base, canonical_type
 
 SAFETENSORS = "safetensors-header"
@@ -100,18 +100,14 @@ class SafetensorsHeader(LegacySource):
                 if not container.asked and not _may_hold_words(file):
                     return False
                 content = _metadata(file, _header_length(container.path, file))
-        except Unreadable as error:
-            if container.asked:  # else a damaged model is the scan's affair
-                report(Problem(container.path, error.code, error.message))
-            return False
+        except Unreadable:
+            if container.asked:
+                raise
+            return False  # a damaged model is the scan's affair
         return content is not None and (container.asked or _holds_words(content))
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the bytes of the object.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the one record: the bytes of the object."""
         progress.check()
         with opened_ranges(container.path) as file:
             content = _metadata(file, _header_length(container.path, file))
@@ -147,12 +143,8 @@ class GgufHeader(LegacySource):
         """Tell by the first bytes; only if the user asked, for nobody edits these by hand."""
         if not container.asked:
             return False
-        try:
-            with opened_ranges(container.path) as file:
-                return file.at(0, 4) == b"GGUF"
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with opened_ranges(container.path) as file:
+            return file.at(0, 4) == b"GGUF"
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield the one record.
@@ -381,13 +373,7 @@ class _Walk:
     def __init__(
         self, read: Callable[[int, int], bytes], size_bytes: int, gaps: Collection[int] = ()
     ) -> None:
-        """Begin.
-
-        Args:
-            read: returns the bytes at an offset.
-            size_bytes: of the whole.
-            gaps: the positions at which an array's elements should begin, but were left out.
-        """
+        """Begin."""
         self.position = 0
         self._read = read
         self._size = size_bytes

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import models_beside
 from modelmgr.migration.hashes import partial_hashes, sha256_of_hashes
 from modelmgr.migration.reading.container import read_container
@@ -21,7 +20,7 @@ from modelmgr.migration.source import Container, Report
 from modelmgr.migration.sources.civitai import UNPARSED, flags_of, mapping_of, several_files, unparsed_claims
 from modelmgr.migration.sources.sidecar import Sidecar
 from modelmgr.payload import clean_name, clean_text, page_url
-from modelmgr.values import MIB, Claims, Problem, Record
+from modelmgr.values import MIB, Claims, Record
 from modelmgr.vocabulary import canonical_base
 
 _PROBED_KEYS = frozenset(("website", "modelPage", "hashes", "baseModel"))
@@ -70,11 +69,7 @@ class ModelManagerNote(Sidecar):
         A plain ``.md`` is most often some project's documentation: only what begins as the tool's notes do, or what
         the user points at, is a person's note on a model.
         """
-        try:
-            content = read_container(container.path)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        content = read_container(container.path)
         note = _taken_apart(payload.text(content, _NOTE_LIMIT_BYTES))
         beside = bool(self.models_of(self.stem_of(container.name), container.siblings))
         if note.matter is None:

@@ -1,6 +1,7 @@
 """What `export --jsonl` and `pending export --jsonl` of this program wrote: records come back as they were.
 
-They keep the source, place and key that they had; this source has no records of its own.
+They keep the source, place and key that they had. What the user had set of a model comes back as a record of this
+source: its payload is the object that stands in the line of the model, and its promotion sets the values again.
 """
 
 import binascii
@@ -11,27 +12,33 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelmgr.errors import Unreadable
-from modelmgr.migration.reading.export_file import RECORD_LIMIT_BYTES, ExportFile, open_export
+from modelmgr.migration.hashes import full_sha256
+from modelmgr.migration.normal_form import one_line
+from modelmgr.migration.reading.export_file import ExportFile, open_export
 from modelmgr.migration.reading.json_ranges import Cut, Member
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.inline import Inline
+from modelmgr.payload import parse
 from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record
+from modelmgr.values import HELD_LIMIT_BYTES, MIB, Claims, Problem, Record
 
 _SUFFIXES = (".jsonl", ".ndjson", ".json")
 _RECORD_KEYS = frozenset(("source", "payload_sha256", "payload_base64"))
 _LIGHT_KEYS = frozenset(("sha256", "hash_state", "file_state", "records"))
 _KEYS_LIMIT = 100
 _TEXT_LIMIT_BYTES = 1 * MIB
-_EXTRA_LIMIT_BYTES = 512 * MIB
+_USER_LIMIT_BYTES = 4 * MIB
+_MODEL = "model"
+"""Key of `Record.extra`: which model it is of which the user said something."""
 _BASE64_BLOCK_BYTES = 4 * MIB
+_YEAR_9999_S = 253_402_300_800
 
 
 class ModelmgrExport(LegacySource):
     """See the module."""
 
     id = "modelmgr-export"
-    record_ids = ()
+    record_ids = ("modelmgr-export",)
     many = True
 
     def wants(self, name: str, named: bool) -> bool:
@@ -40,31 +47,46 @@ class ModelmgrExport(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the keys of the first line."""
-        try:
-            with open_export(container.path) as file:
-                return _is_export(file)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        return False
+        with open_export(container.path) as file:
+            return _is_export(file)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield the records of all lines, each as it was when it was exported."""
         with open_export(container.path) as file:
             for index, (start, end) in enumerate(file.lines()):
                 progress.step(file.offset(start), file.size_bytes, container.name, "bytes")
-                for place, fields in enumerate(_items(file, start, end)):
+                line = _fields(file, start, end)
+                own = _own_values(file, line, container.path)
+                for place, fields in enumerate(_items(file, line)):
                     try:
-                        yield _record(file, fields)
+                        record = _record(file, fields)
+                        if own is not None and record.source == self.id and record.payload == own.payload:
+                            own = None  # it came through an export before and is unchanged since
+                        yield record
                     except (_Broken, Unreadable) as error:
                         if isinstance(error, Unreadable) and error.code == "changed_while_reading":
                             raise
                         code = error.code if isinstance(error, Unreadable) else "unparsed_payload"
                         message = f"Record {place + 1} in line {index + 1} was not taken back: {error}"
                         report(Problem(container.path, code, message, f"{index}/{place}"))
+                if own is not None:
+                    yield own
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return nothing: a record that came back is read by the source that it had in the beginning."""
-        return Claims()
+        """Return which model is meant: what the user had set becomes his own again, not something that is claimed."""
+        found = parse(record.payload)
+        model = (record.extra or {}).get(_MODEL)
+        named = model.items() if isinstance(model, dict) else ()
+        said = {key: value for key, value in named if isinstance(value, str)}
+        name = one_line(said.get("name"))
+        return Claims(
+            fields={"name": name} if name else {},
+            sha256=full_sha256(said.get("sha256")),
+            path=said.get("path"),
+            problem=found.code,
+            message=found.message,
+            marker=True,
+        )
 
 
 class _Broken(Exception):
@@ -91,15 +113,32 @@ def _is_export(file: ExportFile) -> bool:
     return False
 
 
-def _items(file: ExportFile, start: int, end: int) -> Iterator[dict[str, Member] | None]:
+def _items(file: ExportFile, line: dict[str, Member] | None) -> Iterator[dict[str, Member] | None]:
     """Yield the fields of each record in a line: it is one itself, or a model with a list of them."""
-    line = _fields(file, start, end)
     records = line.get("records") if line else None
     if records is None or records.kind != b"[":
         yield line
         return
     for item in Cut(file.view(records.start, records.end), records.start):
         yield _fields(file, item.start, item.end)
+
+
+def _own_values(file: ExportFile, line: dict[str, Member] | None, path: str) -> Record | None:
+    """Return what the user had set of the model in a line, None where he had set nothing."""
+    user = line.get("user") if line and "records" in line else None
+    if line is None or user is None or user.kind != b"{" or user.end - user.start > _USER_LIMIT_BYTES:
+        return None
+    if next(iter(Cut(file.view(user.start, user.end), user.start)), None) is None:
+        return None
+    keys = ("name", "path", "sha256")
+    try:
+        said = {key: text for key in keys if (text := _text(file, line, key))}
+        if _value(file, line, "is_composite", _TEXT_LIMIT_BYTES):
+            said.pop("sha256", None)  # a key of ours, and no file's hash
+    except (_Broken, Unreadable):
+        return None
+    key = said.get("sha256") or said.get("path") or said.get("name", "")
+    return Record(ModelmgrExport.id, path, key, file.range(user.start, user.end), {_MODEL: said})
 
 
 def _fields(file: ExportFile, start: int, end: int) -> dict[str, Member] | None:
@@ -120,7 +159,14 @@ def _record(file: ExportFile, fields: dict[str, Member] | None) -> Record:
     source_path = _text(file, fields, "source_path")
     if not source or (not source_path and source != Inline.id):
         raise _Broken("it does not say where it came from.")
-    return Record(source, source_path, _text(file, fields, "record_key"), payload, _extra(file, fields))
+    return Record(
+        source,
+        source_path,
+        _text(file, fields, "record_key"),
+        payload,
+        _extra(file, fields),
+        _time(file, fields),
+    )
 
 
 def _payload(file: ExportFile, fields: dict[str, Member]) -> bytes:
@@ -128,8 +174,8 @@ def _payload(file: ExportFile, fields: dict[str, Member]) -> bytes:
     if member is None or member.kind != b'"':
         raise _Broken("it has no payload.")
     start, end = member.start + 1, member.end - 1
-    if (end - start) // 4 * 3 > RECORD_LIMIT_BYTES + 3:
-        raise Unreadable("its payload is larger than 256 MiB.", code="too_large")
+    if (end - start) // 4 * 3 > HELD_LIMIT_BYTES + 3:
+        raise Unreadable(f"its payload is larger than {HELD_LIMIT_BYTES // MIB} MiB.", code="too_large")
     content = io.BytesIO()
     rest = b""
     for begin in range(start, end, _BASE64_BLOCK_BYTES):
@@ -149,8 +195,19 @@ def _text(file: ExportFile, fields: dict[str, Member], key: str) -> str:
 
 
 def _extra(file: ExportFile, fields: dict[str, Member]) -> Mapping[str, Any] | None:
-    value = _value(file, fields, "extra", _EXTRA_LIMIT_BYTES)
+    value = _value(file, fields, "extra", HELD_LIMIT_BYTES)
     return value if isinstance(value, dict) else None
+
+
+def _time(file: ExportFile, fields: dict[str, Member]) -> float | None:
+    value = _value(file, fields, "container_mtime", _TEXT_LIMIT_BYTES)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not -_YEAR_9999_S < value < _YEAR_9999_S
+    ):
+        return None
+    return float(value)
 
 
 def _value(file: ExportFile, fields: dict[str, Member], key: str, limit_bytes: int) -> Any:

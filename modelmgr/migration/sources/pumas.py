@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import alike, base_name, is_model_name
 from modelmgr.migration.hashes import full_sha256, partial_hash
 from modelmgr.migration.reading.container import read_container
@@ -35,7 +34,7 @@ from modelmgr.migration.sources.civitai import (
 from modelmgr.migration.sources.table_source import Tables, TableSource, columns_of
 from modelmgr.payload import clean_name, clean_text, integer_of, list_of_text, page_url, seconds_of
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import Claims, Record
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type, type_of_name
 
 EXTERNAL = "external-reference"
@@ -81,11 +80,7 @@ class PumasMetadata(LegacySource):
         """Tell by the keys; the name is everybody's, so what can't be parsed is nobody's."""
         if os.path.basename(os.path.dirname(container.path)).startswith("."):
             return False  # an import that was never finished
-        try:
-            content = read_container(container.path)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        content = read_container(container.path)
         # SD.Next has a file of this name with all that it knows of all models: too much to be parsed for nothing.
         if b"\0" not in content[:64] and not any(f'"{key}"'.encode() in content for key in _NAMES):
             return False
@@ -94,23 +89,8 @@ class PumasMetadata(LegacySource):
             return False
         return container.folder_holds_models or ("model_id" in said and not _OWN_KEYS.isdisjoint(said))
 
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
-        progress.check()
-        yield Record(self.id, container.path, "", read_container(container.path))
-
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what the file says of the weights in its folder.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside it.
-            sha256: the computed one of the file, if known: it tells which of several is meant.
-        """
+        """Return what the file says of the weights in its folder."""
         found = payload.parse(record.payload)
         if not found.ok:
             return unparsed_claims(record, found, _weights(siblings))
@@ -144,7 +124,7 @@ class PumasIndex(TableSource):
         with opened(container.path, progress, report) as database:
             tables = database.tables()
             models = next(table for table in tables if table.name.lower() == "models")
-            found = (
+            links = (
                 link_of(
                     tables,
                     models,
@@ -155,35 +135,21 @@ class PumasIndex(TableSource):
                 for table in tables
                 if table is not models
             )
-            links = [link for link in found if link is not None]
-            linked = {models.name, *(link.table.name for link in links)}
-            others = [table for table in tables if table.name not in linked]
-            related = Related(database, models, links, others, self.id, report)
-            column = models.column("metadata_json") or ""
+            related = Related(database, models, links, tables, self.id, report)
+            column = models.column("metadata_json")
             for place, (key, size_bytes) in enumerate(database.keys(models)):
                 progress.step(place, None, container.name, "records")
                 row = database.row(models, key, size_bytes)
                 if row is None:
                     yield from related.take(key, None)
                     continue
-                content = row.stored(column)
-                extra: dict[str, Any] = {"columns": row.columns(without=(column,)), "payload_column": column}
-                if content is None:
-                    content, extra = row.made(), {"columns": row.columns_beside_made(), "made": True}
-                else:
-                    extra["payload_storage"] = row.values[column][0]
+                extra = row.around(column)
                 yield from related.take(key, extra)
-                yield Record(self.id, container.path, declared_key(row, models), content, extra)
+                yield Record(self.id, container.path, declared_key(row, models), row.payload(column), extra)
             yield from related.rest()
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what a row says: its JSON, what columns have instead, and the person's review on top.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside the database; no model is meant by them.
-            sha256: the computed one of the file, if known: it tells which of several is meant.
-        """
+        """Return what a row says: its JSON, what columns have instead, and the person's review on top."""
         extra = record.extra or {}
         if is_dump(extra):
             return OF_NO_MODEL

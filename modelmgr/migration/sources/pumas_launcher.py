@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from modelmgr.errors import Unreadable
 from modelmgr.migration.hashes import full_sha256
 from modelmgr.migration.reading.export_file import ExportFile, open_export
 from modelmgr.migration.reading.json_entries import EntryReader, key_of, parsed, whole_object
@@ -47,12 +46,8 @@ class PumasLauncherModels(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the first records."""
-        try:
-            with open_export(container.path) as file:
-                return _is_ours(file)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with open_export(container.path) as file:
+            return _is_ours(file)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
         """Yield a record for each path with the exact bytes of what is said of it; other objects come last.
@@ -84,13 +79,7 @@ class PumasLauncherModels(LegacySource):
         yield from others
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what a record says.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside the file; no model is meant by them.
-            sha256: of no use here: a record speaks of one file.
-        """
+        """Return what a record says."""
         key = key_of(record) or ""
         found = parsed(record)
         path = found.value.get("path") if isinstance(found.value, Mapping) else None

@@ -1,13 +1,13 @@
 """Pumas' ``registry.db``: where its libraries are. It holds tokens of running programs too; nothing of it is kept."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from modelmgr.migration.reading.database import DATABASE_SUFFIXES, Table, opened
-from modelmgr.migration.source import Container, Place, Report
+from modelmgr.migration.source import Container, Place, Settings
 from modelmgr.migration.sources.table_source import Tables, TableSource
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Record, Root
+from modelmgr.values import Root
 from modelmgr.vocabulary import UNKNOWN
 
 MODELS = os.path.join("shared-resources", "models")
@@ -17,7 +17,7 @@ _LIMIT = 1_000
 _PATH_BYTES = 32_768
 
 
-class PumasRegistry(TableSource):
+class PumasRegistry(Settings, TableSource):
     """See the module."""
 
     id = "pumas-registry"
@@ -39,11 +39,7 @@ class PumasRegistry(TableSource):
         return _libraries(list(tables.values())) is not None
 
     def roots(self, container: Container) -> tuple[Root, ...]:
-        """Return the folders of models of all libraries.
-
-        Raises:
-            Unreadable: the database can't be read.
-        """
+        """Return the folders of models of all libraries."""
         found: dict[str, Root] = {}
         with opened(container.path, Progress(), lambda problem: None) as database:
             if (table := _libraries(database.tables())) is None:
@@ -57,14 +53,6 @@ class PumasRegistry(TableSource):
                     folder = _models_of(os.path.normpath(path))
                     found.setdefault(folder, Root(folder, UNKNOWN, self.id, container.path))
         return tuple(found.values())
-
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield nothing."""
-        yield from ()
-
-    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return nothing; arguments as in the base class."""
-        return Claims(marker=True)
 
 
 def _libraries(tables: Sequence[Table]) -> Table | None:

@@ -10,14 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import base_name, is_model_name, models_beside, same_name
 from modelmgr.migration.hashes import full_sha256
 from modelmgr.migration.reading.container import read_beginning
 from modelmgr.migration.source import Container, Report
 from modelmgr.migration.sources.civitai import flags_of, several_files
 from modelmgr.migration.sources.sidecar import OLDER_THAN, Sidecar, newer_models
-from modelmgr.values import MIB, Claims, Problem, Record
+from modelmgr.values import MIB, Claims, Record
 
 # ``\`` marks an escaped file name, ``*`` a file read as bytes (GNU coreutils, "cksum output modes").
 _LINE = re.compile(r"\\?([0-9a-fA-F]{64})(?:[ \t]+\*?(\S.*))?")
@@ -35,11 +34,7 @@ class PysssssHash(Sidecar):
         """Tell whether it lies beside a model, or names the model that isn't there any more."""
         if self.models_of(self.stem_of(container.name), container.siblings):
             return True
-        try:
-            found = _hashes(payload.text(read_beginning(container.path, _LIMIT_BYTES)))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        found = _hashes(payload.text(read_beginning(container.path, _LIMIT_BYTES)))
         return len(found) == 1 and is_model_name(base_name(found[0][1]))
 
     def models_of(self, stem: str, siblings: frozenset[str]) -> tuple[str, ...]:

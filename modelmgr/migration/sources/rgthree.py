@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import alike, is_model_name, stem_of
 from modelmgr.migration.hashes import full_sha256
 from modelmgr.migration.reading.container import read_container
@@ -26,9 +25,9 @@ from modelmgr.migration.sources.civitai import (
     unparsed_claims,
 )
 from modelmgr.migration.sources.model_header import metadata_claims
-from modelmgr.migration.sources.sidecar import JsonSidecar, other_times
+from modelmgr.migration.sources.sidecar import Around, JsonSidecar, other_times
 from modelmgr.payload import boolean_of, clean_name, clean_text, list_of_text, number_of, page_url, seconds_of
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import Claims, Record
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 
 OTHER_TIME = "other_time"
@@ -67,11 +66,7 @@ class RgthreeInfo(JsonSidecar):
         """Tell by the keys; those of the cache wrap an answer."""
         if _CACHED.fullmatch(container.name) is None:
             return super().probe(container, report)
-        try:
-            value = payload.parse(read_container(container.path)).value
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        value = payload.parse(read_container(container.path)).value
         return isinstance(value, Mapping) and len(_CACHE_KEYS & value.keys()) >= 2
 
     def is_its_object(self, value: Mapping[Any, Any], stem: str, siblings: frozenset[str]) -> bool:
@@ -98,20 +93,14 @@ class RgthreeInfo(JsonSidecar):
             return _cached_claims(record, cached[1].lower(), cached[2].lower() == "civitai")
         return super().claims(record, siblings, sha256)
 
-    def said(
-        self,
-        value: Mapping[Any, Any],
-        record: Record,
-        stem: str,
-        names: tuple[str, ...],
-        siblings: frozenset[str],
-        sha256: str | None,
-    ) -> Claims:
-        """Return the light columns; arguments as `JsonSidecar.said`."""
-        stale = bool((record.extra or {}).get(OTHER_TIME))
+    def said(self, value: Mapping[Any, Any], around: Around) -> Claims:
+        """Return the light columns; see `JsonSidecar.said`."""
+        stale = bool((around.record.extra or {}).get(OTHER_TIME))
         own = None if stale else full_sha256(value.get("sha256"))
         answer = mapping_of(mapping_of(value.get("raw")).get("civitai"))
-        catalogue = civitai_claims(answer, names, stem=stem_of(stem), sha256=sha256 or own)
+        catalogue = civitai_claims(
+            answer, around.names, stem=stem_of(around.stem), sha256=around.sha256 or own
+        )
         fields, personal, skipped = _fields(value, catalogue)
         flags = [flag for flag in catalogue.flags if flag != SEVERAL_FILES]
         if stale and full_sha256(value.get("sha256")):
@@ -133,7 +122,7 @@ class RgthreeInfo(JsonSidecar):
             ),
             size_hint_bytes=catalogue.size_hint_bytes if same_file else None,
             path=path if isinstance(path, str) and path.strip() and "\0" not in path else None,
-            stem_names=names,
+            stem_names=around.names,
             flags=tuple(dict.fromkeys(flags)),
         )
 

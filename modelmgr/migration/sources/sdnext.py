@@ -7,7 +7,6 @@ values dropped. So it says nothing of a model that the file wouldn't say better;
 import os
 from collections.abc import Iterator, Mapping
 
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import is_model_name
 from modelmgr.migration.reading.export_file import ExportFile, open_export
 from modelmgr.migration.reading.json_entries import EntryReader, key_of, key_text, parsed, whole_object
@@ -43,19 +42,11 @@ class SdnextMetadata(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell whether most of the first keys are paths of safetensors files, and all values objects."""
-        try:
-            with open_export(container.path) as file:
-                return _is_metadata(file)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        with open_export(container.path) as file:
+            return _is_metadata(file)
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield a record for each path, with the exact bytes of what is said about it; other objects come last.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield a record for each path, with the exact bytes of what is said about it; other objects come last."""
         others: list[Record] = []
         room = _WAITING_LIMIT_BYTES
         with open_export(container.path) as file:

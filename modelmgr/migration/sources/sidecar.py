@@ -4,16 +4,15 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from modelmgr import payload
-from modelmgr.errors import Unreadable
 from modelmgr.migration.beside import models_beside
 from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.source import Container, LegacySource, Report
 from modelmgr.migration.sources.civitai import flags_of, several_files, unparsed_claims
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, Problem, Record
+from modelmgr.values import Claims, Record
 
 OLDER_THAN = "older_than"
 """Key of `Record.extra`: models beside the sidecar that came after the hash it holds."""
@@ -35,11 +34,7 @@ class Sidecar(LegacySource):
         return bool(self.stem_of(name))
 
     def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield the one record: the file's bytes.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Yield the one record: the file's bytes."""
         progress.check()
         content = read_container(container.path)
         yield Record(self.record_ids[0], container.path, "", content, self.facts_around(container, content))
@@ -57,6 +52,24 @@ class Sidecar(LegacySource):
         return None
 
 
+class Around(NamedTuple):
+    """What a sidecar's object is read by, beside itself.
+
+    Attributes:
+        record: that it is of.
+        stem: of the sidecar.
+        names: the model files that it may speak of.
+        siblings: the names now beside it.
+        sha256: the computed one of the file, if known.
+    """
+
+    record: Record
+    stem: str
+    names: tuple[str, ...]
+    siblings: frozenset[str]
+    sha256: str | None
+
+
 class JsonSidecar(Sidecar):
     """A sidecar that holds one JSON object, under a name that one tool alone writes.
 
@@ -65,24 +78,14 @@ class JsonSidecar(Sidecar):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the keys, where there are any."""
-        try:
-            found = payload.parse(read_container(container.path))
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-            return False
+        found = payload.parse(read_container(container.path))
         stem = self.stem_of(container.name)
         if not found.ok or found.value is None or found.value == {}:
             return self.is_its_name(stem, container.siblings)
         return isinstance(found.value, Mapping) and self.is_its_object(found.value, stem, container.siblings)
 
     def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return what the sidecar says.
-
-        Args:
-            record: one of this source's records.
-            siblings: the names now beside it.
-            sha256: the computed one of the file, if known.
-        """
+        """Return what the sidecar says."""
         stem = self.stem_of(os.path.basename(record.source_path))
         names = self.models_of(stem, siblings)
         found = payload.parse(record.payload)
@@ -93,7 +96,7 @@ class JsonSidecar(Sidecar):
             shape = () if marker else ("unexpected-shape",)
             flags = flags_of(record, found, (*shape, *several_files(names)))
             return Claims(stem_names=names, marker=marker, flags=flags)
-        said = self.said(found.value, record, stem, names, siblings, sha256)
+        said = self.said(found.value, Around(record, stem, names, siblings, sha256))
         return replace(said, flags=flags_of(record, found, said.flags))
 
     def is_its_name(self, stem: str, siblings: frozenset[str]) -> bool:
@@ -105,25 +108,8 @@ class JsonSidecar(Sidecar):
         """Tell whether an object that isn't empty is the tool's."""
 
     @abstractmethod
-    def said(
-        self,
-        value: Mapping[Any, Any],
-        record: Record,
-        stem: str,
-        names: tuple[str, ...],
-        siblings: frozenset[str],
-        sha256: str | None,
-    ) -> Claims:
-        """Return what an object that isn't empty says; arguments as `claims`.
-
-        Args:
-            value: the object.
-            record: see there.
-            stem: of the sidecar.
-            names: the model files that it may speak of.
-            siblings: see there.
-            sha256: see there.
-        """
+    def said(self, value: Mapping[Any, Any], around: Around) -> Claims:
+        """Return what an object that isn't empty says."""
 
 
 def newer_models(container: Container, names: tuple[str, ...], known_ns: int) -> list[str]:

@@ -6,7 +6,7 @@ model ids of Civitai; a sidecar that is read with that file in sight carries the
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from modelmgr.migration.beside import FORMAT_SUFFIXES, preferred
 from modelmgr.migration.hashes import partial_hashes, sha256_of_hashes
 from modelmgr.migration.reading.container import read_beginning, read_container
 from modelmgr.migration.reading.database import plain_columns
-from modelmgr.migration.source import Container, LegacySource, Place, Report
+from modelmgr.migration.source import Container, Place, Report, Settings
 from modelmgr.migration.sources.civitai import (
     MEMBERS_SKIPPED,
     list_of,
@@ -25,7 +25,7 @@ from modelmgr.migration.sources.civitai import (
     page_of,
     several_files,
 )
-from modelmgr.migration.sources.sidecar import JsonSidecar, picture_beside
+from modelmgr.migration.sources.sidecar import Around, JsonSidecar, picture_beside
 from modelmgr.payload import (
     boolean_of,
     clean_name,
@@ -35,8 +35,7 @@ from modelmgr.payload import (
     page_url,
     seconds_of,
 )
-from modelmgr.progress import Progress
-from modelmgr.values import MIB, Claims, Problem, Record, Root, is_below
+from modelmgr.values import MIB, Claims, Problem, Root, is_below
 from modelmgr.vocabulary import UNKNOWN, canonical_base, canonical_type
 
 _TOOL = "Stability Matrix"
@@ -85,26 +84,18 @@ class StabilityMatrix(JsonSidecar):
         # A column of another container: with it or without it are two states of what the tool knows.
         return {"columns": {_FAVORITES: {"storage": "integer", "value": model_id}}}
 
-    def said(
-        self,
-        value: Mapping[Any, Any],
-        record: Record,
-        stem: str,
-        names: tuple[str, ...],
-        siblings: frozenset[str],
-        sha256: str | None,
-    ) -> Claims:
-        """Return the light columns; arguments as `JsonSidecar.said`."""
+    def said(self, value: Mapping[Any, Any], around: Around) -> Claims:
+        """Return the light columns; see `JsonSidecar.said`."""
         fields, flags = _text_fields(value)
         source = _source_of(value)
         personal = {"name"} if clean_name(value.get("UserTitle")) else set()
         if url := _page_of(value, source):
             fields["source_url"] = url
         if picture := picture_beside(
-            value.get("ThumbnailImageUrl"), os.path.dirname(record.source_path), siblings
+            value.get("ThumbnailImageUrl"), os.path.dirname(around.record.source_path), around.siblings
         ):
             fields["preview"] = picture
-        if _FAVORITES in plain_columns((record.extra or {}).get("columns")):
+        if _FAVORITES in plain_columns((around.record.extra or {}).get("columns")):
             fields["favorite"] = True
             personal.add("favorite")
         hashes = mapping_of(value.get("Hashes"))
@@ -113,10 +104,10 @@ class StabilityMatrix(JsonSidecar):
         if source in _SITES and claimed is not None:
             # These sites give the hashes of the version's chief file, whichever was downloaded.
             siblings_sha256, claimed, partial = (claimed,), None, {}
-        meant = _meant(value, names)
+        meant = _meant(value, around.names)
         if claimed or partial or siblings_sha256:
             # A hash decides between files of one stem before a name does, so none is left out.
-            meant = (*meant, *(name for name in names if name not in meant))
+            meant = (*meant, *(name for name in around.names if name not in meant))
         return Claims(
             fields=fields,
             personal=frozenset(personal),
@@ -129,7 +120,7 @@ class StabilityMatrix(JsonSidecar):
         )
 
 
-class StabilityMatrixSettings(LegacySource):
+class StabilityMatrixSettings(Settings):
     """``settings.json`` and ``library.json``, for the folder of models alone; and the refusal of the LiteDB index."""
 
     id = "stability-matrix-settings"
@@ -145,25 +136,17 @@ class StabilityMatrixSettings(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the keys; a LiteDB file is reported."""
-        try:
-            if container.name.lower() not in (_SETTINGS, _LIBRARY):
-                if _LITEDB_MARK in read_beginning(container.path, _LITEDB_HEAD_BYTES):
-                    report(Problem(container.path, "not_sqlite", _REFUSAL))
-                return False
-            found = _settings_at(container.path)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
+        if container.name.lower() not in (_SETTINGS, _LIBRARY):
+            if _LITEDB_MARK in read_beginning(container.path, _LITEDB_HEAD_BYTES):
+                report(Problem(container.path, "not_sqlite", _REFUSAL))
             return False
+        found = _settings_at(container.path)
         if container.name.lower() == _LIBRARY:
             return bool(clean_text(found.get("LibraryPath")))
         return not _SETTINGS_KEYS.isdisjoint(found)
 
     def roots(self, container: Container) -> tuple[Root, ...]:
-        """Return the folder of models: the one that the person chose, else the library's own.
-
-        Raises:
-            Unreadable: the file can't be read.
-        """
+        """Return the folder of models: the one that the person chose, else the library's own."""
         found = _settings_at(container.path)
         if container.name.lower() == _LIBRARY:
             chosen, library = "", clean_text(found.get("LibraryPath"))
@@ -174,14 +157,6 @@ class StabilityMatrixSettings(LegacySource):
         return (
             (Root(os.path.normpath(path), UNKNOWN, self.id, container.path),) if os.path.isabs(path) else ()
         )
-
-    def records(self, container: Container, progress: Progress, report: Report) -> Iterator[Record]:
-        """Yield nothing: settings are no model's, and hold keys to other people's services."""
-        return iter(())
-
-    def claims(self, record: Record, siblings: frozenset[str], sha256: str | None = None) -> Claims:
-        """Return nothing; there are no records."""
-        return Claims(marker=True)
 
 
 _REFUSAL = (

@@ -12,9 +12,9 @@ from modelmgr.migration.beside import models_beside
 from modelmgr.migration.hashes import partial_hash
 from modelmgr.migration.sources.civitai import several_files
 from modelmgr.migration.sources.model_header import modelspec_fields
-from modelmgr.migration.sources.sidecar import JsonSidecar
+from modelmgr.migration.sources.sidecar import Around, JsonSidecar
 from modelmgr.payload import clean_name, clean_text
-from modelmgr.values import Claims, Record
+from modelmgr.values import Claims
 
 _PREFIX = "modelspec."
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -35,19 +35,11 @@ class SwarmUi(JsonSidecar):
         """Tell by the keys."""
         return any(isinstance(key, str) and key.startswith(_PREFIX) for key in value)
 
-    def said(
-        self,
-        value: Mapping[Any, Any],
-        record: Record,
-        stem: str,
-        names: tuple[str, ...],
-        siblings: frozenset[str],
-        sha256: str | None,
-    ) -> Claims:
-        """Return the light columns; arguments as `JsonSidecar.said`."""
+    def said(self, value: Mapping[Any, Any], around: Around) -> Claims:
+        """Return the light columns; see `JsonSidecar.said`."""
         fields = modelspec_fields(value)
         title = clean_name(value.get("modelspec.title"))
-        if title and title != stem:
+        if title and title != around.stem:
             fields["name"] = title
         # The tool puts a catalogue's HTML into the one field for free text; a person types none.
         description = clean_text(value.get("modelspec.description"))
@@ -62,6 +54,6 @@ class SwarmUi(JsonSidecar):
             fields=fields,
             personal=personal,
             partial_hashes={"AutoV3": tensors} if tensors else {},
-            stem_names=names,
-            flags=several_files(names),
+            stem_names=around.names,
+            flags=several_files(around.names),
         )

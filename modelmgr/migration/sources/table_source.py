@@ -5,11 +5,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from modelmgr import sqlite
-from modelmgr.errors import Unreadable
 from modelmgr.migration.reading.database import DATABASE_SUFFIXES, Table, is_database, tables_of
 from modelmgr.migration.source import Container, LegacySource, Report
-from modelmgr.values import Problem
 
 Tables = Mapping[str, Table]
 """The tables of a database by their names in lower case."""
@@ -40,16 +37,10 @@ class TableSource(LegacySource):
 
     def probe(self, container: Container, report: Report) -> bool:
         """Tell by the tables."""
-        try:
-            if not is_database(container.path):
-                return False
-            tables = {table.name.lower(): table for table in tables_of(container.path)}
-            return self.is_ours(tables, container)
-        except Unreadable as error:
-            report(Problem(container.path, error.code, error.message))
-        except sqlite.Error as error:
-            report(Problem(container.path, "unreadable", f"The database can't be read: {error}."))
-        return False
+        if not is_database(container.path):
+            return False
+        tables = {table.name.lower(): table for table in tables_of(container.path)}
+        return self.is_ours(tables, container)
 
 
 def columns_of(tables: Tables, name: str) -> frozenset[str]:

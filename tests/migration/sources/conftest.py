@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from modelmgr.migration.detect import probed
 from modelmgr.migration.source import Container, LegacySource
 from modelmgr.progress import Progress
 from modelmgr.values import MODEL_SUFFIXES, Claims, Problem, Record
@@ -42,7 +43,7 @@ class Shelf:
         return Container(str(path), name, facts.st_size, facts.st_mtime_ns, names, named, holds)
 
     def probe(self, source: LegacySource, name: str) -> bool:
-        return source.wants(name, False) and source.probe(self.container(name), self.problems.append)
+        return source.wants(name, False) and probed(source, self.container(name), self.problems.append)
 
     def read(self, source: LegacySource, name: str) -> list[Record]:
         """Return the records of a container, none if the source does not take it."""

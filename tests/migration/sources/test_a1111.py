@@ -633,9 +633,3 @@ NAMES = st.sampled_from([frozenset(), frozenset(["x.safetensors"]), frozenset(["
 def test_no_value_makes_the_claims_raise(value, kind, names):
     claims = JSON.claims(Record(kind, "/a/x.json", "", json.dumps(value).encode()), names, A_SHA256)
     assert set(claims.stem_names) <= names
-
-
-@given(st.binary(max_size=200), KINDS, NAMES)
-def test_no_bytes_make_the_claims_raise(payload, kind, names):
-    JSON.claims(Record(kind, "/a/x.json", "", payload), names)
-    TEXT.claims(Record("a1111-txt", "/a/x.description.txt", "", payload), names)

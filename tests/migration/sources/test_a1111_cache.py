@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from modelmgr.catalog import Catalog
 from modelmgr.library import Library
+from modelmgr.migration.detect import probed
 from modelmgr.migration.source import Container
 from modelmgr.migration.sources.a1111_cache import A1111Cache
 from modelmgr.progress import Progress
-from modelmgr.values import PendingQuery, Record
+from modelmgr.values import Record
+from tests.inbox import pending_in
 from tests.migration.specimens.a1111 import TIME, model
 from tests.migration.specimens.models import A, B
 
@@ -57,7 +59,7 @@ class WebUI:
     def read(self, cache):
         self.put(cache)
         container = self.container()
-        if not (CACHE.wants(container.name, False) and CACHE.probe(container, self.problems.append)):
+        if not (CACHE.wants(container.name, False) and probed(CACHE, container, self.problems.append)):
             return {}
         records = list(CACHE.records(container, Progress(), self.problems.append))
         content = Path(container.path).read_bytes()
@@ -509,7 +511,7 @@ def test_a_cache_is_imported_and_its_models_become_of_it(webui, tmp_path):
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
         library.import_paths([str(webui.folder)], progress=Progress())
-        rows = catalog.pending_page(PendingQuery(), None)
+        rows = pending_in(catalog)
         assert [(row.record_key, row.file_path, row.problem) for row in rows] == [
             (f"hashes/{CHECKPOINT}", checkpoint, None),
             ("hashes/vae", None, "no_file"),
@@ -541,7 +543,7 @@ def test_of_two_loras_that_the_time_does_not_tell_apart_the_hash_tells_else_the_
             library = Library(catalog)
             library.import_paths([str(named)], progress=Progress())
             library.promote(None, progress=Progress())
-            rows = catalog.pending_page(PendingQuery(), None)
+            rows = pending_in(catalog)
             assert [(row.problem, row.candidates) for row in rows] == expected
             promoted = [row.file_path for row in rows if row.state == "promoted"]
             assert promoted == ([meant, meant] if named == webui.folder else [])
@@ -557,7 +559,7 @@ def test_a_model_that_came_or_moved_after_the_cache_was_read_is_found_when_it_is
         def problems():
             report = library.import_paths([str(webui.folder)], progress=Progress())
             library.promote(None, progress=Progress())
-            rows = catalog.pending_page(PendingQuery(), None)
+            rows = pending_in(catalog)
             return (
                 report.imported,
                 report.unchanged,
@@ -584,7 +586,7 @@ def test_loras_in_a_folder_that_the_tool_was_told_are_found_by_name_and_proved_b
         library.scan([str(tmp_path / "loras")], progress=Progress())
         library.import_paths([str(webui.folder)], progress=Progress())
         library.promote(None, progress=Progress())
-        rows = catalog.pending_page(PendingQuery(), None)
+        rows = pending_in(catalog)
         assert [(row.state, row.problem, row.file_path) for row in rows] == [
             ("promoted", None, str(path)),
             ("pending", "no_file", None),

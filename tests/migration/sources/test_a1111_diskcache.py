@@ -9,11 +9,12 @@ import pytest
 
 from modelmgr.catalog import Catalog
 from modelmgr.library import Library
+from modelmgr.migration.detect import probed
 from modelmgr.migration.source import Container
 from modelmgr.migration.sources.a1111_diskcache import A1111DiskCache
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver
-from modelmgr.values import PendingQuery
+from tests.inbox import pending_in
 from tests.migration.specimens.a1111 import TIME, checkpoint, diskcache, lora
 from tests.migration.specimens.models import A, B
 
@@ -37,7 +38,7 @@ class Store:
 
     def read(self, path):
         container = self.container(path)
-        if not (DISK.wants(container.name, False) and DISK.probe(container, self.problems.append)):
+        if not (DISK.wants(container.name, False) and probed(DISK, container, self.problems.append)):
             return []
         return list(DISK.records(container, Progress(), self.problems.append))
 
@@ -277,7 +278,7 @@ def test_both_caches_of_one_program_are_imported(store, tmp_path):
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
         library.import_paths([str(store.folder)], progress=Progress())
-        rows = catalog.pending_page(PendingQuery(), None)
+        rows = pending_in(catalog)
         assert sorted((row.source, row.problem) for row in rows) == [
             ("a1111-cache-json", None),
             ("a1111-diskcache", None),

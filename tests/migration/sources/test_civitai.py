@@ -701,8 +701,3 @@ def test_no_value_makes_the_claims_raise(value, names, sha256):
     assert set(claims.stem_names) <= names
     for text in (claims.fields.get("name"), claims.fields.get("license"), claims.fields.get("source_url")):
         assert text is None or text.encode()
-
-
-@given(st.binary(max_size=200), NAMES)
-def test_no_bytes_make_the_claims_raise(payload, names):
-    SOURCE.claims(Record("civitai-info", "/a/x.safetensors.civitai.info", "", payload), names)

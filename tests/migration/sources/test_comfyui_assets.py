@@ -16,7 +16,8 @@ from modelmgr.migration import detect
 from modelmgr.migration.sources.comfyui_assets import ComfyuiAssets
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver
-from modelmgr.values import Claims, PendingQuery, Problem, Record
+from modelmgr.values import Claims, Problem, Record
+from tests.inbox import pending_in
 from tests.migration.specimens.comfyui_assets import HASH, REVISIONS, TIME, Assets, place
 from tests.migration.specimens.models import A
 
@@ -91,7 +92,7 @@ def test_each_revision_gives_the_person_s_words_and_finds_the_file(
 
     library.import_paths([str(comfy.folder)], progress=Progress())
 
-    (row,) = library.catalog.pending_page(PendingQuery(), None)
+    (row,) = pending_in(library.catalog)
     assert (row.source, row.record_key, row.file_path, row.problem) == (
         "comfyui-assets",
         str(key),
@@ -254,7 +255,7 @@ def test_a_missing_one_keeps_its_last_path(comfy: Comfy, library: Library) -> No
     assert (said.path, said.fields["tags"]) == ("/gone/ink.safetensors", ("Sea",))
     assert "missing-there" in said.flags
     library.import_paths([str(comfy.folder)], progress=Progress())
-    (row,) = library.catalog.pending_page(PendingQuery(), None)
+    (row,) = pending_in(library.catalog)
     assert row.problem == "no_file"
 
 
@@ -295,7 +296,7 @@ def test_two_records_of_one_content_are_two_records_of_one_file(
         columns = {"content": f"content-{first}" if revision != "0001_dev" else "shared"}
         assets.add("b", None if 2 <= int(revision[:4]) < 7 else comfy.lora, name="Two.safetensors", **columns)
     library.import_paths([str(comfy.folder)], progress=Progress())
-    rows = library.catalog.pending_page(PendingQuery(), None)
+    rows = pending_in(library.catalog)
     assert [row.name for row in rows] == ["One", "Two"]
     assert [row.file_path for row in rows] == [comfy.lora, comfy.lora]
 

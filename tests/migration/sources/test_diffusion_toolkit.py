@@ -9,7 +9,8 @@ from modelmgr.library import Library
 from modelmgr.migration.sources.diffusion_toolkit import DiffusionToolkitDatabase, DiffusionToolkitModels
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver
-from modelmgr.values import PendingQuery, Record
+from modelmgr.values import Record
+from tests.inbox import pending_in
 from tests.migration.specimens.diffusion_toolkit import CATALOGUE, write_database
 from tests.migration.specimens.models import A, B
 
@@ -74,7 +75,7 @@ def test_the_catalogue_gives_no_record_but_for_a_file_that_is_held(shelf, tmp_pa
         library.scan([str(shelf.folder)], progress=Progress())
         report = library.import_paths([str(shelf.folder)], progress=Progress())
         assert report.imported == 1
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert (row.source, row.file_path) == (
             "diffusion-toolkit-models",
             str(shelf.folder / "mine.safetensors"),

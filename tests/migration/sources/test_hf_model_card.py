@@ -9,7 +9,8 @@ from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.migration.sources.hf_model_card import HfModelCard
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, PendingQuery, Record
+from modelmgr.values import Claims, Record
+from tests.inbox import pending_in
 from tests.migration.sources.walk import walk
 from tests.migration.specimens.huggingface import (
     CARD,
@@ -167,7 +168,7 @@ def test_in_a_repository_it_speaks_of_every_model(tmp_path: Path) -> None:
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
         library.import_paths([str(tmp_path / REPOSITORY)], source="hf-model-card", progress=Progress())
-        rows = {row.record_key: row for row in catalog.pending_page(PendingQuery(), None)}
+        rows = {row.record_key: row for row in pending_in(catalog)}
         assert {key: row.file_path for key, row in rows.items()} == {
             "heron-Q4_K_M.gguf": str(root / "heron-Q4_K_M.gguf"),
             "q8/heron-Q8_0.gguf": str(root / "q8/heron-Q8_0.gguf"),
@@ -185,7 +186,7 @@ def test_among_loose_models_it_may_speak_of_any(tmp_path: Path) -> None:
     assert "several-files" in claims.flags
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(tmp_path / "Lora")], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert (row.problem, len(row.candidates)) == ("ambiguous", 2)
 
 

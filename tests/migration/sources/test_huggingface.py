@@ -11,7 +11,8 @@ from modelmgr.library import Library
 from modelmgr.migration import repository
 from modelmgr.migration.repository import models_of, page_of, repository_of, snapshot_of
 from modelmgr.progress import Progress
-from modelmgr.values import ModelQuery, PendingQuery
+from modelmgr.values import ModelQuery
+from tests.inbox import pending_in
 from tests.migration.sources.walk import walk
 from tests.migration.specimens.huggingface import (
     CARD,
@@ -210,7 +211,7 @@ def test_a_link_that_leads_nowhere_is_a_missing_file(tmp_path: Path) -> None:
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
         library.import_paths([str(root)], source="hf-cache", progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert (row.problem, row.sha256, row.file_path) == ("no_file", HEX, None)
         record = catalog.pending_record(row.id)
         assert record is not None
@@ -334,7 +335,7 @@ def test_links_out_of_the_cache_are_looked_at_and_never_read(tmp_path: Path) -> 
     assert found.of("hf-cache")["stolen.gguf"][1].sha256 is None
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(tmp_path / "hub")], source="hf-cache", progress=Progress())
-        problems = {row.name: row.problem for row in catalog.pending_page(PendingQuery(), None)}
+        problems = {row.name: row.problem for row in pending_in(catalog)}
         assert problems == {"tiny-heron": None, "stolen": "outside"}
 
 
@@ -348,7 +349,7 @@ def test_names_of_any_bytes(tmp_path: Path) -> None:
         for imported, unchanged in ((4, 0), (0, 4)):
             report = library.import_paths([str(root)], progress=Progress())
             assert (report.imported, report.unchanged, report.failed) == (imported, unchanged, 0)
-        assert all(row.file_path for row in catalog.pending_page(PendingQuery(), None))
+        assert all(row.file_path for row in pending_in(catalog))
 
 
 def test_long_lists_are_not_kept_with_each_of_many_models(tmp_path: Path) -> None:

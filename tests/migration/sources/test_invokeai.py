@@ -18,7 +18,8 @@ from modelmgr.migration import detect
 from modelmgr.migration.sources.invokeai import InvokeaiDatabase
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver
-from modelmgr.values import Claims, ImportReport, PendingQuery, Problem, Record
+from modelmgr.values import Claims, ImportReport, Problem, Record
+from tests.inbox import pending_in
 from tests.migration.specimens.invokeai import (
     KEY_A,
     KEY_B,
@@ -80,9 +81,7 @@ def imported(root: Root, *paths: Path, folders: tuple[Path, ...] = ()) -> tuple[
         if folders:
             library.scan([str(folder) for folder in folders], progress=Progress())
         report = library.import_paths([str(path) for path in paths or (root.folder,)], progress=Progress())
-        return report, [
-            row for row in catalog.pending_page(PendingQuery(), None) if row.source == "invokeai-db"
-        ]
+        return report, [row for row in pending_in(catalog) if row.source == "invokeai-db"]
 
 
 # --- schema versions --------------------------------------------------------------------------------------

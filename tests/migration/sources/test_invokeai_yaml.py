@@ -12,7 +12,8 @@ from modelmgr.library import Library
 from modelmgr.migration import detect
 from modelmgr.migration.sources.invokeai_yaml import InvokeaiYaml
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, PendingQuery, Problem, Record
+from modelmgr.values import Claims, Problem, Record
+from tests.inbox import pending_in
 from tests.migration.specimens.invokeai import LIST_OF_2, LIST_OF_3, place
 
 SOURCE = InvokeaiYaml()
@@ -99,7 +100,7 @@ def test_a_path_of_3_is_tried_in_the_models_folder_and_then_in_the_root(
     place(root, "configs/models.yaml", LIST_OF_3)
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(root)], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
     assert (row.source, row.file_path, row.problem) == ("invokeai-yaml", str(file), None)
 
 

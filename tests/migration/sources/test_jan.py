@@ -11,7 +11,8 @@ from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.migration.sources.jan import JanModelJson
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, ModelQuery, PendingQuery, Record
+from modelmgr.values import Claims, ModelQuery, Record
+from tests.inbox import pending_in
 from tests.migration.sources.walk import walk
 from tests.migration.specimens.huggingface import put
 from tests.migration.specimens.jan import (
@@ -72,7 +73,7 @@ def test_an_imported_file_has_an_absolute_path(tmp_path: Path) -> None:
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
         library.import_paths([str(tmp_path)], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert (row.file_path, row.problem) == (str(tmp_path / "mine/heron.gguf"), None)
         library.promote(None, progress=Progress())
         (model,) = catalog.page(ModelQuery(), None)
@@ -87,7 +88,7 @@ def test_a_path_from_another_computer_finds_the_file_beside(tmp_path: Path) -> N
     )
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(tmp_path)], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert row.file_path == str(tmp_path / "data/llamacpp/models/sample-org/tiny-heron/model.gguf")
 
 
@@ -96,7 +97,7 @@ def test_a_path_that_climbs_out_stays_outside(tmp_path: Path) -> None:
     put(tmp_path / YML, "model_path: ../secret.gguf\nname: x\n")
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(tmp_path / "data")], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert row.problem == "outside"
 
 
@@ -127,7 +128,7 @@ def test_a_model_of_cortex(tmp_path: Path) -> None:
     assert claims.fields == {"type": "llm", "name": "Tiny Heron Q8"}
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(tmp_path)], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert row.file_path == str(tmp_path / f"{CORTEX_PLACE}.gguf")
 
 

@@ -8,7 +8,7 @@ import pytest
 from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.progress import Progress
-from modelmgr.values import PendingQuery
+from tests.inbox import pending_in
 from tests.migration.sources.walk import walk
 from tests.migration.specimens.huggingface import put
 from tests.migration.specimens.lmstudio import (
@@ -98,7 +98,7 @@ def test_settings_of_a_model_are_kept_and_bound(tmp_path: Path) -> None:
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
         library.import_paths([str(tmp_path / ".lmstudio")], progress=Progress())
-        assert [row.problem for row in catalog.pending_page(PendingQuery(), None)] == [None, None]
+        assert [row.problem for row in pending_in(catalog)] == [None, None]
         library.promote(None, progress=Progress())
         details = catalog.details(C["sha256"])
         assert details is not None

@@ -10,7 +10,8 @@ from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.migration.sources.lora_manager import LoraManager
 from modelmgr.progress import Progress
-from modelmgr.values import ModelQuery, PendingQuery, Record
+from modelmgr.values import ModelQuery, Record
+from tests.inbox import pending_in
 from tests.migration.specimens.models import A, B, C
 
 SOURCE = LoraManager()
@@ -609,11 +610,6 @@ def test_no_value_makes_the_claims_raise(value, names, ending, sha256):
     assert claims.personal <= claims.fields.keys()
 
 
-@given(st.binary(max_size=200), NAMES)
-def test_no_bytes_make_the_claims_raise(payload, names):
-    SOURCE.claims(Record("lora-manager", "/a/x.metadata.json", "", payload), names)
-
-
 # --- in a library -------------------------------------------------------------------------------------------
 
 
@@ -623,7 +619,7 @@ def imported(tmp_path, folder):
         library = Library(catalog)
         library.import_paths([str(folder)], progress=Progress())
         library.promote(None, progress=Progress())
-        return catalog.pending_page(PendingQuery(), None), catalog.page(ModelQuery(), None)
+        return pending_in(catalog), catalog.page(ModelQuery(), None)
 
 
 @pytest.mark.parametrize(
@@ -681,7 +677,7 @@ def test_a_sidecar_that_was_copied_along_with_its_model_binds_by_stem_and_says_s
         Library(catalog).import_paths(
             [str(tmp_path / "first"), str(tmp_path / "second")], progress=Progress()
         )
-        first, second = catalog.pending_page(PendingQuery(), None)
+        first, second = pending_in(catalog)
         assert second.file_path == str(tmp_path / "second" / "inkwash_harbor.safetensors")
         records = [catalog.pending_record(row.id) for row in (first, second)]
     assert [record.extra for record in records] == [None, {"copied_from": str(original)}]

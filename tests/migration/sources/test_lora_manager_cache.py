@@ -14,7 +14,8 @@ from modelmgr.migration import detect
 from modelmgr.migration.sources.lora_manager_cache import LoraManagerCache
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver
-from modelmgr.values import Claims, ModelQuery, PendingQuery, Record
+from modelmgr.values import Claims, ModelQuery, Record
+from tests.inbox import pending_in
 from tests.migration.specimens import lora_manager as specimen
 from tests.migration.specimens.models import A, B
 
@@ -390,7 +391,7 @@ def test_a_changed_tag_makes_a_new_version_though_the_row_is_the_same(tmp_path):
             connection.execute("UPDATE model_tags SET tag = 'fog' WHERE tag = 'harbor'")
         assert library.import_paths([str(folder)], progress=Progress()).imported == 1
         assert library.import_paths([str(folder)], progress=Progress()).imported == 0
-        assert len(catalog.pending_page(PendingQuery(), None)) == 2
+        assert len(pending_in(catalog)) == 2
 
 
 def test_claims_of_anything_are_claims():

@@ -10,7 +10,8 @@ from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.migration.sources.lora_manager_recipe import LoraManagerRecipe
 from modelmgr.progress import Progress
-from modelmgr.values import Claims, PendingQuery, Record
+from modelmgr.values import Claims, Record
+from tests.inbox import pending_in
 from tests.migration.specimens import lora_manager as specimen
 
 SOURCE = LoraManagerRecipe()
@@ -77,7 +78,7 @@ def test_a_recipe_never_becomes_a_model_nor_changes_one(tmp_path):
         library = Library(catalog)
         report = library.import_paths([str(folder)], progress=Progress())
         assert (report.imported, report.failed) == (1, 0)
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert (row.name, row.source, row.problem) == ("Harbor at dawn", "lora-manager-recipe", "no_model")
         assert catalog.pending_record(row.id).payload == before
         assert library.promote(None, allow_missing=True, progress=Progress()).promoted == 0

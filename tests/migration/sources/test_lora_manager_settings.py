@@ -9,7 +9,7 @@ from modelmgr.library import Library
 from modelmgr.migration import detect
 from modelmgr.migration.sources.lora_manager_settings import LoraManagerSettings
 from modelmgr.progress import Progress
-from modelmgr.values import PendingQuery
+from tests.inbox import pending_in
 from tests.migration.specimens import lora_manager as specimen
 
 SOURCE = LoraManagerSettings()
@@ -101,7 +101,7 @@ def test_no_byte_of_it_is_kept(tmp_path):
         report = Library(catalog).import_paths([str(folder)], progress=Progress())
         assert [root.path for root in report.roots] == [str(loras)]
         assert report.seen == report.imported + report.unchanged + report.ignored + report.failed
-        assert catalog.pending_page(PendingQuery(), None) == []
+        assert pending_in(catalog) == []
     assert b"1234567890abcdef" not in (tmp_path / "catalog.sqlite").read_bytes()
 
 

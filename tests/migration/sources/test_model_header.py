@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmgr.errors import Unreadable
+from modelmgr.migration.detect import probed
 from modelmgr.migration.source import Container
 from modelmgr.migration.sources.model_header import GgufHeader, SafetensorsHeader, metadata_claims
 from modelmgr.progress import Progress
@@ -29,7 +30,7 @@ class Desk:
         return Container(str(self.path), "model", facts.st_size, facts.st_mtime_ns, asked=asked)
 
     def takes(self, content, *, asked=False, source=SOURCE):
-        return source.probe(self.container(content, asked), self.problems.append)
+        return probed(source, self.container(content, asked), self.problems.append)
 
     def record(self, content, source=SOURCE):
         (record,) = source.records(self.container(content, True), Progress(), self.problems.append)
@@ -135,7 +136,7 @@ def test_a_pipe_is_not_opened(tmp_path):
     path = tmp_path / "x.safetensors"
     os.mkfifo(path)
     problems = []
-    assert not SOURCE.probe(Container(str(path), path.name, 0, 0, asked=True), problems.append)
+    assert not probed(SOURCE, Container(str(path), path.name, 0, 0, asked=True), problems.append)
     assert [problem.code for problem in problems] == ["unreadable"]
 
 

@@ -35,10 +35,10 @@ def pending_line(record: Record) -> str:
     return json.dumps(exported(record, sha256=None, state="pending", problem="no_file"))
 
 
-def library_line(*records: Record) -> str:
+def library_line(*records: Record, user: dict[str, Any] | None = None, **more: Any) -> str:
     row = ModelRow(1, "a" * 64, "Ink", "lora", 184)
     return json.dumps(
-        {**light_json(row), "user": {"notes": "n"}, "records": [exported(one) for one in records]}
+        {**light_json(row), "user": user or {}, **more, "records": [exported(one) for one in records]}
     )
 
 
@@ -93,6 +93,28 @@ def test_the_records_of_a_library_come_back_as_they_were(shelf: Shelf) -> None:
     assert shelf.read(library_line(RECORDS[0])) == RECORDS[:1]
 
 
+def test_what_the_user_had_set_is_a_record_of_its_own(shelf: Shelf) -> None:
+    user = {"notes": "n\udcff", "tags": ["ä"], "rating": 0}
+    first = library_line(RECORDS[0], user=user)
+    *records, own = shelf.read(first)
+    path = str(shelf.folder / "export.jsonl")
+    said = {"model": {"name": "Ink", "sha256": "a" * 64}}
+    assert records == RECORDS[:1]
+    assert own == Record("modelmgr-export", path, "a" * 64, json.dumps(user).encode(), said)
+    claims = modelmgr_export.ModelmgrExport().claims(own, frozenset())
+    assert (claims.sha256, claims.path, claims.marker, claims.problem) == ("a" * 64, None, True, None)
+    # What came through an export before comes back as it was, once.
+    assert shelf.read(library_line(RECORDS[0], own, user=user)) == [RECORDS[0], own]
+    assert [record.payload for record in shelf.read(library_line(own, user={"rating": 1}))] == [
+        own.payload,
+        b'{"rating": 1}',
+    ]
+    # The key of a model of several files is no hash that a file could have.
+    (folder,) = shelf.read(library_line(user=user, path="/m/a", is_composite=True))
+    assert (folder.record_key, folder.extra) == ("/m/a", {"model": {"name": "Ink", "path": "/m/a"}})
+    assert shelf.problems == []
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
@@ -145,7 +167,7 @@ def test_a_cut_export_gives_all_whole_lines(shelf: Shelf) -> None:
 
 
 def test_a_payload_that_is_too_large_is_a_problem(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(modelmgr_export, "RECORD_LIMIT_BYTES", 100)
+    monkeypatch.setattr(modelmgr_export, "HELD_LIMIT_BYTES", 100)
     content = pending_line(Record("s", "/p", "", b"x" * 200)) + "\n" + pending_line(RECORDS[0])
     assert shelf.read(content) == RECORDS[:1]
     assert [problem.code for problem in shelf.problems] == ["too_large"]

@@ -13,7 +13,8 @@ from modelmgr.catalog import Catalog
 from modelmgr.library import Library
 from modelmgr.migration.sources.ollama import Ollama
 from modelmgr.progress import Progress
-from modelmgr.values import ModelQuery, PendingQuery, Record
+from modelmgr.values import ModelQuery, Record
+from tests.inbox import pending_in
 from tests.migration.sources.walk import walk
 from tests.migration.specimens.models import HERON, INKWASH, C
 from tests.migration.specimens.ollama import (
@@ -117,7 +118,7 @@ def test_two_tags_of_one_blob_are_two_records_and_one_model(tmp_path: Path) -> N
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
         library.import_paths([str(tmp_path / "models")], progress=Progress())
-        rows = catalog.pending_page(PendingQuery(), None)
+        rows = pending_in(catalog)
         assert [row.problem for row in rows] == [None, None]
         assert {row.file_path for row in rows} == {str(tmp_path / "models/blobs" / f"sha256-{HEX}")}
         report = library.promote(None, progress=Progress())
@@ -152,7 +153,7 @@ def test_the_old_form_of_a_blobs_name(tmp_path: Path) -> None:
     assert claims.other_paths == (str(tmp_path / "models/blobs" / f"sha256:{HEX}"),)
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(tmp_path / "models")], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert row.file_path == str(tmp_path / "models/blobs" / f"sha256:{HEX}")
 
 
@@ -168,7 +169,7 @@ def test_a_missing_blob_leaves_a_record_without_file(tmp_path: Path) -> None:
     assert {"missing", "partial"} <= set(claims.flags)
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(tmp_path / "models")], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert (row.problem, row.sha256, row.name) == ("no_file", HEX, "tiny-heron:latest")
 
 
@@ -369,7 +370,7 @@ def test_blobs_may_lie_on_another_disk(tmp_path: Path) -> None:
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         library = Library(catalog)
         library.import_paths([str(tmp_path / "models")], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert row.problem is None
         assert row.file_path == str(tmp_path / "models/blobs" / f"sha256-{HEX}")
         record = catalog.pending_record(row.id)

@@ -17,6 +17,7 @@ from modelmgr.migration.sources.pumas_registry import PumasRegistry
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver
 from modelmgr.values import Claims, ModelQuery, PendingQuery, Record
+from tests.inbox import pending_in
 from tests.migration.specimens import pumas as specimen
 from tests.migration.specimens.models import A, B, C
 
@@ -293,7 +294,7 @@ def test_an_external_reference_binds_only_where_the_user_let_us_look(tmp_path):
         library = Library(catalog)
         report = library.import_paths([str(tmp_path / "library")], progress=Progress())
         assert report.outside_folders == {str(tmp_path / "elsewhere"): 1}
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert row.problem == "outside"
         library.add_folder(str(tmp_path / "elsewhere"))
         assert library.promote(None, progress=Progress()).promoted == 1
@@ -439,14 +440,14 @@ def test_an_index_that_was_moved_with_its_library_finds_the_files(tmp_path):
     os.rename(old, new)
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(new)], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(), None)
+        (row,) = pending_in(catalog)
         assert row.file_path == str(new / "llm/heron/tiny_heron/tiny-heron.gguf")
 
 
 def bound(tmp_path, folder):
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(folder)], progress=Progress())
-        page = catalog.pending_page(PendingQuery(sources=("pumas-index", "pumas-metadata")), None)
+        page = pending_in(catalog, PendingQuery(sources=("pumas-index", "pumas-metadata")))
         return {(row.source, row.name): row.file_path for row in page}
 
 
@@ -532,7 +533,7 @@ def test_a_relative_path_is_looked_for_below_the_launcher(tmp_path):
     (folder / "models.json").write_bytes(written({"llm/tiny-heron.gguf": record}))
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         Library(catalog).import_paths([str(tmp_path)], progress=Progress())
-        (row,) = catalog.pending_page(PendingQuery(sources=("pumas-launcher-models",)), None)
+        (row,) = pending_in(catalog, PendingQuery(sources=("pumas-launcher-models",)))
         assert row.file_path == str(model)
 
 
@@ -597,7 +598,7 @@ def test_the_registry_names_the_folders_of_models_and_nothing_else(tmp_path):
     with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
         report = Library(catalog).import_paths([str(path)], progress=Progress())
         assert [root.path for root in report.roots] == [root.path for root in roots]
-        assert catalog.pending_page(PendingQuery(), None) == []
+        assert pending_in(catalog) == []
     assert b"secret-token" not in (tmp_path / "catalog.sqlite").read_bytes()
 
 

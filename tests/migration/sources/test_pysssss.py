@@ -1,11 +1,8 @@
 import os
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from modelmgr.migration.sources.pysssss import PysssssHash
-from modelmgr.values import Record
 
 SOURCE = PysssssHash()
 NAME = "inkwash_harbor.sha256"
@@ -78,8 +75,3 @@ def test_without_a_model_beside_it_the_text_must_name_one(shelf, content, taken)
     if taken:
         claims = shelf.claims(SOURCE, "gone.sha256")
         assert (claims.path, claims.sha256) == ("gone.safetensors", A_SHA256)
-
-
-@given(st.binary(max_size=300))
-def test_no_bytes_make_the_claims_raise(payload):
-    SOURCE.claims(Record(SOURCE.id, "/a/x.sha256", "", payload), frozenset(["x.safetensors"]))
