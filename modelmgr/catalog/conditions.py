@@ -71,8 +71,10 @@ class Condition(NamedTuple):
         ids: a statement that gives the id of each model that it holds for (or may hold for), from an index alone, some
             of them twice; empty where none could.
         short: words of one or two letters; models that hold them count as if `ids` gave them too.
-        column: the only column that it bounds, by constants: a stretch of that column's index.
+        column: the only column that it bounds: a stretch of that column's index, or one for each of some values.
         about: the only column that it is about.
+        is_loose: whether `ids` gives many more than it holds for.
+        hints: what must hold of one column alone, for whoever has that and not the rest: column, SQL, parameters.
     """
 
     sql: str
@@ -84,6 +86,8 @@ class Condition(NamedTuple):
     column: str = ""
     about: str = ""
     short: tuple[str, ...] = ()
+    is_loose: bool = False
+    hints: tuple[tuple[str, str, tuple[Any, ...]], ...] = ()
 
     @property
     def is_countable(self) -> bool:
@@ -109,7 +113,7 @@ def conditions_of(query: ModelQuery) -> list[Condition]:
         both = _any_of(
             [(f"{by_type.sql} AND {by_base.sql}", (*by_type.parameters, *by_base.parameters))],
             column=by_type.column,
-        )
+        )._replace(hints=(("type", by_type.sql, by_type.parameters),))
         found = [both, *(each for each in found if each is not by_type and each is not by_base)]
     return found
 
@@ -167,7 +171,24 @@ def _term(term: Term) -> Condition:
         return found
     # What isn't known to hold doesn't hold. Rows are tested: those without are most, as a rule.
     sql = f"({found.walking}) IS NOT TRUE"
-    return Condition(sql, found.walking_parameters, sql, found.walking_parameters)
+    hints = [_lacks_word(column, term.values) for column in ("name", "file_name") if not term.field]
+    return Condition(
+        sql,
+        found.walking_parameters,
+        sql,
+        found.walking_parameters,
+        about=found.about,
+        hints=tuple(hint for hint in hints if hint is not None),
+    )
+
+
+def _lacks_word(column: str, values: Sequence[Value]) -> tuple[str, str, tuple[Any, ...]] | None:
+    """Return that a column, of those that are searched, has none of some words; SQLite folds those of ASCII alone."""
+    words = [value.text.lower() for value in values if value.text.isascii() and value.match is not Match.NONE]
+    if not words:
+        return None
+    sql = " AND ".join(f"(instr(lower({column}), ?) > 0) IS NOT TRUE" for _ in words)
+    return column, sql, tuple(words)
 
 
 # --- one field each ---------------------------------------------------------------------------------------
@@ -217,8 +238,8 @@ def _word(field: str, values: Sequence[Value]) -> Condition:
             parts.append((f"{column} IS NULL", ()))
         elif value.match is Match.BEGINS:
             parts.append((_distinct(column, f"instr({engine.folded('v')}, ?) = 1"), [value.text.casefold()]))
-    found = _any_of(parts, column=column if len(parts) == len(values) == 1 else "")
-    return found._replace(about=column)
+    # A list of values is a stretch too: SQLite goes from one to the next in order.
+    return _any_of(parts, column=column if len(exact) == len(values) else "")._replace(about=column)
 
 
 def _amount(field: str, values: Sequence[Value]) -> Condition:
@@ -316,8 +337,8 @@ def _folder(_field: str, values: Sequence[Value]) -> Condition:
             parts.append(
                 (_distinct("folder", f"instr({engine.folded('v')}, ?) > 0"), [value.text.casefold()])
             )
-    is_stretch = len(values) == 1 and values[0].match is Match.IS
-    return _any_of(parts, column="folder" if is_stretch else "")._replace(about="folder")
+    is_below = any(value.match is Match.BELOW for value in values)
+    return _any_of(parts, column="" if is_below else "folder")._replace(about="folder")
 
 
 def _license(_field: str, values: Sequence[Value]) -> Condition:
@@ -341,6 +362,7 @@ _WITHIN = {
     "trigger": "EXISTS (SELECT 1 FROM json_each(trigger_words) AS word "
     f"WHERE instr({engine.folded('word.value')}, ?) > 0)",
 }
+_COLUMN_OF_TEXT = {"name": "name", "file": "file_name"}
 _LACKS = {
     "file": "file_name IS NULL",
     "notes": "(notes IS NULL OR notes = '')",
@@ -386,6 +408,10 @@ def _text(field: str, values: Sequence[Value]) -> Condition:
         if hashed:
             count.append(_WITH_HASH)
             count_parameters += digits
+    hints: list[tuple[str, str, tuple[Any, ...]]] = []
+    if field in _COLUMN_OF_TEXT and is_countable:
+        words = tuple(value.text.casefold() for value in values)
+        hints.append((_COLUMN_OF_TEXT[field], "(" + " OR ".join([_WITHIN[field]] * len(words)) + ")", words))
     return Condition(
         "(" + " OR ".join(sql) + ")",
         tuple(parameters),
@@ -394,6 +420,8 @@ def _text(field: str, values: Sequence[Value]) -> Condition:
         " UNION ALL ".join(count) if is_countable else "",
         tuple(count_parameters) if is_countable else (),
         short=tuple(short) if is_countable else (),
+        is_loose=bool(field),
+        hints=tuple(hints),
     )
 
 

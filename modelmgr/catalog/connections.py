@@ -1,7 +1,6 @@
 """Open and close, one writer at a time, and news of what was written: what all parts of the catalog stand on."""
 
 import contextlib
-import logging
 import os
 import tempfile
 import threading
@@ -15,8 +14,6 @@ from modelmgr.errors import CatalogError, CatalogReadOnly
 from modelmgr.progress import Progress
 from modelmgr.sqlite import OperationalError
 from modelmgr.values import Changes, Problem
-
-log = logging.getLogger(__name__)
 
 
 class Connections:
@@ -267,15 +264,6 @@ class Connections:
     def check(self, progress: Progress) -> list[Problem]:
         """See `engine.check_file`."""
         return engine.check_file(self.path, progress)
-
-    @contextlib.contextmanager
-    def bulk_load(self) -> Iterator[engine.Database]:
-        """Hold one transaction in which the search index is left alone and built anew at the end."""
-        with (
-            self.transaction(Changes(models=True, pending=True)) as writer,
-            engine.search_rebuilt_after(writer.connection()),
-        ):
-            yield writer
 
 
 def _process_started(pid: int) -> float:

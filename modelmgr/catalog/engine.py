@@ -4,9 +4,9 @@ A catalog on another of peewee's backends would bring its own file of this kind 
 """
 
 import contextlib
+import errno
 import os
 import shutil
-import stat
 import sys
 import tempfile
 import threading
@@ -17,43 +17,41 @@ from typing import Any
 
 import peewee
 
-from modelmgr.catalog import schema
+from modelmgr.catalog import leftovers, schema
+from modelmgr.catalog.connecting import APPLICATION_ID as APPLICATION_ID
+from modelmgr.catalog.connecting import BUSY_TIMEOUT_MS as BUSY_TIMEOUT_MS
+from modelmgr.catalog.connecting import PRAGMAS as PRAGMAS
+from modelmgr.catalog.connecting import Connection as Connection
+from modelmgr.catalog.connecting import connect as connect
+from modelmgr.catalog.connecting import file_uri as file_uri
+from modelmgr.catalog.connecting import identity as identity
+from modelmgr.catalog.connecting import look_at as look_at
+from modelmgr.catalog.connecting import reading_mode as reading_mode
 from modelmgr.durable import sync_folder
 from modelmgr.errors import (
     CatalogBusy,
     CatalogDamaged,
     CatalogError,
     CatalogReadOnly,
-    CatalogTooNew,
     DiskFull,
+    ModelmgrError,
+    NotFound,
 )
 from modelmgr.progress import Cancelled, Progress
-from modelmgr.sqlite import OperationalError, driver, version, wal_is_safe
+from modelmgr.sqlite import OperationalError, driver, wal_is_safe
 from modelmgr.values import MIB, Problem
 
-APPLICATION_ID = 0x6D6D6772  # "mmgr"
-BUSY_TIMEOUT_MS = 10_000
 BUSY_STEP_MS = 100
 PARTING_TIMEOUT_MS = 1_000
 BACKUP_PAGES = 1_000
+LARGE_BYTES = 4 * MIB
+"""A payload of more is written, copied and read in pieces: SQLite makes two copies of what goes by in one."""
+PIECE_BYTES = MIB
 READER_CACHE_KIB = 2_048
 SEARCH_NOTES_CHARACTERS = 2_000
 """So much of the notes can be searched."""
 
-_MOST_TRIGRAMS = 8  # more of them narrow little down
-MAGIC = b"SQLite format 3\0"
-
-PRAGMAS = (
-    "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-    "PRAGMA trusted_schema=OFF",
-    "PRAGMA cell_size_check=ON",
-    "PRAGMA mmap_size=0",  # a mapped file ends the process by SIGBUS when its disk goes
-    f"PRAGMA journal_size_limit={64 * MIB}",
-    "PRAGMA temp_store=MEMORY",
-    "PRAGMA cache_size=-8192",  # with 16 MiB a scan writes no faster, measured, and holds 10 MB more
-    f"PRAGMA synchronous={'FULL' if wal_is_safe() else 'EXTRA'}",
-)
+_MOST_TRIGRAMS = 3  # more of them narrow little down, and each is as many models to read
 
 # The payloads are append-only: nothing, not even a bug of ours, rewrites one.
 _TRIGGERS = tuple(
@@ -101,10 +99,6 @@ _SEARCH_TRIGGERS = {
     "VALUES ('delete', old.id, old.search_text); "
     "INSERT INTO model_search(rowid, search_text) VALUES (new.id, new.search_text); END",
 }
-
-
-class Connection(driver.Connection):
-    """The driver's connection, weakly referable, so that a catalog can close those of ended threads."""
 
 
 class Database(peewee.SqliteDatabase):
@@ -172,16 +166,15 @@ class Database(peewee.SqliteDatabase):
 
 
 @contextlib.contextmanager
-def open_blob(database: Database, table: str, column: str, row_id: int) -> Iterator[Any]:
-    """Open a BLOB to be read in pieces; None for a row that isn't there.
+def open_payload(conn: Connection, table: str, row_id: int, *, readonly: bool = True) -> Iterator[Any]:
+    """Open the payload of a row to be read or written in pieces; None for a row that isn't there.
 
     It knows where its pages lie as far as it has been read; opened anew for each piece, a walk took quadratic time.
     """
-    conn = database.connection()
     # `pysqlite3` still calls it by the name that it had before Python 3.11 took it in.
     opened = conn.blobopen if hasattr(conn, "blobopen") else conn.open_blob
     try:
-        blob = opened(table, column, row_id, readonly=True)
+        blob = opened(table, "meta_json", row_id, readonly=readonly)
     except driver.OperationalError as error:
         if "no such rowid" not in str(error):
             raise
@@ -191,43 +184,34 @@ def open_blob(database: Database, table: str, column: str, row_id: int) -> Itera
         yield blob
 
 
-def file_uri(path: str, query: str) -> bytes | str:
-    """Return a SQLite URI for a path of any bytes."""
-    quoted = "".join(
-        chr(byte) if (chr(byte).isalnum() and byte < 128) or byte in b"/._-~:" else f"%{byte:02X}"
-        for byte in os.fsencode(os.path.abspath(path).replace(os.sep, "/"))
-    )
-    return f"file:{'' if quoted.startswith('/') else '/'}{quoted}?{query}"
+def payload_of(database: Database, table: str, row_id: int) -> bytes | None:
+    """Return the payload of a row of `records` or `pending_models`, None if there is no such row.
+
+    As a value of a statement it would be twice in memory.
+    """
+    with open_payload(database.connection(), table, row_id) as blob:
+        return None if blob is None else bytes(blob.read())
 
 
-def connect(path: str, uri_query: str) -> Connection:
-    """Open one connection with the pragmas of the house."""
-    conn: Connection = driver.connect(
-        file_uri(path, uri_query),
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=BUSY_TIMEOUT_MS / 1000,
-        factory=Connection,
-        cached_statements=256,
-    )
-    try:
-        for pragma in PRAGMAS:
-            conn.execute(pragma)
-        conn.create_function("casefold", 1, _casefold, deterministic=True)
-    except BaseException:
-        conn.close()
-        raise
-    return conn
+def fill_payload(conn: Connection, pending_id: int, payload: bytes) -> None:
+    """Write a payload of more than `LARGE_BYTES` into a pending model whose insert left as many zero bytes for it.
+
+    Bound to a statement it would be twice in memory beside the caller's.
+    """
+    view = memoryview(payload)
+    with open_payload(conn, "pending_models", pending_id, readonly=False) as blob:
+        for start in range(0, len(view), PIECE_BYTES):
+            blob.write(view[start : start + PIECE_BYTES])
 
 
-def reading_mode(path: str) -> str:
-    """Return how a catalog can be opened where its folder can't be written (a WAL database needs its -shm)."""
-    folder = os.path.dirname(path)
-    if os.access(path, os.W_OK) and os.access(folder, os.W_OK):
-        return "mode=rw"
-    log_size = os.path.getsize(path + "-wal") if os.path.exists(path + "-wal") else 0
-    return "mode=ro" if log_size else "immutable=1"
+def copy_payload(conn: Connection, pending_id: int, record_id: int) -> None:
+    """Copy the payload of a pending model into an active record whose insert left as many zero bytes for it."""
+    with (
+        open_payload(conn, "pending_models", pending_id) as source,
+        open_payload(conn, "records", record_id, readonly=False) as target,
+    ):
+        while piece := source.read(PIECE_BYTES):
+            target.write(piece)
 
 
 def begin_write(conn: Connection, timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
@@ -297,57 +281,6 @@ def translate(error: Exception, path: str) -> CatalogError:
     return CatalogError(f"The catalog can't be used: {cause}.", path=path, reason=str(cause))
 
 
-def look_at(path: str) -> str:
-    """Tell what stands at `path` without opening it as a database: ``absent``, ``empty`` or ``database``.
-
-    Raises:
-        CatalogError: it is a folder, can't be read, or is a hard link.
-        CatalogDamaged: it is no SQLite database, or one of another program.
-        CatalogTooNew: a newer version of the program wrote it.
-    """
-    try:
-        kind = os.stat(path).st_mode
-        if stat.S_ISDIR(kind):
-            raise CatalogError(f"The catalog {path} is a folder.", path=path)
-        if not stat.S_ISREG(kind):  # to open a pipe would wait for ever
-            raise CatalogError(f"The catalog {path} is no regular file.", path=path)
-        with open(path, "rb") as file:
-            facts = os.fstat(file.fileno())
-            head = file.read(100)
-    except FileNotFoundError:
-        return "absent"
-    except OSError as error:
-        raise CatalogError(f"The catalog {path} can't be read: {error.strerror}.", path=path) from error
-    if not head:
-        return "empty"
-    if facts.st_nlink > 1:
-        raise CatalogError(
-            f"The catalog {path} has a second name (a hard link): two names of one database lose data.",
-            path=path,
-        )
-    if len(head) < 100 or not head.startswith(MAGIC):
-        raise CatalogDamaged(
-            f"{path} is not a catalog, or its first page is damaged. It was not touched.", path=path
-        )
-    user_version, application_id = (int.from_bytes(head[at : at + 4], "big") for at in (60, 68))
-    if application_id not in (0, APPLICATION_ID):
-        raise CatalogDamaged(f"{path} is a database of another program. It was not touched.", path=path)
-    if application_id == APPLICATION_ID and user_version > schema.VERSION:
-        raise too_new(path, user_version)
-    return "database"
-
-
-def too_new(path: str, found: int) -> CatalogTooNew:
-    """Return the error for a catalog of a newer version."""
-    return CatalogTooNew(
-        f"The catalog {path} was written by a newer version of modelmgr (schema {found}, this program knows "
-        f"{schema.VERSION}). It was not touched; please update the program.",
-        path=path,
-        found=found,
-        known=schema.VERSION,
-    )
-
-
 def create_all(conn: Connection) -> None:
     """Create every table, index and trigger of `schema.VERSION`; inside the caller's transaction."""
     create_missing(conn)
@@ -376,26 +309,6 @@ def create_missing(conn: Connection) -> None:
         conn.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {target}")
     for name, body in (_HASH_TRIGGERS | _FILE_TRIGGERS).items():
         conn.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
-
-
-def identity(conn: Connection, path: str) -> int | None:
-    """Return the schema version of a catalog, or None for a database without any table.
-
-    Raises:
-        CatalogDamaged: a database of another program.
-        CatalogTooNew: a newer version.
-    """
-    # The tables first: another process may be making them just now, with our mark in the same transaction.
-    (tables,) = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    (application_id,) = conn.execute("PRAGMA application_id").fetchone()
-    (found,) = conn.execute("PRAGMA user_version").fetchone()
-    if application_id == APPLICATION_ID:
-        if found > schema.VERSION:
-            raise too_new(path, found)
-        return int(found)
-    if application_id or tables:
-        raise CatalogDamaged(f"{path} is a database of another program. It was not touched.", path=path)
-    return None
 
 
 def set_journal_mode(conn: Connection) -> None:
@@ -429,9 +342,14 @@ def search_condition(word: str, *, walking: bool = False) -> tuple[str, str]:
 
 
 def search_match(word: str) -> str | None:
-    """Return what the search index is asked for models that may hold a word: all its trigrams; None if it has none."""
-    trigrams = {word[at : at + 3] for at in range(len(word) - 2)}
-    quoted = ('"' + trigram.replace('"', '""') + '"' for trigram in sorted(trigrams)[:_MOST_TRIGRAMS])
+    """Return what the search index is asked for models that may hold a word: some trigrams; None if it has none.
+
+    Those of more than letters and digits are rarer than others; such as overlap say the same twice.
+    """
+    trigrams = [word[at : at + 3] for at in range(len(word) - 2)]
+    told = [each for each in trigrams if not each.isalnum()]
+    told += [trigrams[at] for at in (0, -1, len(trigrams) // 2) if trigrams]
+    quoted = ('"' + each.replace('"', '""') + '"' for each in list(dict.fromkeys(told))[:_MOST_TRIGRAMS])
     return " AND ".join(quoted) or None
 
 
@@ -453,24 +371,6 @@ def folded(expression: str) -> str:
         f"iif(length(CAST({expression} AS BLOB)) = length({expression}), lower({expression}), "
         f"casefold({expression}))"
     )
-
-
-def _casefold(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
-
-
-@contextlib.contextmanager
-def search_rebuilt_after(conn: Connection) -> Iterator[None]:
-    """Leave the search index alone while many models are written, and build it anew at the end.
-
-    Three times faster than the triggers for a first load. The caller holds the transaction.
-    """
-    for name in _SEARCH_TRIGGERS:
-        conn.execute(f"DROP TRIGGER {name}")
-    yield
-    conn.execute("INSERT INTO model_search(model_search) VALUES ('rebuild')")
-    for name, body in _SEARCH_TRIGGERS.items():
-        conn.execute(f"CREATE TRIGGER {name} {body}")
 
 
 @contextlib.contextmanager
@@ -510,21 +410,16 @@ def backup_to(path: str, target: str, progress: Progress) -> list[Problem]:
     """Copy the catalog to `target` while it may be in use; the copy is checked before it gets its name.
 
     Raises:
-        CatalogError: source or target can't be read or written; nothing is left behind.
+        CatalogError: source or target can't be read or written, or a program has the target open; nothing is left
+            behind.
+        ModelmgrError: `target` is a place where no backup can stand.
     """
-    target = os.path.abspath(target)
-    if os.path.exists(target) and os.path.samefile(path, target):
-        raise CatalogError("A backup can't replace the catalog itself.", path=target)
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise CatalogError(f"The folder {folder} does not exist.", path=target)
+    target = _place_of_backup(path, target)
     try:
-        handle, part = tempfile.mkstemp(prefix=os.path.basename(target) + ".", suffix=".part", dir=folder)
+        leftovers.remove_dead(target)
+        part = leftovers.new_part(target)
     except OSError as error:
-        raise CatalogError(
-            f"The backup can't be written to {folder}: {error.strerror}.", path=target
-        ) from error
-    os.close(handle)
+        raise _unwritable(target, error) from error
     try:
         with translated(path), contextlib.closing(connect(path, reading_mode(path))) as source:
             copy = driver.connect(part)
@@ -541,14 +436,42 @@ def backup_to(path: str, target: str, progress: Progress) -> list[Problem]:
         if not problems:
             with open(part, "rb+") as file:
                 os.fsync(file.fileno())
+            for suffix in leftovers.COMPANIONS:  # the log of what lay there must not meet the copy
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(target + suffix)
             os.replace(part, target)
             sync_folder(target)
         return problems
+    except DiskFull as error:
+        raise DiskFull(f"The disk of {target} is full; no backup was written.", path=target) from error
     except OSError as error:
-        raise DiskFull(f"The backup can't be written: {error.strerror}.", path=target) from error
+        raise _unwritable(target, error) from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
+        leftovers.remove_part(part)
+
+
+def _place_of_backup(path: str, target: str) -> str:
+    """Return where a backup goes, links followed, if it takes the place of nothing but a file that nobody uses."""
+    catalog, target = os.path.realpath(path), os.path.realpath(target)
+    if os.path.exists(target) and os.path.exists(catalog) and os.path.samefile(catalog, target):
+        raise CatalogError("A backup can't replace the catalog itself.", path=target)
+    if target in {catalog + suffix for suffix in ("", *leftovers.COMPANIONS)}:
+        raise CatalogError("A backup can't replace the catalog itself or its log.", path=target)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise NotFound(f"The folder {folder} does not exist.", path=target)
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ModelmgrError(f"{target} is no regular file.", code="unwritable", path=target)
+    if is_in_use(target):
+        raise CatalogBusy(f"{target} is open in another program; name another file.", path=target)
+    return target
+
+
+def _unwritable(target: str, error: OSError) -> ModelmgrError:
+    message = f"The backup {target} can't be written: {error.strerror or error}."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(message, path=target)
+    return ModelmgrError(message, code="unwritable", path=target)
 
 
 def check_file(path: str, progress: Progress, *, deep: bool = True) -> list[Problem]:
@@ -594,7 +517,8 @@ def _check_payloads(conn: Connection, path: str, progress: Progress) -> list[Pro
             # One row at a time: a damaged page then costs its own rows and no others.
             try:
                 row = conn.execute(
-                    f"SELECT id, source_path, payload_sha256, meta_json FROM {table} "
+                    "SELECT id, source_path, payload_sha256, "
+                    f"CASE WHEN length(meta_json) <= {LARGE_BYTES} THEN meta_json END FROM {table} "
                     "WHERE id > ? ORDER BY id LIMIT 1",
                     (rowid,),
                 ).fetchone()
@@ -605,7 +529,16 @@ def _check_payloads(conn: Connection, path: str, progress: Progress) -> list[Pro
                 break
             rowid, source_path, digest, payload = row
             progress.step(rowid, last, table, "records")
-            if hashlib.sha256(payload).hexdigest() != digest:
+            found = hashlib.sha256(payload or b"")
+            if payload is None:
+                with (
+                    contextlib.suppress(driver.DatabaseError),  # a digest of less is told as damage
+                    open_payload(conn, table, rowid) as blob,
+                ):
+                    while piece := blob.read(PIECE_BYTES):
+                        progress.check()
+                        found.update(piece)
+            if found.hexdigest() != digest:
                 problems.append(
                     Problem(
                         schema.path_out(source_path),
@@ -632,13 +565,12 @@ def restore_from(source: str, path: str, progress: Progress) -> str | None:
         raise CatalogDamaged(
             f"The backup {source} is damaged ({problems[0].message}); nothing was restored.", path=source
         )
-    folder = os.path.dirname(os.path.abspath(path))
     aside: str | None = None
     try:
-        handle, part = tempfile.mkstemp(prefix=os.path.basename(path) + ".", suffix=".part", dir=folder)
-        os.close(handle)
+        leftovers.remove_dead(path)
+        part = leftovers.new_part(path)
         try:
-            with translated(source), contextlib.closing(connect(source, "mode=rw")) as conn:
+            with translated(source), contextlib.closing(connect(source, reading_mode(source))) as conn:
                 copy = driver.connect(part)
                 try:
                     conn.backup(copy, pages=BACKUP_PAGES)
@@ -655,8 +587,7 @@ def restore_from(source: str, path: str, progress: Progress) -> str | None:
             os.replace(part, path)
             sync_folder(path)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(part)
+            leftovers.remove_part(part)
     except OSError as error:
         raise CatalogError(f"The catalog can't be restored: {error.strerror}.", path=path) from error
     return aside
@@ -672,11 +603,6 @@ def keep_aside(path: str) -> str:
         if os.path.exists(path + suffix):
             shutil.copy2(path + suffix, os.path.join(folder, os.path.basename(path) + suffix))
     return os.path.join(folder, os.path.basename(path))
-
-
-def about() -> str:
-    """Name the SQLite in use, for the About box and logs."""
-    return f"SQLite {version}, journal mode {'WAL' if wal_is_safe() else 'TRUNCATE'}"
 
 
 def is_in_use(path: str) -> bool:

@@ -1,7 +1,9 @@
 """Files, library folders and the light columns of models: what scans, hashing and the user write."""
 
+import contextlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +19,8 @@ from modelmgr.lazily import dataclass
 from modelmgr.values import Changes, FileState, LibraryFolder, Origin
 
 SEARCH_FILES = 50
+STATES = (FileState.PRESENT, FileState.UNREADABLE, FileState.OFFLINE, FileState.MISSING)
+"""The best first."""
 
 _OTHER_RECORD = f"SELECT 1 FROM records WHERE source <> '{EMBEDDED}' AND model_id = "
 _ALIASES = "\n\x1f"  # what follows it in a search text stands in no column
@@ -46,6 +50,7 @@ class KnownFile:
     member: str | None = None
     quick: str | None = None
     tensor_quick: str | None = None
+    link_target: str | None = None
 
 
 class LightRow(NamedTuple):
@@ -67,6 +72,17 @@ class LightRow(NamedTuple):
 
 class FileStore(Connections):
     """Writes about files and models. Each method joins the caller's transaction or makes its own."""
+
+    def __init__(self, path: str, uri_query: str, temporary: tempfile.TemporaryDirectory[str] | None) -> None:
+        super().__init__(path, uri_query, temporary)
+        self._relocated: set[int] = set()
+        self._to_refresh: dict[int, None] | None = None
+
+    def take_relocated(self) -> list[int]:
+        """Return the models that came to be shown at another path, which may name them, since this was asked last."""
+        with self._write_lock:
+            relocated, self._relocated = self._relocated, set()
+        return sorted(relocated)
 
     # --- library folders --------------------------------------------------------------------------------
 
@@ -162,6 +178,12 @@ class FileStore(Connections):
                         kept_parameters,
                     )
                 (removed,) = conn.execute("SELECT count(*) FROM leaving").fetchone()
+                # What is kept and was not hashed waits for nobody.
+                conn.execute(
+                    "UPDATE models SET hash_state = 'none' WHERE hash_state = 'hashing' "
+                    f"AND id IN (SELECT model_id FROM files WHERE {condition})",
+                    parameters,
+                )
                 conn.execute("DELETE FROM files WHERE model_id IN (SELECT id FROM leaving)")
                 conn.execute("DELETE FROM records WHERE model_id IN (SELECT id FROM leaving)")
                 conn.execute("DELETE FROM models WHERE id IN (SELECT id FROM leaving)")
@@ -242,14 +264,15 @@ class FileStore(Connections):
                 self._question()
                 .execute_sql(
                     "SELECT files.id, model_id, files.path, files.size_bytes, mtime_ns, inode, device, state, "
-                    "files.sha256, models.sha256, hash_state, unit, member, quick, tensor_quick FROM files "
-                    "JOIN models ON models.id = model_id "
+                    "files.sha256, models.sha256, hash_state, unit, member, quick, tensor_quick, link_target "
+                    "FROM files JOIN models ON models.id = model_id "
                     f"WHERE {condition}",
                     parameters,
                 )
                 .fetchall()
             )
         for row_id, model_id, path, *rest in rows:
+            rest[-1] = None if rest[-1] is None else path_out(rest[-1])
             yield KnownFile(row_id, model_id, path_out(path), *rest)
 
     def header_facts(self, model_id: int) -> dict[str, Any] | None:
@@ -274,7 +297,8 @@ class FileStore(Connections):
         found: dict[str, str] = {}
         with engine.translated(self.path):
             for (text,) in self._question().execute_sql(
-                "SELECT partial_hashes FROM files WHERE model_id = ? AND partial_hashes IS NOT NULL",
+                "SELECT partial_hashes FROM files WHERE model_id = ? AND partial_hashes IS NOT NULL GROUP BY 1 "
+                "ORDER BY min(id)",
                 (model_id,),
             ):
                 found.update(json.loads(text))
@@ -293,6 +317,15 @@ class FileStore(Connections):
                 (sha256, printable(name), size_bytes, int(time.time())),
             )
             return int(cursor.lastrowid), True
+
+    def put_claimed_size(self, model_id: int, size_bytes: int) -> None:
+        """Say how large a model is of which no file was ever met; the size of one that was is known."""
+        with self.transaction() as writer:
+            writer.execute_sql(
+                "UPDATE models SET size_bytes = ?1 WHERE id = ?2 AND size_bytes <> ?1 AND file_count = 0 "
+                "AND modified_at IS NULL",
+                (size_bytes, model_id),
+            )
 
     def remove_if_nothing_left(self, model_id: int) -> bool:
         """Forget a model that has no file, no record and no value of the user; return whether it had none."""
@@ -330,14 +363,29 @@ class FileStore(Connections):
                 forgotten += sum(map(self.remove_if_nothing_left, some))
         return forgotten
 
+    @contextlib.contextmanager
+    def refreshed_once(self) -> Iterator[None]:
+        """Do all within a transaction, and `refresh` at its end: each time it looks at all files of a model."""
+        with self.transaction():
+            self._to_refresh = {}
+            try:
+                yield
+            finally:
+                model_ids, self._to_refresh = self._to_refresh, None
+            self.refresh(model_ids)
+
     def refresh(self, model_ids: Iterable[int]) -> None:
         """Derive the columns that are facts of the files: first path, count, size, time, states."""
         with self.transaction() as writer:
+            if self._to_refresh is not None:
+                self._to_refresh.update(dict.fromkeys(model_ids))
+                return
             conn = writer.connection()
             for model_id in dict.fromkeys(model_ids):
                 # The file before links to it, but a link's name before that of a blob.
                 first = conn.execute(
-                    "SELECT path, size_bytes, mtime_ns, state, sha256, unit FROM files WHERE model_id = ? "
+                    "SELECT path, size_bytes, mtime_ns, state, sha256, unit, "
+                    "(SELECT path FROM models WHERE id = model_id) FROM files WHERE model_id = ? "
                     "ORDER BY CASE state WHEN 'present' THEN 0 WHEN 'unreadable' THEN 1 WHEN 'offline' THEN 2 "
                     "ELSE 3 END, path GLOB '*[/\\]blobs[/\\]*', link_target IS NOT NULL, id LIMIT 1",
                     (model_id,),
@@ -350,9 +398,11 @@ class FileStore(Connections):
                         (model_id,),
                     )
                     continue
-                path, size_bytes, mtime_ns, state, sha256, unit = first
+                path, size_bytes, mtime_ns, state, sha256, unit, former = first
                 if unit is not None:
                     path, size_bytes, mtime_ns, state, sha256 = _of_units(conn, model_id)
+                if path != former:
+                    self._relocated.add(model_id)
                 folder, file_name = os.path.split(path_out(path))
                 (count,) = conn.execute(
                     "SELECT count(*) FROM files WHERE model_id = ? AND state <> 'missing'", (model_id,)
@@ -511,19 +561,34 @@ def search_text_of(light: LightRow, file_name: str | None, names: Iterable[str] 
 def _of_units(conn: engine.Connection, model_id: int) -> tuple[Any, int, int, str, str | None]:
     """Return path, size, mtime, state and hash of the best place of a model of several files.
 
-    A place is as well off as its worst member.
+    A place is as well off as its worst member. A further path to a member, which lies elsewhere, counts only where the
+    place itself has none.
     """
-    places = conn.execute(
-        "SELECT units.path, (SELECT sum(size_bytes) FROM (SELECT DISTINCT member, size_bytes FROM files "
-        "WHERE unit = units.id)), max(mtime_ns), max(CASE files.state WHEN 'present' THEN 0 "
-        "WHEN 'unreadable' THEN 1 WHEN 'offline' THEN 2 ELSE 3 END) AS worst, "
-        "CASE WHEN count(*) = count(files.sha256) THEN units.sha256 END FROM units JOIN files ON unit = units.id "
-        "WHERE units.model_id = ? GROUP BY units.id ORDER BY worst, units.id LIMIT 1",
+    places: dict[int, tuple[Any, str | None, dict[str, tuple[Any, ...]]]] = {}
+    for unit, place, key, member, path, *facts in conn.execute(
+        "SELECT units.id, units.path, units.sha256, member, files.path, CASE files.state WHEN 'present' THEN 0 "
+        "WHEN 'unreadable' THEN 1 WHEN 'offline' THEN 2 ELSE 3 END, files.size_bytes, mtime_ns, "
+        "files.sha256 IS NOT NULL, link_target IS NOT NULL FROM units JOIN files ON unit = units.id "
+        "WHERE units.model_id = ? ORDER BY units.id, files.id",
         (model_id,),
-    )
-    path, size_bytes, mtime_ns, worst, sha256 = places.fetchone()
-    states = (FileState.PRESENT, FileState.UNREADABLE, FileState.OFFLINE, FileState.MISSING)
-    return path, size_bytes, mtime_ns, states[worst], sha256
+    ):
+        _, _, members = places.setdefault(unit, (place, key, {}))
+        found = (not is_at_place(path_out(path), member, path_out(place)), *facts)
+        members[member] = min(members.get(member, found), found, key=lambda one: one[:2])
+    best: tuple[int, bool] | None = None
+    for place, key, members in places.values():
+        _, states, sizes, times, hashed, links = zip(*members.values(), strict=True)
+        rank = max(states), all(links)
+        if best is None or rank < best:
+            best = rank
+            chosen = place, sum(sizes), max(times), STATES[rank[0]], key if all(hashed) else None
+    return chosen
+
+
+def is_at_place(path: str, member: str, unit: str) -> bool:
+    """Tell whether a path is where a unit has that member: below the folder, or beside the first part."""
+    names = member.split("/")
+    return path in (os.path.join(unit, *names), os.path.join(os.path.dirname(unit), *names))
 
 
 def in_pieces(items: Sequence[Any]) -> Iterator[list[Any]]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,9 +9,7 @@ from typing import Any
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.edit_store import join_histories
-from modelmgr.catalog.file_store import (
-    FileStore,
-)
+from modelmgr.catalog.file_store import FileStore, is_at_place
 from modelmgr.catalog.found import EMBEDDED, HashOutcome
 from modelmgr.catalog.known_hashes import FORMER, forget_former, hand_down, hashes_of_file, put_hashes
 from modelmgr.catalog.schema import path_in, path_out
@@ -60,7 +57,7 @@ class IdentityStore(FileStore):
             if row is None:
                 return None
             model_id, former, inode, device, unit, tensor_quick, tensor_sha256, is_new = row
-            links = self._bodies(conn, file_id, model_id, inode, device, size_bytes, mtime_ns)
+            links = self._bodies(conn, file_id, model_id, inode, device, size_bytes, mtime_ns, unit)
             has_tensors = same_tensors(hashes, tensor_quick, tensor_sha256) and (
                 (hashes.tensor_sha256 is not None and tensor_sha256 is not None) or header_is_new
             )
@@ -98,14 +95,15 @@ class IdentityStore(FileStore):
         device: int,
         size_bytes: int,
         mtime_ns: int,
+        unit: int | None,
     ) -> list[int]:
-        """Return the file and its links: every path of one inode has the same bytes."""
+        """Return the file and its links of this place of the model: every path of one inode has the same bytes."""
         if not inode:
             return [file_id]
         others = conn.execute(
             "SELECT id FROM files WHERE inode = ? AND device = ? AND size_bytes = ? AND mtime_ns = ? "
-            "AND model_id = ? AND id <> ? AND state = 'present'",
-            (inode, device, size_bytes, mtime_ns, model_id, file_id),
+            "AND model_id = ? AND unit IS ? AND id <> ? AND state = 'present'",
+            (inode, device, size_bytes, mtime_ns, model_id, unit, file_id),
         )
         return [file_id, *(other for (other,) in others)]
 
@@ -313,6 +311,11 @@ class IdentityStore(FileStore):
             conn.execute("UPDATE models SET sha256 = ? WHERE id = ?", (sha256, model_id))
             return HashOutcome(model_id, created=False)
         if former is None and others is None:
+            # A place that lacks parts may have told the former header.
+            conn.execute(
+                "DELETE FROM headers WHERE model_id = (SELECT id FROM models WHERE id = ? AND file_state <> 'present')",
+                (home[0],),
+            )
             self._merge_into(conn, model_id, home[0])
             return HashOutcome(home[0], created=False, gone=model_id)
         goal = home[0] if home is not None else self._split(conn, model_id, sha256)
@@ -351,12 +354,6 @@ class IdentityStore(FileStore):
             if composite_sha256(had) == former:
                 return True
         return False
-
-
-def is_at_place(path: str, member: str, unit: str) -> bool:
-    """Tell whether a path is where a unit has that member: below the folder, or beside the first part."""
-    names = member.split("/")
-    return path in (os.path.join(unit, *names), os.path.join(os.path.dirname(unit), *names))
 
 
 def _joined(column: str, former: Any, value: Any) -> Any:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, NamedTuple
 
 from modelmgr.catalog import engine
@@ -14,11 +14,14 @@ from modelmgr.catalog.known_hashes import Hash, claimed_hashes, put_hashes
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT
 from modelmgr.catalog.schema import below_condition, key_in, path_in, path_out
 from modelmgr.lazily import dataclass
-from modelmgr.values import Changes, Record, Totals
+from modelmgr.values import HELD_LIMIT_BYTES, Changes, Record, Totals
 
 OWN_EXTRA_KEYS = ("columns", "header", "joined")
 KNOWN_A_STATEMENT = 500
 ROWS_AN_INSERT = 100
+
+TOO_LARGE = "too_large"
+"""What became of a record that no row can hold."""
 
 Place = tuple[str, str | bytes, str | bytes]
 """Source, container and key of a record, as they are stored."""
@@ -207,10 +210,24 @@ class ImportStore(Connections):
             back: records that were marked as gone and are there again.
 
         Returns:
-            For each record what became of it, as `outcome` says.
+            For each record what became of it, as `outcome` says, or `TOO_LARGE`.
         """
         identities = [new.identity or identity_of(new.record) for new in records]
         rows = [_row(batch_id, new, identity) for new, identity in zip(records, identities, strict=True)]
+        fitting = [at for at, row in enumerate(rows) if _size_of(row) <= HELD_LIMIT_BYTES]
+        if len(fitting) < len(rows):
+            if totals is not None:
+                over = len(rows) - len(fitting)
+                totals = replace(totals, seen=totals.seen + over, failed=totals.failed + over)
+            taken = self.put_records(
+                batch_id,
+                [records[at] for at in fitting],
+                states=[states[at] for at in fitting] if states else (),
+                totals=totals,
+                back=back,
+            )
+            outcome_at = dict(zip(fitting, taken, strict=True))
+            return [outcome_at.get(at, TOO_LARGE) for at in range(len(rows))]
         outcomes = list(states)
         with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
             conn = writer.connection()
@@ -249,6 +266,7 @@ class ImportStore(Connections):
             How many rows told something else before.
         """
         texts = {row_id: extra_text(extra) for row_id, extra in found.items()}
+        texts = {row_id: text for row_id, text in texts.items() if len(text or "") <= HELD_LIMIT_BYTES // 2}
         changed: list[tuple[str | None, int]] = []
         ids = list(texts)
         with engine.translated(self.path):
@@ -345,7 +363,8 @@ _COLUMNS = (
     "batch_id, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, name, type, base_model, "
     "sha256, file_path, located, state, problem, message, candidates, imported_at, container_mtime, extra, meta_json"
 )
-_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)"
+_BUT_PAYLOAD = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, "
+_VALUES, _VALUES_LARGE = f"{_BUT_PAYLOAD}?)", f"{_BUT_PAYLOAD}zeroblob(?))"
 
 
 def _insert(
@@ -353,25 +372,37 @@ def _insert(
 ) -> int:
     """Insert rows with the hashes that their records claim, and return how many rows.
 
-    In few statements, for each step of one waits for Python's other threads. The hashes are right only if no row was
-    ignored.
+    In few statements, for each step of one waits for Python's other threads. If a row is ignored, the rest is left out
+    and hashes and large payloads are missing: then all of it is to be undone.
     """
     before = conn.total_changes
     hashes: list[Hash] = []
     for start in range(0, len(rows), ROWS_AN_INSERT):
         some = rows[start : start + ROWS_AN_INSERT]
-        cursor = conn.execute(
-            f"{verb} INTO pending_models({_COLUMNS}) VALUES {', '.join([_VALUES] * len(some))}",
-            [value for row in some for value in row],
-        )
+        large = [at for at, row in enumerate(some) if len(row[-1]) > engine.LARGE_BYTES]
+        values = [_VALUES] * len(some)
+        bound = [value for row in some for value in row]
+        for at in large:
+            values[at] = _VALUES_LARGE
+            bound[(at + 1) * len(some[at]) - 1] = len(some[at][-1])
+        cursor = conn.execute(f"{verb} INTO pending_models({_COLUMNS}) VALUES {', '.join(values)}", bound)
+        if cursor.rowcount != len(some):
+            break
         # The ids of one statement's rows follow each other.
         first = int(cursor.lastrowid) - len(some) + 1
+        for at in large:
+            engine.fill_payload(conn, first + at, some[at][-1])
         for row_id, new in enumerate(records[start : start + ROWS_AN_INSERT], first):
             hashes += claimed_hashes("pending", row_id, new.hashes, new.sha256)
     inserted = int(conn.total_changes - before)
     if inserted == len(rows):
         put_hashes(conn, hashes)
     return inserted
+
+
+def _size_of(row: tuple[Any, ...]) -> int:
+    """Return the bytes of all text and of the payload in a row for `_COLUMNS`; most of its text is ASCII."""
+    return sum(len(value) for value in row if isinstance(value, str | bytes))
 
 
 def _row(batch_id: int, new: NewRecord, identity: Identity) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from modelmgr.catalog import comparison, engine, facet_counts, query, stretches
 from modelmgr.catalog.attachment_store import AttachmentStore
 from modelmgr.catalog.found import EMBEDDED
 from modelmgr.catalog.known_hashes import FORMER
+from modelmgr.catalog.light import LIGHT, row_of
 from modelmgr.catalog.schema import below_bounds, key_out, path_out
 from modelmgr.lazily import dataclass
 from modelmgr.values import (
@@ -31,11 +32,6 @@ from modelmgr.values import (
     light_json,
 )
 
-LIGHT = (
-    "id, sha256, name, type, size_bytes, base_model, format, path, file_name, folder, file_count, tags, rating, "
-    "favorite, nsfw, trigger_words, notes, license, source_url, preview, added_at, modified_at, hash_state, "
-    "file_state, danger"
-)
 PAYLOAD_LIMIT_BYTES = 64 * MIB
 """Larger payloads are not handed to the details; they can still be exported."""
 
@@ -82,6 +78,11 @@ class LibraryView(AttachmentStore):
             where, parameters = stretches.found_by(reader, wanted)
             return int(reader.execute_sql(f"SELECT count(*) FROM models{where}", parameters).fetchone()[0])
 
+    def first_page(self, wanted: ModelQuery, limit: int, most: int) -> tuple[list[ModelRow], int]:
+        """Return the first rows, at most `limit`, and how many match, counted up to `most`."""
+        rows = self.page(wanted, limit)
+        return rows, self.count(wanted, most) if len(rows) == limit else len(rows)
+
     def total_bytes(self, wanted: ModelQuery) -> int:
         """Return the size of all files' content that match, each content once."""
         with engine.translated(self.path):
@@ -117,7 +118,7 @@ class LibraryView(AttachmentStore):
         with engine.translated(self.path), self._snapshot() as reader:
             where, _parameters = query.conditions(wanted)
             order = query.order_of(wanted)
-            if where or order.leading:
+            if where or order.leading or order.is_sparse:
                 found = stretches.stretch(reader, wanted, offset + limit)
                 ids = [values[-1] for values in found[offset:]]
             else:
@@ -139,7 +140,7 @@ class LibraryView(AttachmentStore):
                     f"SELECT {LIGHT} FROM models WHERE id IN ({', '.join('?' * len(some))})", some
                 )
                 for values in cursor:
-                    found[values[0]] = _row(values)
+                    found[values[0]] = row_of(values)
         return [found[row_id] for row_id in ids if row_id in found]
 
     def rows_json(self, ids: Sequence[int], columns: Sequence[str] = LIGHT_KEYS) -> list[str]:
@@ -209,7 +210,7 @@ class LibraryView(AttachmentStore):
             values = reader.execute_sql(f"SELECT {LIGHT} FROM models WHERE {column} = ?", (key,)).fetchone()
             if values is None:
                 return None
-            row = _row(values)
+            row = row_of(values)
             attachments = tuple(self._attachments(reader, "?", (row.id,)))
             copies = {found.path: found.copy_path for found in attachments if found.copy_path}
             if row.preview in copies and not os.path.isfile(row.preview):
@@ -240,47 +241,23 @@ class LibraryView(AttachmentStore):
         text = json.dumps(said, default=bytes.hex)
         return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
-    def records_of(self, model_id: int) -> list[StoredRecord]:
-        """Return the active records of a model with their payloads, the chief record first."""
+    def records_of(self, model_id: int, payload_limit: int = PAYLOAD_LIMIT_BYTES) -> list[StoredRecord]:
+        """Return the active records of a model, the chief record first; payloads above the limit are left out."""
         with engine.translated(self.path):
-            return list(self._records(self._question(), model_id))
+            return list(self._records(self._question(), model_id, payload_limit))
 
     @staticmethod
     def _records(
         reader: engine.Database, model_id: int, payload_limit: int = PAYLOAD_LIMIT_BYTES
     ) -> Iterator[StoredRecord]:
         cursor = reader.execute_sql(
-            "SELECT id, source, source_path, record_key, payload_sha256, size_bytes, extra, imported_at, "
-            f"container_mtime, CASE WHEN size_bytes <= ? THEN meta_json END, {gone_at('records')} "
+            "SELECT id, source, source_path, record_key, payload_sha256, size_bytes, "
+            "CASE WHEN size_bytes <= ? THEN meta_json END, extra, imported_at, container_mtime, "
+            f"{gone_at('records')} "
             "FROM records WHERE model_id = ? ORDER BY chief DESC, id DESC",
             (payload_limit, model_id),
         )
-        for (
-            row_id,
-            source,
-            path,
-            record_key,
-            digest,
-            size,
-            extra,
-            imported_at,
-            mtime,
-            payload,
-            gone,
-        ) in cursor:
-            yield StoredRecord(
-                row_id,
-                source,
-                path_out(path),
-                key_out(record_key),
-                digest,
-                size,
-                None if payload is None else bytes(payload),
-                json.loads(extra) if extra else None,
-                imported_at,
-                mtime,
-                gone,
-            )
+        return map(stored_record, cursor)
 
     def payload_bytes(self, sha256: str, record_id: int | None = None) -> int:
         """Return how many bytes the payloads of a model's records have, or that of one of them; reads none."""
@@ -296,8 +273,8 @@ class LibraryView(AttachmentStore):
 
     def record_payload(self, record_id: int) -> bytes | None:
         """Return the exact bytes of one active record, whatever its size."""
-        found = self._value("SELECT meta_json FROM records WHERE id = ?", (record_id,))
-        return None if found is None else bytes(found)
+        with engine.translated(self.path):
+            return engine.payload_of(self._question(), "records", record_id)
 
     @contextlib.contextmanager
     def open_payload(self, record_id: int) -> Iterator[Callable[[int, int], bytes]]:
@@ -307,9 +284,9 @@ class LibraryView(AttachmentStore):
         """
         with (
             engine.translated(self.path),
-            engine.open_blob(self._question(), "records", "meta_json", record_id) as blob,
+            engine.open_payload(self._question().connection(), "records", record_id) as blob,
         ):
-            yield partial(_piece, blob)
+            yield partial(piece_of, blob)
 
     def record_of(self, sha256: str, record_id: int) -> bytes | None:
         """Return the exact bytes of an active record of this model, whatever their size; None if it has no such."""
@@ -465,7 +442,8 @@ def _header(reader: engine.Database, model_id: int, records: Sequence[StoredReco
     return header
 
 
-def _piece(blob: Any, first: int, size: int) -> bytes:
+def piece_of(blob: Any, first: int, size: int) -> bytes:
+    """Return so many bytes of an open BLOB from the first one on, fewer at its end; none of a row that is gone."""
     if blob is None:
         return b""
     blob.seek(min(first, len(blob)))
@@ -489,54 +467,15 @@ def _file_count(reader: engine.Database, path: str) -> int:
 
 
 # What `json.loads` calls in the end; beginning there takes half the time.
-_parsed = json.JSONDecoder().raw_decode
-
-
-def _row(values: tuple[Any, ...]) -> ModelRow:
-    (
-        row_id, sha256, name, type_, size_bytes, base_model, format_, path, file_name, folder, file_count, tags,
-        rating, favorite, nsfw, trigger_words, notes, license_, source_url, preview, added_at, modified_at,
-        hash_state, file_state, danger,
-    ) = values  # fmt: skip
-    if isinstance(path, bytes):  # the columns beside it hold what can be searched
-        path = path_out(path)
-        folder, file_name = os.path.split(path)
-    return ModelRow(
-        row_id,
-        sha256,
-        name,
-        type_,
-        size_bytes,
-        base_model,
-        format_,
-        path,
-        file_name,
-        folder,
-        file_count,
-        tuple(_parsed(tags)[0]) if tags != "[]" else (),
-        rating,
-        bool(favorite),
-        None if nsfw is None else bool(nsfw),
-        tuple(_parsed(trigger_words)[0]) if trigger_words != "[]" else (),
-        notes,
-        license_,
-        source_url,
-        None if preview is None else path_out(preview),
-        added_at,
-        modified_at,
-        hash_state,
-        file_state,
-        danger,
-    )
 
 
 def _files(reader: engine.Database, model_id: int) -> Iterator[ModelFile]:
     cursor = reader.execute_sql(
-        "SELECT id, path, size_bytes, mtime_ns, state, sha256, inode, device, link_target, member FROM files "
+        "SELECT path, size_bytes, mtime_ns, state, sha256, inode, device, link_target, member FROM files "
         "WHERE model_id = ? ORDER BY state <> 'present', id",
         (model_id,),
     )
-    for row_id, path, size_bytes, mtime_ns, state, sha256, inode, device, link_target, member in cursor:
+    for path, size_bytes, mtime_ns, state, sha256, inode, device, link_target, member in cursor:
         yield ModelFile(
             path_out(path),
             size_bytes,
@@ -545,8 +484,6 @@ def _files(reader: engine.Database, model_id: int) -> Iterator[ModelFile]:
             sha256,
             inode,
             device,
-            row_id,
-            model_id,
             None if link_target is None else path_out(link_target),
             member,
         )
@@ -597,3 +534,19 @@ def _origins(reader: engine.Database, model_id: int) -> dict[str, Origin]:
         column: Origin(source, rank, record_id)
         for column, (source, rank, record_id) in json.loads(row[0]).items()
     }
+
+
+def stored_record(row: tuple[Any, ...]) -> StoredRecord:
+    """Return a record from its columns, in the order of `StoredRecord`, as the tables hold them."""
+    row_id, source, path, key, digest, size, payload, extra, *times = row
+    return StoredRecord(
+        row_id,
+        source,
+        path_out(path),
+        key_out(key),
+        digest,
+        size,
+        None if payload is None else bytes(payload),
+        json.loads(extra) if extra else None,
+        *times,
+    )

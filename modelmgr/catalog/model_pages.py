@@ -3,13 +3,12 @@
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from modelmgr.catalog import engine, query, stretches
 from modelmgr.catalog.library_view import LibraryView
 from modelmgr.errors import Usage
-from modelmgr.values import LIGHT_KEYS, JsonPage, ModelPage, ModelQuery
+from modelmgr.values import ModelPage, ModelQuery
 
 KEPT_TOTALS = 64
 GREATEST_INTEGER = 2**63 - 1
@@ -30,10 +29,9 @@ class ModelPages(LibraryView):
         self,
         wanted: ModelQuery,
         limit: int,
-        after: Sequence[Any] | None = None,
-        *,
-        counted: bool = True,
-    ) -> ModelPage:
+        after: Sequence[Any] | None,
+        rows_of: Callable[[Sequence[int]], Sequence[T]],
+    ) -> ModelPage[T]:
         """Return the next models in order, and how many match; rows and total are of one moment.
 
         All pages together show each model that matches and keeps its place exactly once, whatever is written
@@ -43,53 +41,24 @@ class ModelPages(LibraryView):
             wanted: filters and order.
             limit: the most rows of this page, at least 1.
             after: `ModelPage.last` of the page before, of the same order; None for the first page.
-            counted: False leaves the total out.
+            rows_of: `rows`, `rows_json` or the like: makes the rows of their ids, in the same moment.
 
         Raises:
             Usage: `limit` is too small, or `after` is no place in this order.
         """
-        rows, total, last = self._page(wanted, limit, after, counted, self.rows)
-        return ModelPage(tuple(rows), total, last)
-
-    def model_page_json(
-        self,
-        wanted: ModelQuery,
-        limit: int,
-        after: Sequence[Any] | None = None,
-        *,
-        columns: Sequence[str] = LIGHT_KEYS,
-    ) -> JsonPage:
-        """Return the same, counted, for another program; `columns` as with `rows_json`."""
-        rows, total, last = self._page(wanted, limit, after, True, partial(self.rows_json, columns=columns))
-        return JsonPage(tuple(rows), total, last)
-
-    def _page(
-        self,
-        wanted: ModelQuery,
-        limit: int,
-        after: Sequence[Any] | None,
-        counted: bool,
-        rows_of: Callable[[Sequence[int]], list[T]],
-    ) -> tuple[list[T], int | None, tuple[Any, ...] | None]:
         if limit < 1:
             raise Usage("A page has at least one row.", limit=limit)
         place = None if after is None else _place(wanted, after)
         version = self.version()
         with engine.translated(self.path), self._snapshot() as reader:
-            total = self._total(reader, wanted, version) if counted else None
+            total = self._total(reader, wanted, version)
             found = stretches.stretch(reader, wanted, limit + 1, place, total)
             rows = rows_of([values[-1] for values in found[:limit]])
         last = tuple(map(_out, found[limit - 1])) if len(found) > limit else None
-        return rows, total, last
+        return ModelPage(tuple(rows), total, last)
 
     def _total(self, reader: engine.Database, wanted: ModelQuery, version: str) -> int:
-        """Count what matches, or recall it: to count a million rows takes longer than to show a hundred.
-
-        Args:
-            reader: in a snapshot.
-            wanted: its order is not looked at.
-            version: of the catalog before the snapshot.
-        """
+        """Count what matches, or recall it: to count a million rows takes longer than to show a hundred."""
         where, parameters = query.conditions(wanted)  # what is "30 days ago" moves on
         key = (where, *parameters)
         reader.execute_sql("SELECT 1 FROM models LIMIT 1").fetchall()  # only now the snapshot is taken

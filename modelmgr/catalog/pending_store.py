@@ -1,19 +1,27 @@
 """Imported records on their way into the library: batches, pending models, attachment to a model."""
 
+import contextlib
 import json
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from modelmgr.catalog import engine, pending_list, query
+from modelmgr.catalog import engine, leftovers, pending_list, query
 from modelmgr.catalog.file_store import printable
 from modelmgr.catalog.import_store import ImportStore
 from modelmgr.catalog.known_hashes import claimed_hashes, put_hashes
-from modelmgr.catalog.library_view import PAYLOAD_LIMIT_BYTES, ROWS_A_STATEMENT, gone_at
+from modelmgr.catalog.library_view import (
+    PAYLOAD_LIMIT_BYTES,
+    ROWS_A_STATEMENT,
+    gone_at,
+    piece_of,
+    stored_record,
+)
 from modelmgr.catalog.schema import key_out, path_in, path_out
 from modelmgr.values import (
     MIB,
@@ -23,18 +31,21 @@ from modelmgr.values import (
     PendingModel,
     PendingQuery,
     PendingState,
-    Problem,
     Record,
     StoredRecord,
     Totals,
 )
 
+# Of a record that waits, what its file has is known better than what it claims.
+_SHA256 = (
+    "CASE WHEN state = 'promoted' THEN sha256 ELSE coalesce("
+    "(SELECT found.sha256 FROM files AS found WHERE found.path = pending_models.file_path), sha256) END"
+)
 _LIGHT = (
-    "id, batch_id, source, source_path, record_key, name, type, sha256, file_path, state, problem, message, "
+    f"id, batch_id, source, source_path, record_key, name, type, {_SHA256}, file_path, state, problem, message, "
     "payload_sha256, size_bytes, imported_at, base_model, "
     f"{gone_at('pending_models')}, candidates"
 )
-STORED_PROBLEMS = 10_000
 ALIKE_LIMIT_BYTES = 4 * MIB
 
 
@@ -67,15 +78,11 @@ class PendingStore(ImportStore):
             return bool(cursor.rowcount)
 
     def end_batch(self, batch_id: int, state: BatchState, totals: Totals) -> None:
-        """Write the counts and problems of a batch that ended."""
-        problems = [
-            [problem.path, problem.code, problem.message, problem.record_key, problem.kept]
-            for problem in totals.problems[:STORED_PROBLEMS]
-        ]
+        """Write the counts of a batch that ended."""
         with self.transaction(Changes(batches=True, ids=frozenset())) as writer:
             writer.execute_sql(
                 "UPDATE batches SET state = ?, ended_at = ?, seen = ?, imported = ?, unchanged = ?, ignored = ?, "
-                "failed = ?, problems = ?, session_id = NULL WHERE id = ?",
+                "failed = ?, session_id = NULL WHERE id = ?",
                 (
                     state,
                     int(time.time()),
@@ -84,13 +91,13 @@ class PendingStore(ImportStore):
                     totals.unchanged,
                     totals.ignored,
                     totals.failed,
-                    json.dumps(problems),
                     batch_id,
                 ),
             )
 
     def mark_interrupted(self) -> None:
-        """Set batches whose process ended without closing them to `interrupted`."""
+        """Set batches whose process ended without closing them to `interrupted`; half-made copies of such go."""
+        leftovers.remove_dead(self.path)
         dead = self.dead_sessions()
         with engine.translated(self.path):
             orphans = (
@@ -115,7 +122,7 @@ class PendingStore(ImportStore):
         where, parameters = (" WHERE state = ?", (state,)) if state else ("", ())
         with engine.translated(self.path):
             rows = self._question().execute_sql(
-                "SELECT id, paths, source, state, started_at, ended_at, seen, imported, unchanged, ignored, failed "
+                "SELECT id, paths, source, state, seen, imported, unchanged, ignored, failed "
                 f"FROM batches{where} ORDER BY id DESC",
                 parameters,
             )
@@ -130,16 +137,6 @@ class PendingStore(ImportStore):
                 named = frozenset(path for (paths,) in rows for path in json.loads(paths))
                 self._imported_paths = (newest, named)
         return self._imported_paths[1]
-
-    def batch_problems(self, batch_id: int) -> list[Problem]:
-        """Return the problems that a batch met."""
-        with engine.translated(self.path):
-            row = (
-                self._question()
-                .execute_sql("SELECT problems FROM batches WHERE id = ?", (batch_id,))
-                .fetchone()
-            )
-        return [Problem(*fields) for fields in json.loads(row[0])] if row else []
 
     # --- the pending list -------------------------------------------------------------------------------
 
@@ -170,16 +167,6 @@ class PendingStore(ImportStore):
             if is_sorted_here:
                 return pending_list.ids_by_value(cursor, descending=wanted.descending)
             return array("q", (row[0] for row in cursor))
-
-    def pending_page(self, wanted: PendingQuery, limit: int | None, offset: int = 0) -> list[PendingModel]:
-        """Return a stretch of the matching pending models in order, without payloads."""
-        where, parameters = query.pending_conditions(wanted)
-        with engine.translated(self.path):
-            cursor = self._question().execute_sql(
-                f"SELECT {_LIGHT} FROM pending_models{where}{query.pending_ordering(wanted)} LIMIT ? OFFSET ?",
-                [*parameters, -1 if limit is None else limit, offset],
-            )
-            return [_pending(values) for values in cursor]
 
     def pending_after(self, wanted: PendingQuery, after_id: int, limit: int) -> list[PendingModel]:
         """Return the next of the matching pending models in the order of their ids, without payloads.
@@ -246,18 +233,31 @@ class PendingStore(ImportStore):
             )
             return pending_list.choices(((values[:3], values[3]) for values in cursor), wanted)
 
-    def pending_record(self, pending_id: int) -> Record | None:
-        """Return the record of a pending model with its payload, whatever its state."""
+    def pending_record(self, pending_id: int, *, with_large: bool = True) -> Record | None:
+        """Return the record of a pending model, whatever its state.
+
+        Args:
+            pending_id: of the record.
+            with_large: False leaves a payload of more than `engine.LARGE_BYTES` out.
+        """
         with engine.translated(self.path):
             row = (
                 self._question()
                 .execute_sql(
-                    "SELECT source, source_path, record_key, meta_json, extra FROM pending_models WHERE id = ?",
-                    (pending_id,),
+                    "SELECT source, source_path, record_key, "
+                    "CASE WHEN size_bytes <= ? THEN meta_json ELSE x'' END, extra, container_mtime, size_bytes "
+                    "FROM pending_models WHERE id = ?",
+                    (engine.LARGE_BYTES, pending_id),
                 )
                 .fetchone()
             )
-        return None if row is None else _record(row)
+            if row is None:
+                return None
+            record, size_bytes = _record(row[:-1]), row[-1]
+            if not with_large or size_bytes <= engine.LARGE_BYTES:
+                return record
+            payload = engine.payload_of(self._question(), "pending_models", pending_id)
+        return None if payload is None else replace(record, payload=payload)
 
     def records_alike(
         self, pending_id: int, file_paths: Sequence[str], sha256s: Sequence[str], limit: int
@@ -271,11 +271,11 @@ class PendingStore(ImportStore):
             limit: of their number; the payloads of the others are left out above `ALIKE_LIMIT_BYTES`.
         """
         paths, hashes = ", ".join("?" * len(file_paths)), ", ".join("?" * len(sha256s))
-        found: list[StoredRecord] = []
         with engine.translated(self.path):
             cursor = self._question().execute_sql(
-                "SELECT id, source, source_path, record_key, payload_sha256, size_bytes, extra, imported_at, "
-                "container_mtime, CASE WHEN size_bytes <= iif(id = ?, ?, ?) THEN meta_json END "
+                "SELECT id, source, source_path, record_key, payload_sha256, size_bytes, "
+                "CASE WHEN size_bytes <= iif(id = ?, ?, ?) THEN meta_json END, "
+                "extra, imported_at, container_mtime "
                 "FROM pending_models WHERE id IN ("
                 "SELECT id FROM pending_models WHERE id = ? AND state <> 'promoted' "
                 f"UNION SELECT id FROM pending_models WHERE file_path IN ({paths}) AND +state = 'pending' "
@@ -292,30 +292,27 @@ class PendingStore(ImportStore):
                     limit,
                 ),
             )
-            for row_id, source, path, key, digest, size, extra, imported_at, mtime, payload in cursor:
-                found.append(
-                    StoredRecord(
-                        row_id,
-                        source,
-                        path_out(path),
-                        key_out(key),
-                        digest,
-                        size,
-                        None if payload is None else bytes(payload),
-                        json.loads(extra) if extra else None,
-                        imported_at,
-                        mtime,
-                    )
-                )
-        return found
+            return list(map(stored_record, cursor))
 
     def export_rows(self) -> Iterator[tuple[PendingModel, Record]]:
-        """Yield every pending model with its record, whatever its state, by id; one payload in memory at a time."""
+        """Yield every pending model with its record, whatever its state, by id; one payload in memory at a time.
+
+        A payload of more than `engine.LARGE_BYTES` is left out, see `open_pending_payload`.
+        """
         for pending_id in self.pending_order(PendingQuery()):
             rows = self.pending_rows([pending_id])
-            record = self.pending_record(pending_id)
+            record = self.pending_record(pending_id, with_large=False)
             if rows and record is not None:
                 yield rows[0], record
+
+    @contextlib.contextmanager
+    def open_pending_payload(self, pending_id: int) -> Iterator[Callable[[int, int], bytes]]:
+        """Read the payload of a pending model as `open_payload` does that of an active record."""
+        with (
+            engine.translated(self.path),
+            engine.open_payload(self._question().connection(), "pending_models", pending_id) as blob,
+        ):
+            yield partial(piece_of, blob)
 
     # --- decisions --------------------------------------------------------------------------------------
 
@@ -329,16 +326,16 @@ class PendingStore(ImportStore):
             )
         return bool(row and row[0])
 
-    def set_file(self, pending_id: int, file_path: str, *, located: bool) -> None:
-        """Name the file of a pending model and take back a problem that only was about the file."""
+    def set_file(self, pending_id: int, file_path: str) -> None:
+        """Name the located file of a pending model and take back a problem that only was about the file."""
         with self.transaction(Changes(pending=True, ids=frozenset())) as writer:
             writer.execute_sql(
-                "UPDATE pending_models SET file_path = ?, located = ?, candidates = '[]', "
+                "UPDATE pending_models SET file_path = ?, located = 1, candidates = '[]', "
                 "message = CASE WHEN problem IN ('no_file', 'ambiguous', 'outside', 'hash_mismatch') THEN '' "
                 "ELSE message END, "
                 "problem = CASE WHEN problem IN ('no_file', 'ambiguous', 'outside', 'hash_mismatch') THEN NULL "
                 "ELSE problem END WHERE id = ? AND state = 'pending'",
-                (path_in(file_path), int(located), pending_id),
+                (path_in(file_path), pending_id),
             )
 
     def set_problem(
@@ -400,23 +397,32 @@ class PendingStore(ImportStore):
         """
         with self.transaction(Changes(pending=True, models=True, ids=frozenset((model_id,)))) as writer:
             conn = writer.connection()
-            claimed = conn.execute(
-                "UPDATE pending_models SET state = 'promoted', sha256 = ?, file_path = coalesce(?, file_path), "
-                "problem = CASE problem WHEN 'unparsed_payload' THEN problem WHEN 'too_deep' THEN problem END, "
-                "message = CASE WHEN problem IN ('unparsed_payload', 'too_deep') THEN message ELSE '' END, "
-                "candidates = '[]', promotion = ? WHERE id = ? AND state = 'pending'",
-                (sha256, path_in(file_path) if file_path else None, promotion, pending_id),
-            )
-            if not claimed.rowcount:
+            waiting = conn.execute(
+                "SELECT length(meta_json) FROM pending_models WHERE id = ? AND state = 'pending'",
+                (pending_id,),
+            ).fetchone()
+            if waiting is None:
                 return None
-            # The bytes go from table to table inside SQLite; digest and bytes can't part company on the way.
-            conn.execute(
+            (size_bytes,) = waiting
+            # The bytes go from table to table inside one transaction; digest and bytes can't part company on the way.
+            light = (
+                "SELECT ?, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, imported_at, "
+                "container_mtime, ?, 0, extra{} FROM pending_models WHERE id = ?"
+            )
+            insert = (
                 "INSERT OR IGNORE INTO records(model_id, source, source_path, record_key, payload_sha256, "
                 "extra_sha256, size_bytes, imported_at, container_mtime, binding, chief, extra, meta_json) "
-                "SELECT ?, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, imported_at, "
-                "container_mtime, ?, 0, extra, meta_json FROM pending_models WHERE id = ?",
-                (model_id, binding, pending_id),
             )
+            values = (model_id, binding, pending_id)
+            if size_bytes <= engine.LARGE_BYTES:
+                conn.execute(insert + light.format(", meta_json"), values)
+            else:
+                # Not from a SELECT: there SQLite makes all those zero bytes.
+                row = conn.execute(light.format(""), values).fetchone()
+                places = ", ".join("?" * len(row))
+                added = conn.execute(f"{insert}VALUES ({places}, zeroblob(?))", (*row, size_bytes))
+                if added.rowcount:
+                    engine.copy_payload(conn, pending_id, int(added.lastrowid))
             (record_id,) = conn.execute(
                 "SELECT records.id FROM records JOIN pending_models AS p ON records.source = p.source "
                 "AND records.source_path = p.source_path AND records.record_key = p.record_key "
@@ -424,7 +430,14 @@ class PendingStore(ImportStore):
                 "WHERE p.id = ? AND records.model_id = ?",
                 (pending_id, model_id),
             ).fetchone()
-            conn.execute("UPDATE pending_models SET record_id = ? WHERE id = ?", (record_id, pending_id))
+            # Once: with the row SQLite writes its payload again.
+            conn.execute(
+                "UPDATE pending_models SET state = 'promoted', sha256 = ?, file_path = coalesce(?, file_path), "
+                "problem = CASE problem WHEN 'unparsed_payload' THEN problem WHEN 'too_deep' THEN problem END, "
+                "message = CASE WHEN problem IN ('unparsed_payload', 'too_deep') THEN message ELSE '' END, "
+                "candidates = '[]', promotion = ?, record_id = ? WHERE id = ?",
+                (sha256, path_in(file_path) if file_path else None, promotion, record_id, pending_id),
+            )
             put_hashes(conn, claimed_hashes("record", record_id, hashes, hashes.get("SHA256")))
         return int(record_id)
 
@@ -546,11 +559,12 @@ def _pending(values: tuple[Any, ...]) -> PendingModel:
 
 
 def _record(row: tuple[Any, ...]) -> Record:
-    source, source_path, record_key, payload, extra = row
+    source, source_path, record_key, payload, extra, container_mtime = row
     return Record(
         source,
         path_out(source_path),
         key_out(record_key),
         bytes(payload),
         json.loads(extra) if extra else None,
+        container_mtime,
     )

@@ -97,12 +97,11 @@ class PlaceStore(IdentityStore):
         condition, parameters = below_condition(folder)
         return list(self._files_where(f"files.state = 'missing' AND {condition}", parameters))
 
-    def still_missing(self, file_ids: Sequence[int]) -> list[KnownFile]:
-        """Return those of some files that are known and missing now."""
+    def files_with_ids(self, file_ids: Sequence[int]) -> list[KnownFile]:
+        """Return what is remembered now of those of some files that are still known."""
         found: list[KnownFile] = []
         for some in in_pieces(file_ids):
-            marks = ", ".join("?" * len(some))
-            found += self._files_where(f"files.state = 'missing' AND files.id IN ({marks})", some)
+            found += self._files_where(f"files.id IN ({', '.join('?' * len(some))})", some)
         return found
 
     def count_below(self, folder: str) -> int:
@@ -171,6 +170,61 @@ class PlaceStore(IdentityStore):
                 self.refresh(file.model_id for file in some_files)
         return replaced
 
+    def follow_bodies(self, since: int, taken: Counter[tuple[int, int]]) -> dict[int, int]:
+        """Let files that were met stand for missing ones of the same inode, size and time, where no hash can tell.
+
+        Args:
+            since: the greatest row id of `files` before they were met.
+            taken: see `forget_moved`; the new places of this call are added.
+
+        Returns:
+            Row ids of the missing files, which are forgotten, with the models that have a file again.
+        """
+        with engine.translated(self.path):
+            rows = (
+                self._question()
+                .execute_sql(
+                    "SELECT new.id, new.model_id, new_model.hash_state, lost.id, lost.model_id, lost.size_bytes, "
+                    "lost.sha256, new.sha256 IS NULL AND new_model.sha256 IS NULL "
+                    "FROM files AS new CROSS JOIN files AS lost "
+                    "ON lost.inode = new.inode AND lost.device = new.device AND lost.size_bytes = new.size_bytes "
+                    "JOIN models AS new_model ON new_model.id = new.model_id "
+                    "JOIN models AS lost_model ON lost_model.id = lost.model_id "
+                    "WHERE new.id > ? AND new.inode <> 0 AND new.state = 'present' AND new.unit IS NULL "
+                    "AND lost.mtime_ns = new.mtime_ns AND lost.state = 'missing' AND lost.unit IS NULL "
+                    "AND lost.model_id <> new.model_id AND (new.sha256 IS NULL AND new_model.sha256 IS NULL "
+                    "OR lost.sha256 IS NULL AND lost_model.sha256 IS NULL) ORDER BY lost.sha256 IS NULL, lost.id",
+                    [since],
+                )
+                .fetchall()
+            )
+        followed: dict[int, int] = {}
+        if not rows:
+            return followed
+        joined: set[int] = set()
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            for new, new_model, hash_state, lost, lost_model, size_bytes, sha256, is_new_open in rows:
+                if joined & {new_model, lost_model}:
+                    continue
+                joined |= {new_model, lost_model}
+                home, other = (lost_model, new_model) if is_new_open else (new_model, lost_model)
+                if is_new_open and sha256 is not None:
+                    conn.execute(
+                        "UPDATE files SET (sha256, quick, tensor_quick, tensor_sha256) = (SELECT sha256, quick, "
+                        "tensor_quick, tensor_sha256 FROM files WHERE id = ?) WHERE model_id = ?",
+                        (lost, new_model),
+                    )
+                elif is_new_open:
+                    conn.execute("UPDATE models SET hash_state = ? WHERE id = ?", (hash_state, home))
+                self._merge_into(conn, other, home)
+                hand_down(conn, lost, new)
+                conn.execute("DELETE FROM files WHERE id = ?", (lost,))
+                taken[home, size_bytes] += 1
+                followed[lost] = home
+            self.refresh(followed.values())
+        return followed
+
     def last_file_id(self) -> int:
         """Return the greatest row id of `files`."""
         return self._number("SELECT coalesce(max(id), 0) FROM files")
@@ -208,13 +262,19 @@ class PlaceStore(IdentityStore):
         return found
 
     def adopt(self, file_id: int, model_id: int) -> None:
-        """Let a new file stand for a missing one of equal size and equal windows until its hash is known."""
+        """Let a new file and its links stand for a missing one of equal size and windows until its hash is known."""
         with self.transaction(Changes(models=True)) as writer:
             conn = writer.connection()
-            row = conn.execute("SELECT model_id FROM files WHERE id = ?", (file_id,)).fetchone()
+            row = conn.execute(
+                "SELECT model_id, inode, device, size_bytes, mtime_ns, unit FROM files WHERE id = ?",
+                (file_id,),
+            ).fetchone()
             if row is None or row[0] == model_id:
                 return
-            conn.execute("UPDATE files SET model_id = ? WHERE id = ?", (model_id, file_id))
+            links = self._bodies(conn, file_id, *row)
+            conn.executemany(
+                "UPDATE files SET model_id = ? WHERE id = ?", [(model_id, link) for link in links]
+            )
             self._clear_out(conn, row[0], model_id)
             conn.execute("UPDATE models SET hash_state = 'hashing' WHERE id = ?", (model_id,))
             self.refresh([row[0], model_id])

@@ -1,110 +1,21 @@
 """Orders of the library view, places in them, and the whole question in SQL; the pending page's too."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from peewee import AutoField, BigIntegerField, BooleanField, IntegerField
 
 from modelmgr.catalog.conditions import Condition, conditions_of
-from modelmgr.catalog.schema import ORDER_INDEXES, ModelTable
-from modelmgr.values import SORT_COLUMNS, ModelQuery, PendingQuery
+from modelmgr.catalog.orders import TABLE as TABLE
+from modelmgr.catalog.orders import Key as Key
+from modelmgr.catalog.orders import Order as Order
+from modelmgr.catalog.orders import order_of as order_of
+from modelmgr.catalog.orders import ordering as ordering
+from modelmgr.catalog.schema import ModelTable
+from modelmgr.values import ModelQuery, PendingQuery
 from modelmgr.vocabulary import canonical_type
 
 LEAST_INTEGER = -(2**63)
-
-_SHOWN = 200
-"""So many characters of a long text tell where it stands; what is equal in them stands by id."""
-
-# What is compared, where that is not the bare column.
-_COMPARED = {
-    "name": "name COLLATE NOCASE",
-    "file_name": "file_name COLLATE NOCASE",
-    "license": "license COLLATE NOCASE",
-    "source_url": "source_url COLLATE NOCASE",
-    "preview": "preview COLLATE NOCASE",
-    "notes": f"substr(notes, 1, {_SHOWN}) COLLATE NOCASE",
-    "first_tag": f"substr(json_extract(tags, '$[0]'), 1, {_SHOWN}) COLLATE NOCASE",
-    "tags": f"substr(tags, 1, {_SHOWN}) COLLATE NOCASE",
-    "first_trigger_word": f"substr(json_extract(trigger_words, '$[0]'), 1, {_SHOWN}) COLLATE NOCASE",
-    "trigger_words": f"substr(trigger_words, 1, {_SHOWN}) COLLATE NOCASE",
-}
-
-# What is equal in these stands by more, so that one index answers.
-_FOLLOWERS = {"type": ("base_model", "name"), "base_model": ("name",), "hash_state": ("file_count",)}
-
-# Columns that are sorted by as if others were named. A path is a folder and a name; of several words the first is
-# compared as it is written, the rest as it is stored.
-_PARTS = {
-    "path": ("folder", "file_name"),
-    "tags": ("first_tag", "tags"),
-    "trigger_words": ("first_trigger_word", "trigger_words"),
-}
-
-# An order without an index looks at every model: a third of a second for a million, and nothing in the file.
-_INDEXES = {name.removeprefix("models_"): name for name in ORDER_INDEXES} | {"sha256": "modeltable_sha256"}
-
-
-class Key(NamedTuple):
-    """One column of an order, and whether it descends; NULL is the least of all values, so it is first or last."""
-
-    name: str
-    descending: bool = False
-
-    @property
-    def column(self) -> str:
-        """What is compared, in SQL, with its collation."""
-        return _COMPARED.get(self.name, self.name)
-
-    @property
-    def value(self) -> str:
-        """The same without the collation: what a place in the order is told by."""
-        return self.column.removesuffix(" COLLATE NOCASE")
-
-
-class Order(NamedTuple):
-    """What models are ordered by, the id last.
-
-    Attributes:
-        leading: columns that go before, each sorted within the former.
-        keys: the rest, which one index holds as a whole.
-    """
-
-    leading: tuple[Key, ...]
-    keys: tuple[Key, ...]
-
-    @property
-    def all(self) -> tuple[Key, ...]:
-        """Every key in order."""
-        return (*self.leading, *self.keys)
-
-    @property
-    def index_name(self) -> str | None:
-        """The index that can be walked, of all keys or of the first of those that lead; None if there is none."""
-        return _INDEXES.get(self.all[0].name)
-
-
-def order_of(query: ModelQuery) -> Order:
-    """Return the order that a query wants; columns that are named again, or that are none, do nothing."""
-    wanted: dict[str, bool] = {}
-    asked = [(query.sort if query.sort in SORT_COLUMNS else "name", query.descending), *query.then_by]
-    for column, descending in asked:
-        if column in SORT_COLUMNS:
-            for part in _PARTS.get(column, (column,)):
-                wanted.setdefault(part, descending)
-    *leading, last = (Key(*each) for each in wanted.items())
-    following = (*_FOLLOWERS.get(last.name, ()), "id")
-    return Order(tuple(leading), (last, *(Key(name, last.descending) for name in following)))
-
-
-def ordering(keys: Sequence[Key], *, sorting: bool = False) -> str:
-    """Return the ORDER BY clause.
-
-    Args:
-        keys: of the order.
-        sorting: True where what matches is to be fetched and sorted, and no index of the order to be walked.
-    """
-    free = "+" if sorting else ""
-    return " ORDER BY " + ", ".join(f"{free}{key.column}{' DESC' * key.descending}" for key in keys)
 
 
 def steps_after(

@@ -17,6 +17,7 @@ from modelmgr.catalog import engine
 from modelmgr.catalog.file_store import (
     LightRow,
     in_pieces,
+    is_at_place,
     light_row,
     printable,
     search_text_of,
@@ -24,7 +25,7 @@ from modelmgr.catalog.file_store import (
     tag_rows,
 )
 from modelmgr.catalog.found import EMBEDDED, Embedded, FoundModel
-from modelmgr.catalog.identity_store import is_at_place, same_tensors
+from modelmgr.catalog.identity_store import same_tensors
 from modelmgr.catalog.known_hashes import FORMER_ALONE, Hash, forget_short, put_hashes
 from modelmgr.catalog.place_store import PlaceStore
 from modelmgr.catalog.schema import path_in, path_out
@@ -155,20 +156,33 @@ class ScanStore(PlaceStore):
             if row:
                 self.refresh([row[0]])
 
+    def put_link_targets(self, targets: Mapping[int, str | None]) -> None:
+        """Note where the paths of files (row id -> path, None: it is the file) lead, and refresh their models."""
+        with self.transaction() as writer:
+            conn = writer.connection()
+            conn.executemany(
+                "UPDATE files SET link_target = ? WHERE id = ?",
+                [(None if target is None else path_in(target), row_id) for row_id, target in targets.items()],
+            )
+            self._refresh_of(targets)
+
     def mark_files(self, states: Mapping[int, str]) -> None:
         """Set the state of files (row id -> state) and refresh their models."""
         with self.transaction(Changes(models=True)) as writer:
-            conn = writer.connection()
-            models: set[int] = set()
-            for some in in_pieces(list(states)):
-                marks = ", ".join("?" * len(some))
-                models.update(
-                    row[0] for row in conn.execute(f"SELECT model_id FROM files WHERE id IN ({marks})", some)
-                )
-            conn.executemany(
+            writer.connection().executemany(
                 "UPDATE files SET state = ? WHERE id = ?",
                 [(state, file_id) for file_id, state in states.items()],
             )
+            self._refresh_of(states)
+
+    def _refresh_of(self, file_ids: Iterable[int]) -> None:
+        """Refresh the models of files."""
+        with self.transaction() as writer:
+            models: set[int] = set()
+            for some in in_pieces(list(file_ids)):
+                marks = ", ".join("?" * len(some))
+                rows = writer.execute_sql(f"SELECT model_id FROM files WHERE id IN ({marks})", some)
+                models.update(row[0] for row in rows)
             self.refresh(models)
 
 
@@ -193,6 +207,7 @@ class Putting:
                 f"SELECT path, id, model_id FROM files WHERE path IN ({marks})", some
             ):
                 self._known[path_out(path)] = (row[0], row[1])
+        self._facts: dict[int, str] = {}
         self._homes: dict[str, int] = {}
         for some in in_pieces([model.hashes.sha256 for model in found if model.hashes is not None]):
             marks = ", ".join("?" * len(some))
@@ -220,7 +235,11 @@ class Putting:
                 return kept
         body = (model.inode, model.device, model.size_bytes, model.mtime_ns)
         twin = self._bodies.get(body) if model.inode else None
-        if twin is not None and (twin[0] == model.path or self._was_member(model.path, twin[3], twin[4])):
+        if twin is not None and (
+            twin[0] == model.path
+            or self._was_member(model.path, twin[3], twin[4])
+            or not self._is_part(model, twin[3])
+        ):
             twin = None
         sha256 = model.hashes.sha256 if model.hashes is not None else None
         unit = member = None
@@ -246,6 +265,17 @@ class Putting:
             return False
         (place,) = self._conn.execute("SELECT path FROM units WHERE id = ?", (unit,)).fetchone()
         return is_at_place(path, member, path_out(place))
+
+    def _is_part(self, model: FoundModel, unit: int | None) -> bool:
+        """Tell whether a unit, if there is one, has these bytes at a place of its own: a link elsewhere may be old."""
+        if unit is None:
+            return True
+        rows = self._conn.execute(
+            "SELECT files.path, member, units.path FROM files JOIN units ON units.id = unit "
+            "WHERE unit = ? AND inode = ? AND files.device = ? AND size_bytes = ? AND mtime_ns = ?",
+            (unit, model.inode, model.device, model.size_bytes, model.mtime_ns),
+        )
+        return any(is_at_place(path_out(path), member, path_out(place)) for path, member, place in rows)
 
     def new_model(self, model: FoundModel) -> int:
         """Take a model that is not known yet; return its id."""
@@ -273,7 +303,11 @@ class Putting:
                 *light,
             )
         )
-        self._rows.headers.append((model_id, model.header, json.dumps(model.facts)))
+        # Headers that were identified alike share their facts.
+        facts = self._facts.get(id(model.facts))
+        if facts is None:
+            facts = self._facts[id(model.facts)] = json.dumps(model.facts)
+        self._rows.headers.append((model_id, model.header, facts))
         self._rows.origins.append((model_id, _origins_json(model.origins)))
         self._rows.tags += tag_rows(model_id, light)
         if model.embedded is not None:
@@ -350,9 +384,13 @@ class Putting:
             return None
         self.write()
         self._conn.execute(
-            "UPDATE files SET size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, state = ?, "
+            "UPDATE files SET size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, state = ?, link_target = ?, "
             f"partial_hashes = {FORMER_ALONE} WHERE id = ?",
-            (model.size_bytes, model.mtime_ns, model.inode, model.device, model.state, known[0]),
+            (
+                *(model.size_bytes, model.mtime_ns, model.inode, model.device, model.state),
+                None if model.link_target is None else path_in(model.link_target),
+                known[0],
+            ),
         )
         forget_short(self._conn, known[0])
         if not is_same and not self._store._is_alone(self._conn, known[1], known[0]):
@@ -362,6 +400,7 @@ class Putting:
         )
         assert outcome is not None
         if outcome.rewritten:
+            self._homes = {key: home for key, home in self._homes.items() if home != outcome.model_id}
             self._homes[model.hashes.sha256] = outcome.model_id
             self._store.put_header(outcome.model_id, model.format, model.header, model.facts, model.danger)
             self._store.put_embedded(outcome.model_id, model.path, model.mtime_ns, model.embedded)

@@ -21,7 +21,11 @@ from peewee import (
     TextField,
 )
 
-VERSION = 5
+from modelmgr.catalog.connecting import VERSION as VERSION
+from modelmgr.catalog.light import path_out as path_out
+from modelmgr.catalog.orders import ORDER_INDEXES as ORDER_INDEXES
+from modelmgr.catalog.orders import SPARSE_COLUMNS as SPARSE_COLUMNS
+from modelmgr.catalog.orders import SPARSE_INDEXES as SPARSE_INDEXES
 
 
 def path_in(path: str) -> str | bytes:
@@ -31,11 +35,6 @@ def path_in(path: str) -> str | bytes:
     except UnicodeEncodeError:
         return os.fsencode(path)
     return path
-
-
-def path_out(stored: str | bytes) -> str:
-    """Return a stored path in `surrogateescape` form."""
-    return stored if isinstance(stored, str) else os.fsdecode(stored)
 
 
 def below_bounds(path: str, column: str = "files.path") -> list[tuple[str, list[Any]]]:
@@ -396,6 +395,7 @@ class RecordTable(Model):
         indexes = (
             (("model", "source", "source_path", "record_key", "payload_sha256", "extra_sha256"), True),
             (("source", "source_path", "record_key"), False),
+            (("source", "model"), False),  # which models have one
         )
 
 
@@ -485,25 +485,10 @@ PARTIAL_INDEXES: dict[str, str] = {
     "files_part": "files(sha256, model_id) WHERE unit IS NOT NULL",
     "files_not_present": "files(state, size_bytes) WHERE state <> 'present'",
     "files_without_hash": "files(size_bytes) WHERE sha256 IS NULL",
-    "models_danger": "models(danger, id) WHERE danger IS NOT NULL",
     "models_license": "models(license) WHERE license IS NOT NULL",
 }
 
-# One covering index per sort that people use, the id at its end: without one the order of a million rows takes
-# 0.8 s instead of 0.2 s. NOCASE is built into SQLite; no collation of our own may stand in the schema.
-ORDER_INDEXES: dict[str, str] = {
-    "models_name": "name COLLATE NOCASE, id",
-    "models_type": "type, base_model, name COLLATE NOCASE, id",
-    "models_base_model": "base_model, name COLLATE NOCASE, id",
-    "models_size_bytes": "size_bytes, id",
-    "models_added_at": "added_at, id",
-    "models_modified_at": "modified_at, id",
-    "models_rating": "rating, id",
-    "models_file_name": "file_name COLLATE NOCASE, id",
-    "models_folder": "folder, id",
-    "models_file_state": "file_state, id",
-    "models_hash_state": "hash_state, file_count, id",
-    "models_file_count": "file_count, id",
-    "models_favorite": "favorite, id",
-    "models_format": "format, id",
+PARTIAL_INDEXES |= {
+    name: f"models({SPARSE_INDEXES[name]}) WHERE {column} IS NOT NULL"
+    for column, name in SPARSE_COLUMNS.items()
 }

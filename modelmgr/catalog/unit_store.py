@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from modelmgr.catalog import engine
-from modelmgr.catalog.file_store import KnownFile, in_pieces
+from modelmgr.catalog.file_store import KnownFile, in_pieces, is_at_place
 from modelmgr.catalog.found import FoundUnit, Member
-from modelmgr.catalog.identity_store import is_at_place
 from modelmgr.catalog.scan_store import Putting, ScanStore
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, FileState
@@ -16,7 +15,12 @@ from modelmgr.values import Changes, FileState
 class UnitStore(ScanStore):
     """Writes about them. Each method joins the caller's transaction or makes its own."""
 
-    def put_unit(self, found: FoundUnit, is_promised: Callable[[str], bool] = lambda _: True) -> list[int]:
+    def put_unit(
+        self,
+        found: FoundUnit,
+        is_promised: Callable[[str], bool] = lambda _: True,
+        links: set[int] | None = None,
+    ) -> list[int]:
         """Write a place of a model of several files with its members.
 
         A member that was a model of its own becomes a part of this one, with all that was said of it. A missing
@@ -25,6 +29,7 @@ class UnitStore(ScanStore):
         Args:
             found: see above.
             is_promised: tells of a member that is missing whether the model lacks it.
+            links: told the row ids of files that were models of their own, and are further paths to members now.
 
         Returns:
             The models whose light columns may follow from something else now, that of the unit first.
@@ -36,9 +41,7 @@ class UnitStore(ScanStore):
                 "SELECT id, model_id FROM units WHERE path = ?", (path_in(found.path),)
             ).fetchone()
             if row is None:
-                putting = Putting(self, conn, [])
-                model_id = putting.new_model(found.model)
-                putting.write()
+                model_id = self._new_model(conn, found)
                 cursor = conn.execute(
                     "INSERT INTO units(model_id, path, kind) VALUES (?, ?, ?)",
                     (model_id, path_in(found.path), found.kind),
@@ -48,8 +51,14 @@ class UnitStore(ScanStore):
                 unit_id, model_id = row
                 conn.execute("UPDATE units SET kind = ? WHERE id = ?", (found.kind, unit_id))
             former = model_id
-            absorbed = self._put_members(conn, unit_id, model_id, found.members, now)
+            is_as_large = self._is_as_large(conn, unit_id, found.members)
+            absorbed = self._put_members(conn, unit_id, model_id, found.members, now, links)
             self._forget_parts(conn, unit_id, model_id, is_promised)
+            is_shared = self._is_shared(conn, unit_id, model_id)
+            if not is_as_large and self._is_another(conn, unit_id, model_id, is_shared):
+                model_id, is_shared = self._new_model(conn, found), False
+                conn.execute("UPDATE files SET model_id = ? WHERE unit = ?", (model_id, unit_id))
+                conn.execute("UPDATE units SET model_id = ?, sha256 = NULL WHERE id = ?", (model_id, unit_id))
             outcome = self._settle_unit(conn, unit_id)
             if outcome is not None:
                 model_id = outcome.model_id
@@ -57,11 +66,53 @@ class UnitStore(ScanStore):
                 if part != model_id:
                     self._merge_into(conn, part, model_id)
             self.refresh([model_id, former])
-            if row is not None or outcome is not None:
+            # Of a place whose parts nobody has hashed as they are, it may say what the model is not.
+            if outcome is not None or (row is not None and not is_as_large and not is_shared):
                 model = found.model
                 self.put_header(model_id, model.format, model.header, model.facts, model.danger)
                 self.put_embedded(model_id, found.path, model.mtime_ns, model.embedded)
         return list(dict.fromkeys((model_id, former)))
+
+    def _new_model(self, conn: engine.Connection, found: FoundUnit) -> int:
+        putting = Putting(self, conn, [])
+        model_id = putting.new_model(found.model)
+        putting.write()
+        return model_id
+
+    @staticmethod
+    def _is_as_large(conn: engine.Connection, unit_id: int, members: Sequence[Member]) -> bool:
+        """Tell whether some members changed, and all have the sizes that they had: they go on until they are hashed."""
+        known = {
+            name: facts
+            for name, *facts in conn.execute(
+                "SELECT member, size_bytes, mtime_ns, inode FROM files WHERE unit = ?", (unit_id,)
+            )
+        }
+        facts = {member.name: [member.size_bytes, member.mtime_ns, member.inode] for member in members}
+        sizes = {name: size_bytes for name, (size_bytes, *_) in known.items()}
+        return known != facts and sizes == {name: size_bytes for name, (size_bytes, *_) in facts.items()}
+
+    @staticmethod
+    def _is_shared(conn: engine.Connection, unit_id: int, model_id: int) -> bool:
+        """Tell whether a model has other places."""
+        row = conn.execute(
+            "SELECT 1 FROM units WHERE model_id = ? AND id <> ?", (model_id, unit_id)
+        ).fetchone()
+        return row is not None
+
+    def _is_another(self, conn: engine.Connection, unit_id: int, model_id: int, is_shared: bool) -> bool:
+        """Tell whether a place, of parts that nobody has hashed as they are, may hold something else than its model.
+
+        What is read of it then says nothing of that model: until its key is known it is one of its own.
+        """
+        (key,) = conn.execute("SELECT sha256 FROM models WHERE id = ?", (model_id,)).fetchone()
+        opened, lost = conn.execute(
+            "SELECT total(sha256 IS NULL AND state = 'present'), total(state = 'missing') FROM files WHERE unit = ?",
+            (unit_id,),
+        ).fetchone()
+        if key is None or not opened or lost:  # what lacks parts has no key
+            return False
+        return is_shared or not self._has_grown(conn, unit_id, key, self._member_hashes(conn, unit_id))
 
     @staticmethod
     def _forget_parts(
@@ -109,8 +160,56 @@ class UnitStore(ScanStore):
             found += [file for file in aside if (file.unit, file.inode, file.device) not in bodies]
         return found
 
+    def forget_lost_links(self, file_ids: Iterable[int]) -> list[int]:
+        """Forget those of some files that were further paths to parts which are at their places, and went.
+
+        Returns:
+            Their models.
+        """
+        lost = [file for file in self.files_with_ids(list(file_ids)) if file.state == FileState.MISSING]
+        changed: list[int] = []
+        if not any(file.unit is not None for file in lost):
+            return changed
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            for file in lost:
+                if file.unit is not None and self._is_aside(conn, file):
+                    conn.execute("DELETE FROM files WHERE id = ?", (file.id,))
+                    changed.append(file.model_id)
+            self.refresh(changed)
+        return changed
+
+    @staticmethod
+    def _is_aside(conn: engine.Connection, file: KnownFile) -> bool:
+        """Tell whether a path to a part lies elsewhere, and the part is at its place."""
+        (place,) = conn.execute("SELECT path FROM units WHERE id = ?", (file.unit,)).fetchone()
+        folder, member = path_out(place), file.member or ""
+        others = conn.execute(
+            "SELECT path FROM files WHERE unit = ? AND member = ? AND state = 'present'", (file.unit, member)
+        )
+        return not is_at_place(file.path, member, folder) and any(
+            is_at_place(path_out(path), member, folder) for (path,) in others
+        )
+
+    def give_up(self, files: Sequence[KnownFile]) -> None:
+        """Let files be missing at which nobody will look again; forget those of which no hash is known."""
+        with self.transaction(Changes(models=True)) as writer:
+            conn = writer.connection()
+            for file in files:
+                if file.sha256 is None:
+                    conn.execute("DELETE FROM files WHERE id = ?", (file.id,))
+                else:
+                    conn.execute("UPDATE files SET state = 'missing' WHERE id = ?", (file.id,))
+            self.refresh(file.model_id for file in files)
+
     def _put_members(
-        self, conn: engine.Connection, unit_id: int, model_id: int, members: Sequence[Member], now: int
+        self,
+        conn: engine.Connection,
+        unit_id: int,
+        model_id: int,
+        members: Sequence[Member],
+        now: int,
+        links: set[int] | None,
     ) -> list[int]:
         folders = self._folder_ids(conn, [member.path for member in members])
         own = {member.path for member in members}
@@ -142,13 +241,15 @@ class UnitStore(ScanStore):
                 left.add(row[1])
             # Another path to the same bytes (a blob behind a link) belongs where they belong.
             twins = conn.execute(
-                "SELECT id, model_id, sha256, path FROM files WHERE inode = ? AND device = ? AND size_bytes = ? "
+                "SELECT id, model_id, sha256, path, unit FROM files WHERE inode = ? AND device = ? AND size_bytes = ? "
                 "AND mtime_ns = ? AND inode <> 0 AND (unit IS NULL OR (unit = ? AND member <> ?))",
                 (member.inode, member.device, member.size_bytes, member.mtime_ns, unit_id, member.name),
             ).fetchall()
-            for twin, its_model, sha256, path in twins:
+            for twin, its_model, sha256, path, its_unit in twins:
                 if path_out(path) in own:
                     continue
+                if links is not None and its_unit is None:
+                    links.add(twin)
                 conn.execute(
                     "UPDATE files SET model_id = ?, unit = ?, member = ? WHERE id = ?",
                     (model_id, unit_id, member.name, twin),

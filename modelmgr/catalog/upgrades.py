@@ -58,6 +58,12 @@ def _edits(conn: engine.Connection) -> None:
     _complete(conn)
 
 
+def _orders(conn: engine.Connection) -> None:
+    """Version 6: indexes for the orders of the inbox and of columns that few have, the types in that of the folders."""
+    conn.execute("DROP INDEX IF EXISTS models_folder")
+    _complete(conn)
+
+
 def _folder_of(path: str, folders: dict[str, int]) -> int:
     """Return the number of a file's folder; a new one gets the next."""
     return folders.setdefault(os.path.dirname(path), len(folders) + 1)
@@ -85,7 +91,7 @@ def _complete(conn: engine.Connection) -> None:
     engine.create_missing(conn)
 
 
-STEPS: Mapping[int, Step] = {2: _gone_and_undo, 3: _known_hashes, 4: _known_folders, 5: _edits}
+STEPS: Mapping[int, Step] = {2: _gone_and_undo, 3: _known_hashes, 4: _known_folders, 5: _edits, 6: _orders}
 """The version that a step leads to -> the step. Version 1 is made by `engine.create_all`."""
 
 

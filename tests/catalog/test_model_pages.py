@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,12 @@ def put(catalog: Catalog, *rows: dict[str, Any]) -> None:
             )
 
 
-def pages(catalog: Catalog, query: ModelQuery, limit: int, *, counted: bool = True) -> Iterator[list[int]]:
+def pages(catalog: Catalog, query: ModelQuery, limit: int) -> Iterator[list[int]]:
     """Read page after page, as a stranger who gets the place as JSON."""
     after = None
     while True:
-        page = catalog.model_page(query, limit, after, counted=counted)
-        assert page.total == (catalog.count(query) if counted else None)
+        page = catalog.model_page(query, limit, after, catalog.rows)
+        assert page.total == catalog.count(query)
         yield [row.id for row in page.rows]
         if page.last is None:
             return
@@ -64,6 +65,8 @@ MODELS = st.fixed_dictionaries(
         "notes": st.sampled_from([None, "", "A", "a", "b" * 300, "b" * 200 + "a"]),
         "trigger_words": st.sampled_from(["[]", '["a"]', '["A", "c"]', '["a", "b"]', '["\\u00e4"]', '[""]']),
         "preview": FOLDERS,
+        "license": st.sampled_from([None, None, "mit", "MIT", ""]),
+        "source_url": st.sampled_from([None, "", "https://a/1", "HTTPS://a/1", "https://b"]),
         "nsfw": st.sampled_from([None, 0, 1]),
         "danger": st.sampled_from([None, None, "dangerous", "unscanned"]),
         "favorite": st.integers(0, 1),
@@ -95,16 +98,15 @@ QUERIES = st.builds(
     query=QUERIES,
     limit=st.integers(1, 9),
     step=st.sampled_from([1, 5_000]),
-    counted=st.booleans(),
 )
 def test_the_pages_put_together_are_the_order(
-    catalog: Catalog, models: list[dict[str, Any]], query: ModelQuery, limit: int, step: int, counted: bool
+    catalog: Catalog, models: list[dict[str, Any]], query: ModelQuery, limit: int, step: int
 ) -> None:
     """Ids far apart look like a large library, in which few match."""
     with catalog.transaction() as writer:
         writer.execute_sql("DELETE FROM models")
         put(catalog, *({"id": number * step, **model} for number, model in enumerate(models, 1)))
-    found = [row_id for page in pages(catalog, query, limit, counted=counted) for row_id in page]
+    found = [row_id for page in pages(catalog, query, limit) for row_id in page]
     assert found == list(catalog.order(query))
 
 
@@ -138,7 +140,7 @@ def test_every_order_with_every_kind_of_value_page_by_page(
 def test_what_is_written_between_two_pages_moves_nothing_else(catalog: Catalog) -> None:
     put(catalog, *({"id": number, "name": name} for number, name in enumerate("bdfhjl", 10)))
     query = ModelQuery()
-    first = catalog.model_page(query, 2)
+    first = catalog.model_page(query, 2, None, catalog.rows)
     assert [row.name for row in first.rows] == ["b", "d"]
     assert (first.total, first.last) == (6, ("d", 11))
     # Before the place, at it under both ids, after it; and the row of the place itself goes.
@@ -151,11 +153,11 @@ def test_what_is_written_between_two_pages_moves_nothing_else(catalog: Catalog) 
     )
     with catalog.transaction() as writer:
         writer.execute_sql("DELETE FROM models WHERE id = 11")
-    second = catalog.model_page(query, 3, first.last)
+    second = catalog.model_page(query, 3, first.last, catalog.rows)
     assert [row.name for row in second.rows] == ["D", "f", "g"]
     assert second.rows[0].id == 99
     assert second.total == 9
-    third = catalog.model_page(query, 3, second.last)
+    third = catalog.model_page(query, 3, second.last, catalog.rows)
     assert [row.name for row in third.rows] == ["h", "j", "l"]
     assert third.last is None
 
@@ -206,7 +208,7 @@ def test_rows_that_stay_are_met_exactly_once_while_another_thread_writes(
             met: list[int] = []
             after = None
             while True:
-                page = catalog.model_page(query, 11, after)
+                page = catalog.model_page(query, 11, after, catalog.rows)
                 met += [row.id for row in page.rows]
                 assert page.total is not None
                 assert page.total >= len(staying)
@@ -255,7 +257,7 @@ def test_every_order_walks_its_own_index_from_any_place_and_reads_no_payload(
             after = None
             catalog.trace(statements.append)
             for _ in range(4):
-                after = catalog.model_page(query, 700, after).last
+                after = catalog.model_page(query, 700, after, catalog.rows).last
             catalog.trace(None)
             walked = [sql for sql in statements if "ORDER BY" in sql]
             assert len(walked) <= 4 * 6
@@ -284,9 +286,9 @@ def test_where_many_match_the_order_is_walked_and_where_few_do_they_are_sorted(c
 
     def plan(query: ModelQuery) -> list[str]:
         statements: list[str] = []
-        after = catalog.model_page(query, 5).last
+        after = catalog.model_page(query, 5, None, catalog.rows).last
         catalog.trace(statements.append)
-        catalog.model_page(query, 5, after)
+        catalog.model_page(query, 5, after, catalog.rows)
         catalog.trace(None)
         sql = next(sql for sql in statements if "ORDER BY" in sql and "GROUP BY" not in sql)
         return [row[3] for row in catalog._reader.execute_sql(f"EXPLAIN QUERY PLAN {sql}")]
@@ -313,21 +315,23 @@ def test_the_total_is_counted_once_until_something_is_written(catalog: Catalog) 
     catalog.trace(None)
     with Catalog.open(catalog.path) as other:
         put(other, {"id": 77})
-    assert catalog.model_page(ModelQuery(), 1).total == 10
+    assert catalog.model_page(ModelQuery(), 1, None, catalog.rows).total == 10
     with catalog.transaction() as writer:
         writer.execute_sql("DELETE FROM models WHERE id > 5")
-        assert catalog.model_page(ModelQuery(), 1).total == 5
-    assert catalog.model_page(ModelQuery(), 1).total == 5
-    assert catalog.model_page(ModelQuery(), 1, counted=False).total is None
+        assert catalog.model_page(ModelQuery(), 1, None, catalog.rows).total == 5
+    assert catalog.model_page(ModelQuery(), 1, None, catalog.rows).total == 5
     for number in range(200):  # more questions than are kept
-        assert catalog.model_page(ModelQuery(folders=(f"/{number}",)), 1).total == 0
-    assert catalog.model_page(ModelQuery(), 1).total == 5
+        page = catalog.model_page(ModelQuery(folders=(f"/{number}",)), 1, None, catalog.rows)
+        assert page.total == 0
+    catalog.trace(lambda sql: counts.append(sql) if "count(*)" in sql else None)
+    assert catalog.model_page(ModelQuery(), 1, None, catalog.rows).total == 5
+    assert len(counts) == 2
 
 
 def pages_uncounted(catalog: Catalog, descending: bool) -> Iterator[tuple[Any, ...]]:
     after = None
     while True:
-        page = catalog.model_page(ModelQuery(descending=descending), 2, after)
+        page = catalog.model_page(ModelQuery(descending=descending), 2, after, catalog.rows)
         assert page.total == 9
         yield page.rows
         if (after := page.last) is None:
@@ -362,23 +366,24 @@ def pages_uncounted(catalog: Catalog, descending: bool) -> Iterator[tuple[Any, .
 def test_what_is_no_place_in_the_order_is_refused(catalog: Catalog, sort: str, after: Any) -> None:
     put(catalog, {"id": 1})
     with pytest.raises(Usage, match="no place"):
-        catalog.model_page(ModelQuery(sort=sort), 10, after)
+        catalog.model_page(ModelQuery(sort=sort), 10, after, catalog.rows)
 
 
 def test_a_page_has_at_least_one_row(catalog: Catalog) -> None:
     with pytest.raises(Usage, match="at least one"):
-        catalog.model_page(ModelQuery(), 0)
+        catalog.model_page(ModelQuery(), 0, None, catalog.rows)
 
 
 def test_a_place_that_was_never_given_out_leads_to_what_comes_after_it(catalog: Catalog) -> None:
     put(catalog, {"id": 1, "name": "a", "folder": "/m"}, {"id": 2, "name": "b", "folder": b"/m\xff"})
-    assert [row.id for row in catalog.model_page(ModelQuery(), 9, ["A", 0]).rows] == [1, 2]
-    assert [row.id for row in catalog.model_page(ModelQuery(), 9, [None, 0]).rows] == [1, 2]
-    assert [row.id for row in catalog.model_page(ModelQuery(), 9, ["' OR 1=1 --", -(2**63)]).rows] == [1, 2]
-    assert [row.id for row in catalog.model_page(ModelQuery(sort="folder"), 9, [{"b": "2f6d"}, 0]).rows] == [
-        2
-    ]
-    assert catalog.model_page(ModelQuery(), 9, ["b", 2**63 - 1]).rows == ()
+    for query, after, ids in (
+        (ModelQuery(), ["A", 0], [1, 2]),
+        (ModelQuery(), [None, 0], [1, 2]),
+        (ModelQuery(), ["' OR 1=1 --", -(2**63)], [1, 2]),
+        (ModelQuery(sort="folder"), [{"b": "2f6d"}, "", 0], [2]),
+        (ModelQuery(), ["b", 2**63 - 1], []),
+    ):
+        assert [row.id for row in catalog.model_page(query, 9, after, catalog.rows).rows] == ids
 
 
 # --- the word for the state -------------------------------------------------------------------------------
@@ -403,7 +408,7 @@ def test_the_version_changes_with_every_commit_of_anyone_and_with_nothing_else(t
             catalog.add_folder("/d", 1)
             assert catalog.version() == seen[-1]
             raise RuntimeError
-        catalog.folders(), other.folders(), catalog.model_page(ModelQuery(), 1)
+        catalog.folders(), other.folders(), catalog.model_page(ModelQuery(), 1, None, catalog.rows)
         assert catalog.version() == seen[-1]
         answers: set[str] = set()
         threads = [threading.Thread(target=lambda: answers.add(catalog.version())) for _ in range(8)]
@@ -460,7 +465,8 @@ def test_sqlite_writes_the_light_columns_as_python_does(tmp_path: Path) -> None:
         assert [list(json.loads(text).items()) for text in narrow] == [
             [(key, row[key]) for key in ("path", "added_at", "name")] for row in expected
         ]
-        page = catalog.model_page_json(ModelQuery(sort="size_bytes"), 4, columns=["size_bytes"])
-        same = catalog.model_page(ModelQuery(sort="size_bytes"), 4)
+        rows_of = partial(catalog.rows_json, columns=["size_bytes"])
+        page = catalog.model_page(ModelQuery(sort="size_bytes"), 4, None, rows_of)
+        same = catalog.model_page(ModelQuery(sort="size_bytes"), 4, None, catalog.rows)
         assert (page.total, page.last) == (same.total, same.last)
         assert [json.loads(text)["size_bytes"] for text in page.rows] == [row.size_bytes for row in same.rows]

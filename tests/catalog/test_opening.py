@@ -2,6 +2,7 @@
 
 import lzma
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,14 @@ import pytest
 
 from modelmgr.catalog import Catalog, engine, schema, upgrades
 from modelmgr.catalog.import_store import NewRecord
-from modelmgr.errors import CatalogDamaged, CatalogError, CatalogTooNew
+from modelmgr.errors import (
+    CatalogBusy,
+    CatalogDamaged,
+    CatalogError,
+    CatalogTooNew,
+    ModelmgrError,
+    NotFound,
+)
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.sqlite import driver, wal_is_safe
@@ -79,6 +87,25 @@ def test_the_pragmas_of_the_house_hold_on_both_connections(tmp_path: Path) -> No
                 "mmap_size": 0,
             }
         assert catalog._reader.execute_sql("PRAGMA query_only").fetchone()[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "is_safe"),
+    [
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 0), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 52, 0), True),
+        ((4, 0, 0), True),
+    ],
+)
+def test_the_fault_of_the_log_is_known_by_the_version(version: tuple[int, int, int], is_safe: bool) -> None:
+    assert wal_is_safe(version) is is_safe
 
 
 def test_a_newer_catalog_is_refused_untouched(tmp_path: Path) -> None:
@@ -254,6 +281,73 @@ def test_backup_check_and_restore_bring_back_what_was_there(tmp_path: Path) -> N
         assert [folder.path for folder in former.folders()] == ["/a", "/b"]
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+def test_a_backup_takes_neither_the_place_of_the_catalog_nor_of_its_log(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "c.sqlite"
+    (tmp_path / "link").symlink_to(f"{path}{suffix}")
+    with Catalog.open(path) as catalog:
+        catalog.add_folder("/a", 1)
+        for target in (f"{path}{suffix}", str(tmp_path / "link")):
+            with pytest.raises(CatalogError, match="can't replace the catalog"):
+                catalog.backup(target, Progress())
+    with Catalog.open(path) as catalog:
+        assert len(catalog.folders()) == 1
+        assert catalog.check(Progress()) == []
+
+
+def test_a_backup_is_a_file_beside_which_no_former_log_lies(tmp_path: Path) -> None:
+    other, log = tmp_path / "other.sqlite", tmp_path / "other.sqlite-wal"
+    with Catalog.open(other) as catalog:
+        catalog.add_folder("/other", 1)
+        left_behind = log.read_bytes()
+        with (
+            Catalog.open(tmp_path / "c.sqlite") as former,
+            pytest.raises(CatalogBusy, match="open in another program"),
+        ):
+            former.backup(str(other), Progress())
+    log.write_bytes(left_behind)  # as a program that was killed leaves it
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        catalog.add_folder("/a", 1)
+        assert catalog.backup(str(other), Progress()) == []
+    assert not log.exists()
+    with Catalog.open(other) as catalog:
+        assert [folder.path for folder in catalog.folders()] == ["/a"]
+        assert catalog.check(Progress()) == []
+
+
+def test_a_backup_goes_where_a_link_leads_and_never_to_what_is_no_file(tmp_path: Path) -> None:
+    elsewhere, link, pipe = tmp_path / "elsewhere", tmp_path / "link.sqlite", tmp_path / "pipe"
+    elsewhere.mkdir()
+    link.symlink_to(elsewhere / "b.sqlite")
+    os.mkfifo(pipe)
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        assert catalog.backup(str(link), Progress()) == []
+        assert link.is_symlink()
+        assert (elsewhere / "b.sqlite").is_file()
+        for target in (pipe, elsewhere):
+            with pytest.raises(ModelmgrError, match="is no regular file") as raised:
+                catalog.backup(str(target), Progress())
+            assert raised.value.code == "unwritable"
+        with pytest.raises(NotFound, match="does not exist"):
+            catalog.backup(str(tmp_path / "nowhere" / "b.sqlite"), Progress())
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_plain_copy_of_a_catalog_is_restored_from_where_nothing_can_be_written(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with Catalog.open(disk / "c.sqlite") as catalog:
+        catalog.add_folder("/a", 1)
+    disk.chmod(0o500)
+    try:
+        assert engine.restore_from(str(disk / "c.sqlite"), str(tmp_path / "c.sqlite"), Progress()) is None
+    finally:
+        disk.chmod(0o700)
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        assert len(catalog.folders()) == 1
+
+
 def test_a_damaged_backup_is_not_restored(tmp_path: Path) -> None:
     path, backup = tmp_path / "c.sqlite", tmp_path / "b.sqlite"
     with Catalog.open(path) as catalog:
@@ -340,10 +434,7 @@ def test_a_catalog_of_version_1_is_upgraded_with_all_its_records(tmp_path: Path)
 
 
 def test_a_catalog_that_version_4_wrote_is_upgraded_and_edited_on(tmp_path: Path) -> None:
-    former = Path(__file__).parents[1] / "data" / "catalog_of_schema_4.sqlite.xz"
-    path = tmp_path / "c.sqlite"
-    path.write_bytes(lzma.decompress(former.read_bytes()))
-    Catalog.open(tmp_path / "fresh.sqlite").close()
+    path = catalog_of(4, tmp_path)
     with Catalog.open(path) as catalog:
         rows = {row.file_name: row for row in catalog.page(ModelQuery(), None)}
         ink, harbor = rows["inkwash.safetensors"], rows["harbor.safetensors"]
@@ -361,11 +452,43 @@ def test_a_catalog_that_version_4_wrote_is_upgraded_and_edited_on(tmp_path: Path
         assert library.origins_of(ink.id)["name"].imported == "Inkwash - v1.2"
         assert catalog.check(Progress()) == []
     assert [entry.name.rpartition(".")[0] for entry in (tmp_path / "backups").iterdir()] == ["c.sqlite.v4"]
+    check_is_like_a_new_one(path)
+
+
+def test_a_catalog_that_version_5_wrote_is_upgraded_with_its_history(tmp_path: Path) -> None:
+    path = catalog_of(5, tmp_path)
+    with Catalog.open(path) as catalog:
+        by_license = catalog.page(ModelQuery(sort="license", descending=True), None)
+        assert [(row.name, row.license) for row in by_license][:1] == [("My ink", "by-nc")]
+        by_folder = catalog.page(ModelQuery(sort="path"), None)
+        assert [row.file_name for row in by_folder] == [
+            "harbor.safetensors",
+            "inkwash.safetensors",
+            "quiet.safetensors",
+        ]
+        assert Library(catalog).undo_edit().changed == 1
+        assert catalog.rows([by_folder[0].id])[0].tags == ()
+        assert catalog.check(Progress()) == []
+    check_is_like_a_new_one(path)
+
+
+def catalog_of(version: int, folder: Path) -> Path:
+    """Return a copy of a catalog that an older version wrote."""
+    former = Path(__file__).parents[1] / "data" / f"catalog_of_schema_{version}.sqlite.xz"
+    path = folder / "c.sqlite"
+    path.write_bytes(lzma.decompress(former.read_bytes()))
+    return path
+
+
+def check_is_like_a_new_one(path: Path) -> None:
+    """An upgraded catalog has the tables, the indexes and the version of one that was just made."""
+    Catalog.open(path.with_name("fresh.sqlite")).close()
     upgraded, fresh = (
-        engine.connect(str(tmp_path / name), "mode=rw") for name in ("c.sqlite", "fresh.sqlite")
+        engine.connect(str(path.with_name(name)), "mode=rw") for name in (path.name, "fresh.sqlite")
     )
     statistics = {"sqlite_stat1", "sqlite_stat4"}  # of the planner, if there was anything to count
     assert _objects(upgraded) - statistics == _objects(fresh) - statistics
+    assert _index_columns(upgraded) == _index_columns(fresh)
     assert upgraded.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     upgraded.close()
     fresh.close()
@@ -373,6 +496,13 @@ def test_a_catalog_that_version_4_wrote_is_upgraded_and_edited_on(tmp_path: Path
 
 def _objects(conn: engine.Connection) -> set[str]:
     return {row[0] for row in conn.execute("SELECT name FROM sqlite_schema")}
+
+
+def _index_columns(conn: engine.Connection) -> list[tuple[object, ...]]:
+    return conn.execute(
+        "SELECT s.name, x.name, x.coll, x.desc FROM sqlite_schema AS s, pragma_index_xinfo(s.name) AS x "
+        "WHERE s.type = 'index' ORDER BY s.name, x.seqno"
+    ).fetchall()
 
 
 def test_any_sqlite_reads_the_schema(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from modelmgr.catalog import Catalog, pending_list
 from modelmgr.catalog.import_store import NewRecord
 from modelmgr.catalog.query import PENDING_SORTS
 from modelmgr.values import PendingModel, PendingQuery, PendingState, Record
+from tests.inbox import pending_in
 
 RECORDS = 200
 BOTH = (PendingState.PENDING, PendingState.DISMISSED)
@@ -53,7 +54,7 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
 def test_the_order_is_that_of_the_pages(inbox: Catalog, sort: str, descending: bool) -> None:
     for group in (*ALL_OF_A_GROUP, PendingQuery(), PendingQuery(search="in")):
         query = replace(group, sort=sort, descending=descending)
-        ids = [row.id for row in inbox.pending_page(query, None)]
+        ids = [row.id for row in pending_in(inbox, query)]
         assert list(inbox.pending_order(query)) == ids
         assert ids
 
@@ -74,7 +75,7 @@ def test_each_choice_counts_what_it_would_show(inbox: Catalog, search: str) -> N
         query = replace(group, search=search)
         found = inbox.pending_choices(query)
         for column, free in (("source", "sources"), ("type", "types"), ("problem", "problems")):
-            rows = inbox.pending_page(replace(query, **{free: ()}), None)
+            rows = pending_in(inbox, replace(query, **{free: ()}))
             assert found[column] == Counter(_value(row, column) for row in rows)
             assert list(found[column].items()) == sorted(
                 found[column].items(), key=lambda one: (-one[1], one[0])
@@ -82,7 +83,7 @@ def test_each_choice_counts_what_it_would_show(inbox: Catalog, search: str) -> N
 
 
 def test_the_groups_count_every_record(inbox: Catalog) -> None:
-    rows = inbox.pending_page(PendingQuery(), None)
+    rows = pending_in(inbox)
     waiting = [row for row in rows if row.state == PendingState.PENDING]
     assert inbox.pending_facets() == {
         "state": Counter(row.state for row in rows),

@@ -344,7 +344,7 @@ def test_searches_find_what_a_plain_reading_finds_in_the_order_that_was_asked_fo
         assert [row.id for row in catalog.page(query, 10, start)] == order[start : start + 10], query
         after, paged = None, []
         while True:
-            page = catalog.model_page(query, 37, after, counted=chance.random() < 0.5)
+            page = catalog.model_page(query, 37, after, catalog.rows)
             paged += [row.id for row in page.rows]
             after = page.last and json.loads(json.dumps(page.last))
             if after is None:
@@ -357,25 +357,28 @@ def test_walking_and_sorting_give_the_same_rows(
     stocked: Any, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a small catalog few is never too few to sort; so the bounds are moved."""
-    from modelmgr.catalog import stretches
+    from modelmgr.catalog import candidates, estimates, stretches
 
     catalog, _models = stocked
     chance = random.Random(1_000 + seed)
     for _ in range(120):
         query = _a_query(chance)
         order = list(catalog.order(query))
-        for share, sample, counted in (
-            (1, 8, 3),
-            (4, 16, 1_000),
-            (1, 8, 1_000),
-            (1, 80, 2),
-            (0.1, 40, 1_000),
+        for fetch, scan, look, batch, sample, counted in (
+            (2.4, 0.2, 2.0, 5, 250, 3),
+            (1e9, 1e9, 2.0, 0, 125, 1_000),
+            (1e9, 1e9, 1e9, 2_000, 4_000, 1_000),
+            (0.0, 1e9, 1e9, 3, 8, 1_000),
+            (1e9, 0.0, 1e9, 20, 4_000, 2),
         ):
-            monkeypatch.setattr(stretches, "_ALL_SHARE", share)
-            monkeypatch.setattr(stretches, "_SAMPLE", sample)
-            monkeypatch.setattr(stretches, "_TELLING", sample // 8)
-            monkeypatch.setattr(stretches, "COUNTED", counted)
-            monkeypatch.setattr(stretches, "COUNTED_WORDS", counted)
+            for name, cost in (("FETCH", fetch), ("_SCAN", scan), ("_LOOK", look), ("_CHEAP", 0.0)):
+                monkeypatch.setattr(estimates, name, cost)
+            monkeypatch.setattr(stretches, "_BATCH", batch)
+            monkeypatch.setattr(estimates, "_SAMPLE", sample)
+            monkeypatch.setattr(estimates, "_TELLING", 1 + sample // 500)
+            monkeypatch.setattr(candidates, "RARE_COUNTED", counted)
+            monkeypatch.setattr(candidates, "COUNTED", counted)
+            monkeypatch.setattr(candidates, "COUNTED_WORDS", counted)
             assert [row.id for row in catalog.page(query, 12, 3)] == order[3:15], query
 
 
