@@ -7,127 +7,31 @@ import hashlib
 import json
 import os
 import re
-import signal
-import struct
+import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelmgr import filters
-from modelmgr.catalog import Catalog
 from modelmgr.cli.commands import build_parser
 from modelmgr.sqlite import driver
 from modelmgr.values import ModelQuery
-
-
-def words(text: str) -> set[str]:
-    return set(text.split())
-
-
-LIGHT_COLUMNS = words(
-    "name type size_bytes sha256 base_model format path file_name folder file_count tags rating favorite nsfw "
-    "trigger_words notes license source_url preview added_at modified_at hash_state file_state"
+from tests.command_line import (
+    IMPORT_KEYS,
+    LIGHT_COLUMNS,
+    UNKNOWN_SHA256,
+    Library,
+    command,
+    run,
+    words,
+    write_library,
+    write_model,
+    write_sidecar,
 )
-IMPORT_KEYS = words("batch_id seen imported unchanged ignored failed problems by_source")
-UNKNOWN_SHA256 = "00000000" * 8
-
-
-@dataclass
-class Answer:
-    """What a finished process left."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.out.isascii()
-        return json.loads(self.out)
-
-
-def command(catalog: Path | str, *said: str | Path) -> list[str]:
-    return [sys.executable, "-m", "modelmgr", "--catalog", str(catalog), *map(str, said)]
-
-
-def run(catalog: Path | str, *words: str | Path, **environment: str) -> Answer:
-    done = subprocess.run(
-        command(catalog, *words),
-        capture_output=True,
-        timeout=120,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert b"Traceback" not in done.stderr, done.stderr.decode()
-    return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def write_model(path: Path | str, filling: bytes = b"\0", metadata: dict[str, str] | None = None) -> str:
-    """Write a small safetensors LoRA and return its SHA-256."""
-    block = "lora_unet_down_blocks_0_attentions_0_proj_in"
-    header: dict[str, Any] = {
-        f"{block}.lora_down.weight": {"dtype": "F16", "shape": [4, 320], "data_offsets": [0, 2560]},
-        f"{block}.lora_up.weight": {"dtype": "F16", "shape": [320, 4], "data_offsets": [2560, 5120]},
-    }
-    if metadata:
-        header["__metadata__"] = metadata
-    packed = json.dumps(header).encode()
-    body = struct.pack("<Q", len(packed)) + packed + (filling * 5120)[:5120]
-    with open(path, "wb") as file:
-        file.write(body)
-    return hashlib.sha256(body).hexdigest()
-
-
-def write_sidecar(path: Path, name: str, sha256: str | None = None, number: int = 1) -> bytes:
-    """Write a sidecar as a browser extension of A1111 leaves it, and return its bytes."""
-    file: dict[str, Any] = {"name": path.name, "primary": True}
-    if sha256 is not None:
-        file["hashes"] = {"SHA256": sha256.upper()}
-    payload = json.dumps(
-        {
-            "id": number,
-            "modelId": number * 10,
-            "name": "v1.0",
-            "baseModel": "SD 1.5",
-            "trainedWords": ["inkwash"],
-            "model": {"name": name, "type": "LORA", "nsfw": False},
-            "files": [file],
-        },
-        indent=3,
-    ).encode()
-    path.write_bytes(payload)
-    return payload
-
-
-@dataclass
-class Library:
-    """Three files of two contents, two records, a damaged sidecar, and the catalog that knows them."""
-
-    root: Path
-    catalog: Path
-    ink: str
-    copper: str
-    ink_payload: bytes
-
-    def run(self, *words: str | Path) -> Answer:
-        return run(self.catalog, *words)
-
-
-def write_library(root: Path) -> Library:
-    models = root / "models" / "Lora"
-    models.mkdir(parents=True)
-    ink = write_model(models / "inkwash.safetensors", b"i")
-    write_model(models / "inkwash copy.safetensors", b"i")
-    copper = write_model(models / "copperleaf.safetensors", b"c")
-    payload = write_sidecar(models / "inkwash.civitai.info", "Inkwash Harbor", ink)
-    return Library(root, root / "catalog.sqlite", ink, copper, payload)
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +75,14 @@ def test_every_command_is_told_in_the_documents() -> None:
     assert not missing
 
 
+def test_what_readme_shows_is_taken_as_it_stands() -> None:
+    text = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    lines = re.findall(r"^modelmgr (.+)$", text, re.MULTILINE)
+    assert len(lines) > 10
+    for line in lines:
+        build_parser().parse_args(shlex.split(line))  # ends the program if it is no command
+
+
 def each_command(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]:
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     for group in groups:
@@ -205,6 +117,19 @@ def test_questions_to_a_catalog_that_is_not_there_answer_nothing_and_create_noth
     assert answer.code == 0
     assert expected.items() <= answer.json.items()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["check"], ["backup", "x"], ["restore", "catalog.sqlite"]], ids=str)
+def test_what_keeps_a_catalog_from_being_looked_after_is_its_problem(
+    tmp_path: Path, words: list[str]
+) -> None:
+    catalog = tmp_path / "catalog.sqlite"
+    catalog.write_bytes(b"no catalog" * 100)
+    answer = run(catalog, words[0], *(tmp_path / word for word in words[1:]), "--json")
+    assert (answer.code, answer.json["ok"]) == (3, False)
+    error, (problem,) = answer.json["error"], answer.json["problems"]
+    assert (problem["code"], problem["message"]) == (error["code"], error["message"])
+    assert (problem["path"], problem["kept"]) == (str(catalog), False)
 
 
 def test_an_empty_file_is_a_new_catalog(tmp_path: Path) -> None:
@@ -311,20 +236,20 @@ def test_a_catalog_that_cannot_be_used_is_exit_code_3_and_stays_as_it_was(
 
 def test_a_path_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     catalog, nowhere = tmp_path / "catalog.sqlite", tmp_path / "nowhere"
-    for words in (
+    for said in (
         ["scan"],
         ["migrate", "import"],
         ["migrate", "detect"],
         ["folders", "add"],
         ["folders", "remove"],
     ):
-        answer = run(catalog, *words, nowhere, "--json")
-        assert answer.code == 1, words
-        assert [problem["code"] for problem in answer.json["problems"]] == ["not_found"], words
-    for words in (["restore", str(nowhere)], ["show", UNKNOWN_SHA256]):
-        answer = run(catalog, *words, "--json")
-        assert answer.code == 1, words
-        assert answer.json["error"]["code"] == "not_found", words
+        answer = run(catalog, *said, nowhere, "--json")
+        assert answer.code == 1, said
+        assert [problem["code"] for problem in answer.json["problems"]] == ["not_found"], said
+    for said in (["restore", str(nowhere)], ["show", UNKNOWN_SHA256]):
+        answer = run(catalog, *said, "--json")
+        assert answer.code == 1, said
+        assert answer.json["error"]["code"] == "not_found", said
 
 
 def test_ids_and_hashes_that_are_not_there_are_problems_and_stop_nothing(library: Library) -> None:
@@ -334,8 +259,8 @@ def test_ids_and_hashes_that_are_not_there_are_problems_and_stop_nothing(library
     assert (verified.json["checked"], verified.json["ok"]) == (1, 1)
     only_wrong = library.run("verify", UNKNOWN_SHA256, "--json")
     assert (only_wrong.code, only_wrong.json["checked"]) == (1, 0)
-    for words in (["promote"], ["dismiss"], ["undo"]):
-        answer = library.run("pending", *words, "424242", str(2**70), "--json")
+    for said in (["promote"], ["dismiss"], ["undo"]):
+        answer = library.run("pending", *said, "424242", str(2**70), "--json")
         assert answer.code == 1
         assert {problem["code"] for problem in answer.json["problems"]} == {"not_found"}
 
@@ -477,8 +402,8 @@ def test_duplicates_stats_and_check(library: Library) -> None:
     assert (stats["models"], stats["files"]) == (2, 3)
     assert stats["by_type"]["lora"]["models"] == 2
     assert library.run("check", "--json").json == {"ok": True, "problems": []}
-    for words in (["duplicates"], ["stats"], ["check"], ["folders", "list"], ["pending", "list"], ["list"]):
-        assert library.run(*words).out
+    for said in (["duplicates"], ["stats"], ["check"], ["folders", "list"], ["pending", "list"], ["list"]):
+        assert library.run(*said).out
 
 
 # --- import and promotion ---------------------------------------------------------------------------------
@@ -645,6 +570,21 @@ def test_an_export_takes_neither_the_place_of_the_catalog_nor_one_that_is_not_th
     assert (answer.code, answer.json["error"]["code"]) == (1, "unwritable")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_an_export_follows_a_link_and_takes_the_place_of_no_pipe_or_folder(library: Library) -> None:
+    folder, link, pipe = library.root / "far", library.root / "link.jsonl", library.root / "pipe"
+    folder.mkdir()
+    link.symlink_to(folder / "x.jsonl")
+    os.mkfifo(pipe)
+    assert library.run("export", "--jsonl", link).code == 0
+    assert link.is_symlink()
+    assert (folder / "x.jsonl").is_file()
+    for target in (pipe, folder):
+        answer = library.run("export", "--jsonl", target, "--json")
+        assert (answer.code, answer.json["error"]["code"]) == (1, "unwritable")
+    assert pipe.is_fifo()
+
+
 def test_a_backup_is_taken_and_restored_and_the_former_catalog_is_kept(tmp_path: Path) -> None:
     made = write_library(tmp_path)
     made.run("scan", tmp_path / "models")
@@ -661,151 +601,3 @@ def test_a_backup_is_taken_and_restored_and_the_former_catalog_is_kept(tmp_path:
     kept = [path for path in tmp_path.rglob("catalog.sqlite") if path != made.catalog]
     assert len(kept) == 1
     assert run(kept[0], "list", "--json").json["total"] == 3
-
-
-# --- names, terminals, signals ----------------------------------------------------------------------------
-
-HOSTILE = "evil\x1b[31m\u202egnp\u200b\n.safetensors"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="such names can't be made there")
-def test_control_and_direction_marks_of_names_reach_no_terminal(tmp_path: Path) -> None:
-    write_model(tmp_path / HOSTILE)
-    (tmp_path / "broken\x1b]0;x\x07.safetensors").write_bytes(b"\xff" * 20)
-    catalog = tmp_path / "catalog.sqlite"
-    scan = run(catalog, "scan", tmp_path)
-    listed = run(catalog, "list")
-    sha256 = next(
-        row["sha256"] for row in run(catalog, "list", "--json").json["models"] if "evil" in row["path"]
-    )
-    shown = run(catalog, "show", sha256)
-    wrong = run(catalog, "scan", tmp_path / "not\x1bthere")
-    for answer in (scan, listed, shown, wrong):
-        for text in (answer.out, answer.err):
-            assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
-    assert "\u241b[31m\\u202e" in shown.out
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only there a path is any bytes")
-def test_paths_that_are_no_utf8_go_out_and_come_back(tmp_path: Path) -> None:
-    folder = os.path.join(os.fsencode(tmp_path), b"caf\xe9 \x80")
-    os.mkdir(folder)
-    write_model(os.fsdecode(os.path.join(folder, b"m\xff.safetensors")))
-    catalog = tmp_path / "catalog.sqlite"
-    assert run(catalog, "scan", os.fsdecode(folder)).code == 0
-    answer = run(catalog, "list", "--json")
-    assert "\\udce9" in answer.out
-    (row,) = answer.json["models"]
-    assert os.fsencode(row["path"]) == os.path.join(folder, b"m\xff.safetensors")
-    assert run(catalog, "scan", row["path"], "--json").json["unchanged"] == 1
-    assert "caf\\xe9 \\x80" in run(catalog, "folders", "list").out
-    (again,) = run(catalog, "folders", "list", "--json").json["folders"]
-    assert run(catalog, "folders", "remove", again["path"], "--json").json["folders"] == []
-
-
-def test_output_survives_a_terminal_that_knows_only_ascii(tmp_path: Path) -> None:
-    write_model(tmp_path / "tusche 墨 é.safetensors")
-    catalog = tmp_path / "catalog.sqlite"
-    run(catalog, "scan", tmp_path)
-    answer = run(catalog, "list", PYTHONIOENCODING="ascii")
-    assert answer.code == 0
-    assert "tusche" in answer.out
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals and signals there")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_cancelled_import_keeps_whole_records_says_so_and_can_be_finished(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    records = 3_000
-    models = tmp_path / "models"
-    models.mkdir()
-    for at in range(records):
-        write_sidecar(models / f"m{at}.civitai.info", f"Model {at}", number=at)
-    catalog = tmp_path / "catalog.sqlite"
-    code, out, drawn = stopped_when_busy(command(catalog, "migrate", "import", models, "--json"), number)
-    assert code == 130
-    report = json.loads(out)
-    assert report["cancelled"] is True
-    assert report["imported"] < records
-    assert b"records" in drawn
-    kept = run(catalog, "pending", "list", "--json").json
-    assert kept["total"] == report["imported"]
-    assert run(catalog, "check").code == 0
-    assert run(catalog, "migrate", "import", models, "--json").json["imported"] == records - kept["total"]
-    assert run(catalog, "pending", "list", "--json").json["total"] == records
-
-
-def stopped_when_busy(words: list[str], number: signal.Signals) -> tuple[int, bytes, bytes]:
-    """Start a command on a terminal, send a signal once its progress shows records, and wait for its end."""
-    import pty
-
-    master, slave = pty.openpty()
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=slave)
-    os.close(slave)
-    drawn = b""
-    while b"records" not in drawn:
-        drawn += os.read(master, 4096)
-    process.send_signal(number)
-    drain = threading.Thread(target=drained, args=(master,))
-    drain.start()
-    out, _ = process.communicate(timeout=5)
-    drain.join()
-    os.close(master)
-    return process.returncode, out, drawn
-
-
-def drained(master: int) -> None:
-    """Read a terminal until nobody writes to it any more."""
-    while True:
-        try:
-            if not os.read(master, 4096):
-                return
-        except OSError:
-            return
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
-def test_a_signal_is_heard_while_another_program_writes(tmp_path: Path) -> None:
-    catalog = tmp_path / "catalog.sqlite"
-    with Catalog.open(catalog) as held, held.transaction():
-        process = subprocess.Popen(
-            command(catalog, "folders", "add", tmp_path, "--json"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.communicate(timeout=1.5)  # it waits for its turn
-        process.terminate()
-        out, err = process.communicate(timeout=5)
-    assert process.returncode == 130
-    assert json.loads(out)["error"]["code"] == "cancelled"
-    assert err == b""
-    assert run(catalog, "folders", "list", "--json").json["folders"] == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
-def test_a_question_ends_at_once_when_it_is_cancelled(tmp_path: Path) -> None:
-    """Here it writes to a pipe that nobody reads, as to a pager."""
-    library = tmp_path / "models"
-    library.mkdir()
-    for at in range(300):
-        write_sidecar(library / f"m{at}.civitai.info", f"Model {at}", number=at)
-    catalog = tmp_path / "catalog.sqlite"
-    assert run(catalog, "migrate", "import", library).code == 0
-    process = subprocess.Popen(
-        command(catalog, "pending", "export", "--jsonl"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    process.stdout.read(1)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=5)
-    assert process.returncode == 130
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
-def test_without_a_screen_the_window_says_so(tmp_path: Path) -> None:
-    answer = run(
-        tmp_path / "catalog.sqlite", "gui", "--json", DISPLAY="", WAYLAND_DISPLAY="", QT_QPA_PLATFORM=""
-    )
-    assert (answer.code, answer.json["error"]["code"]) == (1, "no_screen")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import UNKNOWN_SHA256, Library, run, words, write_library
+from tests.command_line import UNKNOWN_SHA256, Library, run, words, write_library
 
 EDIT_KEYS = words("group models changed problems cancelled")
 UNDO_KEYS = words("group changed skipped problems cancelled")

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from modelmgr.cli.commands import COMMANDS, build_parser
-from tests.test_cli import UNKNOWN_SHA256, Library, command, run, write_library, write_model, write_sidecar
+from tests.command_line import (
+    UNKNOWN_SHA256,
+    Library,
+    command,
+    run,
+    write_library,
+    write_model,
+    write_sidecar,
+)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +162,25 @@ def test_show_names_what_the_user_set_and_tells_conditions_in_words(library: Lib
     other = library.run("show", library.copper).out
     assert "Set by you" not in other
     assert "No records of other tools.\n" in other
+
+
+def test_show_calls_tools_by_their_names(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    folder = tmp_path / "models" / "Lora"
+    (folder / "copperleaf.json").write_text('{"notes": "warm"}')
+    (folder / "copperleaf.metadata.json").write_text(
+        '{"file_path": "", "model_name": "Leaf", "notes": "best"}'
+    )
+    made.run("scan", tmp_path / "models")
+    made.run("migrate", "import", folder)
+    made.run("pending", "promote", "--all")
+    lines = made.run("show", made.copper).out.splitlines()
+    assert lines[0] == "Leaf"
+    words = {line.removeprefix("  Notes:").strip() for line in lines}
+    assert {"[LoRA Manager]", "best", "[A1111 notes]"} <= words
+    assert re.search(r"^  \d+  LoRA Manager  .*copperleaf\.metadata\.json$", "\n".join(lines), re.MULTILINE)
+    shown = made.run("show", made.copper, "--json").json
+    assert {"[lora-manager]", "[a1111-user-json]"} <= set(shown["notes"].splitlines())
 
 
 def test_columns_that_say_nothing_are_left_out(library: Library) -> None:

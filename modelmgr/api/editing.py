@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from modelmgr.api import shapes
+from modelmgr.api import requests, shapes
 from modelmgr.api.answers import Blind, Invalid, Stale, json_answer, no_model, shaped
 from modelmgr.api.openapi import add_route
 from modelmgr.api.parameters import Sha256
@@ -30,7 +30,7 @@ class _Wish:
 
     sha256: str
     states: frozenset[str]
-    body: shapes.EditRequest
+    body: requests.EditRequest
 
 
 class Edits:
@@ -54,7 +54,7 @@ class Edits:
             self.edit,
             shapes.ModelEdited,
             *(404, 408, 411, 412, 413, 415, 428, 507),
-            body=shapes.EditRequest,
+            body=requests.EditRequest,
         )
 
     async def edit(self, request: Request, sha256: Sha256) -> Response:
@@ -64,7 +64,7 @@ class Edits:
         """
         states = _states(", ".join(request.headers.getlist("if-match")))
         data = await request.body()
-        body = await self._ask(partial(shaped, data, shapes.EditRequest))
+        body = await self._ask(partial(shaped, data, requests.EditRequest))
         answer: Response = await self._ask(partial(self._edit, _Wish(sha256.lower(), states, body)))
         return answer
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from modelmgr.api.shapes import ERRORS
+from modelmgr.api.failures import ERRORS
 
 _MODELS = "/models" if os.name == "posix" else "C:\\models"
 _SEP = os.sep

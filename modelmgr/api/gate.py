@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from modelmgr.api.jobs import FAULT
+from modelmgr.api.limits import Limits
+from modelmgr.api.strict import CLOSE, SAFE_HEADERS, Refusal
 from modelmgr.api.token import TokenFile
-from modelmgr.api.wire import CLOSE, SAFE_HEADERS, Limits, Refusal
 
 log = logging.getLogger(__name__)
 

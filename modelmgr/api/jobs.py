@@ -4,7 +4,6 @@ What runs them is not decided here: `serve` has a thread for them, the window it
 """
 
 import json
-import logging
 import secrets
 import threading
 import time
@@ -17,8 +16,6 @@ from typing import Any
 from modelmgr.errors import ModelmgrError, NotFound
 from modelmgr.progress import Cancelled, Progress, Step
 from modelmgr.values import MIB, iso_time
-
-log = logging.getLogger(__name__)
 
 KEPT_JOBS = 100
 KEPT_BYTES = 64 * MIB
@@ -74,6 +71,7 @@ class Job:
         self._state = JobState.QUEUED
         self._progress: Progress | None = None
         self._step: Step | None = None
+        self._met = 0
         self._created_at = time.time()
         self._ended_at: float | None = None
         self._error: Mapping[str, Any] | None = None
@@ -109,6 +107,7 @@ class Job:
         self._changed(self)
         try:
             report = deed(progress)
+            self._met = int(getattr(report, "seen", 0))
             result = json.dumps(self._document(report)).encode("ascii")
         except Cancelled:
             self._end(JobState.CANCELLED)
@@ -159,16 +158,18 @@ class Job:
         """Return it as ``/api/jobs`` lists it, and its result as it was in the same moment: JSON in ASCII."""
         with self._lock:
             step = self._step
-            if step is not None and self._state == JobState.DONE:
-                # The last news is older than the end.
-                step = replace(step, done=step.total or step.done, text="")
+            done, total = (step.done, step.total) if step is not None else (0, None)
+            if self._state == JobState.DONE:
+                # The last news is older than the end, and may have come before all was counted.
+                done = total = total or max(done, self._met)
+                step = None if step is None else replace(step, text="")
             return {
                 "id": self.id,
                 "kind": self.kind,
                 "title": self.title,
                 "state": str(self._state),
-                "done": step.done if step is not None else 0,
-                "total": step.total if step is not None else None,
+                "done": done,
+                "total": total,
                 "unit": step.unit if step is not None else None,
                 "text": step.text if step is not None else "",
                 "created_at": iso_time(self._created_at),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from modelmgr.api import examples, shapes
+from modelmgr.api import examples, failures, requests, shapes
 from modelmgr.api.answers import JSON
 from modelmgr.api.parameters import no_query, parameters_of
 
@@ -72,9 +72,9 @@ def add_route(
     responses: dict[int | str, dict[str, Any]] = {}
     for number in sorted({*_ALWAYS, *errors} - ({401} if open_to_all else set())):
         if number == 304:
-            responses[304] = {"description": shapes.NOT_MODIFIED, "headers": headers}
+            responses[304] = {"description": failures.NOT_MODIFIED, "headers": headers}
         else:
-            responses[number] = {"description": shapes.error_words(number), "model": shapes.ErrorDocument}
+            responses[number] = {"description": failures.error_words(number), "model": shapes.ErrorDocument}
     if isinstance(shape, tuple):
         binary = {"schema": {"type": "string", "format": "binary"}}
         responses[status] = {"description": "The bytes.", "content": {kind: dict(binary) for kind in shape}}
@@ -132,7 +132,12 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     """Add to FastAPI's document what stands outside its reach: bodies that are read by us, and the token."""
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    for shape in (shapes.ScanRequest, shapes.ImportRequest, shapes.PromoteRequest, shapes.EditRequest):
+    for shape in (
+        requests.ScanRequest,
+        requests.ImportRequest,
+        requests.PromoteRequest,
+        requests.EditRequest,
+    ):
         schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[shape.__name__] = schema

@@ -15,7 +15,7 @@ from pydantic import (
     create_model,
 )
 
-from modelmgr.api import shapes
+from modelmgr.api import requests, shapes
 from modelmgr.api.answers import Invalid, invalid
 from modelmgr.api.thumbnail import SIDES
 from modelmgr.filters import MODEL_FILTERS, Filter, FilterKind, model_query
@@ -47,7 +47,7 @@ def _annotation(found: Filter) -> Any:
         # Words of other tools are understood as well; these are the ones that answers have.
         word = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TYPES)})]
     if found.is_path:
-        word = Annotated[str, PlainValidator(str), WithJsonSchema(shapes.PATH_SCHEMA)]
+        word = Annotated[str, PlainValidator(str), WithJsonSchema(requests.PATH_SCHEMA)]
     if found.kind == FilterKind.MANY:
         return list[word]
     if found.kind == FilterKind.FLAG:
@@ -111,7 +111,7 @@ JobId = Annotated[
 ]
 Sha256 = Annotated[
     str,
-    Path(pattern=shapes.SHA256_PATTERN, description="Of the whole file, 64 hex digits."),
+    Path(pattern=requests.SHA256_PATTERN, description="Of the whole file, 64 hex digits."),
 ]
 
 

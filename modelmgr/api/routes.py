@@ -16,7 +16,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
 from modelmgr import __version__, documents
-from modelmgr.api import shapes
+from modelmgr.api import requests, shapes
 from modelmgr.api.answers import (
     Busy,
     Invalid,
@@ -150,7 +150,8 @@ class _Questions:
             return self._known.answer(request, version, partial(answer, version))
 
         def answer(version: str) -> bytes:
-            page = self._catalog.model_page_json(wanted, asked.limit, after, columns=columns or LIGHT_KEYS)
+            rows_of = partial(self._catalog.rows_json, columns=columns or LIGHT_KEYS)
+            page = self._catalog.model_page(wanted, asked.limit, after, rows_of)
             rest = {
                 "total": page.total,
                 "next_cursor": self._places.cursor(page.last, wanted),
@@ -204,7 +205,7 @@ class _Questions:
     async def record(
         self,
         sha256: Sha256,
-        id: Annotated[int, Path(ge=1, le=shapes.LARGEST_ID, description="`id` of one of `records[]`.")],
+        id: Annotated[int, Path(ge=1, le=requests.LARGEST_ID, description="`id` of one of `records[]`.")],
     ) -> Response:
         """Return the payload of one record: the exact bytes, as an attachment."""
 
@@ -292,7 +293,7 @@ class _Questions:
 def _last_id(after: Sequence[Any] | None) -> int:
     if after is None:
         return 0
-    if len(after) != 1 or type(after[0]) is not int or not 0 < after[0] <= shapes.LARGEST_ID:
+    if len(after) != 1 or type(after[0]) is not int or not 0 < after[0] <= requests.LARGEST_ID:
         raise Invalid("The cursor is none that was given out.", code="wrong_cursor")
     return after[0]
 
@@ -340,19 +341,19 @@ class _Deeds:
         self._ask = ask
         self._reading = asyncio.Semaphore(1)
         post = partial(add_route, router, "deeds", "POST", status=202)
-        post("/api/models/scan", self.scan, shapes.JobStarted, *_POST, body=shapes.ScanRequest)
+        post("/api/models/scan", self.scan, shapes.JobStarted, *_POST, body=requests.ScanRequest)
         post(
             "/api/migration/import_models",
             self.import_models,
             shapes.JobStarted,
             *_POST,
-            body=shapes.ImportRequest,
+            body=requests.ImportRequest,
         )
-        post("/api/migration/promote", self.promote, shapes.JobStarted, *_POST, body=shapes.PromoteRequest)
+        post("/api/migration/promote", self.promote, shapes.JobStarted, *_POST, body=requests.PromoteRequest)
 
     async def scan(self, request: Request) -> Response:
         """Look for models, identify and hash them; the paths become library folders."""
-        wanted, _ = await self._body(request, shapes.ScanRequest)
+        wanted, _ = await self._body(request, requests.ScanRequest)
         deed = partial(self._scan, wanted)
         return _started(self._jobs.add("scan", "Scan for another program", deed, documents.scan))
 
@@ -361,7 +362,7 @@ class _Deeds:
 
         The value of a `meta_json` is kept as the exact bytes that stood in the body.
         """
-        wanted, size_bytes = await self._body(request, shapes.ImportRequest)
+        wanted, size_bytes = await self._body(request, requests.ImportRequest)
         if not wanted.paths and not wanted.models:
             raise Invalid("Either paths or models must be given.", code="missing_key")
         deed = partial(self._import, wanted)
@@ -370,7 +371,7 @@ class _Deeds:
 
     async def promote(self, request: Request) -> Response:
         """Link pending models to their files and make them active."""
-        wanted, _ = await self._body(request, shapes.PromoteRequest)
+        wanted, _ = await self._body(request, requests.PromoteRequest)
         named = "ids" in wanted.model_fields_set
         if not named and not wanted.all:
             raise Invalid("Either ids or all must be given.", code="missing_key")
@@ -379,10 +380,10 @@ class _Deeds:
         deed = partial(self._promote, wanted)
         return _started(self._jobs.add("promote", "Promotion for another program", deed, documents.promoted))
 
-    def _scan(self, wanted: shapes.ScanRequest, progress: Progress) -> ScanReport:
+    def _scan(self, wanted: requests.ScanRequest, progress: Progress) -> ScanReport:
         return self._library.scan(wanted.paths, hash_files=not wanted.no_hash, progress=progress)
 
-    def _import(self, wanted: shapes.ImportRequest, progress: Progress) -> ImportReport:
+    def _import(self, wanted: requests.ImportRequest, progress: Progress) -> ImportReport:
         models = [
             InlineModel(model.meta_json, model.name, model.type, model.sha256, model.path)
             for model in wanted.models
@@ -391,7 +392,7 @@ class _Deeds:
             return self._library.preview(wanted.paths, models=models, progress=progress)
         return self._library.import_paths(wanted.paths, models=models, progress=progress)
 
-    def _promote(self, wanted: shapes.PromoteRequest, progress: Progress) -> PromoteReport:
+    def _promote(self, wanted: requests.PromoteRequest, progress: Progress) -> PromoteReport:
         known, problems = self._library.known_pending(wanted.ids)
         report = self._library.promote(
             None if wanted.all else known,

@@ -20,9 +20,10 @@ import uvicorn
 from modelmgr.api.events import Events
 from modelmgr.api.gate import Gate
 from modelmgr.api.jobs import Job, Jobs
+from modelmgr.api.limits import Limits, raise_descriptor_limit
 from modelmgr.api.routes import make_app
 from modelmgr.api.token import TokenFile
-from modelmgr.api.wire import Limits, guarded, raise_descriptor_limit
+from modelmgr.api.wire import guarded
 from modelmgr.errors import ModelmgrError
 from modelmgr.library import Library
 from modelmgr.progress import Cancelled, Progress

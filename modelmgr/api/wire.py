@@ -5,12 +5,9 @@ What is asked, and who may ask it, is the gate's affair. No names or bytes of a 
 
 import asyncio
 import contextlib
-import json
 import logging
-import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from enum import IntEnum
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -21,97 +18,12 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from modelmgr.values import MIB
+from modelmgr.api.limits import Limits, spare_descriptors
+from modelmgr.api.strict import SAFE_HEADERS, Refusal, StrictConnection
 
-KIB = 1024
-# Descriptors that are left for files, databases and the window while all connections are in use.
-RESERVED_DESCRIPTORS = 128
-WANTED_DESCRIPTORS = 4096
-
-SAFE_HEADERS: Sequence[tuple[bytes, bytes]] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-)
-CLOSE = (b"connection", b"close")
-
-log = logging.getLogger(__name__)
 # What uvicorn itself would say of bad requests: anyone on this computer could fill the terminal with it.
 _silent = logging.getLogger(f"{__name__}.uvicorn")
 _silent.setLevel(logging.CRITICAL + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much, and how long, a client may ask of the server.
-
-    Attributes:
-        header_s: from connecting, or from the first byte of a further request, to the end of its headers.
-        body_s: for the whole body.
-        idle_s: between two requests on one connection.
-        reader_s: how long a client may take nothing of what waits for it.
-        unread_bytes: of answers that wait for their readers, of all clients.
-        linger_s: how long a connection that ends still waits for what the client sends, since its last byte.
-        linger_total_s: the same, since its end.
-        linger_bytes: how much of it is thrown away before the connection is cut.
-        closing_s: until the connections are cut that stay when the server closes.
-        connections: open ones, of all clients.
-        header_bytes: the request line and all headers.
-        body_bytes: of one request.
-        import_body_bytes: of a request that brings models along.
-        large_bodies: how many bodies above `body_bytes` are held at once.
-        requests: at work; more wait for their turn.
-        streams: of events.
-    """
-
-    header_s: float = 5.0
-    body_s: float = 30.0
-    idle_s: float = 30.0
-    reader_s: float = 60.0
-    unread_bytes: int = 256 * MIB
-    linger_s: float = 0.25
-    linger_total_s: float = 5.0
-    linger_bytes: int = 64 * MIB
-    closing_s: float = 1.5
-    connections: int = 1024
-    header_bytes: int = 32 * KIB
-    body_bytes: int = 64 * KIB
-    import_body_bytes: int = 8 * MIB
-    large_bodies: int = 8
-    requests: int = 64
-    streams: int = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer that ends the connection: status, and the three parts of an error.
-
-    Attributes:
-        status: of HTTP.
-        code: a short word that programs can test.
-        message: one sentence.
-        details: the facts.
-        extra: headers of this answer alone.
-    """
-
-    status: int
-    code: str
-    message: str
-    details: Mapping[str, Any] = field(default_factory=dict)
-    extra: Sequence[tuple[bytes, bytes]] = ()
-
-    def body(self) -> bytes:
-        """Return the JSON document."""
-        error = {"code": self.code, "message": self.message, "details": dict(self.details)}
-        return json.dumps({"error": error}).encode("ascii")
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers that belong to it, but for those that every answer has."""
-        return [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(self.body())),
-            CLOSE,
-            *self.extra,
-        ]
 
 
 class Standing(IntEnum):
@@ -182,68 +94,6 @@ class Connections:
         self._slow.pop(connection, None)
 
 
-_HEAD_END = re.compile(rb"\n\r?\n")
-# Control characters, line ends other than CR LF, and lines that continue the one above (RFC 9112, 2.2 and 5.2).
-_ODD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\n[ \t]")
-_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(.*?)[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
-_CODING = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
-_DIGITS = re.compile(rb"[0-9]{1,20}")
-
-
-class _StrictConnection(h11.Connection):
-    """h11, without what it is lenient about.
-
-    A body has a length, said once, in digits: then no two readers can differ on where the next request begins.
-
-    Attributes:
-        refusal: what is to be said after `next_event` has raised.
-    """
-
-    def __init__(self, limits: Limits, heard: Callable[[object], None]) -> None:
-        super().__init__(h11.SERVER, limits.header_bytes)
-        self._limit_bytes = limits.header_bytes
-        self._heard = heard
-        self.refusal = Refusal(400, "bad_request", "This is no proper HTTP/1.1 request.")
-
-    def next_event(self) -> Any:
-        """Return what `h11.Connection.next_event` does, or raise what it does."""
-        if self.their_state is h11.IDLE and (refusal := self._objection()) is not None:
-            self.refusal = refusal
-            raise h11.RemoteProtocolError(refusal.message, error_status_hint=refusal.status)
-        event = super().next_event()
-        self._heard(event)
-        return event
-
-    @property
-    def holds_bytes(self) -> bool:
-        """Whether something was received that is not yet a whole request."""
-        return bool(self.trailing_data[0])
-
-    def _objection(self) -> Refusal | None:
-        data, _ = self.trailing_data
-        end = _HEAD_END.search(data)
-        head = data[: end.end()] if end is not None else data
-        if len(head) > self._limit_bytes:
-            return Refusal(
-                431,
-                "headers_too_large",
-                "Request line and headers are too large.",
-                {"limit_bytes": self._limit_bytes},
-            )
-        if end is None:
-            return None
-        if _ODD.search(head) is not None:
-            return self.refusal
-        lengths = _LENGTH.findall(head)
-        if len(lengths) > 1 or (lengths and _DIGITS.fullmatch(lengths[0]) is None):
-            return Refusal(400, "bad_length", "Content-Length must be given once, in digits.")
-        if _CODING.search(head) is not None:
-            if lengths:
-                return Refusal(400, "bad_length", "Content-Length and Transfer-Encoding exclude each other.")
-            return Refusal(411, "length_required", "Transfer-Encoding is not taken; give a Content-Length.")
-        return None
-
-
 class _Transport(asyncio.Transport):
     """A connection's transport as uvicorn sees it: to close it is left to `GuardedProtocol`."""
 
@@ -281,7 +131,7 @@ class _Flow(FlowControl):
     without end would fill the memory.
     """
 
-    def __init__(self, transport: asyncio.Transport, conn: _StrictConnection) -> None:
+    def __init__(self, transport: asyncio.Transport, conn: StrictConnection) -> None:
         super().__init__(transport)
         self._conn = conn
 
@@ -311,7 +161,7 @@ class GuardedProtocol(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self.logger = _silent
         self.timeout_keep_alive = self.limits.idle_s  # type: ignore[assignment]  # call_later takes it
-        self.conn: _StrictConnection = _StrictConnection(self.limits, self._on_event)
+        self.conn: StrictConnection = StrictConnection(self.limits, self._on_event)
         self._raw: asyncio.Transport
         self._clocks: dict[str, asyncio.TimerHandle] = {}
         self._is_leaving = False
@@ -555,34 +405,6 @@ def guarded(limits: Limits) -> type[GuardedProtocol]:
         pass
 
     Guarded.limits = limits
-    most = min(limits.connections, _spare_descriptors() or limits.connections)
+    most = min(limits.connections, spare_descriptors() or limits.connections)
     Guarded.registry = Connections(most, limits.unread_bytes)
     return Guarded
-
-
-def raise_descriptor_limit() -> None:
-    """Have the system let this process open as many files and sockets as it may, if that was few."""
-    try:
-        import resource
-    except ImportError:  # Windows counts no descriptors
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(WANTED_DESCRIPTORS, hard)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError) as error:
-        log.info("The limit of open files stays at %s: %s", soft, error)
-
-
-def _spare_descriptors() -> int | None:
-    """Return how many connections fit beside all else that the process has open; None: any number."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return None
-    return max(soft - RESERVED_DESCRIPTORS, soft // 2)

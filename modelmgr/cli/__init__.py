@@ -10,13 +10,15 @@ What a command needs is imported when it runs: ``modelmgr --help`` loads neither
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 
-from modelmgr.cli.call import CANCELLED, CATALOG, OK, PROBLEMS, USAGE, Call, Signals, Stopped, output
+from modelmgr.cli.call import CANCELLED, CATALOG, OK, PROBLEMS, USAGE, Call, Signals, output
 from modelmgr.cli.commands import build_parser
 from modelmgr.errors import CatalogError, ModelmgrError, Usage
-from modelmgr.progress import Cancelled
+from modelmgr.progress import Cancelled, Stopped
 from modelmgr.terminal import visible
 
 
@@ -26,13 +28,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program's name; None takes the process's own.
     """
+    if argv is None:
+        _speak_utf8()
     words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(
+        getattr(sys.stdout, "buffer", None), io.FileIO
+    ):  # not a console of Windows, which wants text
+        # Unbuffered (`python -u`), Python drops what the system did not take of a write that a signal cut short.
+        buffered = io.BufferedWriter(io.FileIO(sys.stdout.fileno(), "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(buffered, sys.stdout.encoding, line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     call = Call("--json" in words)
     with Signals(call, keep=argv is None):
         return _answered(call, words)
+
+
+def _speak_utf8() -> None:
+    """Begin anew where Python takes the names of files for another encoding than UTF-8 (``LC_ALL=C PYTHONUTF8=0``).
+
+    Names of the catalog could neither be looked up nor shown there. What is printed keeps the encoding that was asked
+    for; who can't show a character gets its escape.
+    """
+    if sys.getfilesystemencoding().lower() == "utf-8" or sys.flags.utf8_mode or getattr(sys, "frozen", False):
+        return
+    os.environ["PYTHONUTF8"] = "1"  # for the processes that are started from here, too
+    os.environ.setdefault("PYTHONIOENCODING", getattr(sys.stdout, "encoding", None) or "utf-8")
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - our own words
 
 
 def _answered(call: Call, words: Sequence[str]) -> int:

@@ -13,11 +13,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
 from modelmgr.errors import CatalogError, ModelmgrError
-from modelmgr.progress import Progress
+from modelmgr.progress import Progress, Stopped
 from modelmgr.terminal import Bar, visible
 
 if TYPE_CHECKING:
@@ -28,6 +29,21 @@ if TYPE_CHECKING:
 OK, PROBLEMS, USAGE, CATALOG, CANCELLED = 0, 1, 2, 3, 130
 
 _LAST_WORD_S = 3.0  # a cancelled deed that has not ended by then is interrupted where it stands
+_INSISTED_S = 0.5  # and by then if it is asked twice
+
+
+class Stage(Enum):
+    """How far a run of the program is, for those who would stop it.
+
+    Until it is known whether a question or a deed comes, a signal waits. A deed is asked to stop; what it holds open is
+    closed and what it did is told to the end.
+    """
+
+    STARTING = "starting"
+    ASKING = "asking"
+    WORKING = "working"
+    CLOSING = "closing"
+    TELLING = "telling"
 
 
 class Call:
@@ -36,8 +52,7 @@ class Call:
     Attributes:
         args: the parsed words.
         progress: handed to every deed; draws the bar, hears the signals.
-        is_working: True while a deed runs, which is then stopped gently.
-        has_worked: True once it has ended; what it did is yet to be told.
+        stage: what a signal meets.
     """
 
     def __init__(self, wants_json: bool) -> None:
@@ -45,8 +60,7 @@ class Call:
         self.wants_json = wants_json
         self.bar = Bar(sys.stderr)
         self.progress = Progress(self.bar.show)
-        self.is_working = False
-        self.has_worked = False
+        self.stage = Stage.STARTING
         self._has_spoken = False
 
     @property
@@ -65,6 +79,8 @@ class Call:
         from modelmgr.catalog import Catalog
 
         log_to_terminal()
+        if self.stage != Stage.WORKING:
+            self.ask()
         catalog = Catalog.open(self.catalog_path, create=False)
         try:
             yield catalog
@@ -84,17 +100,32 @@ class Call:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             except OSError as error:
                 raise CatalogError(f"The catalog's folder can't be made: {error}.", path=path) from error
-        with self.deed(), Catalog.open(path) as catalog:
-            yield Library(catalog)
+        with self.deed():
+            catalog = Catalog.open(path)
+            try:
+                yield Library(catalog)
+            finally:
+                self.stage = Stage.CLOSING
+                catalog.close()
 
     @contextlib.contextmanager
     def deed(self) -> Iterator[None]:
         """Mark work that signals shall stop gently."""
-        self.is_working = True
+        self.stage = Stage.WORKING
         try:
             yield
         finally:
-            self.is_working, self.has_worked = False, True
+            self.stage = Stage.TELLING
+
+    def ask(self) -> None:
+        """Mark a question, which signals end at once.
+
+        Raises:
+            Stopped: one came before.
+        """
+        self.stage = Stage.ASKING
+        if self.progress.is_cancelled:
+            raise Stopped
 
     def say(self, document: Mapping[str, Any], lines: Iterable[str]) -> None:
         """Print the answer: the document with ``--json``, else the lines.
@@ -125,6 +156,12 @@ class Call:
             if self.wants_json and not self._has_spoken:
                 error = {"code": name, "message": message, "details": facts}
                 document = {**(getattr(self.args, "when_failed", None) or {}), "error": error}
+                if "problems" in document:
+                    from modelmgr import documents
+                    from modelmgr.values import Problem
+
+                    failed = Problem(str(facts.get("path", "")), name, message)
+                    document["problems"] = documents.problems([failed])
                 print(json.dumps(document, default=str))
                 sys.stdout.flush()
             else:
@@ -132,19 +169,11 @@ class Call:
         return code
 
 
-class Stopped(BaseException):
-    """A signal ends the command where it stands.
-
-    Not a KeyboardInterrupt: where that passes through compiled text (as dataclasses have), Python remembers it and ends
-    the process by SIGINT in spite of its exit code.
-    """
-
-
 class Signals:
-    """Ctrl-C and SIGTERM: a running deed is asked to stop, a question ends at once.
+    """Ctrl-C and SIGTERM: a deed is asked to stop, a question ends at once.
 
-    A deed that does not come to an end is interrupted after a few seconds, and so is one that is asked twice;
-    its open transaction is undone.
+    A deed that does not come to an end is interrupted after a few seconds, and soon if it is asked twice; its open
+    transaction is undone.
 
     Args:
         keep: leave the process deaf to them afterwards, for nothing is left to be stopped.
@@ -174,16 +203,26 @@ class Signals:
             signal.signal(number, signal.SIG_IGN if self._keep else handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self._call.has_worked and not self._call.is_working and not self._is_late:
+        progress, stage = self._call.progress, self._call.stage
+        has_timer = hasattr(signal, "setitimer")
+        if stage == Stage.CLOSING:
+            return  # that can't be cut short, and what was done is yet to be told
+        if stage == Stage.TELLING and not self._is_late:
             # It ended in time and is telling what it did; only who insists cuts that short.
             self._is_late = number != getattr(signal, "SIGALRM", None)
             return
-        if not self._call.is_working or self._call.progress.is_cancelled:
+        if stage in (Stage.ASKING, Stage.TELLING) or number == getattr(signal, "SIGALRM", None):
             raise Stopped
-        self._call.progress.cancel()
-        if hasattr(signal, "setitimer"):
+        is_first = not progress.is_cancelled
+        progress.cancel()
+        if has_timer:
             self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._stop))
-            signal.setitimer(signal.ITIMER_REAL, _LAST_WORD_S)
+            left, _ = signal.getitimer(signal.ITIMER_REAL)
+            signal.setitimer(
+                signal.ITIMER_REAL, _LAST_WORD_S if is_first else min(left or _INSISTED_S, _INSISTED_S)
+            )
+        elif not is_first:
+            raise Stopped
 
 
 def outcome(problems: Sequence[Problem], cancelled: bool = False) -> int:

@@ -7,9 +7,9 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from modelmgr.cli.call import CANCELLED, Call, Stopped, log_to_terminal, output
+from modelmgr.cli.call import CANCELLED, Call, log_to_terminal, output
 from modelmgr.errors import ModelmgrError
-from modelmgr.progress import Progress
+from modelmgr.progress import Progress, Stopped
 from modelmgr.terminal import visible
 
 _LISTEN_S = 0.2
@@ -47,6 +47,7 @@ def demo(call: Call) -> int:
 
 
 def _open_window(call: Call, catalog_path: str, paths: Sequence[str]) -> int:
+    call.ask()
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
         raise ModelmgrError("There is no screen here to open a window on.", code="no_screen")

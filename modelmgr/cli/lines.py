@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelmgr.terminal import count_text, duration_text, size_text, table, time_text, visible, width_of
-from modelmgr.vocabulary import evidence_words
+from modelmgr.vocabulary import evidence_words, source_name, with_source_names
 
 if TYPE_CHECKING:
     from modelmgr.values import ImportReport, ModelDetails, ModelRow, Problem, ScanReport
@@ -133,7 +133,7 @@ def show_lines(details: ModelDetails) -> Iterator[str]:
         ("Rating", "★" * row.rating if row.rating else None),
         ("Favorite", "yes" if row.favorite else None),
         ("NSFW", "yes" if row.nsfw else None),
-        ("Notes", row.notes),
+        ("Notes", None if row.notes is None else with_source_names(row.notes)),
         ("License", row.license),
         ("Source", row.source_url),
         ("Preview", row.preview),
@@ -144,7 +144,8 @@ def show_lines(details: ModelDetails) -> Iterator[str]:
         if value:
             column = {"Source": "source_url"}.get(title, title.lower().replace(" ", "_"))
             origin = details.provenance.get(column)
-            told = "" if origin is None else "  [you]" if column in details.edited else f"  [{origin.source}]"
+            said_by = "you" if column in details.edited else source_name(origin.source) if origin else ""
+            told = f"  [{said_by}]" if origin else ""
             first, *others = value.splitlines() or [""]
             yield f"  {title + ':':<{_TITLE_COLUMNS}}{visible(first)}{'' if others else visible(told)}"
             for at, line in enumerate(others, 1):
@@ -176,7 +177,7 @@ def show_lines(details: ModelDetails) -> Iterator[str]:
             (
                 "",
                 str(record.id),
-                record.source,
+                source_name(record.source),
                 size_text(record.size_bytes),
                 record.source_path + (f" #{record.record_key}" if record.record_key else ""),
             )

@@ -71,10 +71,13 @@ def _written_whole(target: str) -> Iterator[IO[str]]:
     """Give a file to write to that takes the place of `target` when all went well, and leaves nothing else.
 
     Raises:
-        ModelmgrError: it can't be written.
+        ModelmgrError: it can't be written, or what stands there is no file.
     """
     import tempfile
 
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ModelmgrError(f"{target} is no regular file.", code="unwritable", path=target)
+    target = os.path.realpath(target)
     part: str | None = None
     try:
         handle, part = tempfile.mkstemp(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from modelmgr.api.limits import Limits
 from modelmgr.api.token import TokenFile
-from modelmgr.api.wire import Limits
 from tests.api.doors import Door
 from tests.api.served import Served, served
 from tests.api.stock import Stock, write_stock

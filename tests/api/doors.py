@@ -12,8 +12,9 @@ from typing import Any
 import uvicorn
 
 from modelmgr.api.gate import Gate
+from modelmgr.api.limits import Limits
 from modelmgr.api.token import TokenFile
-from modelmgr.api.wire import Limits, guarded
+from modelmgr.api.wire import guarded
 
 PATIENCE_S = 10.0
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from modelmgr.api.body import BodyInvalid, read_object
+from modelmgr.api.limits import KIB, Limits
 from modelmgr.api.server import QUESTION_THREADS
 from modelmgr.api.token import TokenFile
-from modelmgr.api.wire import KIB, Limits
 from modelmgr.values import MIB
 from tests.api.doors import Door, parse, read_all, until
 from tests.api.served import Client, Served

@@ -15,9 +15,9 @@ from fastapi.routing import APIRoute
 from jsonschema_rs import validator_for
 from pydantic import BaseModel, TypeAdapter
 
-from modelmgr.api import answers, examples, jobs, parameters, shapes, thumbnail
+from modelmgr.api import answers, examples, failures, jobs, parameters, requests, shapes, thumbnail
+from modelmgr.api.limits import Limits
 from modelmgr.api.routes import make_app
-from modelmgr.api.wire import Limits
 from modelmgr.catalog import hash_store
 from modelmgr.edits import EDITABLE
 from modelmgr.filters import MODEL_FILTERS
@@ -93,7 +93,7 @@ def keys(text: str, head: str) -> set[str]:
 
 
 def model(name: str) -> type[BaseModel]:
-    found: type[BaseModel] = getattr(shapes, name)
+    found: type[BaseModel] = getattr(requests, name, None) or getattr(shapes, name)
     return found
 
 
@@ -152,8 +152,8 @@ def test_bodies_are_the_same_in_document_and_openapi() -> None:
         said = keys(section(route), "key")
         assert said == (set(shape_of(body["content"]).model_fields) if body else set()), route
     prose = words(section(("POST", "/api/migration/import_models")))
-    assert set(shapes.InlineModelIn.model_fields) <= prose
-    assert set(shapes.EditedValues.model_fields) == set(EDITABLE)
+    assert set(requests.InlineModelIn.model_fields) <= prose
+    assert set(requests.EditedValues.model_fields) == set(EDITABLE)
     assert set(EDITABLE) <= words(section(("PATCH", "/api/models/{sha256}")))
 
 
@@ -206,7 +206,7 @@ def test_events_are_described_as_they_are_told() -> None:
 
 def test_errors_are_the_same_in_document_and_code() -> None:
     said = {(int(status), code.strip("`")) for status, code, _ in table(HTTP, "status")}
-    known = {(status, code) for status, (_, codes) in shapes.ERRORS.items() for code in codes}
+    known = {(status, code) for status, (_, codes) in failures.ERRORS.items() for code in codes}
     assert said == known
     assert len(table(HTTP, "status")) == len(said)
 
@@ -221,7 +221,7 @@ def test_every_code_of_the_local_api_is_known() -> None:
             if isinstance(node, ast.Assign) and any(ast.unparse(name) == "code" for name in node.targets):
                 found |= set(_constants(node.value))
     routing = {"unknown_path", "wrong_method"}
-    known = {code for _, codes in shapes.ERRORS.values() for code in codes}
+    known = {code for _, codes in failures.ERRORS.values() for code in codes}
     of_no_answer = {"port_in_use", "port_unusable", "not_started", "token_file"}
     of_library = {"outside"}
     of_other_doors = {"error", "usage", "unreadable"}
@@ -248,7 +248,7 @@ def _constants(node: ast.expr) -> Iterator[str]:
 
 def test_limits_are_the_same_in_document_and_code() -> None:
     limits = Limits()
-    assert shapes.ERRORS[408][1]["timeout"] == (
+    assert failures.ERRORS[408][1]["timeout"] == (
         f"headers take {limits.header_s:.0f} s at most, the body {limits.body_s:.0f} s"
     )
     figures = {

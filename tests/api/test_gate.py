@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from modelmgr.api.gate import Gate, objection
+from modelmgr.api.limits import Limits
 from modelmgr.api.token import TokenFile
-from modelmgr.api.wire import Limits
 from tests.api.doors import Door, Reply, parse, read_all, read_reply, until
 
 LOOPBACK = "127.0.0.1"

@@ -14,6 +14,12 @@ class Report:
         self.cancelled = cancelled
 
 
+class SeenReport(Report):
+    def __init__(self, seen):
+        super().__init__()
+        self.seen = seen
+
+
 def as_document(report):
     return {"path": "/a\udc80", "cancelled": report.cancelled}
 
@@ -55,6 +61,18 @@ def test_a_job_waits_runs_and_is_done(jobs, taken):
     assert (job.state, job.as_json()["done"], job.as_json()["error"]) == (JobState.DONE, 7, None)
     assert json.loads(job.result) == {"path": "/a\udc80", "cancelled": False}
     assert job.as_json()["ended_at"] is not None
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_what_is_done_has_done_all_of_it(jobs, steps):
+    def deed(progress):
+        for number in range(steps):
+            progress.step(number, None)
+        return SeenReport(12)
+
+    job = add(jobs, deed)
+    job.work(Progress())
+    assert (job.as_json()["done"], job.as_json()["total"]) == (12, 12)
 
 
 def test_both_listeners_hear_the_steps(jobs):

@@ -28,6 +28,7 @@ from modelmgr.progress import Progress
 from modelmgr.settings import Settings, settings_path
 from modelmgr.values import ModelQuery, PendingQuery
 from tests.api.served import Answer, Client
+from tests.inbox import pending_in
 
 SOAK_S = float(os.environ.get("MODELMGR_SOAK_S", "10"))
 PATIENCE_S = 120.0
@@ -331,7 +332,7 @@ def _check_what_is_there(
 ) -> None:
     with Catalog.open(stage.catalog) as catalog:
         # What was acknowledged is there, once, byte for byte; what was promoted is active once.
-        rows = catalog.pending_page(PendingQuery(sources=("api",)), None)
+        rows = pending_in(catalog, PendingQuery(sources=("api",)))
         times = Counter(row.record_key for row in rows)
         assert {key: times[key] for key in stage.acknowledged} == dict.fromkeys(stage.acknowledged, 1)
         ids = {row.record_key: row.id for row in rows}
@@ -365,9 +366,8 @@ def _check_what_is_there(
         )
         count = catalog.count(ModelQuery())
         facets = catalog.facets(ModelQuery())
-        assert (
-            count == facets.total == sum(facets.types.values()) == catalog.model_page(ModelQuery(), 1).total
-        )
+        page = catalog.model_page(ModelQuery(), 1, None, catalog.rows)
+        assert count == facets.total == sum(facets.types.values()) == page.total
         assert catalog.stats()["models"] == count
         states = [
             catalog.pending_count(PendingQuery(states=(state,)))

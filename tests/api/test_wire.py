@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from modelmgr.api.limits import Limits, raise_descriptor_limit
 from modelmgr.api.token import TokenFile
-from modelmgr.api.wire import Limits, guarded, raise_descriptor_limit
+from modelmgr.api.wire import guarded
 from tests.api.doors import Door, Reply, parse, read_all, read_reply, until
 
 LARGE = b"0123456789abcdef" * 1_000_000
