@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelmgr.gui import collecting
+from modelmgr.gui import collecting, importing
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QMainWindow
@@ -17,6 +17,7 @@ def open_window(catalog: Path) -> "QMainWindow":
         CatalogError: the catalog can't be opened; nothing was touched.
     """
     with collecting.paused():
+        importing.load_plainly()
         # Whoever wants one part of the window, a test above all, need not load all others.
         from modelmgr.gui import app
 
@@ -30,6 +31,9 @@ def runner() -> Callable[[str, Sequence[str]], int]:
         ImportError: Qt can't be loaded here.
     """
     with collecting.paused():
+        import PySide6.QtWidgets  # noqa: F401
+
+        importing.load_plainly()
         from modelmgr.gui import app
 
         # Until the window pauses it itself.

@@ -121,8 +121,8 @@ class ApiDoor(QObject):
     _job_came = Signal(object)
     _job_called_off = Signal(object)
 
-    def __init__(self, library: "Library", tasks: Tasks, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, library: "Library", tasks: Tasks) -> None:
+        super().__init__()
         self._catalog_path = library.catalog.path
         self._tasks = tasks
         self._port: int | None = None

@@ -9,11 +9,10 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.api_door import ApiDoor, DoorState, example_line
 from modelmgr.gui.cells import CheckBox
 from modelmgr.gui.outcomes import error_text
@@ -39,23 +38,9 @@ class ApiSection(QWidget):
         super().__init__(parent)
         self.setObjectName("apiSection")
         self._door = door
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, theme.L, 0, 0)
-        layout.setSpacing(theme.S)
-        text = self.tr(
-            "Programs on this computer that know the token can search your library, import and promote. "
-            "Nothing is reachable from the network."
-        )
         self._on = CheckBox(self.tr("Let other programs use this library while the window is open"), self)
         self._on.setObjectName("settingApi")
         self._on.setChecked(settings.api_enabled)
-        self._on.setAccessibleDescription(text)
-        layout.addWidget(self._on)
-        note = theme.plain_label(text, "secondary", self)
-        note.setWordWrap(True)
-        note.setContentsMargins(theme.XL, 0, 0, theme.S)
-        layout.addWidget(note)
-
         self._port = QSpinBox(self)
         self._port.setObjectName("settingApiPort")
         self._port.setRange(API_PORTS.start, API_PORTS.stop - 1)
@@ -63,44 +48,60 @@ class ApiSection(QWidget):
         self._port.lineEdit().setTextMargins(theme.S - 2, 0, theme.S - 2, 0)
         self._port.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._port.setAccessibleName(self.tr("Port of the local API"))
+        text = self.tr(
+            "Programs on this computer that know the token can search your library, import and promote. "
+            "Nothing is reachable from the network."
+        )
+        self._on.setAccessibleDescription(text)
+        note = theme.paragraph(text, "secondary", self)
+        note.setContentsMargins(theme.XL, 0, 0, theme.S)
+        facts = self._make_facts()
+        buttons = self._make_buttons()
+        self._note = theme.paragraph("", "secondary", self, name="apiNote")
+        self._note.setContentsMargins(theme.XL, 0, 0, 0)
+        boxes.column(
+            self._on,
+            note,
+            facts,
+            buttons,
+            self._note,
+            boxes.STRETCH,
+            on=self,
+            margins=(0, theme.L, 0, 0),
+            spacing=theme.S,
+        )
+        door.changed.connect(self._show_state)
+        self._show_state()
+
+    def _make_facts(self) -> QGridLayout:
+        """Make the lines of port, state and token."""
         self._dot = QLabel(self)
         self._dot.setFixedWidth(_DOT)
-        self._state = theme.plain_label("", None, self)
-        self._state.setObjectName("apiState")
+        self._state = theme.paragraph(parent=self, name="apiState")
         self._state.setAccessibleName(self.tr("State of the local API"))
-        token = theme.plain_label(
-            self.tr("Hidden, in {}").format(foreign_text(door.token_path, 1000)), None, self
-        )
-        token.setObjectName("apiToken")
-        selectable = Qt.TextInteractionFlag.TextSelectableByMouse
+        place = self.tr("Hidden, in {}").format(foreign_text(self._door.token_path, 1000))
+        token = theme.paragraph(place, None, self, name="apiToken")
         for label in (self._state, token):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(selectable)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
-        state = QHBoxLayout()
-        state.setSpacing(theme.S)
-        state.addWidget(self._dot, 0, Qt.AlignmentFlag.AlignTop)
-        state.addWidget(self._state, 1)
         grid = QGridLayout()
         grid.setContentsMargins(theme.XL, 0, 0, 0)
         grid.setHorizontalSpacing(theme.L)
         grid.setVerticalSpacing(theme.M)
         grid.setColumnStretch(1, 1)
-        for row, title in enumerate((self.tr("&Port"), self.tr("State"), self.tr("Token"))):
-            label = theme.plain_label(title, "secondary", self)
-            if row == 0:
-                label.setBuddy(self._port)
-                grid.addWidget(label, row, 0)
-            else:
-                grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
+        port = theme.plain_label(self.tr("Por&t"), "secondary", self)
+        port.setBuddy(self._port)
+        grid.addWidget(port, 0, 0)
         grid.addWidget(self._port, 0, 1)
-        grid.addLayout(state, 1, 1)
+        top = Qt.AlignmentFlag.AlignTop
+        grid.addWidget(theme.plain_label(self.tr("State"), "secondary", self), 1, 0, top)
+        grid.addLayout(boxes.row((self._dot, 0, top), (self._state, 1), spacing=theme.S), 1, 1)
+        grid.addWidget(theme.plain_label(self.tr("Token"), "secondary", self), 2, 0, top)
         grid.addWidget(token, 2, 1)
-        layout.addLayout(grid)
+        return grid
 
-        buttons = QHBoxLayout()
-        buttons.setContentsMargins(theme.XL, theme.XS, 0, 0)
-        buttons.setSpacing(theme.S)
+    def _make_buttons(self) -> QHBoxLayout:
+        buttons = boxes.row(margins=(theme.XL, theme.XS, 0, 0), spacing=theme.S)
         for name, title, description, slot in (
             ("apiCopyToken", self.tr("Copy token"), self.tr("Whoever has it is you"), self._on_copy_token),
             (
@@ -123,15 +124,7 @@ class ApiSection(QWidget):
             button.clicked.connect(slot)
             buttons.addWidget(button)
         buttons.addStretch(1)
-        layout.addLayout(buttons)
-        self._note = theme.plain_label("", "secondary", self)
-        self._note.setObjectName("apiNote")
-        self._note.setWordWrap(True)
-        self._note.setContentsMargins(theme.XL, 0, 0, 0)
-        layout.addWidget(self._note)
-        layout.addStretch(1)
-        door.changed.connect(self._show_state)
-        self._show_state()
+        return buttons
 
     @property
     def is_on(self) -> bool:
@@ -213,5 +206,5 @@ class ApiSection(QWidget):
 def problem_text(door: ApiDoor) -> str:
     """Return why the local API is off although it is wanted, and what can be done."""
     if getattr(door.problem, "code", "") == "port_in_use":
-        return error_text(door.problem) + " " + door.tr("Choose another port, or close that program.")
+        return door.tr("{} Choose another port, or close that program.").format(error_text(door.problem))
     return error_text(door.problem)

@@ -37,12 +37,17 @@ _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _SELECTED = QStyle.StateFlag.State_Selected
 _FOCUSED = QStyle.StateFlag.State_HasFocus
 _DOT_PX = 9
+_SHORTEST, _LONGEST = 2, 12
+"""How many letters the suffix of a file has."""
 _ICON_PX = 16
 
 
 def elide_mode(text: str) -> Qt.TextElideMode:
-    """Return where to cut: a path in its middle, since its end is its name; other text at its end."""
+    """Return where to cut: a path or a file's name in its middle, for its end tells as much; other text at its end."""
     is_path = text.startswith(("/", "\\\\")) or text[1:3] in (":\\", ":/")
+    if not is_path:
+        dot = text.rfind(".") + 1
+        is_path = dot > 1 and _SHORTEST <= len(text) - dot <= _LONGEST and text[dot:].isalpha()
     return Qt.TextElideMode.ElideMiddle if is_path else Qt.TextElideMode.ElideRight
 
 

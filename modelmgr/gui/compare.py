@@ -16,17 +16,16 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import focus, theme
+from modelmgr.gui import boxes, focus, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.labels import ElidedLabel, WrappingLabel
+from modelmgr.gui.language import Forms
 from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.reasons import origin_text, source_label
 from modelmgr.gui.strips import Strip, WorkStrip
@@ -35,9 +34,9 @@ from modelmgr.gui.text import (
     column_label,
     column_order,
     column_text,
-    count_text,
     counted,
     foreign_text,
+    numbered,
     plain_tip,
 )
 from modelmgr.progress import Progress
@@ -107,18 +106,17 @@ class OpinionCard(QPushButton):
         said_by = origin_text(opinion.source, opinion.rank)
         value = column_text(column, opinion.value, lines=True)
         self._value = WrappingLabel(VALUE_LINES, self)
+        self._value.setObjectName("opinionValue")
         self._value.setText(value or self.tr("(empty)"))
         self._source = WrappingLabel(2, self)
+        self._source.setObjectName("opinionSource")
         theme.set_role(self._source, "secondary")
         self._source.setText(said_by)
         for label in (self._value, self._source):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
-        layout.setSpacing(theme.XS)
-        beside_tick = QHBoxLayout()
-        beside_tick.addWidget(self._value, 1)
-        beside_tick.addSpacing(_TICK_PX if opinion.shown else 0)
+        layout = boxes.column(on=self, margins=(theme.M, theme.S, theme.M, theme.S), spacing=theme.XS)
+        beside_tick = boxes.row((self._value, 1))
+        beside_tick.addSpacing(theme.grown(_TICK_PX, self.font()) if opinion.shown else 0)
         layout.addLayout(beside_tick)
         layout.addStretch(1)
         layout.addWidget(self._source)
@@ -129,16 +127,6 @@ class OpinionCard(QPushButton):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-
-    @property
-    def value_text(self) -> str:
-        """The value as it is shown."""
-        return self._value.text()
-
-    @property
-    def source_text(self) -> str:
-        """Who says it, as it is shown."""
-        return self._source.text()
 
     def hasHeightForWidth(self) -> bool:
         return True
@@ -166,8 +154,9 @@ class OpinionCard(QPushButton):
         painter.setBrush(colors.chosen if self._is_shown else colors.hover if is_over else colors.base)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
         if self._is_shown:
-            tick = theme.pixmap("check", _TICK_PX, colors.accent_on_base, self.devicePixelRatioF())
-            at = theme.S if self.isRightToLeft() else self.width() - _TICK_PX - theme.S
+            tick = theme.sign(self, "check", _TICK_PX, colors.accent_on_base)
+            width = theme.grown(_TICK_PX, self.font())
+            at = theme.S if self.isRightToLeft() else self.width() - width - theme.S
             painter.drawPixmap(at, theme.S, tick)
         painter.end()
 
@@ -256,9 +245,9 @@ class CompareDialog(QDialog):
         title = ElidedLabel(self)
         theme.set_role(title, "pane-title")
         title.show_text(foreign_text(name, 400))
-        self._words = theme.plain_label(self.tr("Reading what the sources say"), "secondary", self)
-        self._words.setObjectName("compareWords")
-        self._words.setWordWrap(True)
+        self._words = theme.paragraph(
+            self.tr("Reading what the sources say"), "secondary", self, name="compareWords"
+        )
         self._scroll = QScrollArea(self)
         self._scroll.setObjectName("compareScroll")
         self._scroll.setWidgetResizable(True)
@@ -270,11 +259,8 @@ class CompareDialog(QDialog):
         close.setObjectName("compareClose")
         close.setAutoDefault(False)
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
-        layout.setSpacing(theme.XS)
-        self._strips = QVBoxLayout()
-        self._strips.setSpacing(theme.XS)
+        layout = boxes.column(on=self, margins=theme.L, spacing=theme.XS)
+        self._strips = boxes.column(spacing=theme.XS)
         layout.addWidget(title)
         layout.addWidget(self._words)
         layout.addSpacing(theme.S)
@@ -299,9 +285,7 @@ class CompareDialog(QDialog):
         settled = {name: said for name, said in opinions.columns.items() if len(said) == 1}
         self._words.setText(self._summary(len(open_ones), len(settled)))
         body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(0, 0, theme.S, 0)
-        layout.setSpacing(theme.M)
+        layout = boxes.column(on=body, margins=(0, 0, theme.S, 0), spacing=theme.M)
         for title, columns in (
             (self.tr("They disagree"), open_ones),
             (self.tr("One answer"), settled),
@@ -335,7 +319,10 @@ class CompareDialog(QDialog):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme.S)
         grid.setVerticalSpacing(theme.S)
-        grid.setColumnMinimumWidth(0, scaled(line, 92))
+        widest = max(
+            self.fontMetrics().horizontalAdvance(column_label(name)) for name in self._opinions.columns
+        )
+        grid.setColumnMinimumWidth(0, max(scaled(line, 92), widest))
         label = theme.plain_label(column_label(column), None, line)
         label.setContentsMargins(0, theme.S, 0, 0)
         grid.addWidget(label, 0, 0, Qt.AlignmentFlag.AlignTop)
@@ -347,6 +334,9 @@ class CompareDialog(QDialog):
             grid.addWidget(card, at // CARDS_A_LINE, 1 + at % CARDS_A_LINE)
         for at in range(CARDS_A_LINE):
             grid.setColumnStretch(1 + at, 1)
+            if at >= len(said):
+                # A column without a card has no space before it either, and the others would stand elsewhere.
+                grid.addWidget(QWidget(line), 0, 1 + at)
         if said[0].source == "user" and self._opinions.model_id is not None:
             back = QPushButton(self.tr("Back to automatic"), line)
             back.setObjectName("backToAutomatic")
@@ -421,8 +411,8 @@ class CompareDialog(QDialog):
     @Slot(object)
     def _on_chosen_alike(self, report: EditReport) -> None:
         self._group = report.group
-        shows = self.tr("model shows") if report.changed == 1 else self.tr("models show")
-        words = f"{count_text(report.changed)} {shows} " + self.tr("now what it says.")
+        forms = Forms("%n model shows now what it says.", "%n models show now what it says.")
+        words = numbered(report.changed, forms)
         if report.cancelled:
             words = self.tr("It was stopped: {}").format(words)
         if self._strip is not None:

@@ -12,14 +12,14 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 import modelmgr
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.reasons import problem_label
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
 from modelmgr.values import Problem
 
@@ -35,9 +35,7 @@ class ProblemsDialog(QDialog):
         self.setWindowTitle(self.tr("Problems"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._problems = problems
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
-        layout.setSpacing(theme.S)
+        layout = boxes.column(on=self, margins=theme.L, spacing=theme.S)
         words = counted(len(problems), "problem")
         if len(problems) > PROBLEM_ROWS:
             words += self.tr(", the first {} are shown").format(count_text(PROBLEM_ROWS))
@@ -59,7 +57,7 @@ class ProblemsDialog(QDialog):
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
         for row, problem in enumerate(problems[:PROBLEM_ROWS]):
             place = problem.path or problem.record_key
-            for column, text in enumerate((problem_label(problem.code), place, problem.message)):
+            for column, text in enumerate((problem_label(problem.code), place, spoken(problem.message))):
                 item = QTableWidgetItem(foreign_text(text, 2000))
                 item.setToolTip(plain_tip(text))
                 table.setItem(row, column, item)
@@ -101,13 +99,10 @@ class Question(QDialog):
         self.setWindowTitle("modelmgr")
         self.setAccessibleName(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.XL, theme.XL, theme.XL, theme.L)
-        layout.setSpacing(theme.S)
+        layout = boxes.column(on=self, margins=(theme.XL, theme.XL, theme.XL, theme.L), spacing=theme.S)
         for words, role in ((title, "pane-title"), (foreign_text(detail, 1000), None), (text, "secondary")):
             if words:
-                label = theme.plain_label(words, role, self)
-                label.setWordWrap(True)
+                label = theme.paragraph(words, role, self)
                 layout.addWidget(label)
         layout.addSpacing(theme.M)
         buttons = QDialogButtonBox(self)
@@ -134,10 +129,12 @@ class AboutDialog(QDialog):
         self.setObjectName("aboutBox")
         self.setWindowTitle(self.tr("About modelmgr"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.XL, theme.XL, theme.XL, theme.L)
-        layout.setSpacing(theme.M)
-        layout.addWidget(theme.plain_label(f"modelmgr {modelmgr.__version__}", "page-title", self))
+        layout = boxes.column(
+            theme.plain_label(f"modelmgr {modelmgr.__version__}", "page-title", self),
+            on=self,
+            margins=(theme.XL, theme.XL, theme.XL, theme.L),
+            spacing=theme.M,
+        )
         grid = QGridLayout()
         grid.setHorizontalSpacing(theme.L)
         grid.setVerticalSpacing(theme.S)
@@ -149,11 +146,10 @@ class AboutDialog(QDialog):
                 (self.tr("Icons"), self.tr("Lucide, ISC licence")),
             )
         ):
-            label = theme.plain_label(text, None, self)
-            label.setWordWrap(True)
+            label = theme.paragraph(text, None, self)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             grid.addWidget(theme.plain_label(title, "secondary", self), row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(label, row, 1)
+            grid.addWidget(label, row, 1, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(grid)
         layout.addSpacing(theme.S)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)

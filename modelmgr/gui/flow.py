@@ -1,9 +1,22 @@
 """A layout for chips and buttons: side by side, on as many lines as they need."""
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QStyle, QWidget
 
 from modelmgr.gui import theme
+
+
+def count_lines(widths: Iterable[int], room: int) -> int:
+    """Return on how many lines widgets of these widths stand where there is `room`, in pixels."""
+    lines, x = 0, room + 1
+    for width in widths:
+        width = min(width, max(1, room))
+        if x + width > room:
+            lines, x = lines + 1, 0
+        x += width + theme.XS
+    return lines
 
 
 class FlowLayout(QLayout):

@@ -15,17 +15,16 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import CheckBox, QuietDelegate, scaled
 from modelmgr.gui.details.note_line import NoteLine
-from modelmgr.gui.language import said
+from modelmgr.gui.language import Forms, said
 from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.tasks import Task, Tasks
-from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
+from modelmgr.gui.text import count_text, foreign_text, listed, numbered, plain_tip
 from modelmgr.progress import Progress
 from modelmgr.values import IgnoredFile
 
@@ -39,6 +38,13 @@ _REASONS = {
     "hidden": "hidden",
     "pattern": "by a pattern",
     "no_model": "no model",
+}
+
+_SO_MANY = {
+    "partial_download": Forms("%n partial download", "%n partial downloads"),
+    "hidden": Forms("%n hidden", "%n hidden"),
+    "pattern": Forms("%n by a pattern", "%n by a pattern"),
+    "no_model": Forms("%n no model", "%n no models"),
 }
 
 
@@ -60,20 +66,22 @@ def ignored_words(found: Sequence[IgnoredFile]) -> str:
     """Return ``12 files are left out: 9 by a pattern, 3 partial downloads``."""
     if not found:
         return said("No file is left out.")
-    counts = Counter(_reason(each) for each in found)
-    reasons = ", ".join(_so_many(number, reason) for reason, number in counts.most_common())
-    words = said("{} is left out: {}.") if len(found) == 1 else said("{} are left out: {}.")
-    return words.format(counted(len(found), "file"), reasons)
+    counts = Counter(each.reason for each in found)
+    reasons = listed(_so_many(number, reason) for reason, number in counts.most_common())
+    return numbered(len(found), Forms("%n file is left out: {}.", "%n files are left out: {}."), reasons)
 
 
 def _so_many(number: int, reason: str) -> str:
-    if reason.startswith("a "):
-        return counted(number, reason.removeprefix("a "))
-    return f"{count_text(number)} {reason}"
+    forms = _SO_MANY.get(reason)
+    return numbered(number, forms) if forms is not None else f"{count_text(number)} {_words(reason)}"
 
 
 def _reason(ignored: IgnoredFile) -> str:
-    return said(_REASONS.get(ignored.reason, "")) or foreign_text(ignored.reason, 80).replace("_", " ")
+    return _words(ignored.reason)
+
+
+def _words(reason: str) -> str:
+    return said(_REASONS.get(reason, "")) or foreign_text(reason, 80).replace("_", " ")
 
 
 class FolderRulesDialog(QDialog):
@@ -94,8 +102,7 @@ class FolderRulesDialog(QDialog):
         self.setObjectName("folderRulesDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("What a scan leaves out"))
-        place = theme.plain_label(foreign_text(path, 1000), "secondary", self)
-        place.setWordWrap(True)
+        place = theme.paragraph(foreign_text(path, 1000), "secondary", self)
         title = theme.plain_label(self.tr("&Patterns, one a line, as in a .gitignore"), None, self)
         self._patterns = QPlainTextEdit(self)
         self._patterns.setObjectName("rulesPatterns")
@@ -110,13 +117,11 @@ class FolderRulesDialog(QDialog):
         self._hidden = CheckBox(self.tr("Leave out hidden files and folders"), self)
         self._hidden.setObjectName("rulesSkipHidden")
         self._hidden.setEnabled(False)
-        note = theme.plain_label(
+        note = theme.paragraph(
             self.tr("Downloads that are not finished are always left out."), "secondary", self
         )
-        note.setWordWrap(True)
         self._trouble = NoteLine("rulesTrouble", self)
-        self._words = theme.plain_label("", "card-title", self)
-        self._words.setObjectName("rulesWords")
+        self._words = theme.plain_label("", "card-title", self, name="rulesWords")
         self._files = QTreeWidget(self)
         self._files.setObjectName("rulesIgnored")
         self._files.setAccessibleName(self.tr("Files that are left out"))
@@ -131,15 +136,13 @@ class FolderRulesDialog(QDialog):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
-        self._save = buttons.addButton(self.tr("Save and scan"), QDialogButtonBox.ButtonRole.ApplyRole)
+        self._save = buttons.addButton(self.tr("Save and scan"), QDialogButtonBox.ButtonRole.AcceptRole)
         self._save.setObjectName("rulesSave")
         self._save.setEnabled(False)
         theme.set_primary(self._save)
         self._save.clicked.connect(self._on_save)
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
-        layout.setSpacing(theme.S)
+        layout = boxes.column(on=self, margins=theme.L, spacing=theme.S)
         for widget in (place, title, self._patterns, self._hidden, note, self._trouble):
             layout.addWidget(widget)
         layout.addSpacing(theme.S)

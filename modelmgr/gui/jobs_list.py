@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import QCoreApplication, Qt, QTime, Slot
-from PySide6.QtWidgets import QFrame, QGridLayout, QLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QLayout, QProgressBar, QToolButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.labels import ElidedLabel, WrappingLabel
 from modelmgr.gui.pace import BAR_STEPS, Pace, show_step
 from modelmgr.gui.tasks import Task, TaskState
@@ -163,9 +163,7 @@ class JobsList(QFrame):
         self.setObjectName("taskList")
         self.setAccessibleName(_tr("Running work and what was done lately"))
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(theme.M, theme.M, theme.M, theme.M)
-        self._layout.setSpacing(theme.M)
+        self._layout = boxes.column(on=self, margins=theme.M, spacing=theme.M)
         # Lines that wrap claim the height of the narrowest column before they are laid out.
         self._layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
 

@@ -4,14 +4,13 @@ import time
 from collections import deque
 from itertools import count
 
-from PySide6.QtCore import QPoint, Qt, QTime, QTimer, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, QTime, Signal, Slot
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QToolButton,
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme, timers
 from modelmgr.gui.jobs_list import (
     JobsList,
     Said,
@@ -91,23 +90,19 @@ class JobsPanel(QWidget):
         self._cancel.clicked.connect(self._on_cancel)
         self._popup = JobsList(self)
         self._shows_said = False
-        self._forget = QTimer(self)
-        self._forget.setSingleShot(True)
-        self._forget.setInterval(RESULT_MS)
-        self._forget.timeout.connect(self._on_forget)
-        self._fall_silent = QTimer(self)
-        self._fall_silent.setSingleShot(True)
-        self._fall_silent.setInterval(round(SILENT_FOR_S * 1000) + 50)
-        self._fall_silent.timeout.connect(self._on_silence)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._line, 1)
-        layout.addWidget(self._bar)
-        layout.addWidget(self._more)
-        layout.addWidget(self._pause)
-        layout.addWidget(self._cancel)
-        layout.addWidget(self._lately)
+        self._forget = timers.after(RESULT_MS, self._on_forget, self)
+        self._fall_silent = timers.after(round(SILENT_FOR_S * 1000) + 50, self._on_silence, self)
+        boxes.row(
+            (self._line, 1),
+            self._bar,
+            self._more,
+            self._pause,
+            self._cancel,
+            self._lately,
+            on=self,
+            margins=0,
+            spacing=theme.S,
+        )
         # Buttons come and go: the bar keeps its height, and the page above it its place.
         self.ensurePolished()
         self.setMinimumHeight(max(button.sizeHint().height() for button in (self._cancel, self._lately)))

@@ -15,7 +15,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
@@ -27,7 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.text import breakable, plain_tip, unbroken
 
 _REMEMBERED = 8
@@ -211,21 +210,16 @@ class SecretLine(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("secretLine")
-        words = theme.plain_label(
+        words = theme.paragraph(
             self.tr("A key or a token in this record is shown as dots."), "secondary", self
         )
-        words.setWordWrap(True)
         show = QPushButton(self.tr("Show it"), self)
         show.setObjectName("showSecretButton")
         show.setToolTip(
             plain_tip(self.tr("Show this record as it is. Copying and saving give its exact bytes anyway."))
         )
         show.clicked.connect(self.show_wanted)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
-        layout.addWidget(words, 1)
-        layout.addWidget(show)
+        boxes.row((words, 1), show, on=self, margins=0, spacing=theme.S)
         self.hide()
 
 

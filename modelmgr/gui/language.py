@@ -1,10 +1,13 @@
 """The language of the window: which translation is loaded, and how texts of tables and counted things are said.
 
 English stands in the source. A translation is a file ``modelmgr_<language>.qm`` of ``resources/translations``, made of
-the ``.ts`` file beside it by ``pyside6-lrelease``; ``tests/translations.py`` writes what is to be translated into it.
+the ``.ts`` file beside it by ``pyside6-lrelease``; ``tests/translations.py`` writes what is to be translated into it,
+and beside it ``sentences.txt``: the sentences of the rooms below the window, which know nothing of languages.
 """
 
-from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
+from typing import NamedTuple
+
+from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
 
 from modelmgr.resources import resource_path
 
@@ -29,10 +32,17 @@ def install(app: QCoreApplication, locale: QLocale | None = None) -> bool:
         ours.deleteLater()
         ours.setParent(None)
         return False
+    from PySide6.QtCore import QLibraryInfo
+
     qts = QTranslator(app)
     if qts.load(locale, "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
         app.installTranslator(qts)
     app.installTranslator(ours)
+    sentences = resource_path("translations", "sentences.txt")
+    if sentences.is_file():
+        from modelmgr.gui.sentences import use_templates
+
+        use_templates(sentences.read_text(encoding="utf-8").splitlines())
     return True
 
 
@@ -44,9 +54,19 @@ def said(text: str) -> str:
     return QCoreApplication.translate(WORDS, text) if text else text
 
 
-def plural(number: int, noun: str) -> str | None:
-    """Return a number of things (``12345 Modelle``) in the user's language; None where that is English."""
+class Forms(NamedTuple):
+    """A text with a number in it, ``%n``: of one thing, and of any other number of them.
+
+    A translation is that of `many`, and has the plural forms of its language.
+    """
+
+    one: str
+    many: str
+
+
+def plural(number: int, text: str) -> str | None:
+    """Return a text with a number in it (``%n model``) in the user's language; None where that is English."""
     # Qt counts with 32 bits, and bytes are more; the form of a word hangs on the last digits alone.
     small = number if number <= _MOST else _MILLION + number % _MILLION
-    found = QCoreApplication.translate(COUNTED, f"%n {noun}", None, small)
-    return None if found == f"{small} {noun}" else found.replace(str(small), str(number))
+    found = QCoreApplication.translate(COUNTED, text, None, small)
+    return None if found == text.replace("%n", str(small)) else found.replace(str(small), str(number), 1)

@@ -1,5 +1,7 @@
-"""Widgets some parts of which are made after the first paint, or when somebody looks for them by name before."""
+"""Widgets some parts of which are made after the first paint, or when somebody looks for them before."""
 
+from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,3 +27,44 @@ class LateParts(_Widget):
     def findChildren(self, *wanted: Any, **options: Any) -> Any:
         self.make_late()
         return super().findChildren(*wanted, **options)
+
+
+class Growing(LateParts):
+    """A widget that is seen when it has its first parts; steps make the others, at their time or all at once.
+
+    What the steps make can be asked for at any time: who reads an attribute that isn't there yet has them done.
+    """
+
+    _steps: deque[Callable[[], object]]
+    _is_growing = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all parts are there."""
+        return not self.__dict__.get("_steps", True)
+
+    def grow(self) -> None:
+        """Do the next step; one that fails is done again the next time."""
+        if self.__dict__.get("_steps") and not self._is_growing:
+            self._is_growing = True
+            try:
+                self._steps[0]()
+            finally:
+                self._is_growing = False
+            self._steps.popleft()
+
+    def grow_whole(self) -> None:
+        """Do all steps that are left."""
+        while self.__dict__.get("_steps") and not self._is_growing:
+            self.grow()
+
+    def make_late(self) -> None:
+        self.grow_whole()
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here for what isn't there.
+        if self.__dict__.get("_steps") and not self._is_growing and not name.startswith("__"):
+            self.grow_whole()
+            if name in self.__dict__:
+                return self.__dict__[name]
+        raise AttributeError(name)

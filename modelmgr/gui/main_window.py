@@ -4,6 +4,7 @@ What it does is in `gui/shell`. Dialogs, the wizard and the deeds are imported w
 they take as long to load as all that the first paint needs.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,33 +13,31 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import (
     QCloseEvent,
 )
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu
 
-from modelmgr.gui.api_door import ApiDoor
-from modelmgr.gui.mending import Mending
-from modelmgr.gui.previews import Previews
+from modelmgr.errors import CatalogError
 from modelmgr.gui.shell import remembered
 from modelmgr.gui.shell.afterwards import Afterwards
-from modelmgr.gui.shell.choices import Choices
-from modelmgr.gui.shell.deeds import Deeds
-from modelmgr.gui.shell.drafts import Drafts
-from modelmgr.gui.shell.errands import Errands
+from modelmgr.gui.shell.early_input import EarlyInput
 from modelmgr.gui.shell.frame import LIBRARY_PAGE, OVERVIEW_PAGE, PENDING_PAGE, Frame
-from modelmgr.gui.shell.help import Help
-from modelmgr.gui.shell.menus import fill_menu_bar
-from modelmgr.gui.shell.messages import Messages
 from modelmgr.gui.shell.preferences import Preferences
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text
-from modelmgr.gui.upkeep import Upkeep
-from modelmgr.settings import Settings, drafts_path, settings_path, thumbnails_folder, window_state_path
-from modelmgr.thumbnails import Thumbnails
-from modelmgr.values import Changes, LibraryFolder, ModelQuery, PendingQuery, PendingState
+from modelmgr.gui.wanted import CatalogWhenWanted
+from modelmgr.settings import Settings, drafts_path, settings_path, window_state_path
+from modelmgr.values import Changes, ModelQuery
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
+    from modelmgr.values import LibraryFolder
 
 _LOOK_AFTER_MS = 400
+
+
+def _load(store: CatalogWhenWanted) -> None:
+    """Open the catalog and load what the rest of the window is made of, in a worker."""
+    store.open()
+    from modelmgr.gui.shell import everything  # noqa: F401
 
 
 class MainWindow(Frame):
@@ -47,6 +46,7 @@ class MainWindow(Frame):
     Signals:
         closed(): it has closed; all work has ended and the state is saved.
         painted(): it was seen for the first time; what would have held that up may begin.
+        not_opened(CatalogError): rows were shown, but the catalog can't be opened.
 
     Attributes:
         drafts: what is being typed in any of the panes.
@@ -54,16 +54,46 @@ class MainWindow(Frame):
 
     closed = Signal()
     painted = Signal()
+    not_opened = Signal(object)
 
-    def __init__(
-        self, library: "Library", tasks: Tasks, door: ApiDoor, parent: QWidget | None = None
-    ) -> None:
-        previews = Previews(tasks, store=Thumbnails(thumbnails_folder(library.catalog.path)))
-        super().__init__(library, tasks, previews, parent)
-        previews.setParent(self)
+    def __init__(self, store: CatalogWhenWanted, library: "Library", tasks: Tasks) -> None:
+        super().__init__(library, tasks)
+        self._store = store
+        self._steps = deque(
+            [
+                self._grow_library,
+                self._grow_pages,
+                self._grow_status_bar,
+                self._grow_details,
+                self._grow_actions,
+                self._grow_bars,
+                self._grow_errands,
+                self._grow_deeds,
+                self._grow_together,
+            ]
+        )
         self._state_file = window_state_path(self._catalog.path)
         self._is_closed = False
+        self._is_painted = False
         self._preferences = Preferences(settings_path(self._catalog.path), self)
+        self._afterwards = Afterwards(self)
+        self._found = remembered.load(self._state_file)
+        self._page.shelf.table.set_comfortable(self._preferences.settings.comfortable_rows)
+        self._restore_places(self._found)
+
+    def _grow_errands(self) -> None:
+        from modelmgr.gui.api_door import ApiDoor
+        from modelmgr.gui.mending import Mending
+        from modelmgr.gui.news import News
+        from modelmgr.gui.shell.drafts import Drafts
+        from modelmgr.gui.shell.errands import Errands
+        from modelmgr.gui.shell.messages import Messages
+        from modelmgr.gui.upkeep import Upkeep
+
+        library, tasks = self._library, self._tasks
+        self._door = ApiDoor(library, tasks)
+        self._door.setParent(self)
+        self._news = News(self._catalog, tasks, self, was_changed=self._store.was_changed)
         self._upkeep = Upkeep(library, tasks, self._preferences.settings, self)
         self._mending = Mending(library, tasks, self)
         self.drafts = Drafts(drafts_path(self._catalog.path), tasks, self)
@@ -71,6 +101,14 @@ class MainWindow(Frame):
         self._errands = Errands(
             library, tasks, self._preferences, self._upkeep, self._messages, self.drafts, self
         )
+
+    def _grow_deeds(self) -> None:
+        from modelmgr.gui.shell.actions import fill_menus
+        from modelmgr.gui.shell.choices import Choices
+        from modelmgr.gui.shell.deeds import Deeds
+        from modelmgr.gui.shell.help import Help
+
+        library, tasks = self._library, self._tasks
         self._deeds = Deeds(
             library,
             tasks,
@@ -83,7 +121,7 @@ class MainWindow(Frame):
         )
         self._choices = Choices(
             self._preferences,
-            door,
+            self._door,
             self._upkeep,
             self._errands,
             self._mending,
@@ -101,19 +139,24 @@ class MainWindow(Frame):
             "columns": partial(self._page.shelf.table.make_column_menu, self),
             "recent": self._errands.make_recent_menu,
         }
-        fill_menu_bar(self.menuBar(), self._actions, submenus)
-        self._afterwards = Afterwards(self)
+        fill_menus(self._menus, self._actions, submenus)
+
+    def _grow_together(self) -> None:
+        """Join all that there is, and go on where the last session ended."""
         self._look_soon = QTimer(self)
         self._look_soon.setSingleShot(True)
         self._look_soon.setInterval(_LOOK_AFTER_MS)
-        state = remembered.load(self._state_file)
-        self._page.restore_query(state, order_only=not self._preferences.settings.restore_filters)
         self._join_actions()
         self._join()
         self._take_settings(self._preferences.settings)
-        self._help.restore(state)
-        self._errands.restore(state)
-        self._restore(state)
+        self._help.restore(self._found)
+        self._errands.restore(self._found)
+        self._restore(self._found)
+        if self._looks_late:
+            self._take_palette()
+        self._toolbar.show_now()
+        self._page.search.setFocus()
+        self._start_asking()
 
     # --- joining ----------------------------------------------------------------------------------------
 
@@ -143,7 +186,6 @@ class MainWindow(Frame):
 
     def _join(self) -> None:
         self.dropped.connect(self.drop_paths)
-        self._page.counted.connect(self._count_label.setText)
         self._page.wanted.connect(self._on_library_wanted)
         self._page.said.connect(self._messages.say)
         self._page.kept_changed.connect(self._keep_state)
@@ -151,6 +193,7 @@ class MainWindow(Frame):
         self._page.import_wanted.connect(self._errands.open_wizard)
         self._page.demo_wanted.connect(self._errands.open_demo)
         selection = self._page.shelf.selection
+        self._details.show_model(selection.model())
         selection.model_selected.connect(self._details.show_model)
         selection.model_selected.connect(self._upkeep.prefer)
         self._page.shelf.left_upwards.connect(self._on_find)
@@ -163,6 +206,7 @@ class MainWindow(Frame):
         self._details.use_drafts(self.drafts)
         self._details.follow(selection.ids)
         self._page.selected.connect(self._details.show_count)
+        self._page.model.counted.connect(self._details.show_hint)
         self._mending.message.connect(self._messages.result)
         self._mending.scan_wanted.connect(self._errands.scan_one)
         self._mending.moved.connect(self._upkeep.go_on)
@@ -173,6 +217,7 @@ class MainWindow(Frame):
         self._overview.import_wanted.connect(self._errands.open_wizard)
         self._overview.demo_wanted.connect(self._errands.open_demo)
         self._pending.message.connect(self._messages.say)
+        self._pending.counted.connect(self._on_records_counted)
         self._pending.import_requested.connect(self._errands.open_wizard)
         self._pending.add_folder_requested.connect(self._errands.add_folder)
         self._errands.models_wanted.connect(self._on_models_wanted)
@@ -180,6 +225,7 @@ class MainWindow(Frame):
         self._preferences.changed.connect(self._take_settings)
         self._tasks.failed.connect(self._messages.result)
         self._tasks.finished.connect(self._on_task_finished)
+        self._news.changed.connect(self.take_news)
         self._look_soon.timeout.connect(self._errands.look_after_crash)
         self._look_soon.timeout.connect(self._choices.bring_api)
         self._look_soon.timeout.connect(self._offer_drafts)
@@ -187,36 +233,76 @@ class MainWindow(Frame):
     # --- start ------------------------------------------------------------------------------------------
 
     def load_first_rows(self) -> None:
-        """Show the first rows before the window is painted: two short questions, a millisecond or two."""
-        self._page.load_first_rows()
-        is_empty = not self._page.model.rowCount() and not self._page.filters.active()
-        if self._pages.currentIndex() == OVERVIEW_PAGE and is_empty:
-            # Where there is nothing to be counted the three ways in say more.
-            self.show_page(LIBRARY_PAGE)
+        """Show the first rows before the window is painted: two short questions, a millisecond or two.
 
-    def start_asking(self) -> None:
-        """Ask for what can come after the first paint: counts, folders, unfinished imports, the local API."""
-        self._page.search.setFocus()
+        Raises:
+            CatalogError: the catalog can't be opened.
+        """
+        if not remembered.is_plain(self._found):
+            # What the last session ended with is seen at once, not something else before.
+            self._store.open()
+            self.grow_whole()
+        self._page.restore_query(self._found, order_only=not self._preferences.settings.restore_filters)
+        self._page.load_first_rows()
+        if not self._page.model.rowCount():
+            self.grow_whole()
+            if self._pages.currentIndex() == OVERVIEW_PAGE and not self._page.filters.active():
+                # Where there is nothing to be counted the three ways in say more.
+                self.show_page(LIBRARY_PAGE)
+        if not self.is_whole:
+            # Until the search is there to have it.
+            self.setFocus()
+
+    def start_growing(self) -> None:
+        """Make the rest once the first rows are painted, or at once when somebody begins to do something."""
+        self._afterwards.start(self, [self._on_first_painted])
+
+    def _on_first_painted(self) -> None:
+        self._is_painted = True
+        EarlyInput(self)
+        self._tasks.hold_questions(is_held=False)
+        self.painted.emit()
+        if self._is_closed:
+            return
+        if self.is_whole:
+            self._start_late()
+        else:
+            self._tasks.ask(partial(_load, self._store), self._on_loaded, failed=self._on_not_loaded)
+
+    def _on_loaded(self, _: object) -> None:
+        self._afterwards.go_on([*(self.grow for _ in self._steps), self._start_late])
+
+    def _on_not_loaded(self, error: Exception) -> None:
+        if isinstance(error, CatalogError):
+            self.not_opened.emit(error)
+        else:
+            raise error
+
+    def _start_asking(self) -> None:
+        """Ask for what can come after the first paint: counts and folders."""
         self._page.panel.refresh()
         self._ask_folders()
         self._ask_pending_count()
-        self._afterwards.start(
-            self,
+
+    def _start_late(self) -> None:
+        # The first deed loads the library's readers and sources, the API its framework.
+        self._look_soon.start()
+        self._news.watch_others()
+        self._pending.make_soon()
+        self._afterwards.go_on(
             [
-                self._on_first_painted,
                 *self._page.late_parts(),
                 *self._details.late_parts(),
                 self._pending.make_late,
                 *self._actions.to_dress(),
-            ],
+            ]
         )
 
-    def _on_first_painted(self) -> None:
-        self._tasks.hold_questions(is_held=False)
-        self.painted.emit()
-        # The first deed loads the library's readers and sources, the API its framework.
-        self._look_soon.start()
-        self._pending.make_soon()
+    def make_late(self) -> None:
+        super().make_late()
+        if self.is_whole:
+            self._details.make_late()
+            self._pending.make_late()
 
     # --- news -------------------------------------------------------------------------------------------
 
@@ -236,7 +322,7 @@ class MainWindow(Frame):
             self._ask_pending_count()
 
     @property
-    def folders(self) -> Sequence[LibraryFolder]:
+    def folders(self) -> "Sequence[LibraryFolder]":
         """The library's folders, as the window knows them."""
         return self._errands.folders
 
@@ -244,11 +330,13 @@ class MainWindow(Frame):
         self._tasks.ask(self._catalog.folders, self._on_folders, key=(id(self), "folders"))
 
     def _ask_pending_count(self) -> None:
+        from modelmgr.values import PendingQuery, PendingState
+
         question = partial(self._catalog.pending_count, PendingQuery(states=(PendingState.PENDING,)))
         self._tasks.ask(question, self._on_pending_counted, key=(id(self), "pending"))
 
     @Slot(object)
-    def _on_folders(self, folders: list[LibraryFolder]) -> None:
+    def _on_folders(self, folders: "list[LibraryFolder]") -> None:
         if [folder.path for folder in folders] != [folder.path for folder in self.folders]:
             self._upkeep.folders_changed()
         self._errands.folders = folders
@@ -354,10 +442,14 @@ class MainWindow(Frame):
         if self._is_closed:
             return
         self._is_closed = True
-        self._look_soon.stop()
         self._afterwards.stop()
-        self._details.flush()
-        self.drafts.close()
-        remembered.save(self._state_file, self._state())
+        if self.is_whole:
+            self._look_soon.stop()
+            # First of all: what other programs still ask would find a catalog that is closed.
+            self._door.end()
+            self._news.stop()
+            self._details.flush()
+            self.drafts.close()
+            remembered.save(self._state_file, self._state())
         self.hide()
         self.closed.emit()

@@ -8,31 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
-    QDialogButtonBox,
     QHeaderView,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import QuietDelegate, scaled
-from modelmgr.gui.elsewhere import Elsewhere
+from modelmgr.gui.elsewhere import ElsewhereDialog
+from modelmgr.gui.language import Forms
 from modelmgr.gui.reasons import NO_FILE, missing_path, tail_below
-from modelmgr.gui.tasks import Task, Tasks
-from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
+from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import count_text, counted, foreign_text, numbered, plain_tip
 from modelmgr.progress import Progress, Step
 from modelmgr.values import PendingQuery, PendingState, is_below
 
 ROWS_AT_ONCE = 1_000
 EXAMPLES = 50
-TYPING_MS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +77,21 @@ def read_reach(catalog: Catalog, old: str, new: str, progress: Progress) -> Reac
     return Reach(old, new, spoken, found, (there + absent)[:EXAMPLES])
 
 
-class MapRootDialog(QDialog):
-    """Asks where a folder is now.
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("MapRootDialog", text)
+
+
+class MapRootDialog(ElsewhereDialog):
+    """Asks where a folder is now of which waiting records speak: their files are looked for there.
 
     Args:
         folders: those that waiting records speak of, with their numbers.
         old: the one in question, if there is one.
 
     Signals:
-        wanted(str, str): the user wants files of the first folder looked for in the second.
         reach_shown(): how far it would reach stands there, for what is entered.
     """
 
-    wanted = Signal(str, str)
     reach_shown = Signal()
 
     def __init__(
@@ -103,30 +102,20 @@ class MapRootDialog(QDialog):
         old: str,
         parent: QWidget,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(
+            "map", _tr("Records speak of"), _tr("The folder of which the records speak"), _tr("Map"), parent
+        )
         self._catalog = catalog
         self._tasks = tasks
         self._reach: Reach | None = None
-        self._looking: Task | None = None
         self.setObjectName("mapRootDialog")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(self.tr("A folder is elsewhere now"))
-        self._old = QComboBox(self)
-        self._old.setObjectName("mapOld")
         self._old.setEditable(True)
-        self._old.setAccessibleName(self.tr("The folder of which the records speak"))
-        self._old.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._old.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         for folder, number in folders:
             self._old.addItem(folder)
             tip = f"{foreign_text(folder)}\n{counted(number, 'record')}"
             self._old.setItemData(self._old.count() - 1, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
         self._old.setEditText(old or (folders[0][0] if folders else ""))
-        places = Elsewhere(self.tr("Records speak of"), self._old, "map", self)
-        self._new = places.new
-        self._words = theme.plain_label("", parent=self)
-        self._words.setObjectName("mapWords")
-        self._words.setWordWrap(True)
         self._examples = QTreeWidget(self)
         self._examples.setObjectName("mapExamples")
         self._examples.setAccessibleName(self.tr("Files that would be found"))
@@ -139,39 +128,22 @@ class MapRootDialog(QDialog):
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        buttons = QDialogButtonBox(self)
-        self._accept = buttons.addButton(self.tr("Map"), QDialogButtonBox.ButtonRole.AcceptRole)
-        self._accept.setObjectName("mapAccept")
-        self._accept.setEnabled(False)
-        theme.set_primary(self._accept)
-        buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
-        buttons.accepted.connect(self._on_accepted)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
-        layout.setSpacing(theme.M)
-        layout.addWidget(places)
-        layout.addWidget(self._words)
-        layout.addWidget(self._examples, 1)
-        layout.addWidget(buttons)
+        boxes.column(
+            self._places,
+            self._words,
+            (self._examples, 1),
+            self._buttons,
+            on=self,
+            margins=theme.L,
+            spacing=theme.M,
+        )
         room = self.screen().availableSize()
         self.resize(QSize(scaled(self, 660), scaled(self, 400)).boundedTo(room))
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(TYPING_MS)
-        self._soon.timeout.connect(self._ask)
         self._old.editTextChanged.connect(self._on_edited)
-        self._new.textChanged.connect(self._on_edited)
         self._ask()
 
-    def _entered(self) -> tuple[str, str]:
-        new = self._new.text().strip()
-        return self._old.currentText().strip(), os.path.abspath(os.path.expanduser(new)) if new else ""
-
-    @Slot()
-    def _on_edited(self) -> None:
-        self._accept.setEnabled(False)
-        self._soon.start()
+    def _known_folder(self) -> str:
+        return self._old.currentText().strip()
 
     @Slot()
     def _ask(self) -> None:
@@ -182,11 +154,6 @@ class MapRootDialog(QDialog):
         self._looking.progressed.connect(self._on_progressed)
         self._looking.succeeded.connect(self._show)
 
-    def _stop_looking(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
-
     @Slot(object)
     def _on_progressed(self, step: Step) -> None:
         if self.sender() is self._looking and step.done:
@@ -195,25 +162,24 @@ class MapRootDialog(QDialog):
             )
             self._words.setText(words)
 
-    def done(self, result: int) -> None:
-        self._stop_looking()
-        super().done(result)
-
     @Slot(object)
     def _show(self, reach: Reach) -> None:
         if (reach.old, reach.new) != self._entered():
             return
         self._reach = reach
-        speaks = self.tr("speaks") if reach.spoken == 1 else self.tr("speak")
-        words = f"{counted(reach.spoken, 'record')} {speaks} " + self.tr("of missing files in that folder.")
+        spoken = Forms(
+            "%n record speaks of missing files in that folder.",
+            "%n records speak of missing files in that folder.",
+        )
+        words = numbered(reach.spoken, spoken)
         if not reach.old:
             words = self.tr("Say which folder the records speak of.")
         elif reach.new and not os.path.isdir(reach.new):
             words += " " + self.tr("There is no folder {}.").format(foreign_text(reach.new, 300))
         elif reach.new and reach.spoken:
-            words += " " + self.tr("{} of these files would be found.").format(
-                count_text(reach.found) if reach.found else self.tr("None")
-            )
+            found = Forms("%n of these files would be found.", "%n of these files would be found.")
+            none = self.tr("None of these files would be found.")
+            words += " " + (numbered(reach.found, found) if reach.found else none)
         self._words.setText(words)
         self._examples.clear()
         for path, is_there in reach.examples:

@@ -5,7 +5,8 @@ from collections import deque
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QProgressBar
 
-from modelmgr.gui.text import about_text, count_text, counted, rate_text, size_text
+from modelmgr.gui.language import Forms
+from modelmgr.gui.text import about_text, count_text, numbered, rate_text, size_text
 from modelmgr.progress import Step
 
 BAR_STEPS = 1000
@@ -109,7 +110,9 @@ class Pace:
         """Return ``214 of 1,020 records``, ``1.2 GB of 40 GB`` or ``214 of 1,020 files · 1.2 GB of 40 GB``."""
         if step.unit != "bytes":
             return _so_many(step.done, step.total, step.unit)
-        size = f"{size_text(step.done)} of {size_text(step.total)}" if step.total else size_text(step.done)
+        size = size_text(step.done)
+        if step.total:
+            size = _tr("{} of {}").format(size, size_text(step.total))
         if step.files_done is None:
             return size
         return f"{_so_many(step.files_done, step.files_total, 'files')} · {size}"
@@ -121,7 +124,7 @@ class Pace:
             return ""
         if self._unit == "bytes":
             return rate_text(rate)
-        return f"{count_text(round(rate))} {self._unit}/s" if rate >= 1 else ""
+        return _tr("{}/s").format(_counted(round(rate), self._unit)) if rate >= 1 else ""
 
     def remaining_words(self) -> str:
         """Return ``about 4 min left``, empty while nobody knows."""
@@ -134,6 +137,19 @@ class Pace:
         return " · ".join(part for part in parts if part)
 
 
+_UNITS = {
+    "files": Forms("%n file", "%n files"),
+    "records": Forms("%n record", "%n records"),
+    "models": Forms("%n model", "%n models"),
+    "folders": Forms("%n folder", "%n folders"),
+}
+"""What is counted by `Step`; what is not known here is said as it is."""
+
+
+def _counted(number: int, unit: str) -> str:
+    forms = _UNITS.get(unit)
+    return numbered(number, forms) if forms is not None else f"{count_text(number)} {unit}"
+
+
 def _so_many(done: int, total: int | None, unit: str) -> str:
-    one = unit.removesuffix("s")
-    return f"{count_text(done)} of {counted(total, one)}" if total else counted(done, one)
+    return _tr("{} of {}").format(count_text(done), _counted(total, unit)) if total else _counted(done, unit)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QLineEdit, QToolButton, QWidget
 
 from modelmgr import payload
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme, timers
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, plain_tip
 from modelmgr.progress import Progress
@@ -118,13 +118,8 @@ class FindBar(QWidget):
         self._field.setClearButtonEnabled(True)
         self._field.setMaxLength(200)
         self._field.installEventFilter(self)
-        self._count = theme.plain_label("", "secondary", self)
-        self._count.setObjectName(f"{name}Count")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.XS)
-        layout.addWidget(self._field, 1)
-        layout.addWidget(self._count)
+        self._count = theme.plain_label("", "secondary", self, name=f"{name}Count")
+        layout = boxes.row((self._field, 1), self._count, on=self, margins=0, spacing=theme.XS)
         self._ways: list[QToolButton] = []
         for way_name, icon, words, step in (
             ("Previous", "chevron-up", self.tr("Previous place (Shift+Enter)"), -1),
@@ -138,10 +133,7 @@ class FindBar(QWidget):
             way.clicked.connect(partial(self._go, step))
             layout.addWidget(way)
             self._ways.append(way)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST_MS)
-        self._rest.timeout.connect(self._ask)
+        self._rest = timers.after(_REST_MS, self._ask, self)
         self._field.textChanged.connect(self._on_text)
         self._say()
 
@@ -153,11 +145,6 @@ class FindBar(QWidget):
         """Look elsewhere from now on, in a worker; nowhere without a search."""
         self._search = search
         self._on_text()
-
-    def start(self) -> None:
-        """Let the user type."""
-        self._field.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self._field.selectAll()
 
     @Slot()
     def _on_text(self) -> None:

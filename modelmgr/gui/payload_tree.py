@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QMenu, QTreeView, QWidget
 
 from modelmgr import payload
 from modelmgr.gui import theme
-from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip, size_text
+from modelmgr.gui.language import Forms
+from modelmgr.gui.text import counted, foreign_text, numbered, plain_tip, size_text
 from modelmgr.gui.theme import colors
 from modelmgr.lazily import dataclass
 from modelmgr.payload_parts import Members, Part
@@ -252,7 +253,7 @@ def _value_text(value: Any) -> str:
         return (
             str(value)
             if value.bit_length() < 10_000
-            else f"a number of {count_text(value.bit_length())} bits"
+            else numbered(value.bit_length(), Forms("a number of %n bit", "a number of %n bits"))
         )
     if isinstance(value, dict):
         return counted(len(value), "entry", "entries") if value else "{}"

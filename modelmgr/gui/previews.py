@@ -226,10 +226,8 @@ class Previews(QObject):
 
     arrived = Signal()
 
-    def __init__(
-        self, tasks: Tasks, parent: QObject | None = None, *, store: Thumbnails | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, tasks: Tasks, *, store: Thumbnails | None = None) -> None:
+        super().__init__()
         self.roots: tuple[str, ...] = ()
         self.is_on = True
         self._rated: RatedPictures = "blur"

@@ -11,6 +11,7 @@ from modelmgr.gui.language import said
 from modelmgr.gui.text import foreign_text
 from modelmgr.lazily import pattern
 from modelmgr.values import HashMatch, PendingState
+from modelmgr.vocabulary import source_names
 
 DECISIONS = ("hash_mismatch", "ambiguous", "outside")
 """Problems that only a person can settle."""
@@ -103,60 +104,6 @@ _STATE_SENTENCES = {
     PendingState.DISMISSED: "You set this record aside. It is kept and can be restored.",
 }
 
-_SOURCES = {
-    "a1111-cache-json": "A1111 cache",
-    "a1111-diskcache": "A1111 cache",
-    "a1111-txt": "A1111 text note",
-    "a1111-user-json": "A1111 notes",
-    "addnet-hashes": "Additional Networks",
-    "api": "HTTP API",
-    "cdb-boop-url": "ComfyUI Model Manager",
-    "civitai-browser-api": "Civitai Browser+",
-    "civitai-info": "Civitai Helper",
-    "civitai-json": "Civitai",
-    "comfyui-assets": "ComfyUI assets",
-    "comfyui-paths": "ComfyUI folders",
-    "diffusers-folder": "Diffusers folder",
-    "diffusion-toolkit-db": "Diffusion Toolkit",
-    "diffusion-toolkit-models": "Diffusion Toolkit",
-    "generic-csv": "CSV list",
-    "generic-json": "JSON list",
-    "generic-jsonl": "JSON lines",
-    "generic-sqlite": "SQLite table",
-    "gguf-header": "GGUF header",
-    "hf-cache": "Hugging Face cache",
-    "hf-local-dir": "Hugging Face folder",
-    "hf-model-card": "Hugging Face card",
-    "invokeai-db": "InvokeAI",
-    "invokeai-yaml": "InvokeAI (models.yaml)",
-    "jan-model-json": "Jan",
-    "jan-model-yml": "Jan",
-    "lmstudio": "LM Studio",
-    "lmstudio-model-yaml": "LM Studio",
-    "lora-manager": "LoRA Manager",
-    "lora-manager-cache": "LoRA Manager cache",
-    "lora-manager-recipe": "LoRA Manager recipe",
-    "lora-manager-settings": "LoRA Manager settings",
-    "model-manager-md": "ComfyUI Model Manager",
-    "modelmgr-export": "modelmgr export",
-    "ollama": "Ollama",
-    "pumas-index": "Pumas",
-    "pumas-launcher-models": "Pumas",
-    "pumas-metadata": "Pumas",
-    "pumas-registry": "Pumas",
-    "pysssss-sha256": "ComfyUI Custom Scripts",
-    "rgthree-info": "rgthree",
-    "safetensors-header": "Safetensors header",
-    "sdnext-cache": "SD.Next cache",
-    "sdnext-json": "SD.Next notes",
-    "sdnext-metadata": "SD.Next",
-    "sdnext-txt": "SD.Next text note",
-    "stability-matrix": "Stability Matrix",
-    "stability-matrix-settings": "Stability Matrix settings",
-    "swarmui-json": "SwarmUI",
-    "unknown-json": "JSON beside a model",
-}
-
 _TOOL_ICONS = {
     "comfyui": "workflow",
     "lora manager": "tag",
@@ -172,7 +119,6 @@ _TOOL_ICONS = {
 
 _NO_TOOLS = {
     "user": "you",
-    "header": "the file's header",
     "file": "the file",
     "merged": "several together",
 }
@@ -234,7 +180,7 @@ def source_label(source: str) -> str:
 
     An id that is not known is made readable, so that a new source needs no line here.
     """
-    known = said(_SOURCES.get(source) or _NO_TOOLS.get(source) or "")
+    known = said(source_names().get(source) or _NO_TOOLS.get(source) or "")
     if known:
         return known
     words = foreign_text(source, 80).replace("-", " ")

@@ -22,29 +22,28 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QGridLayout,
-    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QPushButton,
     QSpinBox,
     QStyle,
     QTabWidget,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import focus, theme
+from modelmgr.gui import boxes, focus, theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.api_section import ApiSection
-from modelmgr.gui.cells import CheckBox, QuietDelegate
+from modelmgr.gui.cells import CheckBox, QuietDelegate, scaled
 from modelmgr.gui.flow import FlowLayout
-from modelmgr.gui.strips import SearchEdit
+from modelmgr.gui.search_field import SearchEdit
 from modelmgr.gui.text import counted, foreign_text, plain_tip, state_label
 from modelmgr.settings import HASH_WORKERS, PROMPT_WEIGHTS, READ_LIMITS_MB_S, Settings
 from modelmgr.values import FileState, LibraryFolder
 
 TABS = ("library", "reading", "window", "api")
 _PATH = Qt.ItemDataRole.UserRole
+_BOX_FRAME, _WIDEST_BOX = 48, 440
 
 
 def _tr(text: str) -> str:
@@ -126,9 +125,7 @@ class _Tab(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.rows = QVBoxLayout(self)
-        self.rows.setContentsMargins(0, theme.L, 0, 0)
-        self.rows.setSpacing(theme.S)
+        self.rows = boxes.column(on=self, margins=(0, theme.L, 0, 0), spacing=theme.S)
 
     def choice(self, name: str, title: str, text: str, is_on: bool) -> CheckBox:
         """Add a check box."""
@@ -137,8 +134,7 @@ class _Tab(QWidget):
         box.setChecked(is_on)
         box.setAccessibleDescription(text)
         self.rows.addWidget(box)
-        note = theme.plain_label(text, "secondary", self)
-        note.setWordWrap(True)
+        note = theme.paragraph(text, "secondary", self)
         note.setContentsMargins(theme.XL, 0, 0, theme.S)
         self.rows.addWidget(note)
         return box
@@ -152,6 +148,8 @@ class _Tab(QWidget):
         box.setCurrentIndex(max(0, box.findData(chosen)))
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(24)
+        longest = max((box.fontMetrics().horizontalAdvance(text) for text, _value in entries), default=0)
+        box.setMinimumWidth(min(longest + scaled(box, _BOX_FRAME), scaled(box, _WIDEST_BOX)))
         return box
 
     def fields(self, *entries: tuple[str, QWidget]) -> None:
@@ -228,6 +226,8 @@ class LibrarySection(_Tab):
             button.clicked.connect(slot)
             ways.addWidget(button)
             self._buttons.append(button)
+        if folders:
+            self._folders.setCurrentRow(0)
         self.rows.addLayout(ways)
         self.rows.addSpacing(theme.S)
         self.watch = self.choice(
@@ -243,10 +243,9 @@ class LibrarySection(_Tab):
             settings.check_at_start,
         )
         self.rows.addStretch(1)
-        place = theme.plain_label(
+        place = theme.paragraph(
             self.tr("Catalog: {}").format(foreign_text(catalog_path, 1000)), "secondary", self
         )
-        place.setWordWrap(True)
         place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.rows.addWidget(place)
 
@@ -332,16 +331,15 @@ class ReadingSection(_Tab):
         self.limit.lineEdit().setTextMargins(theme.S - 2, 0, theme.S - 2, 0)
         self.limit.setMinimumWidth(self.fontMetrics().averageCharWidth() * 18)
         self.fields(
-            (self.tr("&Which"), self.kinds),
+            (self.tr("W&hich"), self.kinds),
             (self.tr("Files &at once"), self.workers),
             (self.tr("Read at &most"), self.limit),
         )
-        note = theme.plain_label(
+        note = theme.paragraph(
             self.tr("Files that have their hash keep it; this counts for what is hashed from now on."),
             "secondary",
             self,
         )
-        note.setWordWrap(True)
         note.setContentsMargins(theme.XL, 0, 0, 0)
         self.rows.addWidget(note)
         self.rows.addStretch(1)
@@ -381,8 +379,8 @@ class WindowSection(_Tab):
         self.weight.lineEdit().setTextMargins(theme.S - 2, 0, theme.S - 2, 0)
         self.weight.setMinimumWidth(self.fontMetrics().averageCharWidth() * 18)
         self.fields(
-            (self.tr("&Rated pictures"), self.rated),
-            (self.tr("Weight of &prompt tags"), self.weight),
+            (self.tr("Rated p&ictures"), self.rated),
+            (self.tr("Wei&ght of prompt tags"), self.weight),
         )
         self.rows.addSpacing(theme.S)
         self.restore = self.choice(
@@ -420,9 +418,7 @@ class SettingsDialog(QDialog):
         self.setWindowTitle(self.tr("Settings"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings = settings
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(theme.L, theme.M, theme.L, theme.L)
-        whole.setSpacing(theme.M)
+        whole = boxes.column(on=self, margins=(theme.L, theme.M, theme.L, theme.L), spacing=theme.M)
         self._tabs = QTabWidget(self)
         self._tabs.setObjectName("settingsTabs")
         self._tabs.setDocumentMode(True)
@@ -432,11 +428,9 @@ class SettingsDialog(QDialog):
         self._search.setPlaceholderText(self.tr("Search the settings"))
         self._search.setAccessibleName(self.tr("Search the settings"))
         self._search.setClearButtonEnabled(True)
-        self._search.addAction(theme.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
         self._search.textChanged.connect(self._on_searched)
         self._found: list[str] = []
-        self._note = theme.plain_label("", "secondary", self)
-        self._note.setObjectName("settingsNote")
+        self._note = theme.plain_label("", "secondary", self, name="settingsNote")
         self._note.hide()
         whole.addWidget(self._search)
         whole.addWidget(self._note)
@@ -462,6 +456,8 @@ class SettingsDialog(QDialog):
         buttons.rejected.connect(self.reject)
         whole.addWidget(buttons)
         self.resize(540, self.sizeHint().height())
+        # Who opens the settings and types looks for one.
+        self._search.setFocus()
 
     def show_tab(self, name: str) -> None:
         """Show one of the `TABS`."""

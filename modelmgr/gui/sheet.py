@@ -1,9 +1,19 @@
 """The style sheet of the window and its dialogs: flat, quiet, and made of the palette."""
 
-from PySide6.QtGui import QColor, QFont, QPalette
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPalette
 
-from modelmgr.gui.theme import MARK_CONTRAST, XL, XS, Colors, M, S, mix, readable
+from modelmgr.gui.theme import MARK_CONTRAST, XL, XS, Colors, M, S, grown, mix, readable
 from modelmgr.resources import resource_path
+
+_OWN_PX = 3
+"""What Qt leaves free beside the words of a cell besides; headers leave none."""
+
+
+def tool_bar_height(font: QFont) -> int:
+    """Return how high a tool bar with buttons and a field is by the sheet, in pixels."""
+    line = QFontMetrics(font).height()
+    field, button = max(20, line + 2) + 2 * XS + 2, line + 2 * XS + 6
+    return max(field, button) + 2 * S + 8
 
 
 def style_sheet(palette: QPalette, font: QFont) -> str:
@@ -18,6 +28,10 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         return color.name()
 
     button = mix(c.window, c.base, 0.6)
+    # What a sheet calls the least height is the least there is, whatever the letters need.
+    line = QFontMetrics(font).height()
+    button_line, field_line, tall_line = max(18, line), max(20, line), max(28, line + S)
+    small, box = grown(14, font), grown(13, font)
     primary_edge = readable(c.accent, c.window, c.base, ratio=MARK_CONTRAST)
     # Of a grey that shows on every ground, for a sheet cannot tint it.
     arrow = resource_path("icons", "chevron-down-grey.svg").as_posix()
@@ -31,6 +45,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QMainWindow::separator:hover {{ background: {rgb(c.accent)}; }}
     QSplitter::handle {{ background: {rgb(c.line)}; }}
     QSplitter::handle:hover {{ background: {rgb(c.accent)}; }}
+    QSplitter[role="gap"]::handle {{ background: transparent; }}
     QMenuBar {{ background: {rgb(c.window)}; }}
     QMenuBar::item {{ padding: {XS}px {S}px; background: transparent; border-radius: 4px; }}
     QMenuBar::item:selected {{ background: {rgb(c.hover)}; }}
@@ -46,28 +61,30 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QTableView[framed="true"], QTreeView[framed="true"], QListView[framed="true"],
     QPlainTextEdit[framed="true"], QTextEdit[framed="true"] {{ border: 1px solid {rgb(c.line)};
         border-radius: 6px; }}
-    QTableView[framed="true"]::item {{ padding: 0 {S}px; }}
-    QTreeView[framed="true"]::item {{ padding: 3px 0; }}
+    QTableView[framed="true"]::item {{ padding: 0 {S - _OWN_PX}px; }}
+    QTreeView[framed="true"]::item {{ padding: 3px {S - _OWN_PX}px; }}
     QListView[framed="true"]::item {{ padding: {XS}px {S}px; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QTableCornerButton::section {{ background: {rgb(c.base)}; border: 0; }}
 
     QLineEdit, QSpinBox, QDoubleSpinBox {{ border: 1px solid {rgb(c.edge)}; border-radius: 6px;
-        padding: {XS}px {S}px; background: {rgb(c.base)}; color: {rgb(c.text)}; min-height: 20px;
+        padding: {XS}px {S}px; background: {rgb(c.base)}; color: {rgb(c.text)}; min-height: {field_line}px;
         selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; }}
+    QCheckBox::indicator, QRadioButton::indicator {{ width: {box}px; height: {box}px; }}
     QLineEdit, QPlainTextEdit {{ placeholder-text-color: {rgb(c.secondary)}; }}
     QComboBox {{ border: 1px solid {rgb(c.edge)}; border-radius: 6px; padding: {XS}px {S}px;
-        background: {rgb(button)}; color: {rgb(c.text)}; min-height: 20px; }}
-    QComboBox:editable {{ background: {rgb(c.base)}; padding: 0 0 0 {XS}px; min-height: 28px; }}
+        background: {rgb(button)}; color: {rgb(c.text)}; min-height: {field_line}px; }}
+    QComboBox:editable {{ background: {rgb(c.base)}; padding: 0 0 0 {XS}px; min-height: {tall_line}px; }}
     QComboBox[role="list"] {{ combobox-popup: 0; }}
     QComboBox QAbstractItemView {{ border: 1px solid {rgb(c.edge)}; }}
     QComboBox:hover {{ border-color: {rgb(c.secondary)}; }}
     QComboBox:disabled {{ color: {rgb(c.absent)}; border-color: {rgb(c.line)}; }}
     QComboBox::drop-down {{ border: 0; width: {XL}px; }}
-    QComboBox::down-arrow {{ image: url("{arrow}"); width: 14px; height: 14px; }}
+    QComboBox::down-arrow {{ image: url("{arrow}"); width: {small}px; height: {small}px; }}
     QComboBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
     QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit[framed="true"]:focus
         {{ border-color: {rgb(c.accent_on_base)}; }}
-    QSpinBox, QDoubleSpinBox {{ padding: 0; min-height: 28px; }}
+    QSpinBox, QDoubleSpinBox {{ padding: 0; min-height: {tall_line}px; }}
     QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button
         {{ width: 0; border: 0; }}
     QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
@@ -81,7 +98,8 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}
 
     QPushButton {{ border: 1px solid {rgb(c.edge)}; border-radius: 6px; padding: {XS + 1}px {M}px;
-        background: {rgb(button)}; color: {rgb(c.text)}; min-height: 18px; }}
+        background: {rgb(button)}; color: {rgb(c.text)}; min-height: {button_line}px; }}
+    QPushButton[role="figure"] {{ min-height: 0; padding: 0; }}
     QPushButton:hover {{ background: {rgb(c.hover)}; border-color: {rgb(c.secondary)}; }}
     QPushButton:pressed {{ background: {rgb(mix(c.base, c.text, 0.12))}; }}
     QPushButton:focus {{ border-color: {rgb(c.accent_on_base)}; }}

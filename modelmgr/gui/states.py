@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QStackedWidget,
     QStyle,
     QToolButton,
     QVBoxLayout,
@@ -21,29 +20,15 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.errors import CatalogError
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
+from modelmgr.gui.buttons import in_order
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.language import said
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.text import counted, foreign_text
 
 _CARD_WIDTH = 560
-
-
-class Pages(QStackedWidget):
-    """A stack that asks for no more room than the page in front needs."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.currentChanged.connect(self.updateGeometry)
-
-    def minimumSizeHint(self) -> QSize:
-        page = self.currentWidget()
-        return QSize(0, 0) if page is None else page.minimumSizeHint().expandedTo(page.minimumSize())
-
-    def sizeHint(self) -> QSize:
-        page = self.currentWidget()
-        return super().sizeHint() if page is None else page.sizeHint()
 
 
 class Tall(QWidget):
@@ -64,10 +49,8 @@ class _Way(QPushButton):
     def __init__(self, icon: str, title: str, text: str, parent: QWidget) -> None:
         super().__init__(parent)
         self._icon = icon
-        self._title = theme.plain_label(title, "card-title", self)
-        self._title.setWordWrap(True)
-        self._text = theme.plain_label(text, "secondary", self)
-        self._text.setWordWrap(True)
+        self._title = theme.paragraph(title, "card-title", self)
+        self._text = theme.paragraph(text, "secondary", self)
         self.setAccessibleName(title)
         self.setAccessibleDescription(text)
         for label in (self._title, self._text):
@@ -114,7 +97,7 @@ class _Way(QPushButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         painter = QPainter(self)
-        picture = theme.pixmap(self._icon, 24, theme.colors().accent_on_base, self.devicePixelRatioF())
+        picture = theme.sign(self, self._icon, 24, theme.colors().accent_on_base)
         place = QRect(20, (self.height() - 24) // 2, 24, 24)
         painter.drawPixmap(QStyle.visualRect(self.layoutDirection(), self.rect(), place).topLeft(), picture)
 
@@ -136,15 +119,10 @@ class FirstStart(QWidget):
         page = QWidget()
         column = QWidget(page)
         column.setMaximumWidth(scaled(self, _CARD_WIDTH))
-        layout = QVBoxLayout(column)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
-        layout.setSpacing(theme.S)
-        self._title = theme.plain_label("", "page-title", column)
-        self._title.setObjectName("firstTitle")
-        self._title.setWordWrap(True)
+        layout = boxes.column(on=column, margins=theme.L, spacing=theme.S)
+        self._title = theme.paragraph("", "page-title", column, name="firstTitle")
         layout.addWidget(self._title)
-        self._lead = theme.plain_label("", "secondary", column)
-        self._lead.setWordWrap(True)
+        self._lead = theme.paragraph("", "secondary", column)
         layout.addWidget(self._lead)
         self.show_folders(0)
         layout.addSpacing(theme.M)
@@ -176,19 +154,16 @@ class FirstStart(QWidget):
         for way in self._ways:
             layout.addWidget(way)
         layout.addSpacing(theme.S)
-        drop = theme.plain_label(
-            self.tr("Or drop folders and files anywhere in this window."), "secondary", column
+        drop = theme.paragraph(
+            self.tr("Or drop folders and files anywhere in this window."),
+            "secondary",
+            column,
+            name="firstDrop",
         )
-        drop.setObjectName("firstDrop")
-        drop.setWordWrap(True)
         layout.addWidget(drop)
-        inside = QVBoxLayout(page)
-        inside.setContentsMargins(0, 0, 0, 0)
+        inside = boxes.column(on=page, margins=0)
         inside.addStretch(2)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        row.addWidget(column, 100)
-        row.addStretch(1)
+        row = boxes.row(boxes.STRETCH, (column, 100), boxes.STRETCH)
         inside.addLayout(row)
         inside.addStretch(3)
         # With large letters the ways need more height than a small window has.
@@ -201,9 +176,7 @@ class FirstStart(QWidget):
         self._room.setWidget(page)
         for way in self._ways:
             way.installEventFilter(self)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._room)
+        boxes.column(self._room, on=self, margins=0)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -213,7 +186,9 @@ class FirstStart(QWidget):
     @Slot()
     def _take_focus(self) -> None:
         focused = self.window().focusWidget()
-        is_unused = focused is None or (isinstance(focused, QLineEdit) and not focused.text())
+        is_unused = focused in (None, self.window()) or (
+            isinstance(focused, QLineEdit) and not focused.text()
+        )
         if self.isVisible() and is_unused:
             self._ways[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -266,9 +241,7 @@ class MessageBar(QFrame):
         self.setObjectName("messageBar")
         self._icon_name = "info"
         self._mark = QLabel(self)
-        self._text = theme.plain_label("", None, self)
-        self._text.setObjectName("messageText")
-        self._text.setWordWrap(True)
+        self._text = theme.paragraph(parent=self, name="messageText")
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = QPushButton(self)
         self._button.setObjectName("messageButton")
@@ -278,19 +251,16 @@ class MessageBar(QFrame):
         self._close.setAccessibleName(self.tr("Dismiss this message"))
         theme.set_icon(self._close, "x")
         self._close.clicked.connect(self.hide)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.XS, theme.S, theme.XS)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignVCenter)
-        layout.addWidget(self._text, 1)
-        layout.addWidget(self._button)
-        layout.addWidget(self._close)
+        boxes.row(
+            (self._mark, 0, Qt.AlignmentFlag.AlignVCenter),
+            (self._text, 1),
+            self._button,
+            self._close,
+            on=self,
+            margins=(theme.M, theme.XS, theme.S, theme.XS),
+            spacing=theme.S,
+        )
         self.hide()
-
-    @property
-    def text(self) -> str:
-        """What it says."""
-        return self._text.text()
 
     def show_message(self, text: str, *, is_problem: bool = False, button: str = "") -> None:
         """Show a message until it is dismissed or the next one comes."""
@@ -306,7 +276,7 @@ class MessageBar(QFrame):
         """Take the colours of now."""
         colors = theme.colors()
         color = colors.problem if self._icon_name == "triangle-alert" else colors.accent_on_base
-        self._mark.setPixmap(theme.pixmap(self._icon_name, 16, color, self.devicePixelRatioF()))
+        self._mark.setPixmap(theme.sign(self, self._icon_name, 16, color))
         self.setStyleSheet(
             f"#messageBar {{ background: {colors.hover.name()}; border-bottom: 1px solid {colors.line.name()}; }}"
         )
@@ -347,10 +317,10 @@ class DropHint(QWidget):
         frame = QRectF(self.rect()).adjusted(theme.XL, theme.XL, -theme.XL, -theme.XL)
         painter.setPen(QPen(colors.accent_on_base, 2, Qt.PenStyle.DashLine))
         painter.drawRoundedRect(frame, 12, 12)
-        ratio = self.devicePixelRatioF()
-        icon = theme.pixmap("download", 48, colors.accent_on_base, ratio)
+        side = theme.grown(48, self.font())
+        icon = theme.sign(self, "download", 48, colors.accent_on_base)
         middle = self.rect().center()
-        painter.drawPixmap(middle.x() - 24, middle.y() - 76, icon)
+        painter.drawPixmap(middle.x() - side // 2, middle.y() - side - 28, icon)
         font = self.font()
         size = font.pointSizeF()
         font.setPointSizeF(size * 1.4)
@@ -419,27 +389,18 @@ class ErrorWindow(QMainWindow):
         self.setWindowTitle("modelmgr")
         title, safe, todo = _SAFE.get(error.code, _SAFE_ELSE)
         page = QWidget(self)
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(48, 48, 48, 48)
-        layout.setSpacing(theme.M)
-        layout.addStretch(1)
-        heading = theme.plain_label(said(title), "page-title", page)
-        heading.setObjectName("errorTitle")
-        heading.setWordWrap(True)
+        layout = boxes.column(boxes.STRETCH, on=page, margins=48, spacing=theme.M)
+        heading = theme.paragraph(said(title), "page-title", page, name="errorTitle")
         layout.addWidget(heading)
         for name, text in (
-            ("errorMessage", error.message),
+            ("errorMessage", spoken(error.message)),
             ("errorSafe", said(safe)),
             ("errorTodo", said(todo)),
         ):
-            label = theme.plain_label(foreign_text(text, 2000), None, page)
-            label.setObjectName(name)
-            label.setWordWrap(True)
+            label = theme.paragraph(foreign_text(text, 2000), None, page, name=name)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             layout.addWidget(label)
-        place = theme.plain_label(foreign_text(path, 2000), "secondary", page)
-        place.setObjectName("errorPath")
-        place.setWordWrap(True)
+        place = theme.paragraph(foreign_text(path, 2000), "secondary", page, name="errorPath")
         place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(place)
         layout.addSpacing(theme.M)
@@ -451,8 +412,8 @@ class ErrorWindow(QMainWindow):
         close.setObjectName("errorClose")
         close.setProperty("primary", True)
         close.clicked.connect(self.close)
-        buttons.addWidget(retry)
-        buttons.addWidget(close)
+        for button in in_order(self, [close], [retry]):
+            buttons.addWidget(button)
         buttons.addStretch(1)
         layout.addLayout(buttons)
         layout.addStretch(2)

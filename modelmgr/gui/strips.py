@@ -4,21 +4,20 @@ from collections.abc import Callable
 from time import monotonic
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QLabel,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
+from modelmgr.gui.buttons import in_order
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.pace import Pace, show_step
 from modelmgr.gui.tasks import Task
@@ -37,20 +36,13 @@ class Strip(QFrame):
         super().__init__(parent)
         self._icon_name = icon
         self._icon = QLabel(self)
-        self._label = theme.plain_label(words, parent=self)
-        self._label.setWordWrap(True)
-        self._more = theme.plain_label(more, "secondary", self)
-        self._more.setWordWrap(True)
+        self._label = theme.paragraph(words, parent=self)
+        self._more = theme.paragraph(more, "secondary", self)
         self._more.setVisible(bool(more))
-        texts = QVBoxLayout()
-        texts.setSpacing(theme.XS // 2)
-        texts.addWidget(self._label)
-        texts.addWidget(self._more)
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(theme.S, theme.XS, theme.XS, theme.XS)
-        self._row.setSpacing(theme.S)
-        self._row.addWidget(self._icon)
-        self._row.addLayout(texts, 1)
+        texts = boxes.column(self._label, self._more, spacing=theme.XS // 2)
+        self._row = boxes.row(
+            self._icon, (texts, 1), on=self, margins=(theme.S, theme.XS, theme.XS, theme.XS), spacing=theme.S
+        )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._tint()
 
@@ -62,15 +54,25 @@ class Strip(QFrame):
     def show_words(self, words: str) -> None:
         """Say something else."""
         self._label.setText(words)
+        if self.isVisible():
+            self._fit()
 
     def _tint(self) -> None:
         color = theme.colors().secondary
-        self._icon.setPixmap(theme.pixmap(self._icon_name, _ICON_PX, color, self.devicePixelRatioF()))
+        self._icon.setPixmap(theme.sign(self, self._icon_name, _ICON_PX, color))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in theme.NEW_LOOKS:
             self._tint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Hold the height that words which wrap need: a low page would else cut them, not shorten its lists."""
+        self.setMinimumHeight(max(0, self._row.heightForWidth(self.width())))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme.paint_ground(self, theme.colors().hover)
@@ -149,10 +151,15 @@ class AskStrip(Strip):
     The harmless answer has the focus, so that a key that was meant for something else does no harm.
 
     Signals:
-        agreed(): the user said yes; the strip is gone then.
+        answered(): the user has answered; the strip is gone then.
+        agreed(): the user said yes.
         declined(): the user said no.
+
+    Attributes:
+        is_answered: whether the user has.
     """
 
+    answered = Signal()
     agreed = Signal()
     declined = Signal()
 
@@ -163,6 +170,7 @@ class AskStrip(Strip):
         self.setObjectName(name)
         self.setAccessibleName(words)
         self.setAccessibleDescription(more)
+        self.is_answered = False
         self._back: QWidget | None = None
         self._no = QPushButton(no, self)
         self._no.setObjectName("askNo")
@@ -172,7 +180,7 @@ class AskStrip(Strip):
         self._yes.setObjectName(yes_name)
         self._yes.setAccessibleDescription(words)
         self._yes.clicked.connect(self._on_yes)
-        for button in (self._no, self._yes):
+        for button in in_order(self, [self._yes], [self._no]):
             button.setAutoDefault(False)
             self._row.addWidget(button)
 
@@ -191,12 +199,15 @@ class AskStrip(Strip):
         self._end(False)
 
     def _end(self, is_yes: bool) -> None:
-        if self.isHidden():
+        if self.is_answered:
             return
+        self.is_answered = True
         self.hide()
-        if self._back is not None and self._back.isVisible():
+        # What had the keyboard may have gone meanwhile, with a strip that was over.
+        if self._back is not None and isValid(self._back) and self._back.isVisible():
             self._back.setFocus(Qt.FocusReason.PopupFocusReason)
         self.deleteLater()
+        self.answered.emit()
         (self.agreed if is_yes else self.declined).emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -268,67 +279,74 @@ class WorkStrip(Strip):
 
 
 class StripPlace(QWidget):
-    """Where one strip stands at a time, the newest; only work that goes on keeps its place above it."""
+    """Where strips stand: work that goes on, below it what was done last, and below that what is asked.
+
+    A question stays until it is answered, whatever ends meanwhile; only when it is asked anew it is asked once.
+    """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(theme.XS)
+        self._layout = boxes.column(on=self, margins=0, spacing=theme.XS)
         self.hide()
+
+    def _strips(self) -> list[Strip]:
+        """Return what stands here, from top to bottom."""
+        widgets = (self._layout.itemAt(place) for place in range(self._layout.count()))
+        found = (item.widget() for item in widgets if item is not None)
+        return [widget for widget in found if isinstance(widget, Strip)]
 
     @Slot()
     def clear_undo(self) -> None:
         """Take away what was offered to be undone; work and a question stay."""
-        self._remove(UndoStrip)
+        self._remove(lambda strip: isinstance(strip, UndoStrip))
 
     @Slot()
     def _on_work_over(self) -> None:
-        self._remove()
+        self._remove(lambda strip: False)
 
-    def _remove(self, *kinds: type[Strip]) -> None:
-        """Take strips of these kinds away, and work that is over."""
-        for strip in self.findChildren(Strip, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            if isinstance(strip, kinds) or (isinstance(strip, WorkStrip) and strip.is_over):
+    def _remove(self, is_over: Callable[[Strip], bool]) -> None:
+        """Take strips away: those that `is_over` names, and work that is."""
+        for strip in self._strips():
+            if is_over(strip) or (isinstance(strip, WorkStrip) and strip.is_over):
                 self._layout.removeWidget(strip)
                 strip.hide()
                 strip.deleteLater()
         self.setVisible(self._layout.count() > 0)
 
+    def _add(self, strip: Strip, *above: type[Strip]) -> None:
+        """Put a strip in its place, above the first of these kinds."""
+        strips = self._strips()
+        at = next((at for at, other in enumerate(strips) if isinstance(other, above)), len(strips))
+        self._layout.insertWidget(at, strip)
+        self.show()
+
     @Slot(object)
     def show_work(self, task: Task) -> None:
         """Show how far a deed is, as long as it lasts."""
-        self._remove(UndoStrip, AskStrip)
-        self._layout.addWidget(WorkStrip(task, self))
+        self.clear_undo()
+        self._add(WorkStrip(task, self), AskStrip)
         task.finished.connect(self._on_work_over)
-        self.show()
 
     def offer_undo(self, words: str, deed: Callable[[], None]) -> None:
         """Say what was done; `deed` takes it back."""
-        self._remove(UndoStrip, AskStrip)
+        self.clear_undo()
         strip = UndoStrip(words, self)
         strip.accepted.connect(deed)
         strip.closed.connect(self.clear_undo)
-        self._layout.addWidget(strip)
-        self.show()
+        self._add(strip, AskStrip)
 
     def ask(self, strip: AskStrip, deed: Callable[[], None]) -> None:
         """Put a question here; `deed` is done if the answer is yes."""
-        self._remove(UndoStrip, AskStrip)
-        self._layout.addWidget(strip)
-        self.show()
+        name = strip.objectName()
+        self._remove(lambda other: isinstance(other, AskStrip) and other.objectName() == name)
+        self._add(strip)
+        strip.answered.connect(self._on_answered)
         strip.show()
         strip.ask(deed)
 
-
-class SearchEdit(QLineEdit):
-    """A search that Esc clears."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.text():
-            self.clear()
-            return
-        super().keyPressEvent(event)
+    @Slot()
+    def _on_answered(self) -> None:
+        self._remove(lambda strip: isinstance(strip, AskStrip) and strip.is_answered)
 
 
 class Hairline(QWidget):

@@ -19,7 +19,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QMetaMethod, QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from shiboken6 import isValid
 
 from modelmgr.errors import ModelmgrError
@@ -158,6 +158,8 @@ class Task(QObject):
             self.state = TaskState.CANCELLED
             self.cancelled.emit()
         else:
+            from PySide6.QtCore import QMetaMethod
+
             self.state = TaskState.FAILED
             unheard = not self.isSignalConnected(QMetaMethod.fromSignal(self.failed))
             self.failed.emit(error)
@@ -376,10 +378,8 @@ class Tasks(QObject):
     failed = Signal(str, object)
     _came_back = Signal(object, object, object)
 
-    def __init__(
-        self, parent: QObject | None = None, *, interrupt: Callable[[int], None] | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, *, interrupt: Callable[[int], None] | None = None) -> None:
+        super().__init__()
         self._interrupt = interrupt
         self._closed = False
         self._number = 0
@@ -442,12 +442,9 @@ class Tasks(QObject):
         self,
         question: Callable[[], T],
         answer: Callable[[T], None],
-        *,
-        failed: Callable[[Exception], None] | None = None,
-        key: Hashable = None,
     ) -> None:
         """Do as `ask` on the pictures' lane, where the newest question comes first."""
-        self._put(self._pictures, _Asker(question, answer, failed, key))
+        self._put(self._pictures, _Asker(question, answer))
 
     def change(
         self,

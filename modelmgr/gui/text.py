@@ -7,13 +7,13 @@ read as HTML.
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 from unicodedata import bidirectional
 
-from modelmgr.gui.language import plural, said
-from modelmgr.payload import masked
+from modelmgr.gui.language import Forms, plural, said
 
 CELL_LIMIT = 4096
 VIEW_LIMIT = 200_000
@@ -27,7 +27,8 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def _symbols() -> dict[int, str]:
+@cache
+def _symbols(*, lines: bool) -> dict[int, str]:
     """Return what stands for each mark that a screen would obey, hide or drop: one character for one."""
     table = {code: chr(0x2400 + code) for code in range(0x20)}
     table[0x7F] = "␡"
@@ -69,11 +70,9 @@ def _symbols() -> dict[int, str]:
     table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
     # Invisible tag characters, which can carry a whole hidden sentence.
     table.update(dict.fromkeys(range(0xE0000, 0xE0080), "⁞"))
+    if lines:
+        del table[0x09], table[0x0A]
     return table
-
-
-_CELL_SYMBOLS = _symbols()
-_VIEW_SYMBOLS = {code: symbol for code, symbol in _CELL_SYMBOLS.items() if code not in (0x09, 0x0A)}
 
 
 def foreign_text(text: str | None, limit: int = CELL_LIMIT, *, lines: bool = False) -> str:
@@ -84,8 +83,10 @@ def foreign_text(text: str | None, limit: int = CELL_LIMIT, *, lines: bool = Fal
     """
     if not text:
         return ""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     cut = text[:limit]
-    shown = cut.translate(_VIEW_SYMBOLS if lines else _CELL_SYMBOLS)
+    shown = cut.translate(_symbols(lines=lines))
     return shown if len(text) <= limit else shown[:-1] + "…"
 
 
@@ -181,6 +182,16 @@ def about_text(seconds: float) -> str:
     return said("about {} h").format(round(seconds / _HOUR))
 
 
+_AGES = (
+    (365.25 * _DAY, "{} y"),
+    (30.44 * _DAY, "{} mo"),
+    (7 * _DAY, "{} w"),
+    (_DAY, "{} d"),
+    (_HOUR, "{} h"),
+    (_MINUTE, "{} min"),
+)
+
+
 def age_text(seconds: float | None, now: float | None = None) -> str:
     """Return how long ago a moment (Unix seconds) was: ``now``, ``5 min``, ``3 d``, ``2 w``, ``1 y``."""
     if seconds is None:
@@ -188,16 +199,8 @@ def age_text(seconds: float | None, now: float | None = None) -> str:
     age = (time.time() if now is None else now) - seconds
     if age < _MINUTE:
         return said("now") if age > -_MINUTE else _written(seconds, _customs.day)
-    for length, unit in (
-        (365.25 * _DAY, "y"),
-        (30.44 * _DAY, "mo"),
-        (7 * _DAY, "w"),
-        (_DAY, "d"),
-        (_HOUR, "h"),
-    ):
-        if age >= length:
-            return f"{int(age // length)} {unit}"
-    return f"{int(age // _MINUTE)} min"
+    length, words = next((found for found in _AGES if age >= found[0]), _AGES[-1])
+    return said(words).format(int(age // length))
 
 
 def date_text(seconds: float | None) -> str:
@@ -224,33 +227,80 @@ def stars_text(rating: int | None) -> str:
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Return ``1 model``, ``12,345 models``; a translation has the plural forms of its language."""
-    found = plural(number, one)
+    return numbered(number, Forms(f"%n {one}", f"%n {many or one + 's'}"), key=f"%n {one}")
+
+
+def numbered(number: int, forms: Forms, *values: object, key: str = "") -> str:
+    """Return a text with a number in it: ``1 file was added``, ``12,345 files were added``.
+
+    Args:
+        number: of things.
+        forms: the text, ``%n`` where the number stands.
+        values: for further places in it, ``{}``.
+        key: by what the translation is found, if it is not that for many.
+    """
+    found = plural(number, key or forms.many)
     if found is None:
-        return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
-    return found.replace(str(number), count_text(number), 1)
+        text = (forms.one if number == 1 else forms.many).replace("%n", count_text(number))
+    else:
+        text = found.replace(str(number), count_text(number), 1)
+    return text.format(*values) if values else text
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Return texts with what stands between those of a list."""
+    return said(", ").join(parts)
+
+
+def either(parts: Sequence[str]) -> str:
+    """Return ``a``, ``a or b``, ``a, b or c``."""
+    return said("{} or {}").format(listed(parts[:-1]), parts[-1]) if len(parts) > 1 else listed(parts)
 
 
 _TYPE_LABELS = {
+    "checkpoint": "Checkpoint",
+    "diffusion_model": "Diffusion model",
     "lora": "LoRA",
+    "embedding": "Embedding",
+    "hypernetwork": "Hypernetwork",
     "vae": "VAE",
     "vae_approx": "VAE (approx.)",
     "controlnet": "ControlNet",
     "control_lora": "Control LoRA",
     "t2i_adapter": "T2I adapter",
     "ip_adapter": "IP adapter",
+    "text_encoder": "Text encoder",
+    "shard": "Shard",
+    "vocab": "Vocab",
     "clip_vision": "CLIP vision",
+    "upscaler": "Upscaler",
+    "motion_module": "Motion module",
+    "style_model": "Style model",
     "gligen": "GLIGEN",
     "photomaker": "PhotoMaker",
+    "model_patch": "Model patch",
+    "detector": "Detector",
+    "segmenter": "Segmenter",
+    "face_restore": "Face restoration",
+    "classifier": "Classifier",
     "llm": "Language model",
     "vlm": "Vision language model",
     "mmproj": "Vision projector",
     "llm_adapter": "Language adapter",
-    "face_restore": "Face restoration",
+    "text_embedding_model": "Text embedding model",
+    "reranker": "Reranker",
+    "audio": "Audio",
+    "aesthetic_gradient": "Aesthetic gradient",
+    "pose": "Pose",
+    "wildcard": "Wildcard",
+    "workflow": "Workflow",
+    "other": "Other",
+    "unknown": "Unknown",
 }
 
 
 def type_label(model_type: str | None) -> str:
-    """Return the nicer label of a canonical type: ``lora`` -> ``LoRA``."""
+    """Return the label of a canonical type: ``lora`` -> ``LoRA``; a word that is none is made readable."""
     if not model_type:
         return ""
     label = said(_TYPE_LABELS.get(model_type, ""))
@@ -308,7 +358,18 @@ def column_text(column: str, value: object, *, lines: bool = False) -> str:
     if isinstance(value, list | tuple):
         entries = [str(entry) for entry in value]
         value = ("\n" if lines and any("," in entry for entry in entries) else ", ").join(entries)
+    if column == "notes":
+        value = notes_text(str(value))
+    from modelmgr.payload import masked
+
     return foreign_text(masked(str(value)), lines=lines)
+
+
+def notes_text(notes: str) -> str:
+    """Return notes as a person reads them: the lines that say who wrote what follows name tools, not ids."""
+    from modelmgr.vocabulary import source_name, with_source_names
+
+    return with_source_names(notes, lambda source: said(source_name(source)))
 
 
 _STATE_LABELS = {

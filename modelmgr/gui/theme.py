@@ -4,19 +4,16 @@ The program is grey and the content is the colour: own colours exist only for st
 What is derived keeps its contrast to what it stands on (text 4.5 : 1, marks 3 : 1) in any palette.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QDateTime, QLocale, QObject, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QLocale, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import (
-    QAction,
     QColor,
     QFont,
     QFontMetrics,
     QGuiApplication,
-    QIcon,
     QPainter,
     QPalette,
     QPen,
@@ -25,9 +22,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from modelmgr.gui.text import Customs, read_from_right, use_customs
+from modelmgr.lazily import dataclass
 from modelmgr.resources import resource_path
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QAction, QIcon
     from PySide6.QtSvg import QSvgRenderer
 
 XS, S, M, L, XL = 4, 8, 12, 16, 24
@@ -275,6 +274,8 @@ def customs_of(locale: QLocale) -> Customs:
     moment = f"{day} {locale.timeFormat(short)}"
 
     def write(pattern: str, at: datetime) -> str:
+        from PySide6.QtCore import QDateTime
+
         seconds = at.replace(microsecond=0)
         return locale.toString(QDateTime.fromSecsSinceEpoch(int(seconds.timestamp())), pattern)
 
@@ -320,13 +321,25 @@ def set_primary(button: QAbstractButton) -> None:
     button.style().polish(button)
 
 
-def plain_label(text: str = "", role: str | None = None, parent: QWidget | None = None) -> QLabel:
-    """Return a label that shows `text` as plain text, never as HTML."""
+def plain_label(
+    text: str = "", role: str | None = None, parent: QWidget | None = None, *, name: str = ""
+) -> QLabel:
+    """Return a label that shows `text` as plain text, never as HTML; `name` is its object name."""
     label = QLabel(parent)
+    label.setObjectName(name)
     label.setTextFormat(Qt.TextFormat.PlainText)
     if role is not None:
         label.setProperty("role", role)
     label.setText(text)
+    return label
+
+
+def paragraph(
+    text: str = "", role: str | None = None, parent: QWidget | None = None, *, name: str = ""
+) -> QLabel:
+    """Return a `plain_label` whose words stand on as many lines as they need."""
+    label = plain_label(text, role, parent, name=name)
+    label.setWordWrap(True)
     return label
 
 
@@ -347,6 +360,9 @@ def mono_font(font: QFont) -> QFont:
 _ICON_SIZES = (16, 20)
 _ORDINARY_LINE_PX = 20
 
+NEW_LOOKS = (QEvent.Type.PaletteChange, QEvent.Type.FontChange)
+"""After these the icons of a widget are drawn anew."""
+
 
 def grown(pixels: int, font: QFont) -> int:
     """Return the size of an icon beside letters of `font`: `pixels`, and with large letters in proportion to them."""
@@ -365,6 +381,11 @@ def pixmap(name: str, size: int, color: QColor, ratio: float = 1.0) -> QPixmap:
     A name that ends in ``-filled`` is the same drawing with its inside filled.
     """
     return _pixmap(name, size, color.rgba(), ratio)
+
+
+def sign(widget: QWidget, name: str, pixels: int, color: QColor) -> QPixmap:
+    """Return an icon to stand among the words of `widget`: `pixels` wide, or as much wider as its letters are."""
+    return pixmap(name, grown(pixels, widget.font()), color, widget.devicePixelRatioF())
 
 
 @lru_cache(maxsize=512)
@@ -400,13 +421,14 @@ def _icon_folder() -> str:
     return str(resource_path("icons"))
 
 
-def icon(name: str, palette: QPalette | None = None, *, color: QColor | None = None) -> QIcon:
-    """Return an icon tinted with the palette's text colour (or `color`), crisp on every screen there is.
+def icon(name: str, *, color: QColor | None = None) -> "QIcon":
+    """Return an icon tinted with the text colour of buttons (or `color`), crisp on every screen there is.
 
     What a disabled button shows is made of it by the style, when it is needed.
     """
-    used = QGuiApplication.palette() if palette is None else palette
-    text = used.color(QPalette.ColorRole.ButtonText) if color is None else color
+    text = QGuiApplication.palette().color(QPalette.ColorRole.ButtonText) if color is None else color
+    from PySide6.QtGui import QIcon
+
     made = QIcon()
     ratios = {1.0} | {screen.devicePixelRatio() for screen in QGuiApplication.screens()}
     sizes = {*_ICON_SIZES, *(grown(size, QGuiApplication.font()) for size in _ICON_SIZES)}
@@ -416,7 +438,7 @@ def icon(name: str, palette: QPalette | None = None, *, color: QColor | None = N
     return made
 
 
-def set_icon(target: QAction | QAbstractButton, name: str) -> None:
+def set_icon(target: "QAction | QAbstractButton", name: str) -> None:
     """Give an action or a button an icon that `retint` will find again when the palette changes."""
     target.setProperty(_ICON_NAME, name)
     target.setIcon(icon(name))
@@ -424,6 +446,8 @@ def set_icon(target: QAction | QAbstractButton, name: str) -> None:
 
 def retint(root: QObject) -> None:
     """Draw anew every icon below `root` that `set_icon` gave."""
+    from PySide6.QtGui import QAction
+
     targets: list[QAction | QAbstractButton] = [*root.findChildren(QAction)]
     targets += root.findChildren(QAbstractButton)
     for target in targets:

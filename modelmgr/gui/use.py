@@ -14,10 +14,11 @@ from PySide6.QtWidgets import QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
+from modelmgr.gui.language import Forms
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.selection import Selection
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import count_text, counted
+from modelmgr.gui.text import count_text, numbered
 from modelmgr.values import FileState, ModelRow
 
 COPY_LIMIT = 10_000
@@ -42,12 +43,7 @@ def trigger_words_of(row: ModelRow) -> str:
 
 
 def prompt_tag_of(row: ModelRow, weight: int) -> str:
-    """Return how a prompt names a model: ``<lora:stem:0.8>``; nothing for types that prompts don't name.
-
-    Args:
-        row: the model.
-        weight: in hundredths.
-    """
+    """Return how a prompt names a model: ``<lora:stem:0.8>``; nothing for types that prompts don't name."""
     stem = os.path.splitext(row.file_name or "")[0]
     if not stem:
         return ""
@@ -116,37 +112,55 @@ class Uses(QObject):
     @Slot()
     def copy_paths(self) -> None:
         """Copy the paths of the selected models, a line each."""
-        self.copy(path_of, "path")
+        self.copy(
+            path_of,
+            Forms("Copied %n path", "Copied %n paths"),
+            self.tr("Nothing was copied: there is no path"),
+        )
 
     @Slot()
     def copy_hashes(self) -> None:
         """Copy their SHA-256, a line each."""
-        self.copy(hash_of, "hash", "hashes")
+        self.copy(
+            hash_of,
+            Forms("Copied %n hash", "Copied %n hashes"),
+            self.tr("Nothing was copied: there is no hash"),
+        )
 
     @Slot()
     def copy_trigger_words(self) -> None:
         """Copy their trigger words, a line each."""
-        self.copy(trigger_words_of, "line")
+        self.copy(
+            trigger_words_of,
+            Forms("Copied %n line", "Copied %n lines"),
+            self.tr("Nothing was copied: there is no trigger word"),
+        )
 
     @Slot()
     def copy_prompt_tags(self) -> None:
         """Copy what a prompt names them by, a line each."""
-        self.copy(partial(prompt_tag_of, weight=self.weight), "prompt tag")
+        self.copy(
+            partial(prompt_tag_of, weight=self.weight),
+            Forms("Copied %n prompt tag", "Copied %n prompt tags"),
+            self.tr("Nothing was copied: there is no prompt tag"),
+        )
 
-    def copy(self, text_of: Callable[[ModelRow], str], one: str, many: str | None = None) -> None:
+    def copy(self, text_of: Callable[[ModelRow], str], copied: Forms, none: str) -> None:
         """Copy a line for each selected model (the first ten thousand) of which there is something to say."""
         ids = self._selection.ids(COPY_LIMIT)
         if ids:
-            self._model.ask_rows(ids, partial(self._put, text_of, one, many or one + "s"))
+            self._model.ask_rows(ids, partial(self._put, text_of, copied, none))
 
-    def _put(self, text_of: Callable[[ModelRow], str], one: str, many: str, rows: Sequence[ModelRow]) -> None:
+    def _put(
+        self, text_of: Callable[[ModelRow], str], copied: Forms, none: str, rows: Sequence[ModelRow]
+    ) -> None:
         lines = [line for line in map(text_of, rows) if line]
         if not lines:
-            self.message.emit(self.tr("Nothing was copied: there is no {}").format(one))
+            self.message.emit(none)
             return
         put_on_clipboard("\n".join(lines))
         selected = self._selection.count()
-        words = self.tr("Copied {}").format(counted(len(lines), one, many))
+        words = numbered(len(lines), copied)
         if len(lines) < selected:
             words = self.tr("{} of {} models").format(words, count_text(selected))
         self.message.emit(words)

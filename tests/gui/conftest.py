@@ -18,6 +18,7 @@ from modelmgr.gui import open_window, theme
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.values import BatchState, Hashes, Origin, PendingQuery, Record, Totals
+from tests.inbox import pending_in
 
 MANY_WIDGETS = 1000
 """Of closed windows, that wait for a collection of garbage; each costs up to 20 MiB and time at a change of style."""
@@ -132,7 +133,7 @@ class Fill:
         ]
         self.catalog.put_records(batch, new)
         self.catalog.end_batch(batch, BatchState.DONE, Totals(seen=len(new), added=len(new)))
-        rows = self.catalog.pending_page(PendingQuery(states=("pending",)), None)
+        rows = pending_in(self.catalog, PendingQuery(states=("pending",)))
         by_place = {(row.source_path, row.record_key): row.id for row in rows}
         for model_id, found in records.items():
             (model,) = self.catalog.rows([model_id])

@@ -18,13 +18,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
-LIMIT_MS = 100.0
-"""The goal is 50 ms, in any flow; on a shared processor the same work takes up to twice its time."""
-KNOWN_MS = {
-    "looking at both views, wide": 120.0,  # one line of 200,000 letters is laid out
-    "looking at both views, broken": 120.0,
-}
-"""Flows that are above the limit still, and what they may not exceed."""
+LIMIT_MS = 75.0
+"""The goal is 50 ms in any flow, in processor time of the GUI thread: the clock would count what others do on the
+same processors. The flows take 10 to 34 ms; on busy processors, where caches and memory are shared too, one in some
+two hundred took 52. What a thread waits for itself (a disk, a lock) is in the pause that is told beside it."""
 _BEAT_MS = 4
 _LOOK_AFTER_S = 0.03
 _NAMES_PLACES = bool(os.environ.get("MODELMGR_WATCHDOG_PLACES"))
@@ -145,7 +142,5 @@ def no_stall(record_property: Callable[[str, object], None]) -> Iterator[Callabl
     for name, beats in found.items():
         record_property(name, str(beats))
         print(f"{name}: {beats}")
-    late = [
-        f"{name}: {beats}" for name, beats in found.items() if beats.work_ms > KNOWN_MS.get(name, LIMIT_MS)
-    ]
+    late = [f"{name}: {beats}" for name, beats in found.items() if beats.work_ms > LIMIT_MS]
     assert not late, "\n".join(late)

@@ -1,5 +1,6 @@
 """What can be found wrong with a screen by looking at its widgets, each rule a function from widget to words."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListView,
+    QMenuBar,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -37,6 +39,8 @@ _SPOKEN = {
     QAccessible.Role.Pane,
     QAccessible.Role.Window,
 }
+_DOT = 12
+_LETTER = re.compile("&(.)")
 _RENDERED = 2
 """Pictures are taken at this scale, so that thin strokes have their full colour somewhere."""
 
@@ -188,6 +192,24 @@ def cut(root: QWidget) -> list[str]:
     return found
 
 
+def same_letter(root: QWidget) -> list[str]:
+    """Return what stands under one letter with Alt: the first press would do nothing, or something else."""
+    by_letter: dict[str, list[str]] = {}
+    for widget in shown(root):
+        texts = []
+        if isinstance(widget, QAbstractButton) or (isinstance(widget, QLabel) and widget.buddy() is not None):
+            texts = [widget.text()] if widget.isEnabled() and not isinstance(widget, QToolButton) else []
+        elif isinstance(widget, QTabBar):
+            texts = [widget.tabText(at) for at in range(widget.count())]
+        elif isinstance(widget, QMenuBar):
+            texts = [action.text() for action in widget.actions()]
+        for text in texts:
+            letter = _LETTER.search(text.replace("&&", ""))
+            if letter is not None:
+                by_letter.setdefault(letter[1].casefold(), []).append(text)
+    return [f"Alt+{letter}: {texts}" for letter, texts in by_letter.items() if len(texts) > 1]
+
+
 def _shows_words(button: QAbstractButton) -> bool:
     style = button.toolButtonStyle() if isinstance(button, QToolButton) else None
     is_icon = style == Qt.ToolButtonStyle.ToolButtonIconOnly and not button.icon().isNull()
@@ -271,10 +293,24 @@ def _faint_cells(root: QWidget, view: QAbstractItemView, image: QImage) -> list[
             if any(root.childAt(origin + corner) is not viewport for corner in corners):
                 continue  # a list of proposals stands over it
             seen.add(key)
-            ratio = text_contrast(image, area.adjusted(1, 1, -1, -1).translated(origin))
-            if ratio is not None and ratio < theme.TEXT_CONTRAST:
+            inside = area.adjusted(1, 1, -1, -1).translated(origin)
+            ratio = text_contrast(image, inside)
+            # A dot without a word is a mark, as wide as it is high at most.
+            wanted = theme.MARK_CONTRAST if _is_dot(image, inside) else theme.TEXT_CONTRAST
+            if ratio is not None and ratio < wanted:
                 found.append(f"cell {ratio:.1f} : 1: “{str(index.data())[:40]}” of {described(view)}")
     return found
+
+
+def _is_dot(image: QImage, area: QRect) -> bool:
+    """Tell whether nothing but a mark of a dozen pixels is painted in a part of a picture."""
+    counted = _colours(image, area)
+    if len(counted) < 2:
+        return False
+    ground = counted.most_common(1)[0][0]
+    across = range(area.left(), area.right() + 1)
+    inked = [x for x in across if set(_colours(image, QRect(x, area.top(), 1, area.height()))) - {ground}]
+    return inked[-1] - inked[0] < _DOT
 
 
 def text_contrast(image: QImage, area: QRect) -> float | None:

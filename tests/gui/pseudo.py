@@ -1,10 +1,14 @@
-"""A language that nobody speaks: each letter has an accent, and everything is 40 % longer. What stays plain on a
-screen was not given to Qt's translation."""
+"""A language that nobody speaks: each letter has an accent, each text stands in brackets, and is 40 % longer.
+
+It knows what `tests/translations.py` gathers, as any translation does. What stays plain on a screen was not given to
+Qt's translation, or was not gathered.
+"""
 
 import ast
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, QTranslator
 from PySide6.QtWidgets import (
@@ -24,75 +28,126 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-import modelmgr.gui
+import modelmgr
+from modelmgr import vocabulary
+from tests import translations
 from tests.gui.judges import shown
 
 _ACCENTED = str.maketrans("aceinosuyAEINOUYlrtdgz", "áçéíñóšúýÁÉÍÑÓÚÝłřťďğž")
 _FIELD = re.compile(r"(\{[^}]*\}|%\w+|&(?=\w)|<[^>]*>)")
 _LONGER = 0.4
+_SAID = re.compile(r"⟦[^⟦⟧]*⟧")
+OF_QT = ("Q", "CloseButton", "MAC_")
+"""How contexts of Qt's own texts begin."""
 
 
 class Pseudo(QTranslator):
-    """Translates every text of the program, and the words that Qt brings."""
+    """Translates every text that is gathered, and the words that Qt brings.
 
-    def translate(self, context: str, source: str, disambiguation: str | None = None, n: int = -1) -> str:
+    Attributes:
+        missed: texts that were asked for and are gathered nowhere.
+    """
+
+    missed: ClassVar[set[tuple[str, str]]] = set()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missed.clear()
+
+    def translate(
+        self, context: str, source: str, disambiguation: str | None = None, n: int = -1
+    ) -> str | None:
         if context == "QShortcut" or not source:
             return source  # names of keys
-        parts = _FIELD.split(source)
-        letters = "".join(
-            part if number % 2 else part.translate(_ACCENTED) for number, part in enumerate(parts)
-        )
-        return letters + "·" * round(len(source) * _LONGER)
+        if not context.startswith(OF_QT) and (context, source) not in _gathered():
+            # Of a class that inherits its text the next context to be asked for is that of the class above.
+            if source not in _sources():
+                self.missed.add((context, source))
+            return None
+        return pseudo(source)
 
     def isEmpty(self) -> bool:
         return False
 
 
-NOT_YET = {
-    "outcomes.py",
-    "pace.py",
-    "identity.py",
-    "told.py",
-    "tells.py",
-    "report.py",
-    "folder_move.py",
-    "mending.py",
-}
-"""Sentences that are put together of parts, as the command line says them: English for now (`_codex/decisions.md`)."""
-PROPER = {"SHA-256", "AutoV2", "AutoV3", "CRC32", "BLAKE3", "Ollama"}
-"""Names that are the same in every language."""
-FOREIGN = {"fileProblems"}
-"""Widgets that show what a reader said of a file, in English for now."""
+def pseudo(source: str) -> str:
+    """Return a text in the language that nobody speaks."""
+    parts = _FIELD.split(source)
+    letters = "".join(part if number % 2 else part.translate(_ACCENTED) for number, part in enumerate(parts))
+    return f"⟦{letters}{'·' * round(len(source) * _LONGER)}⟧"
 
 
 @cache
-def literals() -> frozenset[str]:
-    """Return the texts that stand in the window's source and could be read on a screen."""
-    found = set()
-    for file in Path(modelmgr.gui.__file__).parent.rglob("*.py"):
-        if file.name in NOT_YET:
+def _gathered() -> frozenset[tuple[str, str]]:
+    return frozenset((text.context, text.source) for text in translations.texts())
+
+
+@cache
+def _sources() -> frozenset[str]:
+    return frozenset(text.source for text in translations.texts())
+
+
+PROPER = {
+    "SHA-256",
+    "AutoV2",
+    "AutoV3",
+    "CRC32",
+    "BLAKE3",
+    "Ollama",
+    "ComfyUI",
+    "AUTOMATIC1111",
+    *vocabulary.BASES,
+}
+"""Names that are the same in every language."""
+SILENT = {"api", "cli", "demo"}
+"""Rooms that say nothing in the window."""
+
+
+@cache
+def literals() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the texts that stand in the program's source and could be read on a screen, and the pieces of such."""
+    whole = {text.replace("&", "").strip(" .:,…") for text in _sources()} - PROPER
+    pieces: set[str] = set()
+    root = Path(modelmgr.__file__).parent
+    for file in root.rglob("*.py"):
+        room = file.relative_to(root).parts[0]
+        if room in SILENT:
             continue
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        notes = {
-            id(node.value) for node in ast.walk(tree)
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        }  # fmt: skip
+        above = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes:
-                text = node.value.replace("&", "").strip(" .:,…")
-                if len(text) > 3 and re.search(r"[A-Za-z]{3}", text):
-                    found.add(text)
-    return frozenset(found)
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            parent = above.get(id(node))
+            if isinstance(parent, ast.Expr):
+                continue  # notes
+            text = node.value.replace("&", "").strip(" .:,…")
+            if isinstance(parent, ast.JoinedStr) and room == "gui" and re.fullmatch(r"[a-z' ]{2,}", text):
+                pieces.add(text)
+            if len(text) > 3 and re.search(r"[A-Za-z]{3}", text) and text not in PROPER:
+                whole.add(text)
+    return frozenset(whole), frozenset(pieces)
 
 
+@lru_cache(50_000)
 def plain(text: str) -> bool:
     """Tell whether a text is one of ours, or begins or ends like one, and was not translated."""
-    text = text.replace("&", "").strip(" .:,…")
-    if "·" in text or text in PROPER or not re.search(r"[A-Za-z]{3}", text):
+    whole, pieces = literals()
+    rest = text.replace("&", "").strip(" .:,…")
+    while (shorter := _SAID.sub("\n", rest)) != rest:
+        rest = shorter
+    if rest in PROPER or not re.search(r"[A-Za-z]{2}", rest):
         return False
-    if text in literals() and text[:1].isupper():
+    if rest in whole and rest[:1].isupper():
         return True
-    return any(" " in ours and len(ours) > 9 and ours in text for ours in literals())
+    if "\n" in rest and any(piece.strip(" .:,()·\n0123456789") in pieces for piece in rest.split("\n")):
+        return True  # put together of pieces
+    return any(" " in ours and len(ours) > 9 and ours in rest for ours in whole)
+
+
+def ungathered(_root: QWidget) -> list[str]:
+    """Return what was asked for in the user's language, so far, and is gathered nowhere."""
+    return [f"{context}: {source}" for context, source in sorted(Pseudo.missed)]
 
 
 def untranslated(root: QWidget) -> list[str]:
@@ -104,7 +159,7 @@ def untranslated(root: QWidget) -> list[str]:
             found.append(f"{what} “{text[:90]}” of {type(widget).__name__} {widget.objectName()}")
 
     for widget in shown(root):
-        if isinstance(widget, QHeaderView) or widget.objectName() in FOREIGN:
+        if isinstance(widget, QHeaderView):
             continue  # it has the model of its view
         look("name", widget.accessibleName(), widget)
         look("tip", re.sub("<[^>]*>", "", widget.toolTip()), widget)

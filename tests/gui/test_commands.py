@@ -173,7 +173,7 @@ def test_every_setting_can_be_looked_for(qtbot, window):
     buttons = {"settingFolderRules", "settingMoveFolder", "settingRemoveFolder"}
     assert controls - buttons == set(setting_titles())
     search = find(dialog, "settingsSearch", QLineEdit)
-    search.setFocus()
+    assert dialog.focusWidget() is search
     qtbot.keyClicks(search, "comfort")
     assert find(dialog, "settingComfortable").isVisible()
     qtbot.keyClick(search, Qt.Key.Key_Return)

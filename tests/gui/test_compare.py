@@ -16,6 +16,7 @@ from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import ModelQuery, ModelRow, PendingQuery
+from tests.inbox import pending_in
 
 WAIT_MS = 10_000
 
@@ -48,6 +49,10 @@ def model(shelf: Path, library: Library) -> ModelRow:
     return row
 
 
+def value_of(card: OpinionCard) -> str:
+    return card.findChild(QLabel, "opinionValue").text()
+
+
 class Compared:
     """The dialog as a person sees it."""
 
@@ -61,7 +66,9 @@ class Compared:
         return [card for card in body.findChildren(OpinionCard) if card.property("column") == column]
 
     def texts(self, column: str) -> list[tuple[str, str]]:
-        return [(card.value_text, card.source_text) for card in self.cards(column)]
+        return [
+            (value_of(card), card.findChild(QLabel, "opinionSource").text()) for card in self.cards(column)
+        ]
 
     def click(self, button: QPushButton) -> None:
         with self.qtbot.waitSignals([self.dialog.chosen, self.dialog.shown], timeout=WAIT_MS, order="strict"):
@@ -142,7 +149,7 @@ def test_a_choice_holds_for_all_alike_and_is_taken_back_as_one(
     rows = catalog.page(ModelQuery(), None)
     assert [row.base_model for row in rows] == ["SDXL 1.0"] * 3
     seen = compare(model_id=rows[0].id)
-    seen.click(next(card for card in seen.cards("base_model") if card.value_text == "Pony"))
+    seen.click(next(card for card in seen.cards("base_model") if value_of(card) == "Pony"))
     alike = seen.dialog.findChild(QPushButton, "chooseAlike")
     assert alike.text() == "Wherever LoRA Manager says otherwise"
     with qtbot.waitSignal(seen.dialog.chosen, timeout=WAIT_MS):
@@ -157,7 +164,7 @@ def test_a_choice_holds_for_all_alike_and_is_taken_back_as_one(
 def test_a_list_is_chosen_as_one_source_has_it(compare, model, library: Library):
     seen = compare(model_id=model.id)
     assert seen.texts("tags")[0] == ("ink, style", "several together")
-    of_civitai = next(card for card in seen.cards("tags") if card.value_text == "style")
+    of_civitai = next(card for card in seen.cards("tags") if value_of(card) == "style")
     seen.click(of_civitai)
     assert library.catalog.rows([model.id])[0].tags == ("style",)
 
@@ -177,7 +184,7 @@ def test_with_the_keyboard_a_value_is_chosen_and_the_focus_stays_in_its_line(com
 
 def test_a_pending_record_is_compared_with_all_that_speak_of_its_file(compare, shelf, library: Library):
     library.import_paths([str(shelf)], progress=Progress())
-    row = library.catalog.pending_page(PendingQuery(), None)[0]
+    row = pending_in(library.catalog)[0]
     seen = compare(pending_id=row.id)
     assert {value for value, _source in seen.texts("name")} == {"Ink by hand", "Ink of the catalogue - v1"}
     assert not any(card.can_choose for card in seen.cards("name"))
@@ -189,9 +196,9 @@ def test_of_a_file_that_the_library_knows_a_value_is_chosen_before_the_promotion
 ):
     library.scan([str(shelf)], progress=Progress())
     library.import_paths([str(shelf)], progress=Progress())
-    row = catalog.pending_page(PendingQuery(sources=("civitai-info",)), None)[0]
+    row = pending_in(catalog, PendingQuery(sources=("civitai-info",)))[0]
     seen = compare(pending_id=row.id)
-    seen.click(next(card for card in seen.cards("name") if card.value_text == "Ink of the catalogue - v1"))
+    seen.click(next(card for card in seen.cards("name") if value_of(card) == "Ink of the catalogue - v1"))
     library.promote(None, progress=Progress())
     (model,) = catalog.page(ModelQuery(), None)
     assert model.name == "Ink of the catalogue - v1"

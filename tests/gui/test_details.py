@@ -177,6 +177,20 @@ def test_a_long_payload_is_shown_in_parts(qtbot, catalog, fill, pane):
     assert not more.isVisibleTo(pane)
 
 
+def test_a_long_line_is_selected_and_copied_as_it_is(qtbot, catalog, fill, pane):
+    text = json.dumps({"a": "😀\u202ex" * 20_000, "b": "here"}, ensure_ascii=False)
+    show(qtbot, pane, attach(catalog, fill, text.encode()))
+    raw = raw_of(pane)
+    raw.selectAll()
+    raw.copy()
+    assert QGuiApplication.clipboard().text() == text
+    assert raw.blockCount() > 1
+    first = text.index("here")
+    for begin, end in ((first, first + 4), (9_990, 10_010), (10_000, 20_000), (59_999, 60_007)):
+        raw.select(begin, end)
+        assert raw.exact_selection() == text[begin:end]
+
+
 def test_html_in_a_payload_or_a_name_is_only_text(qtbot, catalog, fill, pane):
     row = attach(catalog, fill, b'{"description": "<img src=\'file:///dev/zero\'>"}')
     show(qtbot, pane, row._replace(name="<b>bold</b>"))

@@ -404,18 +404,69 @@ def test_files_that_may_do_harm_are_a_state(qtbot, open_on, catalog, fill, tmp_p
     qtbot.waitUntil(lambda: rows(window) == 3)
 
 
-def test_where_nothing_matches_the_panel_has_what_is_on_and_what_leads_on(qtbot, window):
-    filters = find(window, "libraryPage").filters
-    (none,) = items(window, "Nothing matches")
-    assert none.isHidden()
+def test_where_nothing_matches_the_panel_stays_as_it_was_without_a_model(qtbot, window):
+    filters, tree = find(window, "libraryPage").filters, find(window, "facetTree", QTreeWidget)
     filters.toggle("types", "lora")
+    (none,) = items(window, "Nothing matches")
+
+    def seen() -> list[str]:
+        found = tree.findItems("", Qt.MatchFlag.MatchRecursive | Qt.MatchFlag.MatchContains)
+        return [each.text(0) for each in found if not each.isHidden()]
+
+    qtbot.waitUntil(lambda: [said(each) for each in items(window, "LoRA")] == ["LoRA, 10 models, on"])
+    qtbot.waitUntil(lambda: not items(window, "SD 1.5") and bool(items(window, "SDXL 1.0")))
+    qtbot.waitUntil(lambda: [said(each) for each in items(window, "ink")] == ["ink, 10 models"])
+    before = seen()
     filters.set_search("zebra")
-    qtbot.waitUntil(lambda: not none.isHidden())
-    qtbot.waitUntil(lambda: [said(item) for item in items(window, "LoRA")] == ["LoRA, 0 models, on"])
-    assert not items(window, "SDXL 1.0") and not items(window, "Missing")
-    assert items(window, "Base model")[0].isHidden() and not items(window, "Type")[0].isHidden()
+    qtbot.waitUntil(lambda: [said(each) for each in items(window, "LoRA")] == ["LoRA, 0 models, on"])
+    assert said(items(window, "SDXL 1.0")[0]) == "SDXL 1.0, 0 models"
+    # A tag that waits for its count keeps its place.
+    assert seen() == before and none.isHidden()
     filters.set_search("")
-    qtbot.waitUntil(lambda: none.isHidden() and bool(items(window, "SDXL 1.0")))
+    qtbot.waitUntil(lambda: said(items(window, "LoRA")[0]) == "LoRA, 10 models, on")
+    qtbot.waitUntil(lambda: seen() == before)
+
+
+def test_many_filters_take_two_lines_and_the_others_are_in_a_menu(qtbot, window):
+    filters, row = find(window, "libraryPage").filters, find(window, "libraryPage").chips
+    window.resize(1280, 720)
+    for number in range(20):
+        filters.exclude("tags", f"a tag that somebody has made of a whole sentence, {number}")
+
+    def more() -> str:
+        found = [each for each in row.findChildren(QToolButton, "moreFiltersButton") if each.isVisible()]
+        return found[0].text() if found else ""
+
+    one = chips(window)[0].sizeHint().height()
+    qtbot.waitUntil(lambda: bool(more()) and 0 < row.height() <= 2 * one + 8)
+    shown = len(chips(window))
+    assert 2 <= shown < 12 and more() == f"+{20 - shown} more"
+    assert any(each.isVisible() for each in row.findChildren(QToolButton, "clearFiltersButton"))
+    assert find(window, "libraryPage").chips.minimumSizeHint().height() <= 2 * one + 8
+    next(each for each in row.findChildren(QToolButton, "moreFiltersButton") if each.isVisible()).click()
+    menu = find(window, "moreFiltersMenu", QMenu)
+    offered = menu.actions()
+    assert len(offered) == 20 - shown
+    assert "19" in offered[-1].text()
+    offered[-1].trigger()
+    menu.close()
+    qtbot.waitUntil(lambda: more() == f"+{19 - shown} more")
+    assert len(filters.query.excluded) == 19
+    # Where there is more room, more of them are seen.
+    window.resize(2200, 720)
+    qtbot.waitUntil(lambda: len(chips(window)) > shown)
+    assert more() == f"+{19 - len(chips(window))} more"
+    filters.clear()
+    qtbot.waitUntil(lambda: not row.isVisible())
+
+
+def test_a_window_that_begins_with_nothing_says_so_in_the_panel(qtbot, open_on, catalog, fill, tmp_path):
+    fill.add(4, records=False)
+    window = open_on(tmp_path / "catalog.sqlite")
+    (none,) = items(window, "Nothing matches")
+    find(window, "libraryPage").filters.set_search("zebra")
+    qtbot.waitUntil(lambda: not none.isHidden())
+    assert not items(window, "SDXL 1.0") and not items(window, "Missing")
 
 
 def test_a_panel_full_of_values_is_shown_and_painted_in_a_moment(qtbot, window):

@@ -45,8 +45,9 @@ from modelmgr.gui.wizard.parts import PATH, fill_with_problems, make_problem_lis
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.gui.wizard.wizard import CHOSEN_DRAFT, IMPORT, PREVIEW, REPORT, SOURCES
 from modelmgr.library import Library
-from modelmgr.progress import Progress
+from modelmgr.progress import Progress, Within
 from modelmgr.values import ImportReport, InstalledTool, ModelQuery, PendingQuery, Problem, Root
+from tests.inbox import pending_in
 
 WAIT_MS = 20_000
 
@@ -103,6 +104,30 @@ def pending_count(library: Library) -> int:
     return library.catalog.pending_count(PendingQuery())
 
 
+class HeldLater(Library):
+    """A library whose scan or promotion (`held`) begins only when it is cancelled."""
+
+    def __init__(self, catalog, held: str) -> None:
+        super().__init__(catalog)
+        self.held = held
+        self.reached = threading.Event()
+        self.cancelled = threading.Event()
+
+    def _wait(self, deed: str, progress: Progress) -> None:
+        if self.held == deed:
+            self.reached.set()
+            while not progress.is_cancelled:
+                self.cancelled.wait(0.01)
+
+    def scan(self, *args, progress: Progress, **options):
+        self._wait("scan", progress)
+        return super().scan(*args, progress=progress, **options)
+
+    def promote(self, *args, progress: Progress, **options):
+        self._wait("promote", progress)
+        return super().promote(*args, progress=progress, **options)
+
+
 class HeldLibrary(Library):
     """A library that waits at a known record of an import, until it is let go or cancelled."""
 
@@ -116,13 +141,12 @@ class HeldLibrary(Library):
         return super().import_paths(paths, source=source, progress=_Held(self, progress))
 
 
-class _Held(Progress):
+class _Held(Within):
     """Hands steps on, and stops at the one that the library waits for."""
 
     def __init__(self, library: HeldLibrary, progress: Progress) -> None:
-        super().__init__()
+        super().__init__(progress)
         self._library = library
-        self._outer = progress
         self._steps = 0
 
     def step(self, done, total, text="", unit="files") -> None:
@@ -131,14 +155,7 @@ class _Held(Progress):
         if self._steps == self._library.hold_at:
             self._library.reached.set()
             while not self._library.let_go.wait(0.01):
-                self._outer.check()
-
-    def check(self) -> None:
-        self._outer.check()
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self._outer.is_cancelled
+                self.check()
 
 
 # --- the walk ---------------------------------------------------------------------------------------------
@@ -337,6 +354,19 @@ def test_what_a_stopped_import_left_ready_is_promoted_with_the_rest(qtbot, open_
     seen.wait_page(REPORT)
     assert seen.wizard.journey.promoted.promoted == 2
     assert library.catalog.pending_count(PendingQuery(states=("pending",))) == 0
+
+
+def test_model_files_of_the_library_are_not_offered_to_it_again(qtbot, open_wizard, demo, library):
+    for folder in demo.folders:
+        library.add_folder(str(folder))
+    seen = open_wizard(demo.root)
+    assert seen.wait_preview().model_count > 0
+    box = seen.child(QCheckBox, "addModelsBox")
+    qtbot.waitUntil(lambda: seen.child(QPushButton, "commitButton").isEnabled(), timeout=WAIT_MS)
+    assert box.isHidden() and not box.isChecked()
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert str(demo.root) not in library.catalog.folder_facts()
 
 
 def test_an_import_counts_records_and_only_names_what_is_read_meanwhile():
@@ -827,7 +857,7 @@ def test_folders_that_records_speak_of_are_offered_and_added_before_the_import(
     seen.click("commitButton")
     seen.wait_page(REPORT)
     assert [each.path for each in library.catalog.folders()] == [str(far)]
-    (row,) = library.catalog.pending_page(PendingQuery(), None)
+    (row,) = pending_in(library.catalog)
     assert row.problem is None
     assert row.file_path == str(model)
 
@@ -861,7 +891,7 @@ def test_stopping_in_the_middle_keeps_whole_records(qtbot, open_wizard, demo, ca
     assert figures["Seen"] == sum(figures[part] for part in ("Imported", "Unchanged", "Ignored", "Failed"))
     words = [label.text() for label in seen.wizard.currentPage().findChildren(QLabel)]
     assert any("Whole records were kept" in each for each in words)
-    for row in catalog.pending_page(PendingQuery(), None):
+    for row in pending_in(catalog):
         record = catalog.pending_record(row.id)
         assert record is not None
         assert record.payload_sha256 == row.payload_sha256
@@ -897,6 +927,40 @@ def test_an_import_that_was_stopped_before_it_began_is_not_done(qtbot, open_wiza
     seen.click("commitButton")
     seen.wait_page(REPORT)
     assert pending_count(library) == preview.imported
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        ("scan", ["No model file was added.", "Nothing was promoted."]),
+        ("promote", ["model files were added.", "The promotion was stopped: 0 records were promoted."]),
+    ],
+)
+def test_what_is_stopped_when_the_records_are_in_is_not_done(qtbot, open_wizard, demo, catalog, held, told):
+    library = HeldLater(catalog, held)
+    seen = open_wizard(demo.folders[0], library=library)
+    seen.wait_preview()
+    seen.child(QCheckBox, "promoteBox").setChecked(True)
+    seen.click("commitButton")
+    qtbot.waitUntil(library.reached.is_set, timeout=WAIT_MS)
+    seen.click("importCancelButton")
+    seen.wait_page(REPORT)
+    assert seen.wizard.journey.imported is not None and not seen.wizard.journey.imported.cancelled
+    words = "\n".join(label.text() for label in seen.wizard.currentPage().findChildren(QLabel))
+    assert "Stopped" in words.split("\n") and "Done" not in words.split("\n")
+    assert "were imported." in words
+    assert [line for line in told if line in words] == told
+    assert "no model files were found" not in words
+    library.held = ""
+    seen.wizard.journey.preview = None
+    seen.click("importRestButton")
+    seen.wait_preview()
+    seen.child(QCheckBox, "promoteBox").setChecked(True)
+    seen.click("commitButton")
+    seen.wait_page(REPORT)
+    assert seen.wizard.journey.is_whole
+    promoted = seen.wizard.journey.promoted
+    assert promoted is not None and promoted.promoted > 0
 
 
 def test_closing_while_it_imports_asks_first(qtbot, open_wizard, demo, catalog):

@@ -7,7 +7,7 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui.app import News
+from modelmgr.gui.news import News
 from modelmgr.gui.tasks import Tasks
 from modelmgr.values import Changes
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
 from tests.gui import judges
-from tests.gui.pseudo import plain, untranslated
+from tests.gui.pseudo import plain, ungathered, untranslated
 from tests.gui.walking import Findings, Stock, View, walk
 from tests.screenshots import SCREENS
 from tests.studio import Look
@@ -26,13 +26,23 @@ def cut_at_its_size(widget: QWidget) -> list[str]:
 
 
 VIEWS = {
-    "light": View(Look(), (judges.faint, judges.unnamed, judges.cut, judges.unreached, judges.out_of_order)),
+    "light": View(
+        Look(),
+        (
+            judges.faint,
+            judges.unnamed,
+            judges.cut,
+            judges.unreached,
+            judges.out_of_order,
+            judges.same_letter,
+        ),
+    ),
     "dark": View(Look("dark"), (judges.faint,)),
     "contrast, mirrored": View(
         Look("contrast", mirrored=True), (judges.faint, judges.cut, judges.out_of_order)
     ),
     "large letters": View(Look(letters=2.0), (cut_at_its_size,)),
-    "translated": View(Look(), (untranslated,), pseudo=True),
+    "translated": View(Look(), (untranslated, ungathered), pseudo=True),
 }
 SHOWS = {show.__name__: show for show in SCREENS}
 

@@ -163,6 +163,23 @@ def test_the_count_names_models_selection_and_size(qtbot, window):
     assert label.text() == "40 models, 40 selected, 820 MB"
 
 
+def test_each_page_counts_what_is_on_it(qtbot, window):
+    label = find(window, "countLabel")
+    qtbot.waitUntil(lambda: label.text() == "40 models, 820 MB")
+    find(window, "actionShowPending", QAction).trigger()
+    qtbot.waitUntil(lambda: label.text().endswith("records") or label.text().endswith("record"))
+    find(window, "actionShowLibrary", QAction).trigger()
+    assert label.text() == "40 models, 820 MB"
+
+
+def test_every_command_has_an_icon_but_for_the_stars(qtbot, window):
+    def bare() -> list[str]:
+        names = {each.objectName() for each in window.findChildren(QAction) if each.icon().isNull()}
+        return sorted(name for name in names if name.startswith("action") and "Rate" not in name)
+
+    qtbot.waitUntil(lambda: bare() == [])
+
+
 def test_selecting_a_row_shows_its_payload(qtbot, window):
     with qtbot.waitSignal(find(window, "detailsPane").details_shown):
         find(window, "libraryTable").selectRow(7)
@@ -332,7 +349,7 @@ def test_text_that_is_dragged_over_is_not_taken(window):
 
 def test_the_pages_change_by_action(window):
     find(window, "actionShowPending", QAction).trigger()
-    assert find(window, "pendingTable").isVisible() or find(window, "pendingPage").isVisible()
+    assert find(window, "pendingPage").isVisible()
     assert not find(window, "detailsPane").isVisible()
     find(window, "actionShowLibrary", QAction).trigger()
     assert find(window, "libraryTable").isVisible()
@@ -585,7 +602,7 @@ def test_a_window_that_can_not_be_made_leaves_nothing_behind(qtbot, tmp_path, mo
     closed = []
     close = Catalog.close
     monkeypatch.setattr(Catalog, "close", lambda self: (closed.append(self), close(self)))
-    monkeypatch.setattr(app.MainWindow, "load_first_rows", lambda self: 1 / 0)
+    monkeypatch.setattr(app.MainWindow, "start_growing", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         app.open_window(tmp_path / "c.sqlite")
     assert gc.isenabled()

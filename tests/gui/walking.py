@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from modelmgr.demo import DemoLibrary, write_demo_library
 from modelmgr.gui import theme
+from modelmgr.gui.sentences import use_templates
 from modelmgr.gui.text import read_from_right
+from tests import sentences
 from tests.gui.pseudo import Pseudo
 from tests.screenshots import SCREENS
 from tests.studio import Look, Studio
@@ -55,12 +57,15 @@ def _seen_so(app: QApplication, view: View) -> Iterator[None]:
     theme.apply(app)
     palette, font, direction = app.palette(), app.font(), app.layoutDirection()
     translator = Pseudo() if view.pseudo else None
-    assert translator is None or app.installTranslator(translator)
+    if translator is not None:
+        assert app.installTranslator(translator)
+        use_templates(sentences.templates())
     try:
         yield
     finally:
         if translator is not None:
             app.removeTranslator(translator)
+            use_templates(())
         app.setPalette(palette)
         app.setFont(font)
         app.setLayoutDirection(direction)

@@ -7,9 +7,9 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QPushButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.text import foreign_text
 from modelmgr.payload import masked
 
@@ -99,11 +99,9 @@ class DescriptionView(QWidget):
         self._more.setObjectName("moreDescription")
         self._more.clicked.connect(self._on_more)
         self._text.lines_changed = self._look
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.XS)
-        layout.addWidget(self._text)
-        layout.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
+        boxes.column(
+            self._text, (self._more, 0, Qt.AlignmentFlag.AlignLeft), on=self, margins=0, spacing=theme.XS
+        )
 
     def show_description(self, text: str) -> bool:
         """Show a description, as `readable` made it; False if there is none."""

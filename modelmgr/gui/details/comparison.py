@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QGridLayout,
-    QHBoxLayout,
     QMenu,
     QPushButton,
     QSizePolicy,
@@ -18,10 +17,9 @@ from PySide6.QtWidgets import (
 
 from modelmgr import edits
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
-from modelmgr.gui.cells import scaled
+from modelmgr.gui import boxes, theme, timers
 from modelmgr.gui.details.editor import Wish
-from modelmgr.gui.details.facts import LABEL_WIDTH, Fact, FactsGrid, Section
+from modelmgr.gui.details.facts import Fact, FactsGrid, Section, label_width
 from modelmgr.gui.details.field import FRAME_PX
 from modelmgr.gui.details.field_editors import Value
 from modelmgr.gui.details.fields import FieldsForm
@@ -109,7 +107,7 @@ class SidesView(QWidget):
             label = theme.plain_label(
                 said(_TITLES.get(column, "")) or column_label(column), "secondary", self
             )
-            label.setFixedWidth(scaled(self, LABEL_WIDTH))
+            label.setFixedWidth(label_width(self))
             label.setWordWrap(True)
             self._grid.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
             differs = texts[0] != texts[1]
@@ -117,10 +115,7 @@ class SidesView(QWidget):
                 shown = WrappingLabel(4, self)
                 shown.setText(text or "–")
                 theme.set_role(shown, "" if differs else "secondary")
-                value = getattr(rows[side], column)
-                shown.setToolTip(
-                    plain_tip(exact_size_text(value) if column == "size_bytes" else str(value or ""))
-                )
+                shown.setToolTip(plain_tip(_side_tip(column, getattr(rows[side], column))))
                 shown.setAccessibleName(
                     f"{label.text()}: {text}" + (f", {self.tr('different')}" if differs else "")
                 )
@@ -137,6 +132,13 @@ def _side_text(column: str, value: Any) -> str:
     return column_text(column, value) if column != "path" else foreign_text(value, 1000)
 
 
+def _side_tip(column: str, value: Any) -> str:
+    """Return a value with nothing of it cut."""
+    if column == "size_bytes":
+        return exact_size_text(value)
+    return str(value or "") if column in ("sha256", "path") else column_text(column, value, lines=True)
+
+
 class ComparisonPage(QWidget):
     """The page for several selected models.
 
@@ -150,25 +152,18 @@ class ComparisonPage(QWidget):
     began = Signal(str)
     left = Signal(str, str)
 
-    def __init__(self, catalog: Catalog, tasks: Tasks, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, catalog: Catalog, tasks: Tasks) -> None:
+        super().__init__()
         self.setObjectName("comparisonPage")
         self._catalog = catalog
         self._tasks = tasks
         self._ids: Sequence[int] = ()
-        self._shown_ids: Sequence[int] = ()
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self.refresh)
+        self._settle = timers.after(SETTLE_MS, self.refresh, self)
         self._build()
 
     def _build(self) -> None:
-        self._title = theme.plain_label("", "pane-title", self)
-        self._title.setObjectName("comparisonTitle")
-        self._size = theme.plain_label("", "secondary", self)
-        self._size.setObjectName("comparisonSize")
-        self._size.setWordWrap(True)
+        self._title = theme.plain_label("", "pane-title", self, name="comparisonTitle")
+        self._size = theme.paragraph("", "secondary", self, name="comparisonSize")
         self._rating = RatingBar(self)
         self._rating.setObjectName("ratingOfAll")
         self._rating.rated.connect(self._on_rated)
@@ -194,27 +189,24 @@ class ComparisonPage(QWidget):
         self._sides = SidesView(self)
         self._beside = Section(self.tr("Side by side"), self._sides, self)
         self._beside.set_name("sides")
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(theme.M - FRAME_PX - 1, theme.M, theme.M - FRAME_PX - 1, theme.M)
-        whole.setSpacing(theme.S)
+        whole = boxes.column(
+            on=self,
+            margins=(theme.M - FRAME_PX - 1, theme.M, theme.M - FRAME_PX - 1, theme.M),
+            spacing=theme.S,
+        )
         layout = self._column(whole)
         layout.addWidget(self._title)
         layout.addWidget(self._size)
-        stars = QHBoxLayout()
-        stars.setSpacing(theme.S)
-        stars.addWidget(self._rating)
-        stars.addWidget(self._rating_words, 1)
-        stars.addWidget(self._star)
+        stars = boxes.row(self._rating, (self._rating_words, 1), self._star, spacing=theme.S)
         layout.addLayout(stars)
         whole.addWidget(self.form)
         layout = self._column(whole)
         layout.addWidget(self._notes)
-        note = theme.plain_label(
+        note = theme.paragraph(
             self.tr("What you change here is changed in all of them, and is undone as one."),
             "secondary",
             self,
         )
-        note.setWordWrap(True)
         note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         layout.addWidget(note)
         self._back = QPushButton(self.tr("Back to what was imported…"), self)
@@ -228,9 +220,7 @@ class ComparisonPage(QWidget):
 
     @staticmethod
     def _column(whole: QVBoxLayout) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setContentsMargins(FRAME_PX + 1, 0, FRAME_PX + 1, 0)
-        column.setSpacing(theme.S)
+        column = boxes.column(margins=(FRAME_PX + 1, 0, FRAME_PX + 1, 0), spacing=theme.S)
         whole.addLayout(column)
         return column
 

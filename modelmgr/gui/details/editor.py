@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui.language import said
+from modelmgr.gui.language import Forms, said
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import column_label, column_order, counted, foreign_text
+from modelmgr.gui.text import column_label, column_order, counted, foreign_text, numbered
 from modelmgr.lazily import dataclass
 from modelmgr.progress import Progress
 from modelmgr.values import EditGroup, EditReport, RevertReport
@@ -157,9 +157,11 @@ class Editor(QObject):
         else:
             words = (self.tr("Undone: {}") if undo else self.tr("Done again: {}")).format(group_words(group))
         if report.skipped_total:
-            words += self.tr("; {} changed since and left as it is").format(
-                counted(report.skipped_total, "value")
+            kept = Forms(
+                "{}; %n value changed since and left as it is",
+                "{}; %n values changed since and left as they are",
             )
+            words = numbered(report.skipped_total, kept, words)
         self.message.emit(words, None)
         self.look()
 

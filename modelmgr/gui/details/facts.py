@@ -5,17 +5,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.language import said
-from modelmgr.gui.text import count_text, foreign_text, plain_tip
+from modelmgr.gui.sentences import spoken
+from modelmgr.gui.text import column_label, count_text, foreign_text, plain_tip
 from modelmgr.lazily import dataclass, pattern
 
 SAID_BY = "According to: {}"
 FACT_LENGTH = 140
 LABEL_WIDTH, LABELS_WIDTH = 80, 108
+_LABELLED = ("type", "base_model", "license", "tags", "trigger_words", "source_url", "notes")
+_LABEL_LETTERS = 0.92
+"""The size of a label's letters, as the style sheet has it."""
+
 _LONG_WORD = pattern(r"[^\s/-]{27,}")
 """A word that is wider than its column would be cut at the edge."""
 
@@ -35,11 +40,7 @@ class Section(QWidget):
         self._button.setText(title)
         self._button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._button.toggled.connect(self._on_toggled)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.XS)
-        layout.addWidget(self._button)
-        layout.addWidget(content)
+        boxes.column(self._button, content, on=self, margins=0, spacing=theme.XS)
         theme.set_icon(self._button, "chevron-down")
         self.setFocusProxy(self._button)
 
@@ -76,6 +77,14 @@ class Fact:
     tip: str = ""
 
 
+def label_width(widget: QWidget) -> int:
+    """Return how wide labels are beside their values: as the longest name of a field is, within bounds."""
+    longest = max(widget.fontMetrics().horizontalAdvance(column_label(column)) for column in _LABELLED)
+    return max(
+        scaled(widget, LABEL_WIDTH), min(round(longest * _LABEL_LETTERS) + 2, scaled(widget, LABELS_WIDTH))
+    )
+
+
 class FactsGrid(QWidget):
     """Labels and values on one grid line."""
 
@@ -86,7 +95,7 @@ class FactsGrid(QWidget):
         self._grid.setHorizontalSpacing(theme.S)
         self._grid.setVerticalSpacing(theme.XS)
         # The values stand on one line with those of the fields.
-        self._grid.setColumnMinimumWidth(0, scaled(self, LABEL_WIDTH))
+        self._grid.setColumnMinimumWidth(0, label_width(self))
         self._grid.setColumnStretch(1, 1)
         self._shown: list[Fact] | None = None
         self._values: list[QLabel] = []
@@ -110,14 +119,12 @@ class FactsGrid(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        top = Qt.AlignmentFlag.AlignTop
+        top, widest = Qt.AlignmentFlag.AlignTop, label_width(self)
         for row, fact in enumerate(wanted):
-            label = theme.plain_label(fact.label, "secondary", self)
-            label.setWordWrap(True)
-            label.setFixedWidth(min(scaled(self, LABELS_WIDTH), label.sizeHint().width()))
+            label = theme.paragraph(fact.label, "secondary", self)
+            label.setFixedWidth(min(widest, label.sizeHint().width()))
             self._grid.addWidget(label, row, 0, top)
-            shown = theme.plain_label("", None, self)
-            shown.setWordWrap(True)
+            shown = theme.paragraph("", None, self)
             shown.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
@@ -161,7 +168,7 @@ def plain_value(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, Mapping):
         if "message" in value:
-            return foreign_text(str(value["message"]), 400)
+            return foreign_text(spoken(str(value["message"])), 400)
         return ", ".join(f"{foreign_text(str(key), 60)}: {plain_value(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(filter(None, (plain_value(item) for item in value[:50])))

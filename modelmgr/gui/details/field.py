@@ -13,25 +13,23 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QFrame,
-    QHBoxLayout,
     QLineEdit,
     QMenu,
     QPlainTextEdit,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from modelmgr.errors import Usage
-from modelmgr.gui import theme
-from modelmgr.gui.cells import scaled
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.chips import ChipsEdit
 from modelmgr.gui.details.editor import CORRECTED
-from modelmgr.gui.details.facts import LABEL_WIDTH, why_words
+from modelmgr.gui.details.facts import label_width, why_words
 from modelmgr.gui.details.field_editors import Value, Ways, make_editor, put_text, text_in, told
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.reasons import origin_text, source_label
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import column_label, column_text, foreign_text, plain_tip
 from modelmgr.values import Origin, Provenance
 
@@ -79,7 +77,7 @@ class Field(QFrame):
         self._editor: QWidget | None = None
         self._known: Sequence[str] = ()
         label = theme.plain_label(column_label(column), "secondary", self)
-        label.setFixedWidth(scaled(self, LABEL_WIDTH))
+        label.setFixedWidth(label_width(self))
         label.setContentsMargins(0, 1, 0, 0)
         # Both ends of an address tell more than its middle.
         is_address = column == "source_url"
@@ -97,22 +95,19 @@ class Field(QFrame):
         # One stop a field: the menu key, or Alt and the arrow down, opens what the mark opens.
         self._origin.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._origin.clicked.connect(self._on_origin)
-        self._problem = theme.plain_label("", "problem", self)
-        self._problem.setObjectName(f"{prefix}{column}Problem")
-        self._problem.setWordWrap(True)
+        self._problem = theme.paragraph("", "problem", self, name=f"{prefix}{column}Problem")
         self._problem.hide()
-        self._body = QVBoxLayout()
-        self._body.setContentsMargins(0, 0, 0, 0)
-        self._body.setSpacing(2)
+        self._body = boxes.column(margins=0, spacing=2)
         # Trigger words may be whole prompts, and are what most people come for: they have the width to themselves.
         self._caption = label if column == "trigger_words" and not prefix else None
+        self._head = boxes.row()
+        self._body.addLayout(self._head)
         if self._caption is not None:
-            self._body.addWidget(self._caption)
+            self._head.addWidget(self._caption)
+            self._head.addStretch(1)
         self._body.addWidget(self._shown)
         self._body.addWidget(self._problem)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(FRAME_PX, 2, theme.XS, 2)
-        layout.setSpacing(theme.S)
+        layout = boxes.row(on=self, margins=(FRAME_PX, 2, theme.XS, 2), spacing=theme.S)
         if self._caption is None:
             layout.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(self._body, 1)
@@ -127,7 +122,8 @@ class Field(QFrame):
             self._copy.setAccessibleName(words)
             theme.set_icon(self._copy, "copy")
             self._copy.clicked.connect(self.copy)
-            layout.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
+            place = layout if self._caption is None else self._head
+            place.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self._origin, 0, Qt.AlignmentFlag.AlignTop)
 
     # --- showing ----------------------------------------------------------------------------------------
@@ -269,7 +265,7 @@ class Field(QFrame):
         try:
             found = told(self.column, self._value, editor)
         except Usage as error:
-            self._problem.setText(foreign_text(error.message, 300))
+            self._problem.setText(foreign_text(spoken(error.message), 300))
             self._problem.show()
             return False
         self._close()

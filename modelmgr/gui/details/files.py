@@ -6,10 +6,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from modelmgr.gui.details.facts import Fact
+from modelmgr.gui.language import said
 from modelmgr.gui.text import date_text, exact_size_text, foreign_text, plain_tip, size_text, state_label
 from modelmgr.values import Attachment, ModelDetails, ModelFile
 
 _ROWS = 6
+_SIZE = 2
+_TEXT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class FilesTable(QTableWidget):
@@ -19,9 +23,12 @@ class FilesTable(QTableWidget):
         super().__init__(0, 4, parent)
         self.setObjectName("filesTable")
         self.setAccessibleName(self.tr("Files of this model"))
-        self.setHorizontalHeaderLabels(
-            [self.tr("File"), self.tr("State"), self.tr("Size"), self.tr("Modified")]
-        )
+        for section, title in enumerate(
+            (self.tr("File"), self.tr("State"), self.tr("Size"), self.tr("Modified"))
+        ):
+            item = QTableWidgetItem(title)
+            item.setTextAlignment(_NUMBER if section == _SIZE else _TEXT)
+            self.setHorizontalHeaderItem(section, item)
         self.verticalHeader().hide()
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -32,7 +39,6 @@ class FilesTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setMinimumSectionSize(48)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for section, width in ((1, 76), (2, 68), (3, 0)):
@@ -54,7 +60,7 @@ class FilesTable(QTableWidget):
             state = QTableWidgetItem(state_label(file.state))
             size = QTableWidgetItem(size_text(file.size_bytes))
             size.setToolTip(exact_size_text(file.size_bytes))
-            size.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            size.setTextAlignment(_NUMBER)
             modified = QTableWidgetItem(date_text(file.mtime_ns / 1e9))
             for column, item in enumerate((name, state, size, modified)):
                 self.setItem(number, column, item)
@@ -66,15 +72,15 @@ class FilesTable(QTableWidget):
 
 def _place_words(file: ModelFile) -> tuple[str, ...]:
     """Return the second line of a row: where a link leads."""
-    return (f"link to {foreign_text(file.link_target, 1000)}",) if file.link_target else ()
+    return (said("link to {}").format(foreign_text(file.link_target, 1000)),) if file.link_target else ()
 
 
 def _tip_lines(file: ModelFile) -> tuple[str, ...]:
-    return (f"link to {file.link_target}",) if file.link_target else ()
+    return (said("link to {}").format(file.link_target),) if file.link_target else ()
 
 
 def picture_fact(found: Attachment) -> Fact:
     """Return a picture of a model as a line of facts."""
-    kept = f"\nA copy is kept: {found.copy_path}" if found.copy_path else ""
-    label = "Preview" if found.kind == "preview" else "Example"
+    kept = "\n" + said("A copy is kept: {}").format(found.copy_path) if found.copy_path else ""
+    label = said("Preview") if found.kind == "preview" else said("Example")
     return Fact(label, foreign_text(found.path, 1000), plain_tip(found.path + kept, 2000))

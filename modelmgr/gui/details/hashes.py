@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QGridLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QPushButton, QToolButton, QWidget
 
-from modelmgr.gui import theme
-from modelmgr.gui.cells import scaled
-from modelmgr.gui.details.facts import LABEL_WIDTH
+from modelmgr.gui import boxes, theme
+from modelmgr.gui.details.facts import label_width
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.language import said
 from modelmgr.gui.text import foreign_text, plain_tip
@@ -61,14 +60,12 @@ class HashesView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, theme.XS)
-        layout.setSpacing(theme.S)
+        layout = boxes.column(on=self, margins=(0, 0, 0, theme.XS), spacing=theme.S)
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(theme.S)
         self._grid.setVerticalSpacing(0)
-        self._grid.setColumnMinimumWidth(0, scaled(self, LABEL_WIDTH))
+        self._grid.setColumnMinimumWidth(0, label_width(self))
         self._grid.setColumnStretch(1, 1)
         layout.addLayout(self._grid)
         self._compute = QPushButton(self.tr("Compute the others"), self)
@@ -109,14 +106,14 @@ class HashesView(QWidget):
         for place, (kind, _digits, trust) in enumerate(hashes):
             title = _title(kind)
             label = theme.plain_label(title, "secondary", self)
-            label.setToolTip(plain_tip(_USED_BY.get(kind, "")))
+            label.setToolTip(plain_tip(said(_USED_BY.get(kind, ""))))
             self._grid.addWidget(label, place, 0)
             shown = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
             shown.setObjectName("hashDigits")
             shown.setFont(theme.mono_font(self.font()))
             self._grid.addWidget(shown, place, 1)
-            said = theme.plain_label(_TRUST.get(trust, ""), "secondary", self)
-            self._grid.addWidget(said, place, 2)
+            told = theme.plain_label(said(_TRUST.get(trust, "")), "secondary", self)
+            self._grid.addWidget(told, place, 2)
             copy = QToolButton(self)
             copy.setObjectName("copyHashButton")
             theme.set_icon(copy, "copy")

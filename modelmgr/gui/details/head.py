@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
@@ -14,7 +14,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractSlider, QPlainTextEdit, QSizePolicy, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import theme, timers
 from modelmgr.gui.text import plain_tip
 
 PREVIEW_HEIGHT = 176
@@ -109,11 +109,6 @@ class RatingBar(QAbstractSlider):
         self.valueChanged.connect(self._on_value_changed)
         self.show_rating(None)
 
-    @property
-    def rating(self) -> int | None:
-        """What is shown."""
-        return self._rating
-
     def show_rating(self, rating: int | None) -> None:
         """Show a rating without telling anyone."""
         self._rating = rating
@@ -194,10 +189,7 @@ class NotesEdit(QPlainTextEdit):
         self.setTabChangesFocus(True)
         self.setAcceptDrops(False)
         self.setProperty("framed", True)
-        self._delay = QTimer(self)
-        self._delay.setSingleShot(True)
-        self._delay.setInterval(SAVE_DELAY_MS)
-        self._delay.timeout.connect(self.settled)
+        self._delay = timers.after(SAVE_DELAY_MS, self.settled.emit, self)
         self.textChanged.connect(self._delay.start)
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
         self._fit()

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.facts import Fact, FactsGrid
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.language import said
@@ -17,8 +17,9 @@ from modelmgr.values import Edit
 STEPS = 30
 _VALUE_CHARS = 60
 _IN_WINDOW = "in the window"
-_STEP, _TAKEN_BACK = "{} → {}", "{} → {} (taken back)"
-_DOORS = {"cli": "command line", "api": "local API", "merge": "joined"}
+_STEP = "{} → {}"
+_TAKEN_BACK = "{} → {} (taken back)"
+_DOORS = {"cli": "command line", "api": "local API", "export": "an export", "merge": "joined"}
 
 
 def step_fact(edit: Edit) -> Fact:
@@ -50,13 +51,9 @@ class HistoryView(QWidget):
         super().__init__(parent)
         self._grid = FactsGrid(self)
         self._grid.setObjectName("historySteps")
-        self._ways = FlowLayout(spacing=theme.XS)
+        self._ways = FlowLayout(spacing=theme.S)
         self._columns: list[str] | None = None
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, theme.XS)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._grid)
-        layout.addLayout(self._ways)
+        boxes.column(self._grid, self._ways, on=self, margins=(0, 0, 0, theme.XS), spacing=theme.S)
 
     def show_history(self, steps: Sequence[Edit], edited: Sequence[str]) -> bool:
         """Show the steps of a model; `edited` are the columns that have a value of the user. False for none."""

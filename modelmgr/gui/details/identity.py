@@ -5,10 +5,10 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QToolButton, QWidget
 
 from modelmgr import vocabulary
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.editor import CORRECTED
 from modelmgr.gui.details.facts import Fact, FactsGrid, long_fact, plain_value
 from modelmgr.gui.details.note_line import NoteLine
@@ -16,8 +16,9 @@ from modelmgr.gui.details.raw_view import RawView
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.language import said
 from modelmgr.gui.reasons import source_label
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.table.columns import danger_text
-from modelmgr.gui.text import foreign_text, plain_tip, type_label
+from modelmgr.gui.text import either, foreign_text, listed, plain_tip, type_label
 from modelmgr.values import ModelRow, Origin
 
 CANDIDATES = 24
@@ -28,6 +29,11 @@ _SURE = {
     "certain": "Certain: the names and shapes of its tensors say so.",
     "metadata": "Its tensors prove the family; the rest is what the metadata in the file say.",
     "name": "Its tensors prove the family; which model of it, only the file's name says.",
+}
+_YOURS = {
+    frozenset({"type"}): "You set the type.",
+    frozenset({"base_model"}): "You set the base model.",
+    frozenset({"type", "base_model"}): "You set the type and base model.",
 }
 _FACTS = {
     "architecture": "Architecture",
@@ -53,34 +59,41 @@ def sure_words(row: ModelRow, header: Mapping[str, Any] | None, origins: Mapping
     """Return how sure type and base model of a model are, and by whose word, as a sentence or two."""
     users = [column for column in CORRECTED if column in origins and origins[column].source == "user"]
     if users:
-        whose = " and ".join({"type": "type", "base_model": "base model"}[column] for column in users)
-        return f"You set the {whose}." + _contradiction(row, header, users)
+        return _both(said(_YOURS[frozenset(users)]), _contradiction(row, header, users))
     if not header or not header.get("format"):
-        return "Nobody has looked into the file yet."
+        return said("Nobody has looked into the file yet.")
     confidence = header.get("confidence")
     candidates = header.get("candidates") or []
     base = origins.get("base_model")
     if base is not None and base.source not in ("header", "file") and row.base_model:
-        told = f"{source_label(base.source)} says that it is made for {foreign_text(row.base_model, 100)}."
-        return told + _contradiction(row, header, ["base_model"])
+        told = said("{} says that it is made for {}.").format(
+            source_label(base.source), foreign_text(row.base_model, 100)
+        )
+        return _both(told, _contradiction(row, header, ["base_model"]))
     if confidence == "ambiguous" or (not header.get("base_model") and len(candidates) > 1):
         if len(candidates) > 1:
-            return "The file leaves open for which of these it is made. Choose one if you know it:"
+            return said("The file leaves open for which of these it is made. Choose one if you know it:")
         if header.get("type") in (None, "unknown"):
-            return "Nothing in the file proves what it is."
-        return "Likely, but the file fits other kinds as well."
+            return said("Nothing in the file proves what it is.")
+        return said("Likely, but the file fits other kinds as well.")
     if header.get("type") in (None, "unknown") and not header.get("base_model"):
-        return "Nothing in the file proves what it is."
+        return said("Nothing in the file proves what it is.")
     finer = [foreign_text(str(word), 60) for word in header.get("finer") or []]
     if finer and confidence != "metadata":
-        names = ", ".join(finer[:-1]) + (" or " if finer[:-1] else "") + finer[-1]
         family = foreign_text(str(header["base_model"]), 60)
-        told = f"It is of the {family} family. Whether {names} can't be told by the file"
         by_name = header.get("base_by_name")
         if by_name and row.base_model == by_name:
-            return f"{told}; its name says {foreign_text(str(by_name), 60)}."
-        return f"{told}. Choose one if you know it:"
-    return _SURE.get(str(confidence), "")
+            words = said("It is of the {} family. Whether {} can't be told by the file; its name says {}.")
+            return words.format(family, either(finer), foreign_text(str(by_name), 60))
+        words = said(
+            "It is of the {} family. Whether {} can't be told by the file. Choose one if you know it:"
+        )
+        return words.format(family, either(finer))
+    return said(_SURE.get(str(confidence), ""))
+
+
+def _both(first: str, second: str) -> str:
+    return f"{first} {second}" if second else first
 
 
 def _contradiction(row: ModelRow, header: Mapping[str, Any] | None, columns: list[str]) -> str:
@@ -96,8 +109,8 @@ def _contradiction(row: ModelRow, header: Mapping[str, Any] | None, columns: lis
             if not _agrees(row.base_model, str(base)):
                 words.append(foreign_text(str(base), 100))
         elif len(candidates) > 1 and not any(_agrees(row.base_model, word) for word in candidates):
-            words.append(" or ".join(foreign_text(word, 60) for word in candidates[:6]))
-    return f" The file itself says {', '.join(words)}." if words else ""
+            words.append(either([foreign_text(word, 60) for word in candidates[:6]]))
+    return said("The file itself says {}.").format(listed(words)) if words else ""
 
 
 def _agrees(shown: str | None, found: str) -> bool:
@@ -131,12 +144,12 @@ def problem_words(header: Mapping[str, Any] | None) -> str:
     if not isinstance(found, list):
         return ""
     lines = [
-        foreign_text(str(each["message"]), 400)
+        foreign_text(spoken(str(each["message"])), 400)
         for each in found
         if isinstance(each, Mapping) and "message" in each
     ]
     more = len(lines) - _PROBLEMS
-    return "\n".join(lines[:_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
+    return "\n".join(lines[:_PROBLEMS] + ([said("… and {} more").format(more)] if more > 0 else []))
 
 
 class DangerBadge(NoteLine):
@@ -161,12 +174,12 @@ class DangerBadge(NoteLine):
         names = [str(name) for key in ("dangerous", "unusual") for name in scan.get(key) or []]
         tip = "\n".join(
             [
-                "Programs that load this file run what is written in it. modelmgr never does.",
+                self.tr("Programs that load this file run what is written in it. modelmgr never does."),
                 *(["", *names[:40]] if names else []),
             ]
         )
         self.say(
-            foreign_text(str(scan.get("message") or ""), 600),
+            foreign_text(spoken(str(scan.get("message") or "")), 600),
             icon=icon,
             color=color,
             tip=plain_tip(tip, 4000),
@@ -188,12 +201,8 @@ class IdentityView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, theme.XS)
-        layout.setSpacing(theme.S)
-        self._words = theme.plain_label("", None, self)
-        self._words.setObjectName("identityWords")
-        self._words.setWordWrap(True)
+        layout = boxes.column(on=self, margins=(0, 0, 0, theme.XS), spacing=theme.S)
+        self._words = theme.paragraph(parent=self, name="identityWords")
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         layout.addWidget(self._words)
         self._chips = QWidget(self)
@@ -211,7 +220,7 @@ class IdentityView(QWidget):
         self._reset = QPushButton(self.tr("Back to what was found"), self)
         self._reset.setObjectName("resetIdentityButton")
         self._reset.clicked.connect(self.reset_wanted)
-        ways = FlowLayout(spacing=theme.XS)
+        ways = FlowLayout(spacing=theme.S)
         ways.addWidget(self._correct)
         ways.addWidget(self._reset)
         layout.addLayout(ways)
@@ -273,7 +282,7 @@ class EvidenceView(RawView):
         """Show what decided; False if nothing is known of that."""
         found = (header or {}).get("evidence") or []
         lines = (
-            [vocabulary.evidence_words(str(line)[:300]) for line in found[:EVIDENCE_LINES]]
+            [spoken(vocabulary.evidence_words(str(line)[:300])) for line in found[:EVIDENCE_LINES]]
             if isinstance(found, list)
             else []
         )

@@ -14,7 +14,7 @@ from modelmgr.gui.details.model_page import ModelPage
 from modelmgr.gui.details.unsaved import Unsaved
 from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import column_label, foreign_text
+from modelmgr.gui.text import column_label, foreign_text, notes_text
 from modelmgr.values import ModelRow, Provenance
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class ModelEdits(QObject):
         if not typing and (self._notes_of != row.id or self._given_notes != (row.notes or "")):
             self._notes_of = row.id
             self._given_notes = row.notes or ""
-            notes.show_notes(row.notes)
+            notes.show_notes(notes_text(row.notes or ""))
             # As the field has them: it knows one kind of line end, and that nobody has typed.
             self._saved_notes = notes.toPlainText()
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.about import DescriptionView
 from modelmgr.gui.details.early import EarlyParts
 from modelmgr.gui.details.facts import SAID_BY, Fact, FactsGrid, Section, why_words
@@ -65,15 +65,11 @@ class ModelPage(QWidget):
     link_wanted = Signal()
     compare_wanted = Signal()
 
-    def __init__(
-        self, catalog: Catalog, tasks: Tasks, early: EarlyParts, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, catalog: Catalog, tasks: Tasks, early: EarlyParts) -> None:
+        super().__init__()
         self._row: ModelRow | None = None
         self._details: ModelDetails | None = None
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(EDGE, theme.M, EDGE, theme.M)
-        whole.setSpacing(theme.S)
+        whole = boxes.column(on=self, margins=(EDGE, theme.M, EDGE, theme.M), spacing=theme.S)
         self._layout = self._column(whole)
         self._build_head(early)
         whole.addWidget(self.form)
@@ -81,10 +77,7 @@ class ModelPage(QWidget):
         notes = theme.plain_label(column_label("notes"), "secondary", self)
         notes.setBuddy(self.notes)
         notes.setContentsMargins(0, theme.XS, 0, 0)
-        words = QVBoxLayout()
-        words.setSpacing(theme.XS // 2)
-        words.addWidget(notes)
-        words.addWidget(self.notes)
+        words = boxes.column(notes, self.notes, spacing=theme.XS // 2)
         self._layout.addLayout(words)
         self.sections: dict[str, Section] = {}
         self._build_sections(catalog, tasks, early)
@@ -97,9 +90,7 @@ class ModelPage(QWidget):
 
     def _build_head(self, early: EarlyParts) -> None:
         self.strip, self.name = early.strip, early.name
-        self._summary = theme.plain_label("", "secondary", self)
-        self._summary.setObjectName("detailsSummary")
-        self._summary.setWordWrap(True)
+        self._summary = theme.paragraph("", "secondary", self, name="detailsSummary")
         # A label goes by the script of its text; this one stands below the name.
         side = Qt.AlignmentFlag.AlignRight if self.isRightToLeft() else Qt.AlignmentFlag.AlignLeft
         self._summary.setAlignment(side | Qt.AlignmentFlag.AlignAbsolute)
@@ -120,17 +111,13 @@ class ModelPage(QWidget):
     @staticmethod
     def _column(whole: QVBoxLayout, stretch: int = 0) -> QVBoxLayout:
         """Add a column whose text stands on one line with that in the frames of the fields."""
-        column = QVBoxLayout()
-        column.setContentsMargins(FRAME_PX + 1, 0, FRAME_PX + 1, 0)
-        column.setSpacing(theme.S)
+        column = boxes.column(margins=(FRAME_PX + 1, 0, FRAME_PX + 1, 0), spacing=theme.S)
         whole.addLayout(column, stretch)
         return column
 
     def _build_sections(self, catalog: Catalog, tasks: Tasks, early: EarlyParts) -> None:
         about = QWidget(self)
-        about_layout = QVBoxLayout(about)
-        about_layout.setContentsMargins(0, 0, 0, theme.XS)
-        about_layout.setSpacing(theme.S)
+        about_layout = boxes.column(on=about, margins=(0, 0, 0, theme.XS), spacing=theme.S)
         self._description = DescriptionView(about)
         self._facts = FactsGrid(about)
         words = self.tr("Open its page")
@@ -147,7 +134,7 @@ class ModelPage(QWidget):
         )
         compare.clicked.connect(self.compare_wanted)
         self._link, self._compare = link, compare
-        ways = FlowLayout(spacing=theme.XS)
+        ways = FlowLayout(spacing=theme.S)
         ways.addWidget(link)
         ways.addWidget(compare)
         about_layout.addWidget(self._description)
@@ -163,8 +150,7 @@ class ModelPage(QWidget):
         self._layout.addWidget(self._told)
         self.sections |= {f"told {name}": section for name, section in self._told.sections.items()}
         files = QWidget(self)
-        files_layout = QVBoxLayout(files)
-        files_layout.setContentsMargins(0, 0, 0, theme.XS)
+        files_layout = boxes.column(on=files, margins=(0, 0, 0, theme.XS))
         self._files_table = early.files
         files_layout.addWidget(self._files_table)
         self._add("files", self.tr("Files"), files)

@@ -2,10 +2,10 @@
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QToolButton, QWidget
 
 from modelmgr import edits
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.text import foreign_text, plain_tip
 
@@ -46,16 +46,15 @@ class NameLine(QWidget):
         self._star = self._make_button("favoriteButton", "star", self.tr("Favourite"))
         self._star.setCheckable(True)
         self._star.clicked.connect(self.favorite_toggled)
-        names = QVBoxLayout()
-        names.setContentsMargins(0, 3, 0, 0)
-        names.addWidget(self.label)
-        names.addWidget(self._field)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(names, 1)
-        layout.addWidget(self._rename, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self._star, 0, Qt.AlignmentFlag.AlignTop)
+        names = boxes.column(self.label, self._field, margins=(0, 3, 0, 0))
+        boxes.row(
+            (names, 1),
+            (self._rename, 0, Qt.AlignmentFlag.AlignTop),
+            (self._star, 0, Qt.AlignmentFlag.AlignTop),
+            on=self,
+            margins=0,
+            spacing=0,
+        )
 
     def _make_button(self, name: str, icon: str, words: str) -> QToolButton:
         button = QToolButton(self)

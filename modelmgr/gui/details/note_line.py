@@ -2,9 +2,9 @@
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.labels import WordsLabel
 
 _MARK_PX = 16
@@ -43,22 +43,13 @@ class NoteLine(QWidget):
         self._button = QPushButton(self)
         self._button.setObjectName(f"{name}Button")
         self._button.clicked.connect(self.acted)
-        beside = QVBoxLayout()
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.setSpacing(theme.XS)
-        beside.addWidget(self._words)
-        beside.addWidget(self._button, 0, Qt.AlignmentFlag.AlignLeft)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(beside, 1)
+        beside = boxes.column(
+            self._words, (self._button, 0, Qt.AlignmentFlag.AlignLeft), margins=0, spacing=theme.XS
+        )
+        boxes.row(
+            (self._mark, 0, Qt.AlignmentFlag.AlignTop), (beside, 1), on=self, margins=0, spacing=theme.S
+        )
         self.hide()
-
-    @property
-    def text(self) -> str:
-        """What it says."""
-        return self._words.text()
 
     def say(
         self, text: str, *, icon: str = "info", color: str = "secondary", tip: str = "", button: str = ""

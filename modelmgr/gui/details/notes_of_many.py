@@ -1,10 +1,10 @@
 """Notes for many models at once: added to those that each has, or in their place. Nothing is saved unasked."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
 
 from modelmgr import edits
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.text import plain_tip
 
@@ -34,7 +34,7 @@ class NotesOfMany(QWidget):
         self._field.setFixedHeight(self._field.fontMetrics().lineSpacing() * _LINES + theme.M)
         self._field.textChanged.connect(self._on_text)
         self._ways = QWidget(self)
-        ways = FlowLayout(spacing=theme.XS)
+        ways = FlowLayout(spacing=theme.S)
         self._ways.setLayout(ways)
         for name, words, tip, slot in (
             ("addNotes", self.tr("Add"), self.tr("Put this at the end of the notes of each"), self._on_add),
@@ -50,11 +50,7 @@ class NotesOfMany(QWidget):
             button.setToolTip(plain_tip(tip))
             button.clicked.connect(slot)
             ways.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.XS)
-        layout.addWidget(self._field)
-        layout.addWidget(self._ways)
+        boxes.column(self._field, self._ways, on=self, margins=0, spacing=theme.XS)
         self._on_text()
 
     def _take(self) -> str:

@@ -5,10 +5,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QElapsedTimer, QPoint, Qt, QTimer, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import theme, timers
 from modelmgr.gui.details.editor import CORRECTED, Editor, Wish
 from modelmgr.gui.late import LateParts
 from modelmgr.gui.previews import Previews
@@ -80,10 +80,7 @@ class DetailsPane(LateParts, QWidget):
         self._details: ModelDetails | None = None
         self._selected: Callable[[], Sequence[int]] | None = None
         self._since_last = QElapsedTimer()
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self._ask)
+        self._settle = timers.after(SETTLE_MS, self._ask, self)
         self._late: tuple[Loaded, int] | None = None
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -106,7 +103,7 @@ class DetailsPane(LateParts, QWidget):
         self._pages.setContentsMargins(0, 0, 0, 0)
         nothing = QWidget(self)
         nothing_layout = QVBoxLayout(nothing)
-        nothing_label = theme.plain_label(
+        nothing_label = self._hint = theme.plain_label(
             self.tr("Select a model to see what is known about it."), "secondary", nothing
         )
         nothing_label.setWordWrap(True)
@@ -278,6 +275,11 @@ class DetailsPane(LateParts, QWidget):
             self._settle.start()
 
     @Slot(int)
+    def show_hint(self, count: int) -> None:
+        """Ask for a selection only where there are models (`count`) to select."""
+        self._hint.setVisible(count > 0)
+
+    @Slot(int)
     def show_count(self, count: int) -> None:
         """Compare the selected models if there are several, show the one that there is otherwise."""
         if count > 1 and self._selected is not None:
@@ -318,13 +320,6 @@ class DetailsPane(LateParts, QWidget):
             self._made_edits.flush()
         if self._made_several is not None:
             self._made_several.finish()
-
-    @Slot()
-    def copy_trigger_words(self) -> None:
-        """Copy the trigger words of the shown model."""
-        if self._row is not None:
-            words = ", ".join(self._row.trigger_words)
-            QGuiApplication.clipboard().setText(words.encode("utf-8", "replace").decode("utf-8"))
 
     @Slot()
     def correct(self) -> None:

@@ -9,14 +9,12 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QFrame,
-    QHBoxLayout,
     QMenu,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.head import PREVIEW_HEIGHT, PreviewBox
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.text import foreign_text, plain_tip
@@ -61,18 +59,14 @@ class PictureStrip(QFrame):
         self.box = PreviewBox(self)
         self.box.setObjectName("detailsPreview")
         self.box.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.box)
+        boxes.column(self.box, on=self, margins=0, spacing=0)
         self._before = self._make_button("previousPicture", "chevron-left", self.tr("Previous picture"))
         self._after = self._make_button("nextPicture", "chevron-right", self.tr("Next picture"))
         self._change = self._make_button("changePreview", "image", self.tr("Change the preview"))
         self._before.clicked.connect(self._on_before)
         self._after.clicked.connect(self._on_after)
         self._change.clicked.connect(self._on_change)
-        self._count = theme.plain_label("", "over", self)
-        self._count.setObjectName("pictureCount")
+        self._count = theme.plain_label("", "over", self, name="pictureCount")
         self._count.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         previews.arrived.connect(self.look)
 
@@ -276,12 +270,10 @@ class PictureViewer(QDialog):
             self._box.sizePolicy().horizontalPolicy(), self._box.sizePolicy().Policy.Expanding
         )
         self._name = theme.plain_label("", "secondary", self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.M, theme.M, theme.S)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._box, 1)
-        line = QHBoxLayout()
-        line.addWidget(self._name, 1)
+        layout = boxes.column(
+            (self._box, 1), on=self, margins=(theme.M, theme.M, theme.M, theme.S), spacing=theme.S
+        )
+        line = boxes.row((self._name, 1))
         layout.addLayout(line)
         screen = self.screen().availableGeometry().size() * 0.9
         self.resize(VIEWER_SIZE.boundedTo(screen))

@@ -1,6 +1,7 @@
 """A payload as text: its odd marks visible, its secrets dots, and copied as it is."""
 
 import re
+from bisect import bisect_left
 
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QFont, QShowEvent, QTextCursor, QTextOption
@@ -11,7 +12,9 @@ from modelmgr.gui import theme
 from modelmgr.gui.text import foreign_text
 
 LATE_CHARS = 2000
-"""A longer text is laid out when it is to be seen: one line of 20,000 letters takes 2 ms, of 160,000 25 ms."""
+"""A longer text is laid out when it is to be seen."""
+PIECE_CHARS = 10_000
+"""Longer lines are laid out in pieces, of which only those in view take time: 1 ms for a line of any length."""
 _SHAPED = "[\u0300-\u036f\u0590-\u1cff\ua800-\uabff\ufe00-\ufe0f\U00010000-\U0010ffff]"
 """Combining marks, and scripts and signs whose letters change with what stands beside them."""
 
@@ -22,6 +25,7 @@ class RawView(QPlainTextEdit):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._exact = self._visible = ""
+        self._cuts: list[int] = []
         self._is_late = False
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
@@ -71,7 +75,34 @@ class RawView(QPlainTextEdit):
             self.setPlainText("")
             font.setStyleStrategy(strategy)
             self.setFont(font)
-        self.setPlainText(self._visible)
+        self.setPlainText(self._in_pieces())
+
+    def _in_pieces(self) -> str:
+        """Return what is shown with its long lines cut, and note where: the places of the cuts in Qt's count."""
+        self._cuts = []
+        pieces: list[str] = []
+        place = 0
+        for line in self._visible.split("\n"):
+            for start in range(0, len(line) or 1, PIECE_CHARS):
+                if start:
+                    self._cuts.append(place - 1)
+                pieces.append(line[start : start + PIECE_CHARS])
+                place += _units(pieces[-1]) + 1
+        return "\n".join(pieces)
+
+    def _to_document(self, place: int) -> int:
+        """Return where a character of the visible text stands in the document."""
+        place = _units(self._visible[:place])
+        for cut in self._cuts:
+            if cut >= place:
+                break
+            place += 1
+        return place
+
+    def _from_document(self, place: int) -> int:
+        """Return which character of the visible text stands somewhere in the document."""
+        units = place - bisect_left(self._cuts, place)
+        return len(self._visible.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "replace"))
 
     def select(self, first: int, last: int) -> None:
         """Select some characters and bring them into view."""
@@ -81,19 +112,15 @@ class RawView(QPlainTextEdit):
             (first, QTextCursor.MoveMode.MoveAnchor),
             (last, QTextCursor.MoveMode.KeepAnchor),
         ):
-            # Qt counts in units of UTF-16.
-            cursor.setPosition(len(self._visible[:place].encode("utf-16-le", "replace")) // 2, mode)
+            cursor.setPosition(self._to_document(place), mode)
         self.setTextCursor(cursor)
         self.centerCursor()
 
     def exact_selection(self) -> str:
         """Return what is selected as it stands in the payload."""
         cursor = self.textCursor()
-        shown = self._visible.encode("utf-16-le")
-        # Qt counts in units of UTF-16, Python in characters.
-        first = len(shown[: 2 * cursor.selectionStart()].decode("utf-16-le", "replace"))
-        last = first + len(
-            shown[2 * cursor.selectionStart() : 2 * cursor.selectionEnd()].decode("utf-16-le", "replace")
+        first, last = (
+            self._from_document(place) for place in (cursor.selectionStart(), cursor.selectionEnd())
         )
         return self._exact[first:last]
 
@@ -105,3 +132,8 @@ class RawView(QPlainTextEdit):
             data.removeFormat(kind)
         data.setText(self.exact_selection().encode("utf-8", "replace").decode("utf-8"))
         return data
+
+
+def _units(text: str) -> int:
+    """Return how long Qt takes a text to be: units of UTF-16, not characters."""
+    return len(text.encode("utf-16-le", "replace")) // 2

@@ -3,20 +3,18 @@
 import os
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QPushButton,
     QSizePolicy,
     QTabWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.early import EarlyParts
 from modelmgr.gui.details.shown import Shown, read_all, read_members, read_part, show_record, write_payload
 from modelmgr.gui.details.text_page import TextPage
@@ -25,6 +23,7 @@ from modelmgr.gui.language import said
 from modelmgr.gui.payload_find import FindBar
 from modelmgr.gui.payload_tree import copy_text
 from modelmgr.gui.reasons import source_label
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import VIEW_LIMIT, count_text, date_text, foreign_text, plain_tip, size_text
 from modelmgr.payload_parts import Members, Part
@@ -61,16 +60,12 @@ class RecordsView(QWidget):
         self._build()
 
     def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
+        layout = boxes.column(on=self, margins=0, spacing=theme.S)
         self._no_metadata = QWidget(self)
-        empty = QVBoxLayout(self._no_metadata)
-        empty.setContentsMargins(0, 0, 0, 0)
-        empty_label = theme.plain_label(
+        empty = boxes.column(on=self._no_metadata, margins=0)
+        empty_label = theme.paragraph(
             self.tr("No other tool has said anything about this file."), "secondary", self._no_metadata
         )
-        empty_label.setWordWrap(True)
         empty.addWidget(empty_label)
         wanted = QPushButton(self.tr("Import…"), self._no_metadata)
         wanted.setObjectName("importMetadataButton")
@@ -83,9 +78,7 @@ class RecordsView(QWidget):
         self._source.setMinimumContentsLength(10)
         self._source.currentIndexChanged.connect(self._on_source_chosen)
         layout.addWidget(self._source)
-        self._note = theme.plain_label("", "secondary", self)
-        self._note.setObjectName("metadataNote")
-        self._note.setWordWrap(True)
+        self._note = theme.paragraph("", "secondary", self, name="metadataNote")
         layout.addWidget(self._note)
         self._secret = SecretLine(self)
         self._secret.show_wanted.connect(self._on_show_secret)
@@ -98,9 +91,7 @@ class RecordsView(QWidget):
         self._tree.payload_model.members_wanted.connect(self._on_members_wanted)
         self._tree.part_copied.connect(self._on_part_copied)
         tree = QWidget(self._views)
-        tree_layout = QVBoxLayout(tree)
-        tree_layout.setContentsMargins(0, theme.XS, 0, 0)
-        tree_layout.setSpacing(theme.XS)
+        tree_layout = boxes.column(on=tree, margins=(0, theme.XS, 0, 0), spacing=theme.XS)
         self._find = FindBar(self._tasks, tree)
         self._find.place_wanted.connect(self._on_place_wanted)
         tree_layout.addWidget(self._find)
@@ -112,9 +103,7 @@ class RecordsView(QWidget):
         layout.addWidget(self._views, 1)
 
         self._payload_buttons = QWidget(self)
-        buttons = QHBoxLayout(self._payload_buttons)
-        buttons.setContentsMargins(0, 0, 0, 0)
-        buttons.setSpacing(theme.S)
+        buttons = boxes.row(on=self._payload_buttons, margins=0, spacing=theme.S)
         copy = QPushButton(self.tr("Copy all"), self._payload_buttons)
         copy.setObjectName("copyPayload")
         copy.setToolTip(plain_tip(self.tr("Copy the whole payload, byte for byte")))
@@ -197,6 +186,8 @@ class RecordsView(QWidget):
 
     def _show_value(self, value: object, *, has_value: bool, masks: bool = False) -> None:
         self._tree.payload_model.show_value(value, has_value=has_value, masks=masks)
+        if isinstance(value, Part):
+            self._tree.payload_model.read_on(QModelIndex())  # a tree that is not in front asks for nothing
         is_known = has_value and not isinstance(value, Part)
         self._find.setVisible(is_known)
         self._find.look_in(value if is_known else None, masks=masks)
@@ -310,10 +301,10 @@ def _note_of(shown: Shown) -> str:
         when = date_text(shown.record.gone_at)
         notes.append(said("It is no longer in its source (seen {}); what it said is kept.").format(when))
     if not parsed.ok:
-        message = foreign_text(parsed.message, 400) or "This could not be read."
-        is_said = parsed.offset is None or "byte" in message
-        place = "" if is_said else f" (at byte {count_text(parsed.offset or 0)})"
-        return " ".join((*notes, f"{message}{place} The text is kept exactly as it was found."))
+        message = foreign_text(spoken(parsed.message), 400) or said("This could not be read.")
+        if parsed.offset is not None and "byte" not in parsed.message:
+            message = said("{} (at byte {})").format(message, count_text(parsed.offset))
+        return " ".join((*notes, message, said("The text is kept exactly as it was found.")))
     if isinstance(parsed.value, Part):
         size = size_text(shown.record.size_bytes)
         notes.append(said("It is large ({}): it is read as far as you unfold it.").format(size))

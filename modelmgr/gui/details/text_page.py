@@ -3,10 +3,10 @@
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.raw_view import RawView
 from modelmgr.gui.details.shown import Around, Shown, find_text, read_around
 from modelmgr.gui.payload_find import FindBar
@@ -40,25 +40,16 @@ class TextPage(QWidget):
         self._raw.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._part = QWidget(self)
         # Words wrap and a button does not: together they would be wider than the pane.
-        self._words = theme.plain_label("", "secondary", self._part)
-        self._words.setObjectName("metadataPart")
-        self._words.setWordWrap(True)
+        self._words = theme.paragraph("", "secondary", self._part, name="metadataPart")
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self._more = QPushButton(self._part)
         self._more.setObjectName("metadataMore")
         self._more.clicked.connect(self._on_more)
-        part_layout = QHBoxLayout(self._part)
-        part_layout.setContentsMargins(0, 0, 0, 0)
-        part_layout.setSpacing(theme.S)
-        part_layout.addWidget(self._words, 1)
-        part_layout.addWidget(self._more)
+        boxes.row((self._words, 1), self._more, on=self._part, margins=0, spacing=theme.S)
         self._part.hide()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, theme.XS, 0, 0)
-        layout.setSpacing(theme.XS)
-        layout.addWidget(self._find)
-        layout.addWidget(self._raw)
-        layout.addWidget(self._part)
+        boxes.column(
+            self._find, self._raw, self._part, on=self, margins=(0, theme.XS, 0, 0), spacing=theme.XS
+        )
 
     def clear(self) -> None:
         """Show nothing."""

@@ -8,13 +8,14 @@ from typing import Any
 
 from PySide6.QtCore import QRect, Qt, Slot
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QPushButton, QSizePolicy, QWidget
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.facts import Fact, FactsGrid, Section, long_fact, plain_value
 from modelmgr.gui.details.raw_view import RawView
 from modelmgr.gui.flow import FlowLayout
+from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import VIEW_LIMIT, count_text, foreign_text, plain_tip
 from modelmgr.values import StoredRecord
@@ -102,14 +103,10 @@ class TagsView(QWidget):
         copy = QPushButton(self.tr("Copy tags"), self)
         copy.setObjectName("copyTagsButton")
         copy.clicked.connect(self._on_copy)
-        ways = FlowLayout(spacing=theme.XS)
+        ways = FlowLayout(spacing=theme.S)
         ways.addWidget(self._more)
         ways.addWidget(copy)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._bars)
-        layout.addLayout(ways)
+        boxes.column(self._bars, ways, on=self, margins=0, spacing=theme.S)
 
     def show_tags(self, found: object) -> None:
         """Show ``header["training_tags"]``: pairs of tag and count, the most frequent first."""
@@ -197,12 +194,14 @@ class TemplateView(QWidget):
         self._whole = QPushButton(self.tr("Show all of it"), self)
         self._whole.setObjectName("wholeTemplateButton")
         self._whole.clicked.connect(self._on_whole)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, theme.XS)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._names)
-        layout.addWidget(self._text)
-        layout.addWidget(self._whole, 0, Qt.AlignmentFlag.AlignLeft)
+        boxes.column(
+            self._names,
+            self._text,
+            (self._whole, 0, Qt.AlignmentFlag.AlignLeft),
+            on=self,
+            margins=(0, 0, 0, theme.XS),
+            spacing=theme.S,
+        )
 
     def show_templates(self, templates: list[Template], records: Sequence[StoredRecord]) -> None:
         """Show templates; `records` are those of the model, for the whole of a template that was cut."""
@@ -255,7 +254,7 @@ def facts_of(header: Mapping[str, Any] | None) -> dict[str, list[Fact]]:
         value = entry.get("value")
         text = foreign_text(value, 2000, lines=True).strip() if isinstance(value, str) else plain_value(value)
         if text and len(facts) < _FACTS:
-            facts.append(long_fact(foreign_text(str(entry.get("label", "")), 60), text))
+            facts.append(long_fact(foreign_text(said(str(entry.get("label", ""))), 60), text))
     return groups
 
 
@@ -268,24 +267,20 @@ class ToldSections(QWidget):
 
     def __init__(self, catalog: Catalog, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
+        layout = boxes.column(on=self, margins=0, spacing=theme.S)
         self.setObjectName("toldSections")
         self._grids: dict[str, FactsGrid] = {}
         self.sections: dict[str, Section] = {}
         self._tags = TagsView(self)
         for name, title in GROUPS.items():
             content = QWidget(self)
-            inside = QVBoxLayout(content)
-            inside.setContentsMargins(0, 0, 0, theme.XS)
-            inside.setSpacing(theme.S)
+            inside = boxes.column(on=content, margins=(0, 0, 0, theme.XS), spacing=theme.S)
             self._grids[name] = FactsGrid(content)
             self._grids[name].setObjectName(f"told{name.replace(' ', '')}")
             inside.addWidget(self._grids[name])
             if name == "Training":
                 inside.addWidget(self._tags)
-            section = Section(title, content, self)
+            section = Section(said(title), content, self)
             section.set_open(name in _OPEN_AT_FIRST)
             self.sections[name] = section
             layout.addWidget(section)

@@ -277,12 +277,16 @@ class CardDelegate(QStyledItemDelegate):
     def _paint_picture(
         self, painter: QPainter, left: int, top: int, row: ModelRow, face: Face, absent: bool
     ) -> None:
-        m = self.measures
+        m, colors = self.measures, self._colors
         picture = self._previews.cover(row, m.size, m.picture, self._ratio, revealed=face.revealed)
         if picture is None:
             name = "eye-off" if self._previews.is_hidden(row) else theme.type_icon_name(row.type)
             picture = self._kept("tile", name, m.size, m.picture)
         if absent:
+            # It fades on the ground of the page, not on that of the selection.
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colors.base)
+            painter.drawRoundedRect(left, top, m.size, m.picture, _CORNER_PX, _CORNER_PX)
             painter.setOpacity(0.5)
         if picture.width() == round(m.size * self._ratio):
             painter.drawPixmap(left, top, picture)

@@ -1,26 +1,29 @@
 """The models of the library page, as a table or as cards: one place, one selection, two looks."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSlider, QStackedWidget, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from modelmgr.gui.grid.cards import MAX_SIZE, MIN_SIZE
-from modelmgr.gui.grid.large import LargePreview
-from modelmgr.gui.grid.view import SIZE_STEP, LibraryGrid
-from modelmgr.gui.previews import Previews
+from modelmgr.gui import boxes
 from modelmgr.gui.table.columns import NAME_COLUMN
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.view import LibraryView
-from modelmgr.gui.text import plain_tip
+
+if TYPE_CHECKING:
+    from modelmgr.gui.grid.view import LibraryGrid
+    from modelmgr.gui.previews import Previews
 
 _SLIDER_WIDTH = 96
 
 
 class Shelf(QStackedWidget):
     """Table and grid of one model; the one that is shown keeps the place of the other.
+
+    Args:
+        previews: the pictures; without them the table stands alone, until `complete`.
 
     Signals:
         switched(bool): the grid is shown from now on, or the table.
@@ -39,28 +42,47 @@ class Shelf(QStackedWidget):
     details_wanted = Signal()
     drag_wanted = Signal()
 
-    def __init__(self, model: LibraryModel, previews: Previews, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, model: LibraryModel, previews: "Previews | None" = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("libraryShelf")
         self._model = model
-        self.table = LibraryView(model, previews, self)
+        self.table = LibraryView(model, None, self)
         self.selection = self.table.selection
-        self.grid = LibraryGrid(model, previews, self.selection, self)
-        self._large = LargePreview(model, self.selection, previews, self)
-        for view in (self.table, self.grid):
-            self.addWidget(view)
-            view.left_upwards.connect(self.left_upwards)
-            view.drag_wanted.connect(self.drag_wanted)
-            view.activated.connect(self.details_wanted)
+        self._add(self.table)
+        if previews is not None:
+            self.complete(previews)
+
+    def complete(self, previews: "Previews") -> None:
+        """Make all but the table."""
+        from modelmgr.gui.grid.large import LargePreview
+        from modelmgr.gui.grid.view import LibraryGrid
+
+        self.table.use_previews(previews)
+        self.grid = LibraryGrid(self._model, previews, self.selection, self)
+        self._large = LargePreview(self._model, self.selection, previews, self)
+        self._add(self.grid)
         self._large.closed.connect(self._on_large_closed)
         self.slider = self._make_slider()
         self.grid.size_changed.connect(self._on_size_changed)
 
+    def _add(self, view: "LibraryView | LibraryGrid") -> None:
+        self.addWidget(view)
+        view.left_upwards.connect(self.left_upwards)
+        view.drag_wanted.connect(self.drag_wanted)
+        view.activated.connect(self.details_wanted)
+
     def _make_slider(self) -> QWidget:
+        from PySide6.QtWidgets import QSlider
+
+        from modelmgr.gui.grid.cards import MAX_SIZE, MIN_SIZE
+        from modelmgr.gui.grid.view import SIZE_STEP
+        from modelmgr.gui.text import plain_tip
+
         # In a frame of its own: the status bar would give the bare slider all the room there is.
         frame = QWidget(self)
-        layout = QHBoxLayout(frame)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout = boxes.row(on=frame, margins=0)
         self._sizes = QSlider(Qt.Orientation.Horizontal, frame)
         self._sizes.setObjectName("cardSize")
         self._sizes.setAccessibleName(self.tr("Size of the cards"))
@@ -78,14 +100,14 @@ class Shelf(QStackedWidget):
     # --- what is shown ----------------------------------------------------------------------------------
 
     @property
-    def view(self) -> LibraryView | LibraryGrid:
+    def view(self) -> "LibraryView | LibraryGrid":
         """The look that is shown."""
         return self.grid if self.is_grid else self.table
 
     @property
     def is_grid(self) -> bool:
         """Whether the cards are shown."""
-        return self.currentWidget() is self.grid
+        return self.currentWidget() is not self.table
 
     @Slot(bool)
     def show_grid(self, is_grid: bool) -> None:
@@ -136,12 +158,12 @@ class Shelf(QStackedWidget):
     @Slot()
     def enlarge(self) -> None:
         """Show larger cards."""
-        self.grid.set_card_size(self.grid.card_size + SIZE_STEP)
+        self.grid.step_size(1)
 
     @Slot()
     def reduce(self) -> None:
         """Show smaller cards."""
-        self.grid.set_card_size(self.grid.card_size - SIZE_STEP)
+        self.grid.step_size(-1)
 
     def take_palette(self) -> None:
         """Take the colours and fonts of now."""
@@ -156,9 +178,7 @@ class Shelf(QStackedWidget):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Show the look of the last time; anything odd is as if it weren't there."""
-        card = state.get("card")
-        if isinstance(card, int) and MIN_SIZE <= card <= MAX_SIZE:
-            self.grid.set_card_size(card)
+        self.grid.restore_size(state.get("card"))
         self.show_grid(state.get("grid") is True)
 
     # --- slots ------------------------------------------------------------------------------------------
@@ -178,4 +198,5 @@ class Shelf(QStackedWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._large.setGeometry(self.rect())
+        if self.count() > 1:
+            self._large.setGeometry(self.rect())

@@ -9,7 +9,6 @@ from PySide6.QtCore import (
     QRect,
     QSize,
     Qt,
-    QTimer,
     Signal,
     Slot,
 )
@@ -26,7 +25,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import theme, timers
 from modelmgr.gui.cells import give_viewport
 from modelmgr.gui.grid.cards import MAX_SIZE, MIN_SIZE, START_SIZE, CardDelegate, Face
 from modelmgr.gui.previews import Previews
@@ -94,10 +93,7 @@ class LibraryGrid(QAbstractItemView):
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setFrameShape(QAbstractItemView.Shape.NoFrame)
         self.viewport().setMouseTracking(True)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(PICTURES_SHOWN_AFTER_MS)
-        self._soon.timeout.connect(self.viewport().update)
+        self._soon = timers.after(PICTURES_SHOWN_AFTER_MS, self.viewport().update, self)
         previews.arrived.connect(self._on_preview_arrived)
         selection.marks.currentRowChanged.connect(self._say_current)
 
@@ -159,6 +155,15 @@ class LibraryGrid(QAbstractItemView):
     def card_size(self) -> int:
         """How wide a picture should be."""
         return self._card_size
+
+    def step_size(self, steps: int) -> None:
+        """Show cards larger by so many steps, or smaller."""
+        self.set_card_size(self.card_size + steps * SIZE_STEP)
+
+    def restore_size(self, size: object) -> None:
+        """Show cards as large as at the last time; what is odd is as if it weren't there."""
+        if isinstance(size, int) and MIN_SIZE <= size <= MAX_SIZE:
+            self.set_card_size(size)
 
     def set_card_size(self, size: int) -> None:
         """Show larger or smaller pictures; what is looked at stays where it is."""
@@ -324,7 +329,7 @@ class LibraryGrid(QAbstractItemView):
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             turns = event.angleDelta().y()
             if turns:
-                self.set_card_size(self.card_size + (SIZE_STEP if turns > 0 else -SIZE_STEP))
+                self.step_size(1 if turns > 0 else -1)
             event.accept()
             return
         super().wheelEvent(event)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme, timers
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.overview.figures import (
     DANGER,
@@ -67,19 +67,14 @@ class OverviewPage(QScrollArea):
         self._disks: Mapping[str, Disk] = {}
         self._reclaimable: int | None = None
         self._is_stale = True
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(AGAIN_MS)
-        self._later.timeout.connect(self._ask)
+        self._later = timers.after(AGAIN_MS, self._ask, self)
 
     def _build(self) -> None:
         whole = QWidget(self)
         whole.setObjectName("overview")
         self._whole = whole
-        self._title = theme.plain_label("", "page-title", whole)
-        self._title.setObjectName("overviewTitle")
-        self._lead = theme.plain_label("", "secondary", whole)
-        self._lead.setObjectName("overviewLead")
+        self._title = theme.plain_label("", "page-title", whole, name="overviewTitle")
+        self._lead = theme.plain_label("", "secondary", whole, name="overviewLead")
         self._attention = Block(self.tr("Needs attention"), whole)
         self._attention.setObjectName("overviewAttention")
         self._types = Block(self.tr("Types"), whole)
@@ -91,17 +86,11 @@ class OverviewPage(QScrollArea):
         self._places = Block(self.tr("Folders"), whole)
         self._places.setObjectName("overviewPlaces")
         self._where = QWidget(whole)
-        where = QVBoxLayout(self._where)
-        where.setContentsMargins(0, 0, 0, 0)
-        where.setSpacing(theme.L)
-        where.addWidget(self._places)
-        where.addWidget(self._disk_block, 1)
+        boxes.column(self._places, (self._disk_block, 1), on=self._where, margins=0, spacing=theme.L)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(theme.XL * 2)
         self._grid.setVerticalSpacing(theme.XL)
-        column = QVBoxLayout()
-        column.setContentsMargins(theme.XL, theme.XL, theme.XL, theme.XL)
-        column.setSpacing(theme.XS)
+        column = boxes.column(margins=theme.XL, spacing=theme.XS)
         for label in (self._title, self._lead):
             label.setContentsMargins(theme.S, 0, theme.S, 0)
             column.addWidget(label)
@@ -111,9 +100,7 @@ class OverviewPage(QScrollArea):
         inner = QWidget(whole)
         inner.setLayout(column)
         inner.setMaximumWidth(scaled(self, _WIDEST))
-        outer = QHBoxLayout(whole)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(inner, 1)
+        outer = boxes.row((inner, 1), on=whole, margins=0)
         outer.addStretch(0)
         self._arrange()
         self.setWidget(whole)
@@ -268,10 +255,10 @@ class OverviewPage(QScrollArea):
         ):
             models(figures.states.get(state, 0), words, icon, ModelQuery(states=(state,)))
         for group, words, icon in (
-            ("decision", self.tr("Records that need your decision"), "list-checks"),
+            ("decision", self.tr("Records that need your decision"), "circle-question-mark"),
             ("ready", self.tr("Records that are ready to be promoted"), "circle-check"),
-            ("missing", self.tr("Records whose file is not found"), "inbox"),
-            ("unreadable", self.tr("Records that can't be read"), "inbox"),
+            ("missing", self.tr("Records whose file is not found"), "file-search"),
+            ("unreadable", self.tr("Records that can't be read"), "file-warning"),
         ):
             if figures.waiting.get(group):
                 row = Row(words, (count_text(figures.waiting[group]),), self._whole, icon=icon)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QStyle, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QStyle, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import elide_mode, scaled
 from modelmgr.gui.text import plain_tip
 
@@ -165,15 +165,12 @@ class Block(QWidget):
     def __init__(self, title: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAccessibleName(title)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
+        layout = boxes.column(on=self, margins=0, spacing=0)
         self._heading = theme.plain_label(title, "group", self)
         self._heading.setContentsMargins(theme.S, 0, theme.S, theme.XS)
         layout.addWidget(self._heading)
         self.rows: Sequence[Row] = ()
-        self._rows = QVBoxLayout()
-        self._rows.setSpacing(0)
+        self._rows = boxes.column(spacing=0)
         layout.addLayout(self._rows)
         layout.addStretch(1)
 

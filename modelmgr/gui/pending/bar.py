@@ -1,6 +1,7 @@
 """The deeds as buttons over the table: those that fit the group, live where they fit what is selected."""
 
 from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QAction, QKeySequence
@@ -10,55 +11,65 @@ from modelmgr.gui import theme
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.text import plain_tip
 
+
+class _Deed(NamedTuple):
+    """A button: its object name, its words, what it means, and the key over the table."""
+
+    name: str
+    words: str
+    tip: str
+    key: str
+
+
 _DEEDS = {
-    "promote_all": ("promoteReadyButton", "Promote all", "", ""),
-    "promote": (
+    "promote_all": _Deed("promoteReadyButton", "Promote all", "", ""),
+    "promote": _Deed(
         "promoteSelectedButton",
         "Promote &selected",
         "Make the selected records part of the library, as far as their files bear them out",
         "Ctrl+Shift+Return",
     ),
-    "attach": (
+    "attach": _Deed(
         "attachAnywayButton",
         "&Attach anyway…",
         "Attach the records to their files although the hashes differ; you are asked first",
         "",
     ),
-    "locate": ("locateButton", "&Locate…", "Say which file the selected record speaks of", "Ctrl+L"),
-    "map": (
+    "locate": _Deed("locateButton", "&Locate…", "Say which file the selected record speaks of", "Ctrl+L"),
+    "map": _Deed(
         "mapFolderButton",
-        "&Map a folder…",
+        "Map a f&older…",
         "Say where a folder of many records is now; first it is shown how many are found there",
         "",
     ),
-    "keep": (
+    "keep": _Deed(
         "keepWithoutFileButton",
         "&Keep without file",
         "Make a model without a file of it; a scan that meets its bytes links it",
         "",
     ),
-    "again": (
+    "again": _Deed(
         "tryAgainButton",
         "Try &again",
         "Look for the file again and promote what is clear now",
         "Ctrl+R",
     ),
-    "dismiss": ("dismissButton", "&Dismiss", "Set the selected records aside; they are kept", "Del"),
-    "restore": ("restoreButton", "&Restore", "Let the selected records wait again", ""),
-    "undo": (
+    "dismiss": _Deed("dismissButton", "&Dismiss", "Set the selected records aside; they are kept", "Del"),
+    "restore": _Deed("restoreButton", "&Restore", "Let the selected records wait again", ""),
+    "undo": _Deed(
         "undoPromotionButton",
         "&Undo promotion",
         "Take the selected records back among those that wait",
         "",
     ),
-    "clear": (
+    "clear": _Deed(
         "clearPromotedButton",
         "&Clear promoted…",
         "Take this history off the list; the library keeps everything",
         "",
     ),
 }
-"""Deed -> object name of its button, words, what it means, and the key over the table."""
+"""What can be done with records."""
 
 
 def deed_words(deed: str) -> tuple[str, str, str]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from modelmgr.gui.language import Forms
 from modelmgr.gui.outcomes import error_text, sentence
 from modelmgr.gui.pending.alike import FileRule, locate_alike
 from modelmgr.gui.pending.groups import PENDING
 from modelmgr.gui.reasons import NO_FILE
 from modelmgr.gui.tasks import Task, Tasks
-from modelmgr.gui.text import counted, foreign_text
+from modelmgr.gui.text import foreign_text, numbered
 from modelmgr.progress import Progress
 from modelmgr.values import PendingQuery, PromoteReport, UndoReport
 
@@ -127,8 +128,11 @@ class PendingDeeds(QObject):
 
     @Slot(object)
     def _say_bound(self, bound: int) -> None:
-        verb = self.tr("is bound to its file and ready") if bound == 1 else self.tr("are bound and ready")
-        self.message.emit(f"{counted(bound, 'record')} {verb} " + self.tr("to promote."))
+        forms = Forms(
+            "%n record is bound to its file and ready to promote.",
+            "%n records are bound and ready to promote.",
+        )
+        self.message.emit(numbered(bound, forms))
         self.changed.emit()
 
     def map_root(self, old: str, new: str) -> None:
@@ -139,8 +143,7 @@ class PendingDeeds(QObject):
         self.working.emit(task)
 
     def _say_mapped(self, task: Task, path: str, found: int) -> None:
-        verb = self.tr("has found its file") if found == 1 else self.tr("have found their files")
-        words = f"{counted(found, 'record')} {verb}."
+        words = numbered(found, Forms("%n record has found its file.", "%n records have found their files."))
         if task.is_cancelling:
             words = self.tr("The search was stopped: {}").format(words)
         elif not found:
@@ -163,9 +166,10 @@ class PendingDeeds(QObject):
 
     @Slot(object)
     def _on_dismissed(self, ids: Sequence[int]) -> None:
-        verb = self.tr("was") if len(ids) == 1 else self.tr("were")
-        words = f"{counted(len(ids), 'record')} {verb} "
-        self.message.emit(words + self.tr("dismissed and can be restored."))
+        forms = Forms(
+            "%n record was dismissed and can be restored.", "%n records were dismissed and can be restored."
+        )
+        self.message.emit(numbered(len(ids), forms))
         if ids:
             self.dismissed.emit(ids)
         self.changed.emit()
@@ -178,9 +182,8 @@ class PendingDeeds(QObject):
 
     @Slot(object)
     def _on_restored(self, changed: int) -> None:
-        verb = self.tr("waits") if changed == 1 else self.tr("wait")
         self.undone.emit()
-        self.message.emit(f"{counted(changed, 'record')} {verb} " + self.tr("again."))
+        self.message.emit(numbered(changed, Forms("%n record waits again.", "%n records wait again.")))
         self.changed.emit()
 
     def clear_promoted(self) -> None:
@@ -191,11 +194,11 @@ class PendingDeeds(QObject):
 
     @Slot(object)
     def _on_cleared(self, changed: int) -> None:
-        verb = self.tr("was") if changed == 1 else self.tr("were")
         self.undone.emit()
-        self.message.emit(
-            f"{counted(changed, 'promoted record')} {verb} " + self.tr("cleared from the list.")
+        forms = Forms(
+            "%n promoted record was cleared from the list.", "%n promoted records were cleared from the list."
         )
+        self.message.emit(numbered(changed, forms))
         self.changed.emit()
 
     @Slot(object)

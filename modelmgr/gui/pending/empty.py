@@ -1,9 +1,10 @@
 """What stands where no records do: that all is done, that nothing matches, or what to do first."""
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
+from modelmgr.gui.buttons import in_order
 
 _ICON_PX = 32
 
@@ -29,8 +30,7 @@ class EmptyPage(QWidget):
         self._icon_name = "inbox"
         self._icon = QLabel(self)
         self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._title = theme.plain_label("", "pane-title", self)
-        self._title.setObjectName(name)
+        self._title = theme.plain_label("", "pane-title", self, name=name)
         self._words = theme.plain_label("", "secondary", self)
         for label in (self._title, self._words):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -45,14 +45,11 @@ class EmptyPage(QWidget):
         self._all = QPushButton(self.tr("Take off search and filters"), self)
         self._all.setObjectName(f"{name}ShowAll")
         self._all.clicked.connect(self.all_wanted)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(theme.S)
-        buttons.addStretch(1)
-        for button in (self._history, self._all, self._import):
+        buttons = boxes.row(boxes.STRETCH, spacing=theme.S)
+        for button in in_order(self, [self._import], [self._history, self._all]):
             buttons.addWidget(button)
         buttons.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.XL, theme.L, theme.XL, theme.L)
+        layout = boxes.column(on=self, margins=(theme.XL, theme.L, theme.XL, theme.L))
         layout.addStretch(2)
         layout.addWidget(self._icon)
         layout.addSpacing(theme.M)
@@ -96,9 +93,9 @@ class EmptyPage(QWidget):
     def _tint(self) -> None:
         colors = theme.colors()
         color = colors.good if self._icon_name == "circle-check" else colors.absent
-        self._icon.setPixmap(theme.pixmap(self._icon_name, _ICON_PX, color, self.devicePixelRatioF()))
+        self._icon.setPixmap(theme.sign(self, self._icon_name, _ICON_PX, color))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in theme.NEW_LOOKS:
             self._tint()

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QToolButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.reasons import reason, source_label
 from modelmgr.gui.text import count_text, type_label
 from modelmgr.values import PendingQuery
@@ -95,9 +95,7 @@ class PendingFilters(QWidget):
         self._clear.setText(self.tr("Take off filters"))
         self._clear.clicked.connect(self._on_clear)
         self._clear.hide()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
+        layout = boxes.row(on=self, margins=0, spacing=theme.S)
         for choice in (self._source, self._type, self._problem):
             choice.chosen.connect(self._on_chosen)
             layout.addWidget(choice)

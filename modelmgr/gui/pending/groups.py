@@ -49,7 +49,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 _NAME = Qt.ItemDataRole.UserRole
 _ICON_PX = 16
-_LETTERS = 30
+_LETTERS, _MOST_LETTERS, _COUNT_LETTERS = 30, 44, 11
 _RADIUS = 5
 
 
@@ -67,78 +67,77 @@ class Group:
 
 def all_groups() -> dict[str, Group]:
     """Return the groups in the order of the list, by name, in the language of the window."""
-    tr = _tr
     groups = (
         Group(
             WAITING,
             "inbox",
-            tr("Everything waiting"),
-            tr("What other tools say about your models, not yet part of the library."),
-            tr("All done. Nothing is waiting."),
+            _tr("Everything waiting"),
+            _tr("What other tools say about your models, not yet part of the library."),
+            _tr("All done. Nothing is waiting."),
             ("promote_all", "promote", "locate", "dismiss"),
         ),
         Group(
             READY,
             "circle-check",
-            tr("Ready to promote"),
-            tr("These records have found their files. Promoting makes them part of the library."),
-            tr("Nothing is ready to promote"),
+            _tr("Ready to promote"),
+            _tr("These records have found their files. Promoting makes them part of the library."),
+            _tr("Nothing is ready to promote"),
             ("promote_all", "promote", "dismiss"),
         ),
         Group(
             DECISION,
             "circle-question-mark",
-            tr("Needs a decision"),
-            tr("The program can't tell what is right here. Both sides stand below; the choice is yours."),
-            tr("Nothing needs a decision"),
+            _tr("Needs a decision"),
+            _tr("The program can't tell what is right here. Both sides stand below; the choice is yours."),
+            _tr("Nothing needs a decision"),
             ("attach", "again", "locate", "dismiss"),
         ),
         Group(
             MISSING,
             "file-search",
-            tr("File not found"),
-            tr("The files of these records aren't where they should be. What they say is kept."),
-            tr("Every record has found its file"),
+            _tr("File not found"),
+            _tr("The files of these records aren't where they should be. What they say is kept."),
+            _tr("Every record has found its file"),
             ("locate", "map", "keep", "again", "dismiss"),
         ),
         Group(
             UNREADABLE,
             "file-warning",
-            tr("Can't be read"),
-            tr("Their text could not be read as data. They are kept to the byte, and can be promoted."),
-            tr("Every record could be read"),
+            _tr("Can't be read"),
+            _tr("Their text could not be read as data. They are kept to the byte, and can be promoted."),
+            _tr("Every record could be read"),
             ("promote_all", "promote", "dismiss"),
         ),
         Group(
             OTHER,
             "notebook",
-            tr("About no model"),
-            tr("Recipes, and rows that tools keep beside their models. They are kept whole."),
-            tr("Every record speaks of a model"),
+            _tr("About no model"),
+            _tr("Recipes, and rows that tools keep beside their models. They are kept whole."),
+            _tr("Every record speaks of a model"),
             ("dismiss",),
         ),
         Group(
             PROMOTED,
             "history",
-            tr("Promoted"),
-            tr("The history of what became part of the library. It can be undone, or cleared."),
-            tr("Nothing has been promoted yet"),
+            _tr("Promoted"),
+            _tr("The history of what became part of the library. It can be undone, or cleared."),
+            _tr("Nothing has been promoted yet"),
             ("undo", "clear"),
         ),
         Group(
             DISMISSED,
             "archive",
-            tr("Dismissed"),
-            tr("What you set aside. It is kept and can be restored."),
-            tr("Nothing has been dismissed"),
+            _tr("Dismissed"),
+            _tr("What you set aside. It is kept and can be restored."),
+            _tr("Nothing has been dismissed"),
             ("restore",),
         ),
         Group(
             ALL,
             "list",
-            tr("All records"),
-            tr("Every record that was imported, whatever became of it."),
-            tr("Nothing has been imported yet"),
+            _tr("All records"),
+            _tr("Every record that was imported, whatever became of it."),
+            _tr("Nothing has been imported yet"),
             ("promote", "locate", "dismiss", "restore"),
         ),
     )
@@ -215,7 +214,15 @@ class _PillDelegate(SoftDelegate):
             painter.restore()
             # The ring is drawn around the whole row.
             option.state &= ~QStyle.StateFlag.State_HasFocus
+        if index.column() == 1:
+            # The space between a title and its number is the title's already.
+            is_mirrored = option.direction == Qt.LayoutDirection.RightToLeft
+            option.rect.adjust(0 if is_mirrored else -theme.S, 0, theme.S if is_mirrored else 0, 0)
         super().paint(painter, option, index)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        hint = super().sizeHint(option, index)
+        return hint - QSize(theme.S, 0) if index.column() == 1 else hint
 
     def chosen(self, colors: theme.Colors) -> tuple[QColor, QColor]:
         return QColor(Qt.GlobalColor.transparent), colors.text
@@ -247,7 +254,11 @@ class GroupList(QTreeWidget):
         self.header().setStretchLastSection(False)
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self.setFixedWidth(self.fontMetrics().averageCharWidth() * _LETTERS + side)
+        letters = self.fontMetrics().averageCharWidth()
+        longest = max(self.fontMetrics().horizontalAdvance(group.title) for group in groups)
+        # In English the titles need less; beside them stand an icon and a number.
+        wanted = min(longest + letters * _COUNT_LETTERS, letters * _MOST_LETTERS) + 2 * theme.XS
+        self.setFixedWidth(max(letters * _LETTERS, wanted) + side)
         self._items: dict[str, QTreeWidgetItem] = {}
         for group in groups:
             item = QTreeWidgetItem([group.title, ""])
@@ -256,10 +267,14 @@ class GroupList(QTreeWidget):
             self.addTopLevelItem(item)
             self._items[group.name] = item
         self._icons = {group.name: group.icon for group in groups}
-        # The margin is the tree's own ground, so that the list begins on the line of the title beside it.
-        self.setViewportMargins(theme.XS, theme.S, theme.XS, theme.S)
         self._tint()
         self.currentItemChanged.connect(self._on_current_changed)
+
+    def updateGeometries(self) -> None:
+        super().updateGeometries()
+        # A tree takes all margins away but that for its header. They are its own ground, so that the list begins on
+        # the line of the title beside it, and its grounds end as those of the filters do.
+        self.setViewportMargins(theme.XS, theme.XS, theme.XS, theme.XS)
 
     def show_group(self, name: str) -> None:
         """Mark a group; one that isn't there is left alone."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from modelmgr.gui.language import Forms
 from modelmgr.gui.outcomes import sentence
 from modelmgr.gui.pending.alike import rule_of
 from modelmgr.gui.pending.decisions import DECIDED_BELOW, attach_question, clear_question, locate_dialog
@@ -17,7 +18,7 @@ from modelmgr.gui.pending.preview import PendingPreview
 from modelmgr.gui.pending.view import PendingView
 from modelmgr.gui.strips import StripPlace
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import counted
+from modelmgr.gui.text import numbered
 from modelmgr.values import PendingModel, PendingQuery, PendingState, PromoteReport
 
 if TYPE_CHECKING:
@@ -158,8 +159,7 @@ class Handling(QObject):
     @Slot(object)
     def _offer_restore(self, ids: Sequence[int]) -> None:
         """Say over the table what was dismissed, in the same manner."""
-        verb = self.tr("was") if len(ids) == 1 else self.tr("were")
-        words = f"{counted(len(ids), 'record')} {verb} " + self.tr("dismissed.")
+        words = numbered(len(ids), Forms("%n record was dismissed.", "%n records were dismissed."))
         self._strips.offer_undo(words, partial(self._take_back, ids))
 
     def _take_back(self, ids: Sequence[int]) -> None:

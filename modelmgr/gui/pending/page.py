@@ -5,11 +5,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QHideEvent, QIcon, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme, timers
+from modelmgr.gui.language import Forms
+from modelmgr.gui.pages import Pages
 from modelmgr.gui.pending.bar import DeedBar
 from modelmgr.gui.pending.decisions import DECIDED_BELOW, Choices, live_deeds, read_choices
 from modelmgr.gui.pending.deeds import READY_QUERY
@@ -34,10 +36,11 @@ from modelmgr.gui.pending.places import PlaceStrips, read_places
 from modelmgr.gui.pending.preview import PendingPreview
 from modelmgr.gui.pending.table import WHY, PendingTable
 from modelmgr.gui.pending.view import PendingView
-from modelmgr.gui.states import Pages, Tall
-from modelmgr.gui.strips import Hairline, SearchEdit, StripPlace
+from modelmgr.gui.search_field import SearchEdit
+from modelmgr.gui.states import Tall
+from modelmgr.gui.strips import Hairline, StripPlace
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import count_text, counted, foreign_text
+from modelmgr.gui.text import count_text, counted, foreign_text, numbered
 from modelmgr.values import PendingQuery
 
 if TYPE_CHECKING:
@@ -60,9 +63,11 @@ class PendingPage(QWidget):
         message(str): the result of a deed, one sentence.
         import_requested(): the user wants to bring in more.
         add_folder_requested(str): the user wants this folder in the library.
+        counted(str): "81 records, 3 selected".
     """
 
     message = Signal(str)
+    counted = Signal(str)
     import_requested = Signal()
     add_folder_requested = Signal(str)
 
@@ -70,12 +75,11 @@ class PendingPage(QWidget):
         self,
         library: "Library",
         tasks: Tasks,
-        parent: QWidget | None = None,
         *,
         view: PendingView | None = None,
         shared: Mapping[str, QAction] | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._shared = shared or {}
         self._library = library
         self._catalog = library.catalog
@@ -130,19 +134,17 @@ class PendingPage(QWidget):
         self._none = EmptyPage("pendingEmpty", self)
         self._middle.addWidget(self._none)
         upper = Tall(self)
-        layout = QVBoxLayout(upper)
-        layout.setContentsMargins(theme.S, theme.M, theme.S, 0)
-        layout.setSpacing(theme.S)
-        layout.addLayout(self._build_head())
-        layout.addWidget(self._strips)
-        layout.addWidget(self._places)
-        layout.addWidget(BesideOrBelow(self._bar, self._filters, upper))
+        boxes.column(
+            self._build_head(),
+            self._strips,
+            self._places,
+            BesideOrBelow(self._bar, self._filters, upper),
+            on=upper,
+            margins=(theme.S, theme.M, theme.S, 0),
+            spacing=theme.S,
+        )
         whole = QWidget(self)
-        whole_layout = QVBoxLayout(whole)
-        whole_layout.setContentsMargins(0, 0, 0, 0)
-        whole_layout.setSpacing(theme.S)
-        whole_layout.addWidget(upper)
-        whole_layout.addWidget(self._middle, 1)
+        boxes.column(upper, (self._middle, 1), on=whole, margins=0, spacing=theme.S)
         self._split = QSplitter(Qt.Orientation.Vertical, self)
         self._split.setObjectName("pendingSplitter")
         self._split.setHandleWidth(1)
@@ -154,42 +156,25 @@ class PendingPage(QWidget):
         self._split.setSizes([340, 300])
         self._split.splitterMoved.connect(self._on_split_moved)
         inbox = QWidget(self)
-        inbox_layout = QHBoxLayout(inbox)
-        inbox_layout.setContentsMargins(0, 0, 0, 0)
-        inbox_layout.setSpacing(0)
-        inbox_layout.addWidget(self._list)
-        inbox_layout.addWidget(Hairline(inbox))
-        inbox_layout.addWidget(self._split, 1)
+        boxes.row(self._list, Hairline(inbox), (self._split, 1), on=inbox, margins=0, spacing=0)
         self._nothing = EmptyPage("pendingNothing", self)
         self._nothing.show_nothing_yet()
         self._stack = Pages(self)
         self._stack.addWidget(inbox)
         self._stack.addWidget(self._nothing)
-        whole_page = QVBoxLayout(self)
-        whole_page.setContentsMargins(0, 0, 0, 0)
-        whole_page.addWidget(self._stack)
+        boxes.column(self._stack, on=self, margins=0)
 
     def _build_head(self) -> QHBoxLayout:
-        self._title = theme.plain_label("", "pane-title", self)
-        self._title.setObjectName("pendingTitle")
-        self._words = theme.plain_label("", "secondary", self)
-        self._words.setWordWrap(True)
+        self._title = theme.plain_label("", "pane-title", self, name="pendingTitle")
+        self._words = theme.paragraph("", "secondary", self)
         self._search = SearchEdit(self)
         self._search.setObjectName("pendingSearch")
         self._search.setPlaceholderText(self.tr("Name or place"))
         self._search.setAccessibleName(self.tr("Search the pending records"))
         self._search.setClearButtonEnabled(True)
-        theme.set_icon(self._search.addAction(QIcon(), SearchEdit.ActionPosition.LeadingPosition), "search")
         self._search.setFixedWidth(self.fontMetrics().averageCharWidth() * 28)
-        texts = QVBoxLayout()
-        texts.setSpacing(theme.XS // 2)
-        texts.addWidget(self._title)
-        texts.addWidget(self._words)
-        head = QHBoxLayout()
-        head.setSpacing(theme.L)
-        head.addLayout(texts, 1)
-        head.addWidget(self._search, 0, Qt.AlignmentFlag.AlignTop)
-        return head
+        texts = boxes.column(self._title, self._words, spacing=theme.XS // 2)
+        return boxes.row((texts, 1), (self._search, 0, Qt.AlignmentFlag.AlignTop), spacing=theme.L)
 
     def _connect(self) -> None:
         self._list.chosen.connect(self._on_group_chosen)
@@ -208,10 +193,7 @@ class PendingPage(QWidget):
             page.import_wanted.connect(self.import_requested)
             page.history_wanted.connect(partial(self.show_group, PROMOTED))
             page.all_wanted.connect(self._on_show_all)
-        self._search_soon = QTimer(self)
-        self._search_soon.setSingleShot(True)
-        self._search_soon.setInterval(SEARCH_MS)
-        self._search_soon.timeout.connect(self._show_query)
+        self._search_soon = timers.after(SEARCH_MS, self._show_query, self)
         self._search.textChanged.connect(self._search_soon.start)
 
     # --- what others call -------------------------------------------------------------------------------
@@ -248,11 +230,6 @@ class PendingPage(QWidget):
         self._wants_focus = not self._view.isVisible()
         if not self._wants_focus:
             self._view.setFocus()
-
-    @Slot()
-    def promote_selected(self) -> None:
-        """Promote the selected records, as far as their files bear them out."""
-        self._handling.promote()
 
     @Slot()
     def promote_ready(self) -> None:
@@ -396,8 +373,8 @@ class PendingPage(QWidget):
             self._none.show_no_match(self.tr("Nothing here matches “{}”").format(foreign_text(searched, 200)))
         elif self._group == WAITING:
             promoted = self._counts.of.get(PROMOTED, 0)
-            is_ = self.tr("is") if promoted == 1 else self.tr("are")
-            words = f"{counted(promoted, 'record')} {is_} " + self.tr("part of your library.")
+            forms = Forms("%n record is part of your library.", "%n records are part of your library.")
+            words = numbered(promoted, forms)
             self._none.show_done(group.empty, words if promoted else "", has_history=promoted > 0)
         else:
             self._none.show_none(group.icon, group.empty)
@@ -416,13 +393,22 @@ class PendingPage(QWidget):
         if row is not None:
             self._preview.show_row(row)
         elif row_id is None:
-            words = self.tr("{} are selected").format(counted(count, "record")) if count else ""
+            words = (
+                numbered(count, Forms("%n record is selected", "%n records are selected")) if count else ""
+            )
             self._preview.show_hint(words)
         is_shown = count > 0 and self._middle.currentWidget() is self._view
         if is_shown and self._preview.isHidden():
             self._give_room()
         self._preview.setVisible(is_shown)
         self._update_deeds()
+        self._tell_count(count)
+
+    def _tell_count(self, selected: int) -> None:
+        parts = [counted(len(self._table.ids), "record")]
+        if selected:
+            parts.append(self.tr("{} selected").format(count_text(selected)))
+        self.counted.emit(", ".join(parts))
 
     def _give_room(self) -> None:
         """Give the record what a short list leaves over, unless the user has divided the page."""

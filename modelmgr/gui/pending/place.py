@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, QTimer, Signal, Slot
+from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtGui import QAction, QShowEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
+from modelmgr.gui import boxes, timers
 from modelmgr.gui.late import LateParts
 from modelmgr.gui.tasks import Tasks
 
@@ -25,13 +26,14 @@ class PendingPlace(LateParts, QWidget):
     Loading and building the page takes as long as all that the first paint of the library needs.
 
     Signals:
-        message(str), import_requested(), add_folder_requested(str): those of the page.
+        message(str), counted(str), import_requested(), add_folder_requested(str): those of the page.
 
     Attributes:
         shared: see `PendingPage`.
     """
 
     message = Signal(str)
+    counted = Signal(str)
     import_requested = Signal()
     add_folder_requested = Signal(str)
 
@@ -45,10 +47,7 @@ class PendingPlace(LateParts, QWidget):
         self._group = "waiting"
         self._steps = 0
         self.shared: Mapping[str, QAction] = {}
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_SOON_MS)
-        self._soon.timeout.connect(self._go_on)
+        self._soon = timers.after(_SOON_MS, self._go_on, self)
 
     def make_late(self) -> None:
         self._view  # noqa: B018 made when it is first read
@@ -74,9 +73,7 @@ class PendingPlace(LateParts, QWidget):
         page = self._make()
         if self.layout() is None:
             self._soon.stop()
-            layout = QVBoxLayout(self)
-            layout.setContentsMargins(0, 0, 0, 0)
-            layout.addWidget(page)
+            boxes.column(page, on=self, margins=0)
             page.show()
             self.setFocusProxy(page)
         return page
@@ -88,6 +85,7 @@ class PendingPlace(LateParts, QWidget):
 
             page = self._made = PendingPage(self._library, self._tasks, view=self._view, shared=self.shared)
             page.message.connect(self.message)
+            page.counted.connect(self.counted)
             page.import_requested.connect(self.import_requested)
             page.add_folder_requested.connect(self.add_folder_requested)
             page.show_group(self._group)

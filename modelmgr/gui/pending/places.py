@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
+from modelmgr.gui.language import Forms
 from modelmgr.gui.reasons import NO_FILE, folder_in, gather_folders, is_absolute, missing_folder
 from modelmgr.gui.strips import Banner
-from modelmgr.gui.text import counted, foreign_text
+from modelmgr.gui.text import foreign_text, numbered
 from modelmgr.values import PendingQuery, PendingState
 
 PLACED_ROWS = 20_000
@@ -83,9 +84,7 @@ class PlaceStrips(QWidget):
         super().__init__(parent)
         self.folders: Sequence[tuple[str, int]] = ()
         self._asked = ""
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(theme.XS)
+        self._layout = boxes.column(on=self, margins=0, spacing=theme.XS)
         self.hide()
 
     def clear(self) -> None:
@@ -113,20 +112,23 @@ class PlaceStrips(QWidget):
         self._take_off()
         for place in found.places:
             folder = foreign_text(place.folder, 400)
-            speaks = counted(place.count, "record")
-            verb = self.tr("speaks") if place.count == 1 else self.tr("speak")
             if found.asked == "outside":
-                words = self.tr("{} {} of files in {}").format(speaks, verb, folder)
+                forms = Forms("%n record speaks of files in {}", "%n records speak of files in {}")
+                words = numbered(place.count, forms, folder)
                 banner = Banner(words, self.tr("Add folder"), place.folder, self)
                 banner.accepted.connect(self.add_wanted)
             elif place.exists:
                 continue
             else:
-                words = self.tr("{} {} of files in {}, which isn't here").format(speaks, verb, folder)
+                forms = Forms(
+                    "%n record speaks of files in {}, which isn't here",
+                    "%n records speak of files in {}, which isn't here",
+                )
+                words = numbered(place.count, forms, folder)
                 banner = Banner(words, self.tr("Say where it is now…"), place.folder, self)
                 banner.accepted.connect(self.map_wanted)
             self._layout.addWidget(banner)
         if found.more > 0:
-            more = counted(found.more, self.tr("more folder"))
-            self._layout.addWidget(theme.plain_label(self.tr("and {}").format(more), "secondary", self))
+            more = numbered(found.more, Forms("and %n more folder", "and %n more folders"))
+            self._layout.addWidget(theme.plain_label(more, "secondary", self))
         self.setVisible(self._layout.count() > 0)

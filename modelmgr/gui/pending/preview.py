@@ -2,10 +2,9 @@
 
 from functools import partial
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QPushButton,
@@ -13,12 +12,11 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QSplitter,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme, timers
 from modelmgr.gui.labels import ElidedLabel, SecretLine
 from modelmgr.gui.pending.reading import Preview, read_preview
 from modelmgr.gui.pending.sheet import Sheet, SheetDeeds
@@ -63,12 +61,8 @@ class PendingPreview(QWidget):
         self._asked: tuple[PendingModel | None, int] | None = None
         self.setObjectName("pendingPreview")
         self.setAccessibleName(self.tr("The selected record"))
-        self._quiet = QTimer(self)
-        self._quiet.setSingleShot(True)
-        self._quiet.setInterval(QUIET_MS)
-        self._quiet.timeout.connect(self._ask)
-        self._hint = theme.plain_label("", "secondary", self)
-        self._hint.setObjectName("pendingHint")
+        self._quiet = timers.after(QUIET_MS, self._ask, self)
+        self._hint = theme.plain_label("", "secondary", self, name="pendingHint")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._facts = QScrollArea(self)
         self._facts.setWidgetResizable(True)
@@ -82,11 +76,7 @@ class PendingPreview(QWidget):
         self._split.setStretchFactor(0, 1)
         self._split.setStretchFactor(1, 1)
         self._split.setSizes([500, 500])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._hint, 1)
-        layout.addWidget(self._split, 1)
+        boxes.column((self._hint, 1), (self._split, 1), on=self, margins=0, spacing=0)
         self.show_hint("")
 
     def _build_raw(self) -> QWidget:
@@ -113,15 +103,10 @@ class PendingPreview(QWidget):
         theme.set_role(self._note, "secondary")
         self._note.setWordWrap(True)
         self._note.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        head = QHBoxLayout()
-        head.addWidget(self._raw_title, 1)
-        head.addWidget(self._more)
-        head.addWidget(self._raw_size)
-        layout = QVBoxLayout(side)
-        layout.setContentsMargins(theme.M, theme.M, theme.S, theme.S)
-        layout.setSpacing(theme.XS)
-        layout.addLayout(head)
-        layout.addWidget(self._note)
+        head = boxes.row((self._raw_title, 1), self._more, self._raw_size)
+        layout = boxes.column(
+            head, self._note, on=side, margins=(theme.M, theme.M, theme.S, theme.S), spacing=theme.XS
+        )
         self._secret = SecretLine(side)
         self._secret.show_wanted.connect(self._on_show_secret)
         layout.addWidget(self._secret)

@@ -14,6 +14,7 @@ from modelmgr import payload
 from modelmgr.catalog import Catalog
 from modelmgr.gui.language import said
 from modelmgr.gui.reasons import problem_label
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import (
     column_label,
     column_text,
@@ -114,9 +115,9 @@ def _note(found: bytes, claims: Claims) -> str:
     if claims.problem is None:
         return ""
     parsed = payload.parse(found)
-    words = claims.message if parsed.ok else parsed.message or claims.message
-    if parsed.offset is not None and "byte" not in words:
-        words = f"{words.removesuffix('.')} (byte {count_text(parsed.offset)})."
+    words = spoken(claims.message if parsed.ok else parsed.message or claims.message)
+    if parsed.offset is not None and count_text(parsed.offset) not in words:
+        words = said("{} (byte {}).").format(words.removesuffix("."), count_text(parsed.offset))
     return words or problem_label(claims.problem)
 
 

@@ -8,13 +8,14 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import CheckBox
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.language import said
 from modelmgr.gui.pending.reading import TOLD_ELSEWHERE, CandidateFile, Comparison, Preview
 from modelmgr.gui.reasons import explanation, source_label
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import breakable, count_text, date_text, foreign_text, plain_tip, size_text, type_label
 from modelmgr.values import PendingModel, PendingState
 
@@ -79,16 +80,12 @@ class Sheet(QWidget):
         title = Value(foreign_text(row.name), self)
         title.setObjectName("pendingName")
         theme.set_role(title, "pane-title")
-        words = theme.plain_label(explanation(row.problem, row.state), parent=self)
-        words.setObjectName("pendingReason")
-        words.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.S, theme.M, theme.M, theme.M)
-        layout.setSpacing(theme.XS)
-        layout.addWidget(title)
-        layout.addWidget(words)
+        words = theme.paragraph(explanation(row.problem, row.state), parent=self, name="pendingReason")
+        layout = boxes.column(
+            title, words, on=self, margins=(theme.S, theme.M, theme.M, theme.M), spacing=theme.XS
+        )
         if row.message and row.state == PendingState.PENDING and row.problem not in TOLD_ELSEWHERE:
-            told = theme.plain_label(breakable(foreign_text(row.message, 1000)), "secondary", self)
+            told = theme.plain_label(breakable(foreign_text(spoken(row.message), 1000)), "secondary", self)
             told.setWordWrap(True)
             layout.addWidget(told)
         waits = row.state == PendingState.PENDING
@@ -143,8 +140,7 @@ class Sheet(QWidget):
         if any(each.found for each in comparisons):
             sides.append((2, _tr("The file has")))
         for column, words in sides:
-            title = theme.plain_label(words, "secondary", self)
-            title.setWordWrap(True)
+            title = theme.paragraph(words, "secondary", self)
             title.setMinimumWidth(self.fontMetrics().averageCharWidth() * FEWEST_LETTERS)
             grid.addWidget(title, 0, column)
         mono = theme.mono_font(self.font())
@@ -177,9 +173,7 @@ class Sheet(QWidget):
 
     def _candidate_card(self, each: CandidateFile) -> QWidget:
         card = _Card(self)
-        inside = QVBoxLayout(card)
-        inside.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
-        inside.setSpacing(theme.XS // 2)
+        inside = boxes.column(on=card, margins=(theme.M, theme.S, theme.M, theme.S), spacing=theme.XS // 2)
         name = Value(foreign_text(os.path.basename(each.path)), card, middle=True)
         theme.set_role(name, "card-title")
         inside.addWidget(name)
@@ -226,8 +220,9 @@ class Sheet(QWidget):
             self._for_all.setObjectName("forAllAlike")
             tip = _tr("Decide so for every record of this list that waits for the same reason")
             if row.problem == "ambiguous":
-                tip += ". " + _tr(
-                    "Of their files those are taken that lie below the same folder, or end alike."
+                tip = _tr(
+                    "Decide so for every record of this list that waits for the same reason. Of their files those are "
+                    "taken that lie below the same folder, or end alike."
                 )
             self._for_all.setToolTip(plain_tip(tip))
             self._for_all.hide()

@@ -18,12 +18,12 @@ from PySide6.QtCore import (
     QObject,
     QPersistentModelIndex,
     Qt,
-    QTimer,
     Signal,
     Slot,
 )
 
 from modelmgr.catalog import Catalog
+from modelmgr.gui import timers
 from modelmgr.gui.cells import STATE_ROLE
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, explanation, name_in, reason, source_label
 from modelmgr.gui.tasks import Tasks
@@ -147,10 +147,7 @@ class PendingTable(QAbstractTableModel):
         self._generation = 0
         self._is_fetching = False
         self._is_loaded = False
-        self._fetch_soon = QTimer(self)
-        self._fetch_soon.setSingleShot(True)
-        self._fetch_soon.setInterval(0)
-        self._fetch_soon.timeout.connect(self._fetch)
+        self._fetch_soon = timers.after(0, self._fetch, self)
 
     # --- questions --------------------------------------------------------------------------------------
 
@@ -168,11 +165,6 @@ class PendingTable(QAbstractTableModel):
     def is_loaded(self) -> bool:
         """Whether the order of the present query has come."""
         return self._is_loaded
-
-    def row_at(self, row: int) -> PendingModel | None:
-        """Return a row if it is known; else ask for it and return None."""
-        known = self._known_at(row)
-        return None if known is None else known.row
 
     def known(self, row_id: int) -> PendingModel | None:
         """Return the row with this id if it is known."""

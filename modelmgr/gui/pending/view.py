@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.headers import ArrowHeader
 from modelmgr.gui.pending.table import COLUMNS, PendingTable
 
 SHOWN_ROWS = 2
@@ -37,7 +38,8 @@ class PendingView(QTableView):
         self.setModel(model)
         self.setItemDelegate(QuietDelegate(self))
         self.setCornerWidget(QWidget(self))
-        header = self.horizontalHeader()
+        header = ArrowHeader(self)
+        self.setHorizontalHeader(header)
         # The header walks all rows to see whether its column is selected; an empty selection of its own answers
         # at once (a stock view takes a quarter of a minute for Ctrl+A over a million rows).
         header.setSelectionModel(QItemSelectionModel(model, header))

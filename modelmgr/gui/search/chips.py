@@ -1,12 +1,14 @@
 """What is on, as chips to take off."""
 
+from functools import partial
+
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QSizePolicy, QToolButton, QWidget
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QLineEdit, QMenu, QSizePolicy, QToolButton, QWidget
 
 from modelmgr import search
 from modelmgr.gui import theme
-from modelmgr.gui.flow import FlowLayout
+from modelmgr.gui.flow import FlowLayout, count_lines
 from modelmgr.gui.search.filters import Filters
 from modelmgr.gui.search.parts import Part, is_plain
 from modelmgr.gui.search.saved import NAME_LIMIT, SavedFilters
@@ -16,7 +18,9 @@ from modelmgr.gui.text import count_text, foreign_text, plain_tip
 from modelmgr.values import ModelQuery
 
 _CHIP_WIDTH, _NAME_WIDTH = 260, 200
-MOST_CHIPS, MOST_OPEN = 12, 100
+MOST_CHIPS, MOST_LISTED = 12, 100
+MOST_LINES = 2
+"""Above a table the chips take so many lines; the others are in the menu of a button."""
 
 
 class Chip(QToolButton):
@@ -75,6 +79,8 @@ class Chip(QToolButton):
 class FilterChips(QWidget):
     """All that is on, as chips to take off; hidden while nothing is.
 
+    What has no room is in the menu of a button, where it is taken off too: the table below keeps its place.
+
     Words that are searched for stand in the search field already: alone they make no row.
 
     Signals:
@@ -104,7 +110,10 @@ class FilterChips(QWidget):
         self._filters = filters
         self._saved = saved
         self._is_page = is_centred
-        self._is_opened = False
+        self._made: list[Chip] = []
+        self._rest: tuple[Part, ...] = ()
+        self._more: QToolButton | None = None
+        self._is_filling = False
         self._name: QLineEdit | None = None
         self._shown: tuple[object, ...] | None = None
         self._flow = FlowLayout(self, is_centred=is_centred)
@@ -135,40 +144,99 @@ class FilterChips(QWidget):
         parts = self._parts()
         current = self._saved.current if self._saved is not None else None
         is_edited = self._saved.is_edited if self._saved is not None else False
-        self._is_opened = self._is_opened and len(parts) > MOST_CHIPS
-        state = (tuple(parts), current, is_edited, self._name is not None, self._is_opened)
+        state = (tuple(parts), current, is_edited, self._name is not None)
         if state == self._shown:
             return
         self._shown = state
         focused = self._focused_place()
         had_focus = focused is not None
+        self._is_filling = True
         self._flow.clear()
         self._name = None
-        most = MOST_OPEN if self._is_opened else MOST_CHIPS
-        for part in parts[:most]:
-            chip = Chip(part, chip_label(part), self)
+        self._made = [Chip(part, chip_label(part), self) for part in parts[:MOST_CHIPS]]
+        for chip in self._made:
             chip.taken_off.connect(self._filters.take_off)
             chip.stepped.connect(self._on_stepped)
             self._flow.addWidget(chip)
             chip.show()  # at once, so that it can take the keyboard
-        if len(parts) > most and not self._is_opened:
-            words = self.tr("{} more").format(count_text(len(parts) - most))
-            self._link("moreFiltersButton", words, self._on_more)
+        self._more = self._link("moreFiltersButton", "", self._on_more)
         if len(parts) > 1 and not self._is_page:
             self._link("clearFiltersButton", self.tr("Clear all"), self._filters.clear)
         if parts and self._saved is not None:
             self._offer_saving(current, is_edited)
         self.setVisible(bool(parts))
+        self._is_filling = False
+        self._fit()
         self.updateGeometry()
         self.shown_changed.emit(bool(parts))
         if had_focus:
             self._focus_chip(focused or 0)
 
+    # --- what has room ----------------------------------------------------------------------------------
+
+    def _fit(self) -> None:
+        """Show the chips that have room; the button for the others says how many they are."""
+        more, parts = self._more, self._parts()
+        # To show a widget lays out what is around it at once: it must not be hidden in the middle of that.
+        if more is None or self._is_filling:
+            return
+        self._is_filling = True
+        behind = [widget for widget in self._widgets() if not isinstance(widget, Chip) and widget is not more]
+        tail = [widget.sizeHint().width() for widget in behind if not widget.isHidden()]
+        widths = [chip.sizeHint().width() for chip in self._made]
+        shown = len(self._made)
+        while True:
+            rest = len(parts) - shown
+            more.setText(self.tr("+{} more").format(count_text(rest)) if rest else "")
+            row = [*widths[:shown], *([more.sizeHint().width()] if rest else []), *tail]
+            if self._is_page or shown <= 1 or count_lines(row, self.width()) <= MOST_LINES:
+                break
+            shown -= 1
+        had_focus = any(chip.hasFocus() for chip in self._made[shown:])
+        for place, chip in enumerate(self._made):
+            chip.setHidden(place >= shown)
+        more.setHidden(not rest)
+        self._rest = tuple(parts[shown:])
+        words = self.tr("Show what else is on, to take it off")
+        more.setToolTip(plain_tip(words))
+        more.setAccessibleDescription(words)
+        self._is_filling = False
+        if had_focus:
+            more.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    @Slot()
+    def _on_more(self) -> None:
+        """Offer the others in a menu: whoever takes one off finds the next at its place."""
+        if self._more is None:
+            return
+        menu = QMenu(self)
+        menu.setObjectName("moreFiltersMenu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for part in self._rest[:MOST_LISTED]:
+            label = menu.fontMetrics().elidedText(
+                chip_label(part), Qt.TextElideMode.ElideMiddle, 2 * _CHIP_WIDTH
+            )
+            action = menu.addAction(theme.icon("x"), label.replace("&", "&&"))
+            action.setToolTip(plain_tip(self.tr("Take off “{}”").format(chip_label(part))))
+            action.triggered.connect(partial(self._filters.take_off, part))
+        if len(self._rest) > MOST_LISTED:
+            words = self.tr("and {} more").format(count_text(len(self._rest) - MOST_LISTED))
+            menu.addAction(words).setEnabled(False)
+        menu.setToolTipsVisible(True)
+        menu.popup(self._more.mapToGlobal(self._more.rect().bottomLeft()))
+
     # --- focus ------------------------------------------------------------------------------------------
 
+    def _widgets(self) -> list[QWidget]:
+        items = (self._flow.itemAt(place) for place in range(self._flow.count()))
+        return [widget for item in items if item is not None and (widget := item.widget()) is not None]
+
     def _chips(self) -> list[Chip]:
-        widgets = (self._flow.itemAt(place).widget() for place in range(self._flow.count()))  # type: ignore[union-attr]
-        return [widget for widget in widgets if isinstance(widget, Chip)]
+        return [chip for chip in self._made if not chip.isHidden()]
 
     def _focused_place(self) -> int | None:
         return next((place for place, chip in enumerate(self._chips()) if chip.hasFocus()), None)
@@ -183,12 +251,6 @@ class FilterChips(QWidget):
     @Slot(int)
     def _on_stepped(self, by: int) -> None:
         self._focus_chip((self._focused_place() or 0) + by)
-
-    @Slot()
-    def _on_more(self) -> None:
-        self._is_opened = True
-        self._show()
-        self._focus_chip(MOST_CHIPS)
 
     # --- saving -----------------------------------------------------------------------------------------
 
@@ -229,14 +291,13 @@ class FilterChips(QWidget):
         edit.named.connect(self._on_named)
         edit.given_up.connect(self._on_given_up)
         self._name = edit
-        for place in range(self._flow.count()):
-            item = self._flow.itemAt(place)
-            widget = item.widget() if item is not None else None
-            if widget is not None and widget.objectName() in ("saveFilterButton", "saveChangesButton"):
+        for widget in self._widgets():
+            if widget.objectName() in ("saveFilterButton", "saveChangesButton"):
                 widget.hide()
         self._flow.addWidget(edit)
         edit.show()
         edit.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._fit()
         self.updateGeometry()
 
     def _suggested_name(self) -> str:

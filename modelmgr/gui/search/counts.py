@@ -1,6 +1,6 @@
 """The numbers beside the facets, counted in a worker, and the folders as a tree."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +73,25 @@ def load_tags(catalog: Catalog, query: ModelQuery) -> tuple[ModelQuery, Mapping[
     if let_in != query.excluded:
         tags = _over(tags, catalog.facets(replace(query, excluded=let_in), groups=("tags",)).tags)
     return query, tags
+
+
+def kept_at_zero(overview: Overview, before: Overview | None) -> Overview:
+    """Return what stays to be seen while nothing matches: the values that were there `before`, without a model.
+
+    Whoever mistypes a word looks on at the same list, and finds what is on where it was.
+    """
+    if overview.facets.total or before is None:
+        return overview
+    values: dict[str, Any] = {
+        group: dict.fromkeys(getattr(before.facets, group), 0) | getattr(overview.facets, group)
+        for group in GROUPS
+    }
+    tree = overview.tree or _emptied(before.tree)
+    return replace(overview, facets=replace(overview.facets, **values), tree=tree)
+
+
+def _emptied(tree: Iterable[FolderNode]) -> tuple[FolderNode, ...]:
+    return tuple(replace(node, count=0, children=_emptied(node.children)) for node in tree)
 
 
 def _over(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:

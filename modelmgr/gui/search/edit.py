@@ -4,19 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
-    QAction,
     QFocusEvent,
     QInputMethodEvent,
     QKeyEvent,
     QMouseEvent,
 )
-from PySide6.QtWidgets import QApplication, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from modelmgr import search
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import theme, timers
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.search.filters import TEXT_LIMIT
 from modelmgr.gui.search.popup import SearchPopup
@@ -29,7 +28,9 @@ from modelmgr.gui.search.suggest import (
     sentences,
 )
 from modelmgr.gui.search.words import searched_text
+from modelmgr.gui.search_field import SearchField
 from modelmgr.gui.tasks import Tasks
+from modelmgr.gui.text import plain_tip
 from modelmgr.values import ModelQuery
 
 SEARCH_DELAY_MS = 150
@@ -39,7 +40,7 @@ _SHORTEST_REMEMBERED = 3
 _WIDTH, _LEAST_WIDTH = 720, 160
 
 
-class SearchEdit(QLineEdit):
+class SearchEdit(SearchField):
     """The search field: tells what was typed once the typing rests for a moment.
 
     While words are typed no key means anything else than ever. The down key goes into the list of what is offered if
@@ -74,25 +75,16 @@ class SearchEdit(QLineEdit):
         self._history: list[str] = []
         self._is_composing = False
         self._colored = ""
-        show = QAction(self.tr("What can be searched for"), self)
-        theme.set_icon(show, "search")
-        show.triggered.connect(self.offer_all)
-        self.addAction(show, QLineEdit.ActionPosition.LeadingPosition)
-        for button in self.findChildren(QToolButton):
-            button.setIconSize(QSize(14, 14))  # the field is not higher than its letters
-        self._delay = self._timer(SEARCH_DELAY_MS, self._tell)
-        self._offer_soon = self._timer(OFFER_DELAY_MS, self._offer)
+        self.lead.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, False)
+        self.lead.setAccessibleName(self.tr("What can be searched for"))
+        self.lead.setToolTip(plain_tip(self.tr("What can be searched for")))
+        self.lead.clicked.connect(self.offer_all)
+        self._delay = timers.after(SEARCH_DELAY_MS, self._tell, self)
+        self._offer_soon = timers.after(OFFER_DELAY_MS, self._offer, self)
         self.textChanged.connect(self._on_text_changed)
         self.textEdited.connect(self._on_text_edited)
         self.cursorPositionChanged.connect(self._on_cursor_moved)
         self.returnPressed.connect(self._on_return)
-
-    def _timer(self, interval_ms: int, slot: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(interval_ms)
-        timer.timeout.connect(slot)
-        return timer
 
     def offer_from(self, catalog: Catalog, tasks: Tasks, query: Callable[[], ModelQuery]) -> None:
         """Offer values of the catalog, with how many models of what `query` returns have them."""

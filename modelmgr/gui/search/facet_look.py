@@ -83,18 +83,18 @@ class FacetDelegate(QStyledItemDelegate):
         font = QFont(option.font)
         left = rect.left() + theme.M + facet.depth * STEP
         right = rect.right() - theme.M
+        count = index.data(COUNT_ROLE)
         if facet.kind == Kind.HEADER:
             rect.setTop(rect.top() + HEADER_GAP)
             right = self._paint_header_marks(painter, rect, option, index)
             font = header_font(font)
         else:
-            self._paint_mark(painter, option, facet, mode, left)
+            self._paint_mark(painter, option, facet, mode, left, count == 0)
             left += theme.grown(ICON, option.font) + theme.S
             if mode == Mode.EXCLUDED:
                 font.setStrikeOut(True)
         painter.setFont(font)
         metrics = QFontMetrics(font)
-        count = index.data(COUNT_ROLE)
         note = index.data(NOTE_ROLE) or (
             count_text(count) if count is not None and facet.kind != Kind.HEADER else ""
         )
@@ -172,7 +172,7 @@ class FacetDelegate(QStyledItemDelegate):
 
     @staticmethod
     def _paint_mark(
-        painter: QPainter, option: QStyleOptionViewItem, facet: Facet, mode: Mode, left: int
+        painter: QPainter, option: QStyleOptionViewItem, facet: Facet, mode: Mode, left: int, is_empty: bool
     ) -> None:
         colors, rect = theme.colors(), option.rect
         ratio = painter.device().devicePixelRatioF()
@@ -193,7 +193,9 @@ class FacetDelegate(QStyledItemDelegate):
         )
         if facet.group == "states" and mode == Mode.OFF and facet.value not in ("dangerous", "unscanned"):
             dot = place.adjusted(side // 5, side // 5, -side // 4, -side // 4)
-            theme.draw_state_mark(painter, QRectF(dot), facet.value)
+            # What no model has is no news: its mark is as quiet as its word.
+            color = colors.absent if is_empty else None
+            theme.draw_state_mark(painter, QRectF(dot), facet.value, color)
             return
         icon = icon_of(facet)
         if mode == Mode.ON and facet.kind != Kind.SAVED:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject
 
 from modelmgr.gui.search.counts import FolderNode, Overview
 from modelmgr.gui.search.facet_look import Facet, Kind, Mode
-from modelmgr.gui.search.filters import STATES, Filters
+from modelmgr.gui.search.filters import GROUPS, STATES, Filters
 from modelmgr.gui.search.words import value_label
 from modelmgr.gui.text import count_text, foreign_text
 from modelmgr.lazily import dataclass
@@ -57,7 +57,8 @@ class FacetRows(QObject):
             ], True
         if group == "folders":
             return self.folders(tree), len(counts) > SHOWN_VALUES + 1
-        values = self._values(group, counts, is_any=bool(overview.facets.total))
+        is_any = any(getattr(overview.facets, each) for each in GROUPS)
+        values = self._values(group, counts, is_any=is_any)
         is_long = len(values) > SHOWN_VALUES + 1
         shown = values
         if is_long and group not in self.more:
@@ -73,7 +74,7 @@ class FacetRows(QObject):
     def _values(self, group: str, counts: Mapping[str, int], *, is_any: bool) -> list[str]:
         on = [*self._filters.chosen(group), *self._filters.excluded(group)]
         if group == "states":
-            # Where nothing matches a list of zeros leads nowhere.
+            # Where nothing ever matched a list of zeros leads nowhere.
             always = STATES[:_STATES_ALWAYS] if is_any else ()
             return [value for value in STATES if counts.get(value) or value in on or value in always]
         return [*counts, *(value for value in on if value not in counts)]

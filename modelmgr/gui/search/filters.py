@@ -45,7 +45,7 @@ class Filters(QObject):
     @property
     def is_narrowed(self) -> bool:
         """Whether anything but the order differs from "all models"."""
-        return narrowing(self.query) != ModelQuery()
+        return self.query.narrows
 
     def chosen(self, group: str) -> tuple[str, ...]:
         """Return the values of a facet that are on."""
@@ -147,16 +147,7 @@ class Filters(QObject):
 
     def restore(self, state: Mapping[str, Any], *, order_only: bool = False) -> None:
         """Take the query of the last session; odd values are left out."""
-        query = ModelQuery() if order_only else query_of_state(state)
-        sort = state.get("sort")
-        self.set(
-            replace(
-                query,
-                sort=sort if sort in SORT_COLUMNS else "name",
-                descending=state.get("descending") is True,
-                then_by=_order(state.get("then_by")),
-            )
-        )
+        self.set(query_of_state({} if order_only else state, order=state))
 
 
 def _order(found: object) -> tuple[tuple[str, bool], ...]:
@@ -214,8 +205,10 @@ def query_state(query: ModelQuery) -> dict[str, Any]:
     } | {group: list(getattr(query, group)) for group in GROUPS}
 
 
-def query_of_state(state: Mapping[str, Any]) -> ModelQuery:
-    """Return the query of a state, in the plainest order; odd values are left out."""
+def query_of_state(state: Mapping[str, Any], order: Mapping[str, Any] | None = None) -> ModelQuery:
+    """Return the query of a state, in the order of another, or the plainest; odd values are left out."""
+    order = {} if order is None else order
+    sort = order.get("sort")
     groups: dict[str, Any] = {group: _strings(state.get(group)) for group in GROUPS}
     search, favorite, excluded = state.get("search"), state.get("favorite"), state.get("excluded")
     pairs = excluded[:VALUES_LIMIT] if isinstance(excluded, list) else []
@@ -228,6 +221,9 @@ def query_of_state(state: Mapping[str, Any]) -> ModelQuery:
             for pair in pairs
             if isinstance(pair, list) and len(_strings(pair)) == 2 and pair[0] in GROUPS
         ),
+        sort=sort if sort in SORT_COLUMNS else "name",
+        descending=order.get("descending") is True,
+        then_by=_order(order.get("then_by")),
         **groups,
     )
 

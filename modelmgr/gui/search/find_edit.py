@@ -1,8 +1,10 @@
 """The small field that searches the values of one facet, in the facet itself."""
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
+
+from modelmgr.gui import timers
 
 LOOK_DELAY_MS = 120
 
@@ -32,10 +34,7 @@ class FindEdit(QLineEdit):
         self.setAcceptDrops(False)
         self.setMaxLength(200)
         self._group = group
-        self._delay = QTimer(self)
-        self._delay.setSingleShot(True)
-        self._delay.setInterval(LOOK_DELAY_MS)
-        self._delay.timeout.connect(self._tell)
+        self._delay = timers.after(LOOK_DELAY_MS, self._tell, self)
         self.textChanged.connect(self._on_text_changed)
 
     @Slot()

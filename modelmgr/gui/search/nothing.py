@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QPushButton, QScrollArea, QWidget
 
 from modelmgr import search
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.search.chips import FilterChips, chip_label
@@ -96,7 +97,6 @@ class NothingMatches(QScrollArea):
         self.setObjectName("nothingMatches")
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         page = QWidget(self)
         self.setWidget(page)
         self._filters = filters
@@ -125,9 +125,7 @@ class NothingMatches(QScrollArea):
         self._clear.clicked.connect(filters.clear)
         for button in (self._spelt, self._fewer, self._clear):
             row.addWidget(button)
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(theme.XL, theme.XL, theme.XL, theme.XL)
-        layout.setSpacing(theme.M)
+        layout = boxes.column(on=page, margins=theme.XL, spacing=theme.M)
         layout.addStretch(2)
         for widget in (self._mark, self._title, self._hint, self._chips, self._buttons):
             layout.addWidget(widget)
@@ -145,7 +143,7 @@ class NothingMatches(QScrollArea):
 
     def take_palette(self) -> None:
         """Take the colours of now."""
-        self._mark.setPixmap(theme.pixmap("search-x", 32, theme.colors().secondary, self.devicePixelRatioF()))
+        self._mark.setPixmap(theme.sign(self, "search-x", 32, theme.colors().secondary))
 
     @Slot(object)
     def _on_query_changed(self, query: ModelQuery) -> None:
@@ -181,10 +179,22 @@ class NothingMatches(QScrollArea):
                 words = _short(chip_label(near.part))
                 self._say(self._fewer, self.tr("Without “{}”: {}").format(words.strip("“”"), models))
 
-    @staticmethod
-    def _say(button: QPushButton, text: str) -> None:
-        button.setText(text.replace("&", "&&"))
+    def _say(self, button: QPushButton, text: str) -> None:
+        button.setAccessibleName(text)
         button.show()
+        self._fit(button)
+
+    def _fit(self, button: QPushButton) -> None:
+        """Write the words of a button on as many lines as they need."""
+        metrics = button.fontMetrics()
+        around = button.sizeHint().width() - metrics.size(0, button.text()).width()
+        room = self.viewport().width() - 2 * theme.XL - max(around, 2 * theme.L)
+        button.setText(_in_lines(button.accessibleName(), metrics, room).replace("&", "&&"))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for button in (self._spelt, self._fewer):
+            self._fit(button)
 
     def show_hint(self, text: str) -> None:
         """Say more about what was searched for, until something else is."""
@@ -204,6 +214,18 @@ class NothingMatches(QScrollArea):
             if (near.part is not None) == is_less:
                 self._filters.narrow_to(near.query)
                 return
+
+
+def _in_lines(text: str, metrics: QFontMetrics, room: int) -> str:
+    """Break words into lines that are `room` pixels wide at most; a longer word is cut."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and metrics.horizontalAdvance(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines)
 
 
 def _short(text: str) -> str:

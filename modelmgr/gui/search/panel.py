@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
-from PySide6.QtWidgets import QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QTreeWidgetItem, QWidget
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
-from modelmgr.gui.search.counts import Overview, find_values, load_overview, load_tags
+from modelmgr.gui import boxes, theme
+from modelmgr.gui.search.counts import Overview, find_values, kept_at_zero, load_overview, load_tags
 from modelmgr.gui.search.facet_look import COUNT_ROLE, FACET_ROLE, MODE_ROLE, NOTE_ROLE, Facet, Kind, Mode
 from modelmgr.gui.search.facet_menu import FacetMenu
 from modelmgr.gui.search.facet_rows import MOST_BELOW, FacetRows, Row, all_nodes
@@ -54,17 +54,14 @@ class FilterPanel(QWidget):
         self._catalog = catalog
         self._tasks = tasks
         self._overview: Overview | None = None
+        self._last: Overview | None = None  # in which something matched
         self._rows = FacetRows(filters, self)
         self._open_folders: dict[str, None] = {}
         self._finds: dict[str, FindEdit] = {}
         self._is_filling = False
         self._tree = FacetTree(self)
         self._undo = UndoLine(self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, theme.XS, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._tree)
-        layout.addWidget(self._undo)
+        boxes.column(self._tree, self._undo, on=self, margins=(0, theme.XS, 0, 0), spacing=0)
         self.setFocusProxy(self._tree)
         self.setMinimumWidth(160)
         self._all = self._item(Facet(Kind.ALL, "all"), self.tr("All models"))
@@ -121,6 +118,16 @@ class FilterPanel(QWidget):
         """The numbers as they were counted last."""
         return self._overview
 
+    def _take(self, overview: Overview) -> None:
+        self._overview = overview
+        if overview.facets.total:
+            self._last = overview
+
+    @property
+    def _seen(self) -> Overview | None:
+        """What is shown: the numbers, and while nothing matches what was there before."""
+        return None if self._overview is None else kept_at_zero(self._overview, self._last)
+
     @Slot(object)
     def _on_query_changed(self, _query: ModelQuery) -> None:
         self._show()
@@ -132,9 +139,9 @@ class FilterPanel(QWidget):
     def _on_overview(self, overview: Overview) -> None:
         if overview.query != self._filters.query:
             return
-        if self._overview is not None and overview.facets.total:  # until theirs are counted
-            overview = replace(overview, facets=replace(overview.facets, tags=self._overview.facets.tags))
-        self._overview = overview
+        if self._last is not None and overview.facets.total:  # until theirs are counted
+            overview = replace(overview, facets=replace(overview.facets, tags=self._last.facets.tags))
+        self._take(overview)
         self._tasks.ask(
             partial(load_tags, self._catalog, overview.query), self._on_tags, key=(id(self), "tags")
         )
@@ -147,7 +154,7 @@ class FilterPanel(QWidget):
     def _on_tags(self, counted: tuple[ModelQuery, Mapping[str, int]]) -> None:
         query, tags = counted
         if self._overview is not None and query == self._filters.query:
-            self._overview = replace(self._overview, facets=replace(self._overview.facets, tags=tags))
+            self._take(replace(self._overview, facets=replace(self._overview.facets, tags=tags)))
             self._show()
 
     # --- what a row does --------------------------------------------------------------------------------
@@ -212,10 +219,6 @@ class FilterPanel(QWidget):
     def _on_removed(self, name: str) -> None:
         self._undo.say(self.tr("Removed “{}”").format(foreign_text(name, 60)))
 
-    def fold(self, group: str) -> None:
-        """Fold a facet."""
-        self._headers[group].setExpanded(False)
-
     # --- finding in a long facet ------------------------------------------------------------------------
 
     @Slot(str)
@@ -252,10 +255,10 @@ class FilterPanel(QWidget):
             question = partial(find_values, self._catalog, self._filters.query, group, text)
             self._tasks.ask(question, partial(self._on_found, group), key=(id(self), "find", group))
             return
-        elif self._overview is not None:
-            counts: Mapping[str, int] = getattr(self._overview.facets, group)
+        elif (seen := self._seen) is not None:
+            counts: Mapping[str, int] = getattr(seen.facets, group)
             if group == "folders":
-                counts = {node.value: node.count for node in all_nodes(self._overview.tree)}
+                counts = {node.value: node.count for node in all_nodes(seen.tree)}
             folded = text.casefold()
             found = {
                 value: count
@@ -298,7 +301,7 @@ class FilterPanel(QWidget):
 
     def _show(self) -> None:
         """Bring the items up to date in place, so that focus and scroll position stay."""
-        overview = self._overview
+        overview = self._seen
         if overview is None:
             return
         self._is_filling = True
@@ -311,7 +314,7 @@ class FilterPanel(QWidget):
             self._favorites,
             Row(facet_of(self._favorites), self._favorites.text(0), facets.favorites, mode),
         )
-        self._none.setHidden(bool(facets.total or not overview.everything))
+        self._none.setHidden(bool(facets.total or self._last or not overview.everything))
         for group in GROUPS:
             header = self._headers[group]
             rows, is_long = self._rows.of_group(group, overview)

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from modelmgr import search
-
 
 class Part(NamedTuple):
     """One thing that is on.
@@ -21,6 +19,8 @@ class Part(NamedTuple):
 
 def part_places(text: str) -> list[tuple[int, int]]:
     """Return where the parts of a search begin and end; those that OR joins are one."""
+    from modelmgr import search
+
     found: list[tuple[int, int]] = []
     joins = False
     for token in search.parse(text).tokens:
@@ -49,6 +49,8 @@ def without_part(text: str, part: str) -> str:
 
 def is_plain(text: str) -> bool:
     """Tell whether a search consists of words alone: no field, nothing excluded, nothing that isn't understood."""
+    from modelmgr import search
+
     return all(
         token.kind in ("word", "phrase") and token.ok and not token.negated
         for token in search.parse(text).tokens

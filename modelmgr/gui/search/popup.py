@@ -22,11 +22,10 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.search.suggest import Offer
 from modelmgr.gui.text import foreign_text
@@ -150,20 +149,13 @@ class SearchPopup(QFrame):
         self._wrong = WrappingLabel(3, self)
         self._wrong.setObjectName("searchNotUnderstood")
         self._words = QWidget(self)
-        words = QVBoxLayout(self._words)
-        words.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
-        words.setSpacing(2)
-        words.addWidget(self._means)
-        words.addWidget(self._wrong)
+        boxes.column(
+            self._means, self._wrong, on=self._words, margins=(theme.M, theme.S, theme.M, theme.S), spacing=2
+        )
         self._line = QFrame(self)
         self._line.setProperty("role", "line")
         self._line.setFixedHeight(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(1, theme.XS, 1, 1)
-        layout.setSpacing(0)
-        layout.addWidget(self._list)
-        layout.addWidget(self._line)
-        layout.addWidget(self._words)
+        boxes.column(self._list, self._line, self._words, on=self, margins=(1, theme.XS, 1, 1), spacing=0)
         self.hide()
 
     # --- questions --------------------------------------------------------------------------------------

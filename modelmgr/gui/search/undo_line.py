@@ -1,9 +1,9 @@
 """One quiet line below the panel: what was just removed, and the way back."""
 
-from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QFrame, QToolButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme, timers
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.text import plain_tip
 
@@ -29,15 +29,14 @@ class UndoLine(QFrame):
         self._undo.setText(self.tr("Undo"))
         self._undo.setProperty("role", "chip-clear")
         self._undo.clicked.connect(self._on_undo)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.XS, theme.S, theme.XS)
-        layout.setSpacing(theme.XS)
-        layout.addWidget(self._words, 1)
-        layout.addWidget(self._undo)
-        self._old = QTimer(self)
-        self._old.setSingleShot(True)
-        self._old.setInterval(STAYS_MS)
-        self._old.timeout.connect(self.hide)
+        boxes.row(
+            (self._words, 1),
+            self._undo,
+            on=self,
+            margins=(theme.M, theme.XS, theme.S, theme.XS),
+            spacing=theme.XS,
+        )
+        self._old = timers.after(STAYS_MS, self.hide, self)
         self.hide()
 
     def say(self, text: str) -> None:

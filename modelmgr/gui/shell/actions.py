@@ -3,7 +3,7 @@
 A new command is one line in `menus`, and one `Actions.on` that says what it does.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QMenu, QWidget
 from modelmgr.gui import theme
 from modelmgr.gui.pending.bar import deed_words
 from modelmgr.gui.shell.entries import Entry, keys_text
+from modelmgr.gui.shell.menus import menu_titles
 from modelmgr.gui.text import plain_tip
 
 Keys = str | QKeySequence.StandardKey
@@ -77,9 +78,10 @@ def _tr(text: str) -> str:
 
 def menus() -> tuple[Menu, ...]:
     """Return every command, at its place in the menus."""
+    titles = menu_titles()
     return (
         Menu(
-            _tr("&File"),
+            titles[0],
             (
                 Command(
                     "actionAddFolder", _tr("&Add folder…"), "Ctrl+O", "folder-plus",
@@ -96,17 +98,17 @@ def menus() -> tuple[Menu, ...]:
                     _tr("Look through all library folders for what is new or gone"),
                 ),
                 Command(
-                    "actionMoveFolder", _tr("A folder is else&where now…"),
+                    "actionMoveFolder", _tr("A folder is else&where now…"), icon="folder-input",
                     tip=_tr("Say where a library folder is now, and keep all that is known of its models"),
                 ),
                 None,
                 Command("actionSettings", _tr("Se&ttings…"), "Ctrl+,", "settings"),
                 None,
-                Command("actionQuit", _tr("&Quit"), "Ctrl+Q"),
+                Command("actionQuit", _tr("&Quit"), "Ctrl+Q", "log-out"),
             ),
         ),
         Menu(
-            _tr("&Edit"),
+            titles[1],
             (
                 Command(
                     "actionUndo", _tr("&Undo"), QKeySequence.StandardKey.Undo, "undo-2",
@@ -123,17 +125,19 @@ def menus() -> tuple[Menu, ...]:
                     "actionCopy", _tr("&Copy"), QKeySequence.StandardKey.Copy, "copy",
                     needs=SELECTION, in_table=True,
                 ),
-                Command("actionCopyPath", _tr("Copy &path"), "Ctrl+Alt+C", needs=SELECTION),
-                Command("actionCopyTriggerWords", _tr("Copy &trigger words"), "Ctrl+Shift+C", needs=SELECTION),
+                Command("actionCopyPath", _tr("Copy &path"), "Ctrl+Alt+C", "file-symlink", needs=SELECTION),
                 Command(
-                    "actionCopyPromptTag", _tr("Copy as prompt ta&g"), "Ctrl+Shift+T",
-                    tip=_tr("Copy what a prompt names the models by, <lora:name:0.8>"), needs=SELECTION,
+                    "actionCopyTriggerWords", _tr("Copy &trigger words"), "Ctrl+Shift+C", "quote", needs=SELECTION
                 ),
-                Command("actionCopyHash", _tr("Copy SHA-&256"), "Ctrl+Alt+H", needs=SELECTION),
+                Command(
+                    "actionCopyPromptTag", _tr("Copy as prompt ta&g"), "Ctrl+Shift+T", "tag",
+                    _tr("Copy what a prompt names the models by, <lora:name:0.8>"), needs=SELECTION,
+                ),
+                Command("actionCopyHash", _tr("Copy SHA-&256"), "Ctrl+Alt+H", "hash", needs=SELECTION),
             ),
         ),
         Menu(
-            _tr("&Model"),
+            titles[2],
             (
                 Command("actionRename", _tr("&Rename"), "F2", "pencil", needs=SELECTION, in_table=True),
                 Command("actionFavorite", _tr("&Favourite"), "Ctrl+D", "star", needs=SELECTION),
@@ -159,7 +163,7 @@ def menus() -> tuple[Menu, ...]:
                     _tr("Say yourself what the selected models are"), SELECTION,
                 ),
                 Command(
-                    "actionResetIdentity", _tr("&Type and base model as found"),
+                    "actionResetIdentity", _tr("&Type and base model as found"), icon="rotate-ccw",
                     tip=_tr("Forget what you said of type and base model of the selected models"),
                     needs=SELECTION,
                 ),
@@ -169,11 +173,13 @@ def menus() -> tuple[Menu, ...]:
                 ),
                 Command("actionLocate", _tr("&Locate the file…"), icon="search", needs=ABSENT),
                 Command("actionVerify", _tr("&Verify the hash"), icon="circle-check", needs=SELECTION),
-                Command("actionComputeHashes", _tr("&Compute all hashes"), needs=SELECTION),
+                Command(
+                    "actionComputeHashes", _tr("&Compute all hashes"), icon="fingerprint-pattern", needs=SELECTION
+                ),
             ),
         ),
         Menu(
-            _tr("&View"),
+            titles[3],
             (
                 Command(
                     "actionShowLibrary", _tr("&Library"), "Ctrl+1", "library", checkable=True, group="pages"
@@ -201,8 +207,14 @@ def menus() -> tuple[Menu, ...]:
                     "actionShowGrid", _tr("As c&ards"), "Alt+2", "layout-grid",
                     needs=LIBRARY, checkable=True, group="looks",
                 ),
-                Command("actionLargerCards", _tr("Lar&ger cards"), QKeySequence.StandardKey.ZoomIn, needs=LIBRARY),
-                Command("actionSmallerCards", _tr("S&maller cards"), QKeySequence.StandardKey.ZoomOut, needs=LIBRARY),
+                Command(
+                    "actionLargerCards", _tr("Lar&ger cards"), QKeySequence.StandardKey.ZoomIn, "zoom-in",
+                    needs=LIBRARY, off=_tr("Show the models as cards first"),
+                ),
+                Command(
+                    "actionSmallerCards", _tr("S&maller cards"), QKeySequence.StandardKey.ZoomOut, "zoom-out",
+                    needs=LIBRARY, off=_tr("Show the models as cards first"),
+                ),
                 None,
                 Command(
                     "actionPreviewLarge", _tr("Large pre&view"), "Space", "image",
@@ -214,11 +226,11 @@ def menus() -> tuple[Menu, ...]:
                 ),
                 None,
                 Submenu("columns"),
-                Command("actionComfortable", _tr("C&omfortable rows"), checkable=True),
+                Command("actionComfortable", _tr("C&omfortable rows"), icon="rows-3", checkable=True),
             ),
         ),
         Menu(
-            _tr("&Pending"),
+            titles[4],
             (
                 "actionShowPending",
                 None,
@@ -230,9 +242,9 @@ def menus() -> tuple[Menu, ...]:
             ),
         ),
         Menu(
-            _tr("&Help"),
+            titles[5],
             (
-                Command("actionCommands", _tr("&Everything by name…"), "Ctrl+K"),
+                Command("actionCommands", _tr("&Everything by name…"), "Ctrl+K", "command"),
                 Command("actionShortcuts", _tr("&Shortcuts"), "F1", "keyboard"),
                 None,
                 Command(
@@ -276,7 +288,7 @@ def _why(command: Command) -> str:
     return command.off or {
         SELECTION: _tr("Select a model first"),
         ABSENT: _tr("Select a model whose file is missing"),
-        LIBRARY: _tr("On the library page alone"),
+        LIBRARY: _tr("Only on the library page"),
         RECORDS: _tr("Select records on the pending page first"),
     }.get(command.needs, _tr("Not possible now"))
 
@@ -418,6 +430,27 @@ class Actions:
             self._needing.setdefault(command.needs, []).append(action)
         self._by_name[command.name] = action
         return action
+
+
+def fill_menus(menus: Sequence[QMenu], actions: Actions, submenus: Mapping[str, Callable[[], QMenu]]) -> None:
+    """Fill the menus of the bar; `submenus` make what stands at the places that the table leaves for them."""
+    for made, menu in zip(menus, actions.menus, strict=True):
+        _fill(made, menu, actions, submenus)
+
+
+def _fill(made: QMenu, menu: Menu, actions: Actions, submenus: Mapping[str, Callable[[], QMenu]]) -> None:
+    made.setToolTipsVisible(False)
+    for entry in menu.entries:
+        if entry is None:
+            made.addSeparator()
+        elif isinstance(entry, Menu):
+            within = made.addMenu(entry.title)
+            _fill(within, entry, actions, submenus)
+            actions.let_need(entry, within.menuAction())
+        elif isinstance(entry, Submenu):
+            made.addMenu(submenus[entry.name]())
+        else:
+            made.addAction(actions[entry if isinstance(entry, str) else entry.name])
 
 
 def plain_name(text: str) -> str:

@@ -26,6 +26,11 @@ class Afterwards(QObject):
         window.installEventFilter(self)
         self._timer.start(_UNSEEN_MS)
 
+    def go_on(self, steps: Iterable[Callable[[], object]]) -> None:
+        """Do these, too."""
+        self._steps.extend(steps)
+        self._timer.start(0)
+
     def stop(self) -> None:
         """Do nothing more."""
         self._timer.stop()

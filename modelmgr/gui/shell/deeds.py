@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Slot
 
 from modelmgr.gui.details import DetailsPane
 from modelmgr.gui.details.editor import CORRECTED, Wish
+from modelmgr.gui.language import Forms
 from modelmgr.gui.mending import Mending
 from modelmgr.gui.shell.actions import ABSENT, SELECTION, Actions
 from modelmgr.gui.shell.errands import Errands
@@ -96,13 +97,13 @@ class Deeds(QObject):
 
     @Slot(str, str)
     def _on_ways_changed(self, undo: str, redo: str) -> None:
-        for name, words, what in (
-            ("actionUndo", self.tr("&Undo: {}"), undo),
-            ("actionRedo", self.tr("&Redo: {}"), redo),
+        for name, bare, words, what in (
+            ("actionUndo", self.tr("&Undo"), self.tr("&Undo: {}"), undo),
+            ("actionRedo", self.tr("&Redo"), self.tr("&Redo: {}"), redo),
         ):
             action = self._actions[name]
             # A name may have an ampersand; a colon with nothing behind it says nothing.
-            action.setText(words.format(what.replace("&", "&&")) if what else words.removesuffix(": {}"))
+            action.setText(words.format(what.replace("&", "&&")) if what else bare)
             action.setEnabled(bool(what))
 
     # --- edits ------------------------------------------------------------------------------------------
@@ -138,7 +139,11 @@ class Deeds(QObject):
 
     @Slot()
     def _on_copy(self) -> None:
-        self._uses.copy(self._page.shelf.table.copied_text(), self.tr("line"))
+        self._uses.copy(
+            self._page.shelf.table.copied_text(),
+            Forms("Copied %n line", "Copied %n lines"),
+            self.tr("Nothing was copied: there is no line"),
+        )
 
     @Slot()
     def _on_locate(self) -> None:

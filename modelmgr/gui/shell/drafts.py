@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
+from modelmgr.gui import timers
 from modelmgr.gui.tasks import Tasks
 from modelmgr.settings import read_json, write_json
 
@@ -49,10 +50,7 @@ class Drafts(QObject):
         self._tasks = tasks
         self._found = _read(path)
         self._kept: dict[str, Draft] = {}
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(SAVE_AFTER_MS)
-        self._soon.timeout.connect(self._save)
+        self._soon = timers.after(SAVE_AFTER_MS, self._save, self)
 
     @property
     def found(self) -> Mapping[str, Draft]:

@@ -5,16 +5,14 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QPlainTextEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import QuietDelegate, scaled
 from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.text import foreign_text, plain_tip
@@ -29,17 +27,13 @@ class DraftsDialog(QDialog):
         self.setWindowTitle(self.tr("What you were typing"))
         self._drafts = drafts
         self._keys = list(drafts.found)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
-        layout.setSpacing(theme.M)
+        layout = boxes.column(on=self, margins=theme.L, spacing=theme.M)
         words = self.tr(
             "These texts were not saved. They stay here until you forget them or save them at their place."
         )
-        lead = theme.plain_label(words, "secondary", self)
-        lead.setWordWrap(True)
+        lead = theme.paragraph(words, "secondary", self)
         layout.addWidget(lead)
-        split = QHBoxLayout()
-        split.setSpacing(theme.S)
+        split = boxes.row(spacing=theme.S)
         self._list = QListWidget(self)
         self._list.setObjectName("draftsList")
         self._list.setAccessibleName(self.tr("Where it was typed"))

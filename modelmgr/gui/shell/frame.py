@@ -5,37 +5,38 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QWidget
 
-from modelmgr.gui import focus, theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import scaled
-from modelmgr.gui.details import DetailsPane
-from modelmgr.gui.jobs_panel import JobsPanel
-from modelmgr.gui.late import LateParts
-from modelmgr.gui.overview.page import OverviewPage
-from modelmgr.gui.pending.place import PendingPlace
-from modelmgr.gui.previews import Previews
+from modelmgr.gui.late import Growing
+from modelmgr.gui.pages import Pages
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.shell import remembered
-from modelmgr.gui.shell.actions import LIBRARY, RECORDS, Actions
-from modelmgr.gui.shell.drops import Drops
 from modelmgr.gui.shell.library_page import LibraryPage
-from modelmgr.gui.shell.menus import MainToolBar
-from modelmgr.gui.states import MessageBar, Pages
+from modelmgr.gui.shell.menus import add_menus
+from modelmgr.gui.shell.tool_bar import MainToolBar
 from modelmgr.gui.tasks import Tasks
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QAction
+
     from modelmgr.library import Library
 
 LIBRARY_PAGE, PENDING_PAGE, OVERVIEW_PAGE = range(3)
 _PAGE_NAMES = ("library", "pending", "overview")
 _PAGE_ACTIONS = ("actionShowLibrary", "actionShowPending", "actionShowOverview")
-_DETAILS_WIDTH, _DETAILS_MOST = 328, 500
+_DETAILS_LEAST, _DETAILS_WIDTH, _DETAILS_MOST = 260, 328, 500
+_DETAILS_SHARE = 0.4
+"""How much of the window's width the details have at most when it is made smaller."""
+_STATUS_HEIGHT = 30
 _START_SIZE = QSize(1360, 860)
 
 
-class Frame(LateParts, QMainWindow):
+class Frame(Growing, QMainWindow):
     """All that is seen of the window, and which of it is shown.
+
+    The first paint shows the rows, and all else as an empty place of the size that it is going to have.
 
     Signals:
         dropped(object): paths were let go over it.
@@ -43,62 +44,53 @@ class Frame(LateParts, QMainWindow):
 
     dropped = Signal(object)
 
-    def __init__(
-        self, library: "Library", tasks: Tasks, previews: Previews, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, library: "Library", tasks: Tasks) -> None:
+        super().__init__()
         self.setObjectName("mainWindow")
         self.setWindowTitle("modelmgr")
         self.setDockNestingEnabled(False)
         self._library = library
         self._catalog = library.catalog
         self._tasks = tasks
-        self._previews = previews
         self._sheet = ""
+        self._counted = {LIBRARY_PAGE: "", PENDING_PAGE: "", OVERVIEW_PAGE: ""}
+        self._looks_late = False  # the palette has changed before there was all that wears it
         # First of all: a sheet that is set later goes through every widget there is.
         self._take_style()
         self._build_pages()
-        self._build_status_bar()
-        self._build_details()
-        self._actions = Actions(self)
-        self._actions.set_met(RECORDS, is_met=False)
-        self._pending.shared = self._actions.of_records()
-        self._build_bars()
-        self._drops = Drops(self, self.dropped.emit)
+        self._build_places()
 
     # --- building ---------------------------------------------------------------------------------------
 
     def _build_pages(self) -> None:
         # Each part is made where it stays: a widget that moves is given its styles again, with all that is in it.
         centre = QWidget(self)
-        self._message_bar = MessageBar(centre)
         self._pages = Pages(centre)
         self._pages.setObjectName("pages")
-        self._page = LibraryPage(self._library, self._tasks, self._previews, self._pages)
-        self._pending = PendingPlace(self._library, self._tasks, self._pages)
-        self._overview = OverviewPage(self._catalog, self._tasks, self._pages)
-        for page in (self._page, self._pending, self._overview):
-            self._pages.addWidget(page)
-        layout = QVBoxLayout(centre)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._message_bar)
-        layout.addWidget(self._pages, 1)
+        self._page = LibraryPage(self._library, self._tasks, self._pages)
+        self._pages.addWidget(self._page)
+        self._centre = boxes.column((self._pages, 1), on=centre, margins=0, spacing=0)
         self.setCentralWidget(centre)
 
-    def make_late(self) -> None:
-        self._details.make_late()
-        self._pending.make_late()
-
-    def _build_details(self) -> None:
+    def _build_places(self) -> None:
+        self._menus = add_menus(super().menuBar())
+        self._toolbar = MainToolBar(self)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self._toolbar)
+        bar = self.statusBar()
+        bar.setSizeGripEnabled(False)
+        bar.setMinimumHeight(_STATUS_HEIGHT)
+        bar.setContentsMargins(theme.S, 0, theme.S, 0)
+        self._count_label = theme.plain_label("", "secondary", bar, name="countLabel")
+        bar.addWidget(self._count_label)
+        self._page.counted.connect(self._on_models_counted)
         self._dock = QDockWidget(self.tr("Details"), self)
-        self._details = DetailsPane(self._library, self._tasks, self._previews, self._dock)
         self._dock.setObjectName("detailsDock")
-        self._dock.setWidget(self._details)
+        place = QWidget(self._dock)
+        place.setMinimumWidth(min(scaled(self, _DETAILS_LEAST), _DETAILS_MOST))
+        self._dock.setWidget(place)
         self._dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         # The pane's own first line is title enough.
         self._dock.setTitleBarWidget(QWidget(self._dock))
-        self._details.setMinimumWidth(min(scaled(self, 260), _DETAILS_MOST))
         # Dock areas are those of the screen, whichever way the language runs.
         area = Qt.DockWidgetArea.LeftDockWidgetArea
         if not self.isRightToLeft():
@@ -108,29 +100,68 @@ class Frame(LateParts, QMainWindow):
             [self._dock], [min(scaled(self, _DETAILS_WIDTH), _DETAILS_MOST)], Qt.Orientation.Horizontal
         )
 
-    def _build_bars(self) -> None:
-        self._toolbar = MainToolBar(self._actions, self._page.search, self)
-        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self._toolbar)
+    def _grow_library(self) -> None:
+        from modelmgr.gui.previews import Previews
+        from modelmgr.settings import thumbnails_folder
+        from modelmgr.thumbnails import Thumbnails
+
+        folder = thumbnails_folder(self._catalog.path)
+        self._previews = Previews(self._tasks, store=Thumbnails(folder))
+        self._previews.setParent(self)
+        self._page.complete(self._previews)
+
+    def _grow_pages(self) -> None:
+        from modelmgr.gui.overview.page import OverviewPage
+        from modelmgr.gui.pending.place import PendingPlace
+        from modelmgr.gui.states import MessageBar
+
+        self._message_bar = MessageBar(self.centralWidget())
+        self._centre.insertWidget(0, self._message_bar)
+        self._pending = PendingPlace(self._library, self._tasks, self._pages)
+        self._overview = OverviewPage(self._catalog, self._tasks, self._pages)
+        for page in (self._pending, self._overview):
+            self._pages.addWidget(page)
+
+    def _grow_details(self) -> None:
+        from modelmgr.gui.details import DetailsPane
+
+        place = self._dock.widget()
+        self._details = DetailsPane(self._library, self._tasks, self._previews, self._dock)
+        self._details.setMinimumWidth(place.minimumWidth())
+        self._dock.setWidget(self._details)
+        place.deleteLater()
+
+    def _grow_status_bar(self) -> None:
+        from modelmgr.gui.jobs_panel import JobsPanel
+
+        bar = self.statusBar()
+        self._jobs = JobsPanel(self._tasks, bar)
+        bar.addPermanentWidget(self._jobs, 1)
+        bar.addPermanentWidget(self._page.shelf.slider)
+
+    def _grow_actions(self) -> None:
+        from modelmgr.gui.shell.actions import RECORDS, Actions
+
+        self._actions = Actions(self)
+        self._actions.set_met(RECORDS, is_met=False)
+        self._pending.shared = self._actions.of_records()
+
+    def _grow_bars(self) -> None:
+        from modelmgr.gui.shell.drops import Drops
+
+        self._toolbar.fill(self._actions, self._page.search)
         for view in (self._page.shelf.table, self._page.shelf.grid):
             self._actions.add_row_menu(view)
         for name in ("actionFilters", "actionDetails"):
             self._actions[name].setChecked(True)
-
-    def _build_status_bar(self) -> None:
-        bar = self.statusBar()
-        bar.setSizeGripEnabled(False)
-        bar.setContentsMargins(theme.S, 0, theme.S, 0)
-        self._count_label = theme.plain_label("", "secondary", bar)
-        self._count_label.setObjectName("countLabel")
-        self._jobs = JobsPanel(self._tasks, bar)
-        bar.addWidget(self._count_label)
-        bar.addPermanentWidget(self._jobs, 1)
-        bar.addPermanentWidget(self._page.shelf.slider)
+        self._drops = Drops(self, self.dropped.emit)
 
     # --- pages ------------------------------------------------------------------------------------------
 
     def show_page(self, page: int) -> None:
         """Show one of the pages."""
+        from modelmgr.gui.shell.actions import LIBRARY
+
         is_library = page == LIBRARY_PAGE
         # The room is made before it is needed, or the window would grow.
         if not is_library:
@@ -139,9 +170,25 @@ class Frame(LateParts, QMainWindow):
         self._actions[_PAGE_ACTIONS[page]].setChecked(True)
         self._dock.setVisible(is_library and self._actions["actionDetails"].isChecked())
         self._toolbar.show_search(is_library)
-        # The overview says so itself, in large letters.
+        # What is counted on the overview stands there in large letters.
+        self._count_label.setText(self._counted[page])
         self._count_label.setVisible(page != OVERVIEW_PAGE)
+        self._page.shelf.slider.setVisible(is_library and self._page.shelf.is_grid)
         self._actions.set_met(LIBRARY, is_library)
+
+    @Slot(str)
+    def _on_models_counted(self, words: str) -> None:
+        self._tell_count(LIBRARY_PAGE, words)
+
+    @Slot(str)
+    def _on_records_counted(self, words: str) -> None:
+        self._tell_count(PENDING_PAGE, words)
+
+    def _tell_count(self, page: int, words: str) -> None:
+        """Say below a page how much is on it, while it is in front."""
+        self._counted[page] = words
+        if self._pages.currentIndex() == page:
+            self._count_label.setText(words)
 
     @Slot(bool)
     def _on_page_chosen(self, is_on: bool) -> None:
@@ -176,10 +223,15 @@ class Frame(LateParts, QMainWindow):
 
     # --- state ------------------------------------------------------------------------------------------
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        """Bring back what the window looked like; anything odd in the file is as if it weren't there."""
+    def _restore_places(self, state: Mapping[str, Any]) -> None:
+        """Bring back size and places; anything odd in the file is as if it weren't there."""
         self.resize(_START_SIZE)
         remembered.restore_frame(self, state)
+        self._page.restore_places(state)
+        self._dock.setVisible(state.get("details_shown") is not False)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Bring back what else the window looked like; anything odd in the file is as if it weren't there."""
         self._page.restore(state)
         self._on_look_switched(self._page.shelf.is_grid)
         folds = state.get("sections")
@@ -227,7 +279,18 @@ class Frame(LateParts, QMainWindow):
 
     # --- Qt ---------------------------------------------------------------------------------------------
 
+    def menuBar(self) -> QMenuBar:
+        # Whoever looks at the menus finds in them what there is.
+        self.grow_whole()
+        return super().menuBar()
+
+    def actions(self) -> "list[QAction]":
+        self.grow_whole()
+        return super().actions()
+
     def focusNextPrevChild(self, is_next: bool) -> bool:
+        from modelmgr.gui import focus
+
         return focus.move(self, is_next)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -239,13 +302,20 @@ class Frame(LateParts, QMainWindow):
             QEvent.Type.ApplicationFontChange,
             QEvent.Type.ThemeChange,
         )
-        if event.type() in kinds and hasattr(self, "_drops"):
-            self._take_palette()
+        if event.type() in kinds:
+            if self.is_whole:
+                self._take_palette()
+            else:
+                self._looks_late = self.isVisible()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if hasattr(self, "_drops"):
+        if self.is_whole:
             self._drops.fit(self)
+        if "_dock" in self.__dict__:
+            most = round(self.width() * _DETAILS_SHARE)
+            if self._dock.isVisible() and self._dock.width() > most:
+                self.resizeDocks([self._dock], [most], Qt.Orientation.Horizontal)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         self._drops.enter(event)

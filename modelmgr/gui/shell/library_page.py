@@ -6,37 +6,31 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QSplitter, QWidget
 
-from modelmgr.catalog import Catalog
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.grid.shelf import Shelf
-from modelmgr.gui.previews import Previews
-from modelmgr.gui.reasons import hash_words
-from modelmgr.gui.search.chips import FilterChips
-from modelmgr.gui.search.counts import Overview
-from modelmgr.gui.search.edit import SearchEdit
+from modelmgr.gui.pages import Pages
 from modelmgr.gui.search.filters import Filters
-from modelmgr.gui.search.panel import FilterPanel
-from modelmgr.gui.search.saved import SavedFilters
-from modelmgr.gui.search.words import searched_hash
-from modelmgr.gui.shell.entries import Entry
-from modelmgr.gui.states import Pages
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, size_text
-from modelmgr.gui.use import Uses
 from modelmgr.settings import Settings
 from modelmgr.values import Changes, HashMatch, ModelQuery
 
 if TYPE_CHECKING:
+    from modelmgr.catalog import Catalog
+    from modelmgr.gui.previews import Previews
+    from modelmgr.gui.search.counts import Overview
     from modelmgr.gui.search.nothing import NothingMatches
+    from modelmgr.gui.shell.entries import Entry
     from modelmgr.gui.states import FirstStart
     from modelmgr.library import Library
 
 _TABLE, _NOTHING, _FIRST = range(3)
-_PANEL_WIDTH, _START_WIDTH = 196, 1360
+_LEAST_PANEL_WIDTH, _PANEL_WIDTH, _START_WIDTH, _CENTRE_WIDTH = 160, 196, 1360, 200
 
 
 def _installs(library: "Library") -> Sequence[str]:
@@ -44,12 +38,12 @@ def _installs(library: "Library") -> Sequence[str]:
     return [found.tool for found in library.installed_tools()]
 
 
-def _hash_matches(catalog: Catalog, search: str, digits: str) -> tuple[str, Sequence[HashMatch]]:
+def _hash_matches(catalog: "Catalog", search: str, digits: str) -> tuple[str, Sequence[HashMatch]]:
     return search, catalog.by_hash(digits)
 
 
 class LibraryPage(QWidget):
-    """Filters, chips and the models.
+    """Filters, chips and the models: the table of them at once, all else when it is `complete`.
 
     Signals:
         wanted(): something was searched or filtered for; the page should be in front.
@@ -79,7 +73,7 @@ class LibraryPage(QWidget):
     import_wanted = Signal()
     demo_wanted = Signal()
 
-    def __init__(self, library: "Library", tasks: Tasks, previews: Previews, parent: QWidget) -> None:
+    def __init__(self, library: "Library", tasks: Tasks, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("libraryPage")
         self._library = library
@@ -89,49 +83,70 @@ class LibraryPage(QWidget):
         self._selected_count = 0
         self._shown = _TABLE
         self.filters = Filters(self)
-        self.saved = SavedFilters(self.filters, self)
-        self.search = SearchEdit(self)
-        self.search.offer_from(self._catalog, tasks, self._query)
+        self._is_complete = False
         self.model = LibraryModel(self._catalog, tasks, self)
         # Each part is made where it stays: a widget that moves is given its styles again, with all that is in it.
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        self.panel = FilterPanel(self.filters, self.saved, self._catalog, tasks, self._splitter)
+        self._panel_place = QWidget(self._splitter)
+        self._panel_place.setMinimumWidth(_LEAST_PANEL_WIDTH)
+        self._panel_place.setBackgroundRole(QPalette.ColorRole.Base)
+        self._panel_place.setAutoFillBackground(True)
         self._centre = QWidget(self._splitter)
         self._chips_row = QWidget(self._centre)
+        # Between two panes in large letters something of the names is still to be read.
+        self._centre.setMinimumWidth(min(scaled(self, _CENTRE_WIDTH), 320))
         self._rows = Pages(self._centre)
-        self.shelf = Shelf(self.model, previews, self._rows)
-        self.uses = Uses(self._catalog, tasks, self.model, self.shelf.selection, self)
+        self.shelf = Shelf(self.model, None, self._rows)
         self._first: FirstStart | None = None
         self._nothing: NothingMatches | None = None
         self._folder_count: int | None = None
         self._build()
+        self.filters.changed.connect(self._on_query_changed)
+        self.shelf.table.sort_wanted.connect(self.filters.sort)
+        self.shelf.table.then_wanted.connect(self.filters.sort_then)
+        self.model.counted.connect(self._on_counted)
+        self.shelf.selection.counted.connect(self._on_selection_counted)
+
+    def complete(self, previews: "Previews") -> None:
+        """Make all that the first paint does not show."""
+        from modelmgr.gui.search.chips import FilterChips
+        from modelmgr.gui.search.edit import SearchEdit
+        from modelmgr.gui.search.panel import FilterPanel
+        from modelmgr.gui.search.saved import SavedFilters
+        from modelmgr.gui.use import Uses
+
+        self.saved = SavedFilters(self.filters, self)
+        self.search = SearchEdit(self)
+        self.search.offer_from(self._catalog, self._tasks, self._query)
+        self.panel = FilterPanel(self.filters, self.saved, self._catalog, self._tasks, self)
+        self.panel.setVisible(self._panel_place.isVisibleTo(self))
+        self._splitter.replaceWidget(0, self.panel)
+        self._panel_place.deleteLater()
+        self.shelf.complete(previews)
+        self.uses = Uses(self._catalog, self._tasks, self.model, self.shelf.selection, self)
+        self.chips = FilterChips(self.filters, self._chips_row, saved=self.saved)
+        self._chips_layout.addWidget(self.chips)
+        self._is_complete = True
         self._join()
 
     def _build(self) -> None:
         self._rows.addWidget(self.shelf)
-        layout = QVBoxLayout(self._centre)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        chips_layout = QVBoxLayout(self._chips_row)
-        chips_layout.setContentsMargins(theme.S, theme.S, theme.S, theme.XS)
-        self.chips = FilterChips(self.filters, self._chips_row, saved=self.saved)
-        chips_layout.addWidget(self.chips)
+        layout = boxes.column(on=self._centre, margins=0, spacing=0)
+        self._chips_layout = boxes.column(on=self._chips_row, margins=(theme.S, theme.S, theme.S, theme.XS))
+        self._chips_row.hide()
         layout.addWidget(self._chips_row)
         layout.addWidget(self._rows, 1)
         self._splitter.setObjectName("librarySplitter")
         self._splitter.setHandleWidth(1)
         self._splitter.setChildrenCollapsible(False)
-        self._splitter.addWidget(self.panel)
+        self._splitter.addWidget(self._panel_place)
         self._splitter.addWidget(self._centre)
         self._splitter.setStretchFactor(1, 1)
         width = min(scaled(self, _PANEL_WIDTH), _START_WIDTH // 4)
         self._splitter.setSizes([width, _START_WIDTH - width])
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(self._splitter)
+        boxes.column(self._splitter, on=self, margins=0)
 
     def _join(self) -> None:
-        self.filters.changed.connect(self._on_query_changed)
         self.search.searched.connect(self.filters.set_search)
         self.search.left_downwards.connect(self.shelf.select_first)
         self.search.left_back.connect(self._focus_models)
@@ -139,12 +154,8 @@ class LibraryPage(QWidget):
         self.chips.emptied.connect(self._focus_models)
         self.saved.changed.connect(self.kept_changed)
         self.shelf.left_upwards.connect(self.take_focus)
-        self.shelf.table.sort_wanted.connect(self.filters.sort)
-        self.shelf.table.then_wanted.connect(self.filters.sort_then)
-        self.shelf.selection.counted.connect(self._on_selection_counted)
         self.shelf.drag_wanted.connect(self._on_drag_wanted)
         self.uses.message.connect(self.said)
-        self.model.counted.connect(self._on_counted)
         self.panel.counted.connect(self._on_overview)
 
     # --- from outside -----------------------------------------------------------------------------------
@@ -154,7 +165,8 @@ class LibraryPage(QWidget):
         query = self.filters.query
         self.model.load_at_once(query)
         self.shelf.table.show_order(query)
-        self.search.show_text(query.search)
+        if self._is_complete:
+            self.search.show_text(query.search)
 
     def take_news(self, changes: Changes) -> None:
         """Take in what was written to the catalog."""
@@ -181,8 +193,10 @@ class LibraryPage(QWidget):
             self._first.show_folders(count)
         self._show_rows_or_state()
 
-    def saved_entries(self) -> Sequence[Entry]:
+    def saved_entries(self) -> "Sequence[Entry]":
         """Return the saved filters by their names."""
+        from modelmgr.gui.shell.entries import Entry
+
         place = self.tr("Saved filters")
         return [
             Entry(f"saved {name}", foreign_text(name, 200), place, run=partial(self.saved.use, name))
@@ -221,36 +235,46 @@ class LibraryPage(QWidget):
 
     def restore_query(self, state: Mapping[str, Any], *, order_only: bool) -> None:
         """Ask again for what was asked for last; of order and filters the order alone, if `order_only`."""
-        self.saved.restore(state.get("saved_filters"))
-        self.search.restore_history(state.get("searches"))
-        self.panel.restore(state.get("facets"))
         query = state.get("query")
         if isinstance(query, dict):
+            # At first nobody but the rows is there to hear of it, and they are loaded with it.
+            self.filters.blockSignals(not self._is_complete)
             self.filters.restore(query, order_only=order_only)
+            self.filters.blockSignals(False)
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Bring back the looks; anything odd is as if it weren't there."""
+    def restore_places(self, state: Mapping[str, Any]) -> None:
+        """Bring back sizes and columns; anything odd is as if it weren't there."""
+        self._panel_place.setVisible(state.get("filters_shown") is not False)
         sizes = state.get("splitter")
         if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(s, int) and s > 0 for s in sizes):
             self._splitter.setSizes(sizes)
         columns = state.get("columns")
         if isinstance(columns, list):
             self.shelf.table.restore_columns([entry for entry in columns if isinstance(entry, dict)])
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Bring back all else; anything odd is as if it weren't there."""
+        self.saved.restore(state.get("saved_filters"))
+        self.search.restore_history(state.get("searches"))
+        self.panel.restore(state.get("facets"))
         look = state.get("look")
         if isinstance(look, dict):
             self.shelf.restore(look)
         self._show_chips()
-        self._on_selection_counted(0)
+        self._on_selection_counted(self.shelf.selection.count())
 
     # --- what the parts say -----------------------------------------------------------------------------
 
     @Slot(object)
     def _on_query_changed(self, query: ModelQuery) -> None:
-        self.search.show_text(query.search)
+        if self._is_complete:
+            self.search.show_text(query.search)
         self.shelf.table.show_order(query)
         self._show_chips()
         self.model.show_query(query)
         self.wanted.emit()
+        from modelmgr.gui.search.words import searched_hash
+
         digits = searched_hash(query.search)
         if digits is not None:
             question = partial(_hash_matches, self._catalog, query.search, digits)
@@ -258,6 +282,8 @@ class LibraryPage(QWidget):
 
     @Slot(object)
     def _on_hash_known(self, found: tuple[str, Sequence[HashMatch]]) -> None:
+        from modelmgr.gui.reasons import hash_words
+
         search, matches = found
         if search == self.filters.query.search:
             words = hash_words(matches)
@@ -281,7 +307,7 @@ class LibraryPage(QWidget):
         self.uses.drag(self.shelf.view)
 
     @Slot(object)
-    def _on_overview(self, overview: Overview) -> None:
+    def _on_overview(self, overview: "Overview") -> None:
         self._overview = overview
         self._tell_count()
         self._show_rows_or_state()
@@ -349,7 +375,8 @@ class LibraryPage(QWidget):
 
     def _show_chips(self) -> None:
         """Show what is on above the table; the page for "nothing matches" has chips of its own."""
-        self._chips_row.setVisible(self.chips.has_chips and self._shown != _NOTHING)
+        if self._is_complete:
+            self._chips_row.setVisible(self.chips.has_chips and self._shown != _NOTHING)
 
     @Slot(object)
     def _on_installs(self, tools: Sequence[str]) -> None:

@@ -19,22 +19,22 @@ from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
-    QLineEdit,
     QListView,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import Index, scaled
+from modelmgr.gui.search_field import SearchField
 from modelmgr.gui.shell.entries import MOST_RECENT, Entry, ranked
 from modelmgr.gui.text import foreign_text
 
 _ROW_HEIGHT, _HEAD_HEIGHT = 32, 36
 _WIDTH, _HEIGHT = 600, 440
+_ICON_PX = 16
 _SELECTED = QStyle.StateFlag.State_Selected
 _DISPLAY, _DESCRIPTION = 0, int(Qt.ItemDataRole.AccessibleDescriptionRole)
 ENTRY = int(Qt.ItemDataRole.UserRole)
@@ -104,11 +104,12 @@ class EntryPainter(QStyledItemDelegate):
             return
         quiet = colors.accent_text if selected else colors.secondary
         ink = colors.accent_text if selected else (colors.greyed if entry.why_not else colors.text)
+        side = theme.grown(_ICON_PX, option.font)
         if entry.icon:
-            place = self._seen(option, QRect(room.left(), room.center().y() - 7, 16, 16))
+            place = self._seen(option, QRect(room.left(), room.center().y() - side // 2 + 1, side, side))
             ratio = painter.device().devicePixelRatio()
-            painter.drawPixmap(place.topLeft(), theme.pixmap(entry.icon, 16, ink, ratio))
-        room.setLeft(room.left() + 16 + theme.S)
+            painter.drawPixmap(place.topLeft(), theme.pixmap(entry.icon, side, ink, ratio))
+        room.setLeft(room.left() + side + theme.S)
         room.setRight(room.right() - self._paint_keys(painter, option, room, entry.keys, selected))
         start = int(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
         metrics = option.fontMetrics
@@ -206,10 +207,8 @@ class CommandPalette(QDialog):
         )
         self._entries = entries
         self._recent = list(recent)[:MOST_RECENT]
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.S, theme.S, theme.S, theme.S)
-        layout.setSpacing(theme.S)
-        self._edit = QLineEdit(self)
+        layout = boxes.column(on=self, margins=theme.S, spacing=theme.S)
+        self._edit = SearchField(self)
         self._edit.setObjectName("commandEdit")
         self._edit.setPlaceholderText(self.tr("What do you want to do?"))
         self._edit.setAccessibleName(self.tr("Name of an action"))
@@ -222,8 +221,7 @@ class CommandPalette(QDialog):
         self._list.setAccessibleName(self.tr("Actions"))
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._list.clicked.connect(self._run)
-        self._nothing = theme.plain_label("", "secondary", self)
-        self._nothing.setObjectName("commandNothing")
+        self._nothing = theme.plain_label("", "secondary", self, name="commandNothing")
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout.addWidget(self._edit)
         layout.addWidget(self._list, 1)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray
 from PySide6.QtWidgets import QMainWindow
 
 from modelmgr.settings import read_json, write_json
@@ -28,6 +27,15 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
         log.info("The window's state was not saved: %s", error)
 
 
+def is_plain(state: Mapping[str, Any]) -> bool:
+    """Tell whether the window shows the table of all models, so that its first rows can be seen before all else."""
+    look, query = state.get("look"), state.get("query")
+    if state.get("page") not in (None, "library") or (isinstance(look, dict) and look.get("grid")):
+        return False
+    order = ("sort", "descending", "then_by")
+    return not isinstance(query, dict) or not any(value for key, value in query.items() if key not in order)
+
+
 def frame_state(window: QMainWindow) -> dict[str, Any]:
     """Return place, size and docks of a window."""
     return {
@@ -44,10 +52,10 @@ def restore_frame(window: QMainWindow, state: Mapping[str, Any]) -> None:
             restore(found)
 
 
-def _bytes(found: object) -> QByteArray | None:
+def _bytes(found: object) -> bytes | None:
     if not isinstance(found, str):
         return None
     try:
-        return QByteArray(base64.b64decode(found.encode("ascii"), validate=True))
+        return base64.b64decode(found.encode("ascii"), validate=True)
     except (binascii.Error, ValueError):
         return None

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from PySide6.QtCore import QCoreApplication, Qt, Slot
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import scaled
+from modelmgr.gui.search_field import SearchEdit
 from modelmgr.gui.shell.entries import Entry, ranked
 from modelmgr.gui.shell.palette import entry_view
 
@@ -44,10 +45,8 @@ class ShortcutList(QDialog):
         self.setWindowTitle(self.tr("Shortcuts"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._entries = [entry._replace(why_not="") for entry in commands if entry.keys] + hands()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
-        layout.setSpacing(theme.M)
-        edit = QLineEdit(self)
+        layout = boxes.column(on=self, margins=theme.L, spacing=theme.M)
+        edit = SearchEdit(self)
         edit.setObjectName("shortcutEdit")
         edit.setPlaceholderText(self.tr("Search by name or keys"))
         edit.setAccessibleName(self.tr("Search the shortcuts"))

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import field
 from enum import Enum
 
 from modelmgr.gui.language import said
@@ -13,6 +12,7 @@ from modelmgr.gui.text import (
     exact_size_text,
     foreign_text,
     hash_text,
+    notes_text,
     plain_tip,
     size_text,
     stars_text,
@@ -42,6 +42,7 @@ class Column:
         name: what it is remembered by; the light column it shows, where it shows one alone.
         title: its header, to be translated in the context ``Columns``.
         width: in pixels at 100 %, before the user changes it.
+        roomy: how wide it grows where there is room, until the user changes it.
         text: a row's cell as text; escaped, since most of it is foreign.
         tip: the tool tip, HTML-escaped; None for the text itself where it is cut.
         sort: the column that the catalog sorts by.
@@ -55,10 +56,11 @@ class Column:
     text: Callable[[ModelRow], str]
     look: Look = Look.TEXT
     tip: Callable[[ModelRow], str] | None = None
-    sort: str = field(kw_only=True)
+    sort: str = ""
     copied: Callable[[ModelRow], str] | None = None
     hidden: bool = False
     elide_middle: bool = False
+    roomy: int = 0
 
 
 def state_of(row: ModelRow) -> str:
@@ -73,11 +75,19 @@ def state_of(row: ModelRow) -> str:
 
 
 _HASH_WORDS: dict[str, str] = {
+    HashState.DONE: "done",
     HashState.NONE: "not yet",
     HashState.HASHING: "hashing…",
     HashState.FAILED: "failed",
 }
-_STATE_WORDS = {"hashing": "hashing…", "failed": "not hashed"}
+_STATE_WORDS = {
+    "present": "present",
+    "missing": "missing",
+    "offline": "offline",
+    "unreadable": "unreadable",
+    "hashing": "hashing…",
+    "failed": "not hashed",
+}
 
 
 def state_text(row: ModelRow) -> str:
@@ -86,17 +96,19 @@ def state_text(row: ModelRow) -> str:
     return said(_STATE_WORDS.get(state, state))
 
 
+_STATE_TIPS = {
+    "present": "The file is where it was: {}",
+    "missing": "The file is gone. It was last seen at {}",
+    "offline": "The folder can't be reached now. The file was last seen at {}",
+    "unreadable": "The file can't be read: {}",
+    "hashing": "The hash of this file is not computed yet.",
+    "failed": "The hash could not be computed: {}",
+}
+
+
 def _state_tip(row: ModelRow) -> str:
-    path = foreign_text(row.path) or "no file"
-    words = {
-        "present": f"The file is where it was: {path}",
-        "missing": f"The file is gone. It was last seen at {path}",
-        "offline": f"The folder can't be reached now. The file was last seen at {path}",
-        "unreadable": f"The file can't be read: {path}",
-        "hashing": "The hash of this file is not computed yet.",
-        "failed": f"The hash could not be computed: {path}",
-    }
-    return plain_tip(words.get(state_of(row), path))
+    path = foreign_text(row.path) or said("no file")
+    return plain_tip(said(_STATE_TIPS.get(state_of(row), "{}")).format(path))
 
 
 _DANGERS = {
@@ -107,7 +119,7 @@ _DANGERS = {
 
 def danger_text(danger: str | None) -> str:
     """Return what the light columns say of a file that runs code when other programs load it."""
-    return _DANGERS.get(danger or "", "")
+    return said(_DANGERS.get(danger or "", ""))
 
 
 def _danger_tip(row: ModelRow) -> str:
@@ -124,7 +136,7 @@ def _joined(words: tuple[str, ...]) -> str:
 
 
 def _yes_no(value: bool | None) -> str:
-    return "" if value is None else "yes" if value else "no"
+    return "" if value is None else said("yes") if value else said("no")
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -138,18 +150,19 @@ COLUMNS: tuple[Column, ...] = (
         sort="name",
         copied=lambda row: row.name,
     ),
-    Column("type", "Type", 112, lambda row: type_label(row.type), Look.TYPE, sort="type"),
+    Column("type", "Type", 108, lambda row: type_label(row.type), Look.TYPE, sort="type", roomy=136),
     Column(
         "base_model",
         "Base model",
         88,
         lambda row: foreign_text(row.base_model),
         sort="base_model",
+        roomy=120,
     ),
     Column(
         "size_bytes",
         "Size",
-        76,
+        66,
         lambda row: size_text(row.size_bytes),
         Look.NUMBER,
         tip=lambda row: exact_size_text(row.size_bytes),
@@ -158,22 +171,23 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "tags",
         "Tags",
-        80,
+        58,
         lambda row: _joined(row.tags),
         sort="tags",
         copied=lambda row: ", ".join(row.tags),
+        roomy=260,
     ),
     Column(
         "rating",
         "Rating",
-        72,
+        70,
         lambda row: stars_text(row.rating),
         sort="rating",
     ),
     Column(
         "added_at",
         "Added",
-        60,
+        58,
         lambda row: age_text(row.added_at),
         Look.NUMBER,
         tip=lambda row: date_text(row.added_at),
@@ -183,7 +197,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "state",
         "State",
-        92,
+        90,
         state_text,
         Look.STATE,
         tip=_state_tip,
@@ -281,7 +295,7 @@ COLUMNS: tuple[Column, ...] = (
         "hash_state",
         "Hash",
         96,
-        lambda row: _HASH_WORDS.get(row.hash_state, row.hash_state),
+        lambda row: said(_HASH_WORDS.get(row.hash_state, row.hash_state)),
         sort="hash_state",
         hidden=True,
     ),
@@ -318,9 +332,9 @@ COLUMNS: tuple[Column, ...] = (
         "notes",
         "Notes",
         220,
-        lambda row: foreign_text(row.notes, 300),
+        lambda row: foreign_text(notes_text(row.notes or ""), 300),
         sort="notes",
-        copied=lambda row: row.notes or "",
+        copied=lambda row: notes_text(row.notes or ""),
         hidden=True,
     ),
 )

@@ -1,5 +1,7 @@
 """How the cells of the library table are painted, and where a name is edited."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
@@ -12,11 +14,13 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN, Look, is_absent, state_of
 from modelmgr.gui.table.model import Index, LibraryModel
 from modelmgr.gui.text import cut_text
 from modelmgr.values import FileState, ModelRow
+
+if TYPE_CHECKING:
+    from modelmgr.gui.previews import Previews
 
 KEPT_TEXTS = 2000
 MIN_CELL_WIDTH = 40
@@ -25,6 +29,7 @@ _THUMB_PX = 20
 _COMFORTABLE_THUMB_PX = 36
 _DOT_PX = 9
 _BADGE_PX = 14
+_STATE_GAP = 5
 
 _SELECTED = QStyle.StateFlag.State_Selected.value
 _HOVERED = QStyle.StateFlag.State_MouseOver.value
@@ -45,12 +50,15 @@ class RowDelegate(QStyledItemDelegate):
 
     A frame has some four hundred of them, so a cell is a handful of calls: rectangles are integers, marks and
     icons are pixmaps made once, and the words of a cell, cut to its width, are kept as long as its row.
+
+    Attributes:
+        previews: the pictures; None as long as nobody may ask for one.
     """
 
-    def __init__(self, model: LibraryModel, previews: Previews, parent: QTableView) -> None:
+    def __init__(self, model: LibraryModel, parent: QTableView) -> None:
         super().__init__(parent)
         self._model = model
-        self._previews = previews
+        self.previews: Previews | None = None
         self._view = parent
         self.comfortable = False
         self.take_palette()
@@ -74,6 +82,13 @@ class RowDelegate(QStyledItemDelegate):
         self._icon_px = theme.grown(_ICON_PX, font)
         self._dot_px = theme.grown(_DOT_PX, font)
         self._badge_px = theme.grown(_BADGE_PX, font)
+        self._thumb_px = theme.grown(_THUMB_PX, font)
+        self._comfortable_thumb_px = theme.grown(_COMFORTABLE_THUMB_PX, font)
+
+    @property
+    def thumbnail_side(self) -> int:
+        """How large the pictures beside the names are, in logical pixels."""
+        return self._comfortable_thumb_px if self.comfortable else self._thumb_px
 
     def _picture(self, name: str, selected: bool) -> QPixmap:
         """Return the icon of a type (``lora``), the mark of a state (``state:missing``) or of danger, or a star."""
@@ -100,6 +115,12 @@ class RowDelegate(QStyledItemDelegate):
                 found = theme.pixmap(theme.type_icon_name(name), self._icon_px, color, self._ratio)
             self._pictures[name, selected] = found
         return found
+
+    def _mark(self, name: str, selected: bool) -> QPixmap | None:
+        """Return the mark of a cell; types have none before there are pictures: the first of them takes 5 ms."""
+        if self.previews is None and not name.startswith("state:"):
+            return None
+        return self._picture(name, selected)
 
     def _set_mono(self, painter: QPainter) -> QFontMetrics:
         """Give the painter the font of hashes, which is looked for when the first is seen."""
@@ -147,11 +168,13 @@ class RowDelegate(QStyledItemDelegate):
         selected: bool,
         revealed: bool,
     ) -> None:
-        side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
+        side = self.thumbnail_side
         end = x + width
         x += theme.S
         place = end - theme.S - side if self._mirrored else x
-        picture = self._previews.thumbnail(row, side, self._ratio, revealed=revealed) if row.preview else None
+        picture = None
+        if row.preview and self.previews is not None:
+            picture = self.previews.thumbnail(row, side, self._ratio, revealed=revealed)
         if picture is not None:
             painter.drawPixmap(place, y + (height - side) // 2, picture)
         else:
@@ -180,7 +203,7 @@ class RowDelegate(QStyledItemDelegate):
         self, painter: QPainter, x: int, y: int, side: int, row: ModelRow, selected: bool
     ) -> None:
         """Paint what stands for a picture: a tile while it is read; the type's icon if the type has no column."""
-        has_picture = row.preview and not self._previews.is_broken(row.preview)
+        has_picture = row.preview and not (self.previews is not None and self.previews.is_broken(row.preview))
         if has_picture and not selected:
             painter.drawPixmap(x, y, self._tile_of(side))
         elif not has_picture and self._view.isColumnHidden(_TYPE_COLUMN):
@@ -222,15 +245,25 @@ class RowDelegate(QStyledItemDelegate):
             if look is Look.STATE or look is Look.TYPE:
                 is_state = look is Look.STATE
                 side = self._dot_px if is_state else self._icon_px
-                mark = self._picture(f"state:{state_of(row)}" if is_state else row.type, selected)
+                gap = _STATE_GAP if is_state else theme.S - 1
+                mark = self._mark(f"state:{state_of(row)}" if is_state else row.type, selected)
                 place = x + width - theme.S - side if self._mirrored else left
-                painter.drawPixmap(place, y + (height - side) // 2, mark)
-                room -= side + 7
+                if mark is not None:
+                    painter.drawPixmap(place, y + (height - side) // 2, mark)
+                # A state's word may go up to the edge, for nothing stands behind it.
+                room -= side + gap - (theme.XS if is_state else 0)
                 if not self._mirrored:
-                    left += side + 7
+                    left += side + gap
+                elif is_state:
+                    left -= theme.XS
+                if is_state:
+                    painter.setFont(self._small)
+                    metrics = self._small_metrics
+                    if state_of(row) == "present":
+                        room = 0  # what is as it should be needs no word in each row
             elif look is Look.MONO:
                 metrics = self._set_mono(painter)
-            text = self._text(row, number, room, metrics)
+            text = self._text(row, number, room, metrics) if room > 0 else ""
             if text:
                 painter.drawText(left, y, room, height, _RIGHT if look is Look.NUMBER else _LEFT, text)
         if state & _FOCUSED:
@@ -250,8 +283,7 @@ class RowDelegate(QStyledItemDelegate):
         return editor
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
-        side = _COMFORTABLE_THUMB_PX if self.comfortable else _THUMB_PX
-        inset = theme.S + side + theme.XS
+        inset = theme.S + self.thumbnail_side + theme.XS
         left, right = (1, -inset) if self._mirrored else (inset, -1)
         place = option.rect.adjusted(left, 1, right, -1)
         # A long name may reach over the next columns, as far as there is something to see.

@@ -3,31 +3,27 @@
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHeaderView, QStyleOptionHeader, QWidget
+from PySide6.QtWidgets import QWidget
 
-from modelmgr.gui.table.columns import COLUMNS, Look
-
-_Mark = QStyleOptionHeader.SortIndicator
-_ROOM = "\u00a0" * 4
-"""Words on the right leave the arrow its place."""
+from modelmgr.gui.headers import ArrowHeader, Mark
+from modelmgr.gui.table.columns import COLUMNS
 
 _PLACES = "¹²³⁴⁵⁶⁷⁸⁹"
 
 
-class SortHeader(QHeaderView):
+class SortHeader(ArrowHeader):
     """Shows an arrow for each column of the order; with several of them, small numerals say which goes first."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self._marks: Mapping[int, tuple[_Mark, str]] = {}
+        super().__init__(parent)
+        self._marks: Mapping[int, tuple[Mark, str]] = {}
 
     def show_order(self, order: Sequence[tuple[str, bool]]) -> None:
         """Show by which light columns the rows are sorted, and which of them descend."""
         known = [(column, down) for column, down in order if column in _SECTIONS]
         self._marks = {
             _SECTIONS[column]: (
-                # The style's "down" is the arrow of an ascending order.
-                _Mark.SortUp if down else _Mark.SortDown,
+                Mark.SortUp if down else Mark.SortDown,
                 f"{_PLACES[place]} " if len(known) > 1 and place < len(_PLACES) else "",
             )
             for place, (column, down) in enumerate(known)
@@ -39,15 +35,14 @@ class SortHeader(QHeaderView):
         for section in range(self.count()):
             self.updateSection(section)
 
-    def initStyleOptionForIndex(self, option: QStyleOptionHeader, logicalIndex: int) -> None:
-        super().initStyleOptionForIndex(option, logicalIndex)
-        mark = self._marks.get(logicalIndex)
-        if mark is not None:
-            option.sortIndicator = mark[0]
-            # Before the title: what is cut is cut at its end.
-            option.text = mark[1] + option.text
-            if COLUMNS[logicalIndex].look is Look.NUMBER:
-                option.text += _ROOM
+    def mark_of(self, section: int) -> Mark:
+        mark = self._marks.get(section)
+        return Mark.None_ if mark is None else mark[0]
+
+    def title_of(self, section: int, title: str) -> str:
+        # Before the title: what is cut is cut at its end.
+        mark = self._marks.get(section)
+        return title if mark is None else mark[1] + title
 
 
 _SECTIONS = {column.sort: number for number, column in enumerate(COLUMNS)}

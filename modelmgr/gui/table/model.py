@@ -9,9 +9,9 @@ enums in Python makes a frame four times as long.
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -20,18 +20,20 @@ from PySide6.QtCore import (
     QObject,
     QPersistentModelIndex,
     Qt,
-    QTimer,
     Signal,
     Slot,
 )
 
-from modelmgr.catalog import Catalog
+from modelmgr.gui import timers
 from modelmgr.gui.table.columns import COLUMNS, NAME_COLUMN, Column, Look, danger_text, is_absent
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import plain_tip
 from modelmgr.gui.theme import colors
 from modelmgr.lazily import dataclass
 from modelmgr.values import Changes, ModelQuery, ModelRow
+
+if TYPE_CHECKING:
+    from modelmgr.catalog import Catalog
 
 PAGE_ROWS = 128
 KEPT_PAGES = 32
@@ -151,8 +153,8 @@ def find_places(ids: "array[int]", kept: Kept) -> Places:
     return Places(kept, stretches, place(kept.current), place(kept.top))
 
 
-def _load_first(catalog: Catalog, query: ModelQuery, kept: Kept) -> _First:
-    if replace(query, sort="name", descending=False, then_by=()) == ModelQuery():
+def _load_first(catalog: "Catalog", query: ModelQuery, kept: Kept) -> _First:
+    if not query.narrows:
         count = catalog.count(query)
         if count > ORDER_AT_ONCE:
             return _First(query, count, catalog.page(query, FIRST_ROWS))
@@ -164,17 +166,17 @@ def _load_first(catalog: Catalog, query: ModelQuery, kept: Kept) -> _First:
     return _First(query, len(ids), catalog.rows(ids[:FIRST_ROWS]), ids, find_places(ids, kept))
 
 
-def _load_order(catalog: Catalog, query: ModelQuery, known: "array[int]", kept: Kept) -> _Order:
+def _load_order(catalog: "Catalog", query: ModelQuery, known: "array[int]", kept: Kept) -> _Order:
     ids = catalog.order(query)
     return _Order(query, ids, find_places(ids, kept), known, ids == known)
 
 
-def _load_rows(catalog: Catalog, ids: Sequence[int]) -> tuple[Sequence[int], list[ModelRow]]:
+def _load_rows(catalog: "Catalog", ids: Sequence[int]) -> tuple[Sequence[int], list[ModelRow]]:
     return ids, catalog.rows(ids)
 
 
 def _find_named(
-    catalog: Catalog, prefix: str, ids: "array[int]", after: int
+    catalog: "Catalog", prefix: str, ids: "array[int]", after: int
 ) -> tuple["array[int]", int | None]:
     """Return the order that was asked, and the first row from `after` on whose name begins so, round the end."""
     named = frozenset(catalog.named(prefix))
@@ -210,7 +212,7 @@ class LibraryModel(QAbstractTableModel):
     renamed = Signal(int, str)
     sort_asked = Signal(str, bool)
 
-    def __init__(self, catalog: Catalog, tasks: Tasks, parent: QObject | None = None) -> None:
+    def __init__(self, catalog: "Catalog", tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.keeper: Callable[[], Kept] = Kept
         self.is_slow = False
@@ -225,14 +227,8 @@ class LibraryModel(QAbstractTableModel):
         self._stale: set[int] = set()
         self._wanted: OrderedDict[int, None] = OrderedDict()
         self._is_fetching = False
-        self._fetch_soon = QTimer(self)
-        self._fetch_soon.setSingleShot(True)
-        self._fetch_soon.setInterval(0)
-        self._fetch_soon.timeout.connect(self._fetch)
-        self._slow_soon = QTimer(self)
-        self._slow_soon.setSingleShot(True)
-        self._slow_soon.setInterval(SLOW_AFTER_MS)
-        self._slow_soon.timeout.connect(self._on_slow)
+        self._fetch_soon = timers.after(0, self._fetch, self)
+        self._slow_soon = timers.after(SLOW_AFTER_MS, self._on_slow, self)
         self._greyed = colors().greyed
 
     # --- questions --------------------------------------------------------------------------------------
@@ -283,10 +279,7 @@ class LibraryModel(QAbstractTableModel):
     def load_at_once(self, query: ModelQuery) -> None:
         """Show the first rows of `query` before returning: for the first paint, a millisecond or two."""
         self._query = query
-        rows = self._catalog.page(query, FIRST_ROWS)
-        count = len(rows)
-        if count == FIRST_ROWS:
-            count = self._catalog.count(query, ORDER_AT_ONCE + 1)
+        rows, count = self._catalog.first_page(query, FIRST_ROWS, ORDER_AT_ONCE + 1)
         is_counted = count <= ORDER_AT_ONCE
         self._show_first(_First(query, min(count, ORDER_AT_ONCE), rows, is_counted=is_counted))
 

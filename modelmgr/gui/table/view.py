@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QResizeEvent
@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import give_viewport, scaled
-from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN
 from modelmgr.gui.table.delegate import RowDelegate
 from modelmgr.gui.table.header import SortHeader
@@ -18,9 +17,14 @@ from modelmgr.gui.table.model import LibraryModel, column_title
 from modelmgr.gui.table.selection import Selection
 from modelmgr.values import ModelQuery, ModelRow
 
-MIN_NAME_WIDTH = 160
+if TYPE_CHECKING:
+    from modelmgr.gui.previews import Previews
+
+MIN_NAME_WIDTH, NAME_ROOM = 160, 220
+"""What names have at least, and what they have before other columns grow."""
 MIN_COLUMN_WIDTH = 40
 MAX_COLUMN_WIDTH = 2000
+_GROWING = tuple(number for number, column in enumerate(COLUMNS) if column.roomy)
 _ENSURE_VISIBLE = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -41,15 +45,18 @@ class LibraryView(QTableView):
     left_upwards = Signal()
     drag_wanted = Signal()
 
-    def __init__(self, model: LibraryModel, previews: Previews, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, model: LibraryModel, previews: "Previews | None" = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         give_viewport(self)
         self.setObjectName("libraryTable")
         self.setAccessibleName(self.tr("Models in the library"))
         self._model = model
         self._fits = False
+        self._widened: set[int] = set()
         self._hidden_widths: dict[int, int] = {}
-        self._delegate = RowDelegate(model, previews, self)
+        self._delegate = RowDelegate(model, self)
         self.setItemDelegate(self._delegate)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -82,17 +89,24 @@ class LibraryView(QTableView):
         header.setSelectionModel(QItemSelectionModel(model, header))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for number, column in enumerate(COLUMNS):
-            header.resizeSection(number, scaled(self, column.width))
+            header.resizeSection(number, self._first_width(number))
             self._show_column(number, not column.hidden)
         self.set_comfortable(False)
-        self._column_menu = self.make_column_menu(self)
+        self._column_menu: QMenu | None = None
         header.customContextMenuRequested.connect(self._on_header_menu)
         header.sectionClicked.connect(self._on_header_clicked)
         header.sectionResized.connect(self._on_section_resized)
         header.sectionMoved.connect(self.columns_changed)
         model.sort_asked.connect(self.sort_wanted)
-        previews.arrived.connect(self._on_preview_arrived)
+        if previews is not None:
+            self.use_previews(previews)
         self.selection = Selection(model, self.selectionModel(), self, self)
+
+    def use_previews(self, previews: "Previews") -> None:
+        """Show pictures from now on; so far there are tiles in their places."""
+        self._delegate.previews = previews
+        previews.arrived.connect(self._on_preview_arrived)
+        self.viewport().update()
 
     # --- questions --------------------------------------------------------------------------------------
 
@@ -113,6 +127,8 @@ class LibraryView(QTableView):
             hidden = header.isSectionHidden(section)
             # A hidden section reports no width.
             width = self._hidden_widths.get(section, 0) if hidden else header.sectionSize(section)
+            if COLUMNS[section].roomy and section not in self._widened:
+                width = self._first_width(section)  # what it has grown to is the window's doing
             state.append({"name": COLUMNS[section].name, "width": width, "hidden": hidden})
         return state
 
@@ -135,30 +151,40 @@ class LibraryView(QTableView):
             header.moveSection(header.visualIndex(section), place)
             place += 1
             if isinstance(width, int) and MIN_COLUMN_WIDTH <= width <= MAX_COLUMN_WIDTH:
-                header.resizeSection(section, width)
+                if width == self._first_width(section):
+                    self._widened.discard(section)
+                else:
+                    self._widened.add(section)
+                self._resize(section, width)
             self._show_column(section, not entry.get("hidden") or section == NAME_COLUMN)
-        self._fit_name()
+        self._fit_columns()
 
     def set_comfortable(self, comfortable: bool) -> None:
         """Choose between dense rows and taller ones with a larger picture and the file's name."""
         self._delegate.comfortable = comfortable
         height = theme.COMFORTABLE_ROW_HEIGHT if comfortable else theme.ROW_HEIGHT
         # A large system font needs more than the scale foresees.
-        lines = self.fontMetrics().height() * (2 if comfortable else 1) + theme.S
-        self.verticalHeader().setDefaultSectionSize(max(height, lines))
-        self.verticalScrollBar().setSingleStep(max(height, lines))
+        lines = self.fontMetrics().height() * (2 if comfortable else 1)
+        height = max(height, max(lines, self._delegate.thumbnail_side) + theme.S)
+        self.verticalHeader().setDefaultSectionSize(height)
+        self.verticalScrollBar().setSingleStep(height)
         self.viewport().update()
 
     def show_order(self, query: ModelQuery) -> None:
         """Show in the header what the rows are sorted by."""
         self._header.show_order([(query.sort, query.descending), *query.then_by])
 
+    def _first_width(self, section: int) -> int:
+        """Return the width of a column that nobody has changed: its title has its room in every language."""
+        words = self.fontMetrics().horizontalAdvance(column_title(COLUMNS[section])) + 2 * theme.S
+        return max(scaled(self, COLUMNS[section].width), words)
+
     def reset_columns(self) -> None:
         """Show the columns that are shown at first, in their order and width."""
         self.restore_columns(
             [
-                {"name": column.name, "width": scaled(self, column.width), "hidden": column.hidden}
-                for column in COLUMNS
+                {"name": column.name, "width": self._first_width(number), "hidden": column.hidden}
+                for number, column in enumerate(COLUMNS)
             ]
         )
         self.columns_changed.emit()
@@ -203,11 +229,13 @@ class LibraryView(QTableView):
         if not action.isCheckable():
             return
         self._show_column(action.data(), action.isChecked())
-        self._fit_name()
+        self._fit_columns()
         self.columns_changed.emit()
 
     @Slot(QPoint)
     def _on_header_menu(self, place: QPoint) -> None:
+        if self._column_menu is None:
+            self._column_menu = self.make_column_menu(self)
         self._column_menu.popup(self.horizontalHeader().mapToGlobal(place))
 
     @Slot(int)
@@ -228,7 +256,8 @@ class LibraryView(QTableView):
     def _on_section_resized(self, section: int, _old: int, _new: int) -> None:
         if not self._fits:
             if section != NAME_COLUMN:
-                self._fit_name()
+                self._widened.add(section)
+                self._fit_columns()
             self.columns_changed.emit()
 
     def _show_column(self, section: int, visible: bool) -> None:
@@ -236,12 +265,31 @@ class LibraryView(QTableView):
             self._hidden_widths[section] = self.columnWidth(section)
         self.setColumnHidden(section, not visible)
 
-    def _fit_name(self) -> None:
-        """Let the names have the room that the other columns leave."""
-        header = self.horizontalHeader()
-        others = sum(header.sectionSize(n) for n in range(header.count()) if n != NAME_COLUMN)
+    def _fit_columns(self) -> None:
+        """Let the columns that may grow, then the names, have the room that the others leave."""
+        header = self._header
+        growing = [n for n in _GROWING if n not in self._widened and not header.isSectionHidden(n)]
+        taken = sum(
+            self._first_width(n) if n in growing else header.sectionSize(n)
+            for n in range(header.count())
+            if n != NAME_COLUMN
+        )
+        room = self.viewport().width() - taken
+        spare = max(0, room - scaled(self, NAME_ROOM))
+        for section in growing:
+            first = self._first_width(section)
+            more = min(spare, max(0, scaled(self, COLUMNS[section].roomy) - first))
+            if section == growing[-1]:
+                more = min(more, spare // 2)
+            self._resize(section, first + more)
+            spare -= more
+            room -= more
+        self._resize(NAME_COLUMN, max(scaled(self, MIN_NAME_WIDTH), room))
+
+    def _resize(self, section: int, width: int) -> None:
+        """Give a column a width that nobody has chosen."""
         self._fits = True
-        header.resizeSection(NAME_COLUMN, max(MIN_NAME_WIDTH, self.viewport().width() - others))
+        self._header.resizeSection(section, width)
         self._fits = False
 
     @Slot()
@@ -252,7 +300,7 @@ class LibraryView(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_name()
+        self._fit_columns()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Up and self.currentIndex().row() == 0 and not event.modifiers():

@@ -5,9 +5,9 @@ from urllib.parse import unquote_to_bytes
 
 from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.wizard.parts import tr
 
 LONGEST_TEXT = 100_000
@@ -59,24 +59,25 @@ class DropArea(QFrame):
         )
         more.setAlignment(Qt.AlignmentFlag.AlignCenter)
         more.setWordWrap(True)
-        self.buttons = QHBoxLayout()
-        self.buttons.setSpacing(theme.S)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.L, theme.L, theme.L, theme.L)
-        layout.setSpacing(theme.S)
-        layout.addStretch(1)
-        layout.addWidget(self._icon)
-        layout.addWidget(words)
-        layout.addWidget(more)
-        layout.addLayout(self.buttons)
-        layout.addStretch(1)
+        self.buttons = boxes.row(spacing=theme.S)
+        boxes.column(
+            boxes.STRETCH,
+            self._icon,
+            words,
+            more,
+            self.buttons,
+            boxes.STRETCH,
+            on=self,
+            margins=theme.L,
+            spacing=theme.S,
+        )
         self._is_over = False
         self._tint()
 
     def _tint(self) -> None:
         colors = theme.colors()
         color = colors.accent_on_base if self._is_over else colors.absent
-        self._icon.setPixmap(theme.pixmap("download", 32, color, self.devicePixelRatioF()))
+        self._icon.setPixmap(theme.sign(self, "download", 32, color))
         self.update()
 
     def _show_over(self, is_over: bool) -> None:
@@ -109,5 +110,5 @@ class DropArea(QFrame):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in theme.NEW_LOOKS:
             self._tint()

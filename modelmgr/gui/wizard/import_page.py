@@ -6,9 +6,9 @@ from time import monotonic
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget, QWizard
+from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QWidget, QWizard
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.outcomes import sentence
 from modelmgr.gui.pace import Pace, show_step
@@ -73,12 +73,12 @@ class _Stages(QWidget):
         colors = theme.colors()
         tints = {WAITS: colors.absent, RUNS: colors.accent_on_base, IS_DONE: colors.good}
         for (mark, label), state in zip(self._lines, self._states, strict=True):
-            mark.setPixmap(theme.pixmap(state, STAGE_ICON_PX, tints[state], self.devicePixelRatioF()))
+            mark.setPixmap(theme.sign(self, state, STAGE_ICON_PX, tints[state]))
             label.setEnabled(state != WAITS)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in theme.NEW_LOOKS:
             self._tint()
 
 
@@ -105,19 +105,14 @@ class ImportPage(Page):
     def _build(self) -> None:
         self._stages = _Stages(self)
         self._stages.setObjectName("importStages")
-        self._counts = theme.plain_label("", parent=self)
-        self._counts.setObjectName("importCounts")
+        self._counts = theme.plain_label("", parent=self, name="importCounts")
         self._current = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
         self._current.setObjectName("importCurrent")
         theme.set_role(self._current, "secondary")
         self._later = QPushButton(tr("Go on in the &background"), self)
         self._later.setObjectName("goOnButton")
         self._later.clicked.connect(self._on_later)
-        lines = QVBoxLayout()
-        lines.setSpacing(theme.S)
-        lines.addWidget(self._bar)
-        lines.addWidget(self._counts)
-        lines.addWidget(self._current)
+        lines = boxes.column(self._bar, self._counts, self._current, spacing=theme.S)
         self._layout.addWidget(self._stages)
         self._layout.addSpacing(theme.S)
         self._layout.addLayout(lines)
@@ -139,7 +134,7 @@ class ImportPage(Page):
         self._journey.imported = self._journey.scanned = self._journey.promoted = None
         self._journey.undone = None
         self._journey.error = None
-        self._journey.goes_on = False
+        self._journey.goes_on = self._journey.cut_short = False
         self._words.setText(tr("You can stop at any time; whole records are kept."))
         self._later.hide()
         journey = self._journey
@@ -215,7 +210,7 @@ class ImportPage(Page):
         self._journey.imported = report
         self.imported.emit(report)
         targets = self._targets()
-        promotes = self._journey.promote and report.batch_id is not None
+        promotes = self._promotes
         if report.cancelled or not (targets or promotes):
             self._wizard.next()
             return
@@ -229,6 +224,11 @@ class ImportPage(Page):
         deed = partial(add_and_promote, self._library, tuple(targets), imported, keeps, options)
         self._start(tr("Adding models") if targets else tr("Promoting"), deed, self._on_added)
 
+    @property
+    def _promotes(self) -> bool:
+        report = self._journey.imported
+        return self._journey.promote and report is not None and report.batch_id is not None
+
     def _targets(self) -> list[str]:
         targets = list(self._journey.folders)
         if self._journey.add_models and self._journey.preview is not None:
@@ -240,7 +240,10 @@ class ImportPage(Page):
         if self.sender() is not self._task:
             return
         self._task = None
-        self._journey.scanned, self._journey.promoted = outcome
+        journey = self._journey
+        journey.scanned, journey.promoted = outcome
+        stopped = any(report is not None and report.cancelled for report in outcome)
+        journey.cut_short = stopped or (self._promotes and journey.promoted is None)
         self._wizard.next()
 
     @Slot()
@@ -260,4 +263,5 @@ class ImportPage(Page):
     def _on_cancelled(self) -> None:
         if self.sender() is self._task:
             self._task = None
+            self._journey.cut_short = self._journey.imported is not None
             self._wizard.next()

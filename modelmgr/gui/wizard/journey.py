@@ -4,13 +4,14 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from PySide6.QtCore import QIODevice, QSaveFile
 
 from modelmgr.errors import ModelmgrError, NotFound
 from modelmgr.gui.reasons import gather_folders
 from modelmgr.library import Library
-from modelmgr.progress import Progress
+from modelmgr.progress import Progress, Within
 from modelmgr.values import (
     MODEL_SUFFIXES,
     ImportReport,
@@ -92,12 +93,19 @@ def offers_of(report: ImportReport, known: Sequence[str]) -> list[Offer]:
 
 @dataclass(slots=True)
 class Journey:
-    """What was chosen, found and done; `options` say how new files are hashed."""
+    """What was chosen, found and done; `options` say how new files are hashed.
+
+    Attributes:
+        known_models: how many of the model files that were found lie in library folders already.
+        goes_on: model files are still being added, in the background.
+        cut_short: the records are in, and then adding the models or the promotion was stopped.
+    """
 
     options: ScanOptions = field(default_factory=ScanOptions)
     paths: list[str] = field(default_factory=list)
     preview: ImportReport | None = None
     offers: list[Offer] = field(default_factory=list)
+    known_models: int = 0
     add_models: bool = False
     promote: bool = False
     keep_previews: bool = False
@@ -107,12 +115,14 @@ class Journey:
     promoted: PromoteReport | None = None
     undone: UndoReport | None = None
     goes_on: bool = False
+    cut_short: bool = False
     error: Exception | None = None
 
     @property
     def is_whole(self) -> bool:
-        """Whether the import came to its end."""
-        return self.error is None and self.imported is not None and not self.imported.cancelled
+        """Whether all that was wished came to its end."""
+        whole = self.imported is not None and not self.imported.cancelled
+        return self.error is None and whole and not self.cut_short
 
     @property
     def left(self) -> int:
@@ -148,7 +158,7 @@ def chosen_paths(text: str) -> list[str]:
     return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
 
 
-class RecordSteps(Progress):
+class RecordSteps(Within):
     """Tells how far an import is in records, and only names what is walked through or read meanwhile.
 
     Its steps come from the walk (files), from within a container (bytes, rows) and from the import itself
@@ -160,8 +170,7 @@ class RecordSteps(Progress):
     """
 
     def __init__(self, outer: Progress, expected: int = 0) -> None:
-        super().__init__()
-        self._outer = outer
+        super().__init__(outer)
         self._expected = expected
         self._records = 0
 
@@ -175,17 +184,6 @@ class RecordSteps(Progress):
         else:
             self._outer.step(done, total, text, unit)
 
-    def check(self) -> None:
-        self._outer.check()
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self._outer.is_cancelled
-
-    @property
-    def is_paused(self) -> bool:
-        return self._outer.is_paused
-
 
 def count_records(library: Library, paths: Sequence[str], progress: Progress) -> int | None:
     """Count the records below some paths; None if it was stopped before the end."""
@@ -193,10 +191,25 @@ def count_records(library: Library, paths: Sequence[str], progress: Progress) ->
     return None if report.cancelled else sum(found.records for found in report.found)
 
 
-def look_at(library: Library, paths: Sequence[str], progress: Progress) -> tuple[ImportReport, list[Offer]]:
+class Look(NamedTuple):
+    """What a look has found.
+
+    Attributes:
+        offers: folders that are spoken of.
+        known_models: how many of the model files lie in library folders already.
+    """
+
+    report: ImportReport
+    offers: list[Offer]
+    known_models: int
+
+
+def look_at(library: Library, paths: Sequence[str], progress: Progress) -> Look:
     """Say what an import of `paths` would do, and which folders are spoken of; writes nothing."""
     report = library.preview(paths, progress=RecordSteps(progress))
-    return report, offers_of(report, [*library.catalog.folder_facts(), *filter(os.path.isdir, paths)])
+    folders = list(library.catalog.folder_facts())
+    known = sum(is_below_any(path, folders) for path in report.model_paths)
+    return Look(report, offers_of(report, [*folders, *filter(os.path.isdir, paths)]), known)
 
 
 def bring_in(

@@ -1,9 +1,10 @@
 """What the second page shows when there is nothing to import: why, and the ways on."""
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
+from modelmgr.gui.buttons import in_order
 from modelmgr.gui.text import breakable
 from modelmgr.gui.wizard.parts import tr
 
@@ -27,8 +28,7 @@ class NothingToImport(QWidget):
         self._icon_name = "search-x"
         self._icon = QLabel(self)
         self._title = theme.plain_label("", "pane-title", self)
-        self._words = theme.plain_label("", "secondary", self)
-        self._words.setObjectName("nothingToImportWords")
+        self._words = theme.plain_label("", "secondary", self, name="nothingToImportWords")
         for label in (self._icon, self._title, self._words):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         for label in (self._title, self._words):
@@ -40,15 +40,11 @@ class NothingToImport(QWidget):
         self._back.setObjectName("chooseElseButton")
         self._back.setProperty("primary", True)
         self._back.clicked.connect(self.back_wanted)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(theme.S)
+        buttons = boxes.row(boxes.STRETCH, spacing=theme.S)
+        for button in in_order(self, [self._back], [self._again]):
+            buttons.addWidget(button)
         buttons.addStretch(1)
-        buttons.addWidget(self._again)
-        buttons.addWidget(self._back)
-        buttons.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, theme.L, 0, theme.L)
-        layout.setSpacing(theme.S)
+        layout = boxes.column(on=self, margins=(0, theme.L, 0, theme.L), spacing=theme.S)
         layout.addStretch(2)
         for widget in (self._icon, self._title, self._words):
             layout.addWidget(widget)
@@ -82,9 +78,9 @@ class NothingToImport(QWidget):
 
     def _tint(self) -> None:
         color = theme.colors().absent
-        self._icon.setPixmap(theme.pixmap(self._icon_name, _ICON_PX, color, self.devicePixelRatioF()))
+        self._icon.setPixmap(theme.sign(self, self._icon_name, _ICON_PX, color))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in theme.NEW_LOOKS:
             self._tint()

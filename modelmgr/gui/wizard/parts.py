@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QTreeWidget,
@@ -17,9 +16,10 @@ from PySide6.QtWidgets import (
     QWizardPage,
 )
 
-from modelmgr.gui import theme
-from modelmgr.gui.cells import SoftDelegate
+from modelmgr.gui import boxes, theme
+from modelmgr.gui.cells import SoftDelegate, scaled
 from modelmgr.gui.reasons import explanation, problem_label
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, foreign_text, plain_tip
 from modelmgr.gui.wizard.journey import Journey
@@ -31,6 +31,8 @@ SHOWN_ITEMS = 1_000
 
 OPEN_ITEMS = 8
 """A kind of problems with more of them is folded at first."""
+
+_LEAST_NAME, _WIDE_NAME = 120, 280
 
 PATH = Qt.ItemDataRole.UserRole
 
@@ -57,21 +59,62 @@ class _FirstFits(QTreeWidget):
         self.divide()
 
 
+class NumbersTree(QTreeWidget):
+    """A list of names with numbers behind them, which stand at the right and are never cut.
+
+    The names have the room that is left, and in a narrow list enough to be read; it is scrolled then.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.header().setStretchLastSection(False)
+        self.header().sectionResized.connect(self._on_resized)
+
+    def show_numbers(self) -> None:
+        """Put the titles of the numbers above them; to be called once there are columns."""
+        for column in range(1, self.columnCount()):
+            self.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+            at_the_right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            self.headerItem().setTextAlignment(column, at_the_right)
+
+    @Slot(int, int, int)
+    def _on_resized(self, column: int, _old: int, _new: int) -> None:
+        if column:
+            self._fit_names()
+
+    def _fit_names(self) -> None:
+        numbers = sum(self.header().sectionSize(column) for column in range(1, self.columnCount()))
+        least = scaled(self, _LEAST_NAME)
+        self.header().resizeSection(0, max(least, self.viewport().width() - numbers))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_names()
+
+
 def make_list(
-    parent: QWidget, name: str, words: str, columns: Sequence[str], *, first: float = 0.0
+    parent: QWidget,
+    name: str,
+    words: str,
+    columns: Sequence[str],
+    *,
+    first: float = 0.0,
+    numbers: bool = False,
 ) -> QTreeWidget:
     """Return an empty list with a name for tests, words for those who hear it, and the titles of its columns.
 
     `first` is the share of the width that the first column may have, as far as its words need it (`divide`); 0
-    leaves the columns as Qt has them.
+    leaves the columns as Qt has them. With `numbers` all columns but the first are numbers.
     """
-    tree = _FirstFits(first, parent) if first else QTreeWidget(parent)
+    tree = _FirstFits(first, parent) if first else NumbersTree(parent) if numbers else QTreeWidget(parent)
     tree.setObjectName(name)
     tree.setAccessibleName(words)
     tree.setProperty("framed", True)
     tree.setRootIsDecorated(False)
     tree.setUniformRowHeights(True)
     tree.setHeaderLabels(list(columns))
+    if isinstance(tree, NumbersTree):
+        tree.show_numbers()
     tree.setTabKeyNavigation(False)
     # It says where one is; what stands out on a page of the wizard is the button that leads on.
     tree.setItemDelegate(SoftDelegate(tree))
@@ -100,33 +143,30 @@ def make_item(texts: Sequence[str], *, numbers_from: int | None = None) -> QTree
     return item
 
 
-def number_columns(tree: QTreeWidget) -> None:
-    """Let the first column have the room, and those behind it numbers at the right."""
-    header = tree.header()
-    header.setStretchLastSection(False)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    for column in range(1, tree.columnCount()):
-        header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        at_the_right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        tree.headerItem().setTextAlignment(column, at_the_right)
+def fit_width(tree: QTreeWidget) -> None:
+    """Make a list of numbers as wide as its words: a number stands near what it counts."""
+    names = max(tree.sizeHintForColumn(0) + theme.XL, scaled(tree, _WIDE_NAME))
+    numbers = sum(max(tree.sizeHintForColumn(c), tree.header().sectionSizeHint(c)) for c in _numbers(tree))
+    tree.setMaximumWidth(names + numbers + 2 * tree.frameWidth())
+
+
+def _numbers(tree: QTreeWidget) -> range:
+    return range(1, tree.columnCount())
 
 
 def fit_height(tree: QTreeWidget, most: int) -> None:
     """Make a list as high as its lines, up to `most` of them."""
     lines = max(1, min(most, tree.topLevelItemCount()))
-    tree.setFixedHeight(tree.header().sizeHint().height() + lines * theme.ROW_HEIGHT + theme.S)
+    line = max(theme.ROW_HEIGHT, tree.sizeHintForRow(0))
+    tree.setFixedHeight(tree.header().sizeHint().height() + lines * line + theme.S)
 
 
-def make_note(words: str, parent: QWidget, icon: str = "info") -> QWidget:
-    """Return a quiet line with an icon before it."""
+def make_note(words: str, parent: QWidget) -> QWidget:
+    """Return a quiet line with a sign before it."""
     line = QWidget(parent)
     mark = QLabel(line)
-    mark.setPixmap(theme.pixmap(icon, 16, theme.colors().secondary, parent.devicePixelRatioF()))
-    layout = QHBoxLayout(line)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(theme.S)
-    layout.addWidget(mark)
-    layout.addWidget(theme.plain_label(words, "secondary", line), 1)
+    mark.setPixmap(theme.sign(parent, "info", 16, theme.colors().secondary))
+    boxes.row(mark, (theme.plain_label(words, "secondary", line), 1), on=line, margins=0, spacing=theme.S)
     return line
 
 
@@ -153,13 +193,13 @@ class Page(QWizardPage):
         self._journey = journey
         self.setObjectName(name)
         self.setAccessibleName(title)
-        self._words = theme.plain_label(words, "secondary", self)
-        self._words.setWordWrap(True)
+        self._words = theme.paragraph(words, "secondary", self)
         self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(theme.L, theme.L, 0, theme.S)
+        # Towards the steps there is a gap, wherever one begins to read.
+        before, behind = (0, theme.L) if wizard.isRightToLeft() else (theme.L, 0)
+        self._layout.setContentsMargins(before, theme.L, behind, theme.S)
         self._layout.setSpacing(theme.M)
-        head = QVBoxLayout()
-        head.setSpacing(theme.XS)
+        head = boxes.column(spacing=theme.XS)
         self._title = theme.plain_label(title, "pane-title", self)
         head.addWidget(self._title)
         head.addWidget(self._words)
@@ -194,17 +234,11 @@ class ProblemPage(QWidget):
 
     def __init__(self, tree: QTreeWidget, parent: QWidget) -> None:
         super().__init__(parent)
-        self._words = theme.plain_label("", parent=self)
-        self._words.setObjectName(f"{tree.objectName()}Words")
-        self._words.setWordWrap(True)
+        self._words = theme.paragraph("", parent=self, name=f"{tree.objectName()}Words")
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._words.hide()
         tree.currentItemChanged.connect(self._show_words)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
-        layout.addWidget(tree, 1)
-        layout.addWidget(self._words)
+        boxes.column((tree, 1), self._words, on=self, margins=0, spacing=theme.S)
 
     @Slot(QTreeWidgetItem, QTreeWidgetItem)
     def _show_words(self, item: QTreeWidgetItem | None) -> None:
@@ -233,7 +267,7 @@ def fill_with_problems(tree: QTreeWidget, problems: Sequence[Problem]) -> None:
         tree.addTopLevelItem(group)
         for problem in found[:SHOWN_ITEMS]:
             name = problem.record_key or os.path.basename(problem.path)
-            texts = [name, problem.path, problem.message]
+            texts = [name, problem.path, spoken(problem.message)]
             group.addChild(make_item([foreign_text(text) for text in texts]))
         if len(found) > SHOWN_ITEMS:
             more = tr("and {} more").format(count_text(len(found) - SHOWN_ITEMS))

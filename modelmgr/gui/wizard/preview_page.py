@@ -1,11 +1,11 @@
 """What is there? The second page: a dry run, and what to take along with the records."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -19,26 +19,28 @@ from PySide6.QtWidgets import (
     QTabWidget,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
     QWizard,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import CheckBox, scaled
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.labels import ElidedLabel
+from modelmgr.gui.language import Forms
 from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.pace import Pace, show_step
 from modelmgr.gui.reasons import source_label
+from modelmgr.gui.sentences import spoken
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import (
     count_text,
     counted,
     foreign_text,
+    numbered,
     plain_tip,
 )
-from modelmgr.gui.wizard.journey import Journey, Offer, look_at
+from modelmgr.gui.wizard.journey import Journey, Look, Offer, look_at
 from modelmgr.gui.wizard.nothing import NothingToImport
 from modelmgr.gui.wizard.parts import (
     PATH,
@@ -51,7 +53,6 @@ from modelmgr.gui.wizard.parts import (
     make_list,
     make_note,
     make_problem_list,
-    number_columns,
     tr,
 )
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
@@ -61,6 +62,7 @@ from modelmgr.progress import Step
 from modelmgr.values import ImportReport
 
 SHOWN_OFFERS = 200
+_SOON_MS = 20
 FILLED_AT_ONCE = 100
 """Longer lists of paths are filled when their tab is opened."""
 _BOX_INDENT = 19
@@ -74,7 +76,7 @@ class PreviewPage(Page):
         self.setCommitPage(True)
         self._task: Task | None = None
         self._pace = Pace()
-        self._has_results = False
+        self._unmade: list[Callable[[], None]] = [self._make_lists, self._make_results]
 
     def _build(self) -> None:
         self._stack = QStackedWidget(self)
@@ -94,19 +96,15 @@ class PreviewPage(Page):
         self._stop = QPushButton(tr("&Stop looking"), page)
         self._stop.setObjectName("previewCancelButton")
         self._stop.clicked.connect(self._on_stop)
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._bar)
-        layout.addWidget(self._counts)
-        layout.addWidget(self._current)
+        layout = boxes.column(self._bar, self._counts, self._current, on=page, margins=0, spacing=theme.S)
         layout.addSpacing(theme.S)
         layout.addWidget(self._stop, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addStretch(1)
         return page
 
-    def _build_results(self) -> QWidget:
-        page = QWidget(self)
+    def _make_lists(self) -> None:
+        page = self._results = QWidget(self)
+        page.hide()
         self._table = make_list(
             page,
             "previewSources",
@@ -120,8 +118,8 @@ class PreviewPage(Page):
                 tr("Unreadable"),
                 tr("File found"),
             ],
+            numbers=True,
         )
-        number_columns(self._table)
         self._table.headerItem().setToolTip(
             6, plain_tip(tr("How many of the records have found the model file that they speak of"))
         )
@@ -132,10 +130,39 @@ class PreviewPage(Page):
         self._problem_page = ProblemPage(self._problems, page)
         self._ignored = make_list(page, "previewIgnored", tr("Ignored files"), [tr("File")])
         self._models = make_list(page, "previewModels", tr("Model files"), [tr("File")])
+
+    def _make_results(self) -> None:
+        page = self._results
+        self._make_tabs(page)
+        self._make_options(page)
+        self._to_folders = QPushButton(page)
+        self._to_folders.setObjectName("chooseFoldersButton")
+        self._to_folders.clicked.connect(self._on_to_folders)
+        self._nothing = NothingToImport(page)
+        self._nothing.back_wanted.connect(self._wizard.back)
+        self._nothing.again_wanted.connect(self._enter)
+        promoting = FlowLayout(spacing=theme.S)
+        promoting.addWidget(self._promote)
+        promoting.addWidget(self._keep)
+        boxes.column(
+            (self._nothing, 1),
+            self._table,
+            (self._tabs, 1),
+            self._add_models,
+            promoting,
+            (self._to_folders, 0, Qt.AlignmentFlag.AlignLeft),
+            on=page,
+            margins=0,
+            spacing=theme.S,
+        )
+        self._stack.addWidget(page)
+
+    def _make_tabs(self, page: QWidget) -> None:
         self._tabs = QTabWidget(page)
         self._tabs.setObjectName("previewTabs")
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setDrawBase(False)
+        self._folder_boxes: list[tuple[str, QCheckBox]] = []
         self._folders = QScrollArea(page)
         self._folders.setObjectName("previewFolders")
         self._folders.setAccessibleName(tr("Folders that could be added"))
@@ -165,17 +192,16 @@ class PreviewPage(Page):
         ]
         for content, title, words in self._pages:
             holder = QWidget(self._tabs)
-            inside = QVBoxLayout(holder)
-            inside.setContentsMargins(0, theme.S, 0, 0)
-            inside.setSpacing(theme.S)
+            inside = boxes.column(on=holder, margins=(0, theme.S, 0, 0), spacing=theme.S)
             if words:
-                told = theme.plain_label(words, "secondary", holder)
-                told.setWordWrap(True)
+                told = theme.paragraph(words, "secondary", holder)
                 inside.addWidget(told)
             inside.addWidget(content)
             self._tabs.addTab(holder, title)
         self._unfilled: dict[QTreeWidget, Sequence[str]] = {}
         self._tabs.currentChanged.connect(self._fill_tab)
+
+    def _make_options(self, page: QWidget) -> None:
         self._add_models = CheckBox(page)
         self._add_models.setObjectName("addModelsBox")
         self._add_models.toggled.connect(self._on_options_changed)
@@ -203,26 +229,6 @@ class PreviewPage(Page):
         self._keep.setEnabled(False)
         self._promote.toggled.connect(self._keep.setEnabled)
         self._keep.toggled.connect(self._on_options_changed)
-        promoting = FlowLayout(spacing=theme.S)
-        promoting.addWidget(self._promote)
-        promoting.addWidget(self._keep)
-        self._to_folders = QPushButton(page)
-        self._to_folders.setObjectName("chooseFoldersButton")
-        self._to_folders.clicked.connect(self._on_to_folders)
-        self._folder_boxes: list[tuple[str, QCheckBox]] = []
-        self._nothing = NothingToImport(page)
-        self._nothing.back_wanted.connect(self._wizard.back)
-        self._nothing.again_wanted.connect(self._enter)
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.S)
-        layout.addWidget(self._nothing, 1)
-        layout.addWidget(self._table)
-        layout.addWidget(self._tabs, 1)
-        layout.addWidget(self._add_models)
-        layout.addLayout(promoting)
-        layout.addWidget(self._to_folders, 0, Qt.AlignmentFlag.AlignLeft)
-        return page
 
     def _enter(self) -> None:
         self._journey.preview = None
@@ -234,8 +240,9 @@ class PreviewPage(Page):
         self._stop.setEnabled(True)
         show_step(self._bar, None)
         self._stack.setCurrentIndex(0)
-        # What shows the results is made while they are looked for, in a turn of its own.
-        QTimer.singleShot(0, self, self._add_results)
+        # What shows the results is made while they are looked for, in turns of its own. After no time at all it would
+        # be made in this one.
+        QTimer.singleShot(_SOON_MS, self, self._add_part)
         deed = partial(look_at, self._library, tuple(self._journey.paths))
         self._task = self._tasks.run(tr("Looking at what is there"), deed)
         self._task.progressed.connect(self._on_progressed)
@@ -271,11 +278,24 @@ class PreviewPage(Page):
         show_step(self._bar, step)
 
     @Slot(object)
-    def _on_previewed(self, outcome: tuple[ImportReport, list[Offer]]) -> None:
-        if self.sender() is not self._task:
+    def _on_previewed(self, outcome: Look) -> None:
+        task = self.sender()
+        if not self._unmade:
+            self._take_outcome(task, outcome)
+            return
+        # There was little to look at: what shows it is made first.
+        self._add_part()
+        QTimer.singleShot(1, self, partial(self._on_outcome, task, outcome))
+
+    def _on_outcome(self, task: QObject | None, outcome: Look) -> None:
+        self._add_results()
+        QTimer.singleShot(1, self, partial(self._take_outcome, task, outcome))
+
+    def _take_outcome(self, task: QObject | None, outcome: Look) -> None:
+        if task is not self._task:
             return
         self._task = None
-        report, self._journey.offers = outcome
+        report, self._journey.offers, self._journey.known_models = outcome
         if report.cancelled:
             self._wizard.back()
             return
@@ -324,11 +344,16 @@ class PreviewPage(Page):
     # --- results ----------------------------------------------------------------------------------------
 
     @Slot()
+    def _add_part(self) -> None:
+        """Make the next part of what shows what was found, and the others in turns of their own."""
+        if self._unmade:
+            self._unmade.pop(0)()
+            QTimer.singleShot(_SOON_MS, self, self._add_part)
+
     def _add_results(self) -> None:
-        """Make the half of the page that shows what was found."""
-        if not self._has_results:
-            self._stack.addWidget(self._build_results())
-            self._has_results = True
+        """Make the half of the page that shows what was found, as far as it is not made."""
+        while self._unmade:
+            self._unmade.pop(0)()
 
     def _show(self, report: ImportReport) -> None:
         self._add_results()
@@ -393,10 +418,15 @@ class PreviewPage(Page):
             return
         lost = [problem for problem in report.problems if not problem.kept]
         if len(lost) == 1:
-            self._nothing.show_unreadable(foreign_text(f"{lost[0].path}\n{lost[0].message}", lines=True))
+            self._nothing.show_unreadable(
+                foreign_text(f"{lost[0].path}\n{spoken(lost[0].message)}", lines=True)
+            )
         elif lost:
-            words = tr("{} could not be read. The reasons stand below.")
-            self._nothing.show_unreadable(words.format(counted(len(lost), tr("place"))))
+            forms = Forms(
+                "%n place could not be read. The reasons stand below.",
+                "%n places could not be read. The reasons stand below.",
+            )
+            self._nothing.show_unreadable(numbered(len(lost), forms))
         else:
             self._nothing.show_nothing(
                 preview_sentence(report)
@@ -412,7 +442,7 @@ class PreviewPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._has_results:
+        if not self._unmade:
             self._fit_table()
 
     @Slot(QTreeWidgetItem, QTreeWidgetItem)
@@ -425,14 +455,6 @@ class PreviewPage(Page):
             self._samples.show_source(source, counts.get("seen", 0))
             self._tabs.setCurrentIndex(0)
 
-    def show_problems(self) -> None:
-        """Lead to what is not taken, or taken with a doubt."""
-        self._tabs.setCurrentIndex([widget for widget, *_rest in self._pages].index(self._problem_page))
-        self._problems.setFocus()
-        first = self._problems.topLevelItem(0)
-        if first is not None:
-            self._problems.setCurrentItem(first)
-
     @Slot()
     def _on_to_folders(self) -> None:
         self._tabs.setCurrentIndex([widget for widget, *_rest in self._pages].index(self._folders))
@@ -442,10 +464,12 @@ class PreviewPage(Page):
                 return
 
     def _show_options(self, report: ImportReport) -> None:
-        words = counted(report.model_count, "model file")
+        # Those in library folders are there already: a folder around them would hold nothing of its own.
+        new = report.model_count - self._journey.known_models
+        words = counted(new, "model file")
         self._add_models.setText(tr("Also add the {} found to the library").format(words))
-        self._add_models.setVisible(report.model_count > 0)
-        self._add_models.setChecked(report.model_count > 0)
+        self._add_models.setVisible(new > 0)
+        self._add_models.setChecked(new > 0)
         self._promote.setVisible(report.imported > 0)
         self._keep.setVisible(report.imported > 0)
         self._show_offers(self._journey.offers)
@@ -454,9 +478,7 @@ class PreviewPage(Page):
     def _show_offers(self, offers: Sequence[Offer]) -> None:
         self._folder_boxes.clear()
         body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(0, 0, theme.S, 0)
-        layout.setSpacing(theme.XS // 2)
+        layout = boxes.column(on=body, margins=(0, 0, theme.S, 0), spacing=theme.XS // 2)
         for offer in offers[:SHOWN_OFFERS]:
             room = scaled(self, 500)
             shown = self.fontMetrics().elidedText(

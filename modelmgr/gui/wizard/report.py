@@ -3,12 +3,16 @@
 import json
 
 from modelmgr import documents
-from modelmgr.gui.outcomes import error_text, sentence
+from modelmgr.gui.language import Forms
+from modelmgr.gui.outcomes import error_text, full_sentence, sentence
 from modelmgr.gui.reasons import source_label
-from modelmgr.gui.text import count_text, counted, type_label
+from modelmgr.gui.sentences import spoken
+from modelmgr.gui.text import counted, listed, numbered, type_label
 from modelmgr.gui.wizard.journey import Journey, Offer
 from modelmgr.gui.wizard.parts import tr
 from modelmgr.values import ImportReport
+
+_COUNTS = ("seen", "imported", "changed", "unchanged", "failed")
 
 
 def preview_sentence(report: ImportReport) -> str:
@@ -16,24 +20,30 @@ def preview_sentence(report: ImportReport) -> str:
     known = report.imported + report.unchanged
     parts = []
     if known:
-        tools = len(report.by_source)
-        parts.append(f"{counted(known, 'record')} from {counted(tools, 'source')}")
-        if report.unchanged and report.imported:
-            parts[0] += f" ({count_text(report.unchanged)} of them known already)"
+        words = tr("{} from {}")
+        if report.imported and report.unchanged:
+            again = Forms("{} from {} (%n of them known already)", "{} from {} (%n of them known already)")
+            words = numbered(report.unchanged, again)
         elif report.unchanged:
-            parts[0] += " (all of them known already)"
+            words = tr("{} from {} (all of them known already)")
+        parts.append(words.format(counted(known, "record"), counted(len(report.by_source), "source")))
     if report.model_count:
         parts.append(counted(report.model_count, "model file"))
     if report.roots:
-        parts.append(f"settings that name {counted(len({root.path for root in report.roots}), 'folder')}")
+        named = len({root.path for root in report.roots})
+        parts.append(numbered(named, Forms("settings that name %n folder", "settings that name %n folders")))
     if not parts:
-        return "Nothing was found here that the program knows."
-    listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
-    words = listed[:1].upper() + listed[1:] + "."
+        return tr("Nothing was found here that the program knows.")
+    both = tr("{} and {}").format(listed(parts[:-1]), parts[-1]) if parts[1:] else parts[0]
+    words = full_sentence(both)
     bound = sum(report.bound.values())
-    if known > 1 and bound:
-        found = "All of the records" if bound == known else f"{count_text(bound)} of the records"
-        words += f" {found} {'has' if bound == 1 else 'have'} found their model file."
+    if known > 1 and bound == known:
+        words += " " + tr("All of the records have found their model file.")
+    elif known > 1 and bound:
+        found = Forms(
+            "%n of the records has found its model file.", "%n of the records have found their model file."
+        )
+        words += " " + numbered(bound, found)
     return words
 
 
@@ -41,8 +51,8 @@ def offer_words(offer: Offer) -> str:
     """Say why a folder is offered."""
     parts = []
     if offer.records:
-        verb = tr("speaks") if offer.records == 1 else tr("speak")
-        parts.append(f"{counted(offer.records, 'record')} {verb} of files in it")
+        forms = Forms("%n record speaks of files in it", "%n records speak of files in it")
+        parts.append(numbered(offer.records, forms))
     if offer.sources:
         tools = ", ".join(dict.fromkeys(source_label(source) for source in offer.sources))
         parts.append(tr("named by the settings of {}").format(tools))
@@ -60,11 +70,11 @@ def report_lines(journey: Journey) -> list[str]:
     if journey.imported is not None:
         lines.append(sentence(journey.imported))
         if journey.imported.gone:
-            verb = tr("is") if journey.imported.gone == 1 else tr("are")
-            lines.append(
-                f"{counted(journey.imported.gone, 'known record')} {verb} "
-                + tr("no longer in the source; what is known stays.")
+            gone = Forms(
+                "%n known record is no longer in the source; what is known stays.",
+                "%n known records are no longer in the source; what is known stays.",
             )
+            lines.append(numbered(journey.imported.gone, gone))
     if journey.scanned is not None:
         lines.append(sentence(journey.scanned))
     if journey.promoted is not None:
@@ -76,36 +86,42 @@ def report_lines(journey: Journey) -> list[str]:
 
 def report_as_text(journey: Journey) -> str:
     """Return the whole report for a person to keep."""
-    lines = ["modelmgr: report of an import", ""]
+    lines = [tr("modelmgr: report of an import"), ""]
     lines += [f"  {path}" for path in journey.paths]
     lines += ["", *report_lines(journey)]
     report = journey.imported
     if report is not None:
         lines += [
             "",
-            f"{report.seen} seen = {report.imported} imported + {report.unchanged} unchanged"
-            f" + {report.ignored} ignored + {report.failed} failed",
+            tr(
+                "{seen} seen = {imported} imported + {unchanged} unchanged + {ignored} ignored + {failed} failed"
+            ).format(
+                seen=report.seen,
+                imported=report.imported,
+                unchanged=report.unchanged,
+                ignored=report.ignored,
+                failed=report.failed,
+            ),
             "",
         ]
         for source, counts in sorted(report.by_source.items()):
-            lines.append(
-                f"  {source_label(source)} ({source}): {counts.get('seen', 0)} seen, "
-                f"{counts.get('imported', 0)} imported ({counts.get('changed', 0)} of them changed), "
-                f"{counts.get('unchanged', 0)} unchanged, {counts.get('failed', 0)} failed"
-            )
+            told = tr(
+                "{seen} seen, {imported} imported ({changed} of them changed), {unchanged} unchanged, {failed} failed"
+            ).format(**{name: counts.get(name, 0) for name in _COUNTS})
+            lines.append(f"  {source_label(source)} ({source}): {told}")
     if journey.error is not None:
         lines += ["", error_text(journey.error)]
     for title, found in (
-        ("Problems of the import", report),
-        ("Problems of the scan", journey.scanned),
-        ("What stayed pending", journey.promoted),
+        (tr("Problems of the import"), report),
+        (tr("Problems of the scan"), journey.scanned),
+        (tr("What stayed pending"), journey.promoted),
     ):
         if found is None or not found.problems:
             continue
         lines += ["", f"{title}:"]
         for problem in found.problems:
             key = f" [{problem.record_key}]" if problem.record_key else ""
-            lines.append(f"  {problem.code}: {problem.path}{key}: {problem.message}")
+            lines.append(f"  {problem.code}: {problem.path}{key}: {spoken(problem.message)}")
     return "\n".join(lines) + "\n"
 
 

@@ -5,17 +5,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QPushButton,
     QTabWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
     QWizard,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.outcomes import error_text, sentence
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, problem_label, source_label
 from modelmgr.gui.strips import UndoStrip, WorkStrip
@@ -28,17 +27,18 @@ from modelmgr.gui.wizard.parts import (
     ProblemPage,
     fill_with_paths,
     fill_with_problems,
+    fit_height,
+    fit_width,
     make_item,
     make_list,
     make_note,
     make_problem_list,
-    number_columns,
     tr,
 )
 from modelmgr.gui.wizard.report import report_lines
 from modelmgr.library import Library
 from modelmgr.progress import Progress
-from modelmgr.values import Problem, UndoReport
+from modelmgr.values import Problem, ScanReport, UndoReport
 
 
 class _Figure(QPushButton):
@@ -47,14 +47,12 @@ class _Figure(QPushButton):
     def __init__(self, name: str, word: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName(f"{name}Button")
+        self.setProperty("role", "figure")
         self.setAutoDefault(False)
-        self._number = theme.plain_label("0", "pane-title", self)
-        self._number.setObjectName(name)
+        self._number = theme.plain_label("0", "pane-title", self, name=name)
         label = theme.plain_label(word, "secondary", self)
         self._word = word
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.XS, theme.M, theme.XS)
-        layout.setSpacing(0)
+        layout = boxes.column(on=self, margins=(theme.M, theme.XS, theme.M, theme.XS), spacing=0)
         for each in (self._number, label):
             each.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             each.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -75,9 +73,16 @@ class _Figure(QPushButton):
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # The least height of the sheet, one line, would count for more than the hint.
+        self.setMinimumHeight(self.sizeHint().height())
+
 
 WAITING, PROBLEMS, SOURCES, IGNORED = range(4)
 """The tabs."""
+
+_MOST_LINES = 10
 
 
 class ReportPage(Page):
@@ -101,9 +106,7 @@ class ReportPage(Page):
 
     def _build(self) -> None:
         self._sum = QWidget(self)
-        row = QHBoxLayout(self._sum)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.S)
+        row = boxes.row(on=self._sum, margins=0, spacing=theme.S)
         for name, word, sign, tab in (
             ("seen", tr("seen"), "=", SOURCES),
             ("imported", tr("imported"), "+", WAITING),
@@ -120,22 +123,23 @@ class ReportPage(Page):
                     theme.plain_label(sign, "pane-title", self._sum), 0, Qt.AlignmentFlag.AlignVCenter
                 )
         row.addStretch(1)
-        self._lines = theme.plain_label("", parent=self)
-        self._lines.setObjectName("reportLines")
-        self._lines.setWordWrap(True)
+        self._lines = theme.paragraph("", parent=self, name="reportLines")
         self._decisions = make_list(
-            self, "reportDecisions", tr("What waits, and why"), [tr("What waits"), tr("Records")]
+            self,
+            "reportDecisions",
+            tr("What waits, and why"),
+            [tr("What waits"), tr("Records")],
+            numbers=True,
         )
         self._problems = make_problem_list(self, "reportProblems")
         self._decisions.itemActivated.connect(self._on_decision_activated)
-        number_columns(self._decisions)
         self._sources = make_list(
             self,
             "reportSources",
             tr("What became of the records, by source"),
             [tr("Source"), tr("Records"), tr("New"), tr("Changed"), tr("Known"), tr("Failed")],
+            numbers=True,
         )
-        number_columns(self._sources)
         self._ignored = make_list(self, "reportIgnored", tr("Ignored files"), [tr("File")])
         self._rest = QPushButton(self)
         self._rest.setObjectName("importRestButton")
@@ -150,17 +154,17 @@ class ReportPage(Page):
         self._tabs.tabBar().setDrawBase(False)
         for content in (self._decisions, ProblemPage(self._problems, self), self._sources, self._ignored):
             holder = QWidget(self._tabs)
-            inside = QVBoxLayout(holder)
-            inside.setContentsMargins(0, theme.S, 0, 0)
-            inside.setSpacing(theme.S)
+            inside = boxes.column(on=holder, margins=(0, theme.S, 0, 0), spacing=theme.S)
             if content is self._decisions:
                 words = tr(
                     "All that waits, from this import and from earlier ones. Enter or a double click leads to it."
                 )
-                told = theme.plain_label(words, "secondary", holder)
-                told.setWordWrap(True)
+                told = theme.paragraph(words, "secondary", holder)
                 inside.addWidget(told)
             inside.addWidget(content)
+            if content in (self._decisions, self._sources):
+                # A few lines need no page.
+                inside.addStretch(1)
             self._tabs.addTab(holder, "")
         self._layout.addWidget(self._sum)
         self._layout.addWidget(self._lines)
@@ -184,11 +188,16 @@ class ReportPage(Page):
         self._title.setText(
             tr("Not finished") if journey.error is not None else tr("Stopped") if is_stopped else tr("Done")
         )
-        self._rest.setText(tr("&Try again") if journey.error is not None else tr("Import the &rest"))
+        rest = tr("Do the &rest") if journey.cut_short else tr("Import the &rest")
+        self._rest.setText(tr("&Try again") if journey.error is not None else rest)
         self._rest.setVisible(is_stopped or journey.error is not None)
         told = sentence(journey.promoted) if journey.promoted is not None else ""
         lines = report_lines(journey)[1 if report is not None else 0 :]
         lines = [line for line in lines if line and (line != told or not self._can_undo)]
+        if journey.cut_short:
+            nothing = sentence(ScanReport(cancelled=True))
+            lines = [line for line in lines if line != nothing]
+            lines += [words for words in self._left_out() if words]
         if journey.goes_on:
             lines.append(tr("Model files are still being added; the status bar shows how far it is."))
         self._lines.setText("\n".join(lines))
@@ -201,6 +210,15 @@ class ReportPage(Page):
         self._name_tabs()
         self._tabs.setCurrentIndex(WAITING)
         self._ask_waiting()
+
+    def _left_out(self) -> Sequence[str]:
+        """Say what was not even begun when the work was stopped; what was begun says so itself."""
+        journey = self._journey
+        begun = journey.promoted is not None or (journey.scanned is not None and journey.scanned.seen > 0)
+        return (
+            "" if begun else tr("No model file was added."),
+            tr("Nothing was promoted.") if journey.promote and journey.promoted is None else "",
+        )
 
     @property
     def _can_undo(self) -> bool:
@@ -242,6 +260,7 @@ class ReportPage(Page):
             numbers += [counts.get("unchanged", 0), counts.get("failed", 0)]
             texts = [count_text(number) if number else "–" for number in numbers]
             self._sources.addTopLevelItem(make_item([source_label(source), *texts], numbers_from=1))
+        fit_height(self._sources, _MOST_LINES)
         seen = self._journey.preview
         fill_with_paths(self._ignored, seen.ignored_paths if seen is not None else ())
 
@@ -323,6 +342,8 @@ class ReportPage(Page):
             item = make_item([words, count_text(count)], numbers_from=1)
             item.setData(0, PATH, problem)
             self._decisions.addTopLevelItem(item)
+        fit_width(self._decisions)
+        fit_height(self._decisions, _MOST_LINES)
         self._waiting = ready + sum(waiting.values())
         self._name_tabs()
         self.waiting_counted.emit(self._waiting)

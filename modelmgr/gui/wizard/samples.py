@@ -10,13 +10,13 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QSplitter,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.labels import ElidedLabel
+from modelmgr.gui.language import Forms
 from modelmgr.gui.reasons import problem_label, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
@@ -27,6 +27,7 @@ from modelmgr.gui.text import (
     count_text,
     counted,
     foreign_text,
+    numbered,
     plain_tip,
 )
 from modelmgr.gui.wizard.parts import PATH, divide, make_item, make_list, tr
@@ -77,23 +78,19 @@ class SamplesView(QWidget):
         self._place.setObjectName("previewRawTitle")
         theme.set_role(self._place, "secondary")
         text = QWidget(self)
-        stacked = QVBoxLayout(text)
-        stacked.setContentsMargins(0, 0, 0, 0)
-        stacked.setSpacing(0)
+        stacked = boxes.column(on=text, margins=0, spacing=0)
         self._place.setFixedHeight(self._fields.header().sizeHint().height())
         stacked.addWidget(self._place)
         stacked.addWidget(self._raw, 1)
         beside = QSplitter(Qt.Orientation.Horizontal, self)
         beside.setChildrenCollapsible(False)
         beside.setHandleWidth(theme.S)
-        beside.setStyleSheet("QSplitter::handle { background: transparent; }")
+        beside.setProperty("role", "gap")
         for widget, width in ((self._list, 180), (self._fields, 430), (text, 350)):
             beside.addWidget(widget)
             beside.setStretchFactor(beside.count() - 1, width)
         beside.setSizes([180, 430, 350])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(beside)
+        boxes.column(beside, on=self, margins=0)
 
     def show_samples(self, samples: Sequence[Sample]) -> None:
         """Take the samples of all sources, and show none yet."""
@@ -176,7 +173,7 @@ class SamplesView(QWidget):
         divide(self._fields)
 
     def _add_kept(self, kept: Sequence[Key]) -> None:
-        group = make_item([tr("Kept, not shown: {}").format(counted(len(kept), tr("key")))])
+        group = make_item([tr("Kept, not shown: {}").format(counted(len(kept), "key"))])
         group.setToolTip(
             0, plain_tip(tr("These stay in the record to the byte, and can be seen and searched there"))
         )
@@ -189,7 +186,8 @@ class SamplesView(QWidget):
             item.setData(0, _KEY_PATH, key.path)
             group.addChild(item)
         if len(kept) > KEPT_ROWS:
-            group.addChild(make_item([tr("and {}").format(counted(len(kept) - KEPT_ROWS, tr("more key")))]))
+            more = Forms("and %n more key", "and %n more keys")
+            group.addChild(make_item([numbered(len(kept) - KEPT_ROWS, more)]))
         group.setExpanded(True)
 
     @Slot(QTreeWidgetItem, QTreeWidgetItem)

@@ -16,30 +16,32 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QShortcut,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QPushButton,
     QScrollArea,
-    QVBoxLayout,
+    QSizePolicy,
+    QSpacerItem,
     QWidget,
     QWizard,
 )
 
-from modelmgr.gui import theme
+from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.labels import ElidedLabel
+from modelmgr.gui.language import Forms
 from modelmgr.gui.reasons import tool_icon
 from modelmgr.gui.strips import OfferStrip
 from modelmgr.gui.tasks import Task, Tasks, TaskState
-from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
+from modelmgr.gui.text import count_text, counted, foreign_text, numbered, plain_tip
 from modelmgr.gui.wizard.drop_area import DropArea, dropped_paths, written_paths
 from modelmgr.gui.wizard.journey import Journey, count_records
 from modelmgr.gui.wizard.parts import PATH, Page, make_note, tr
@@ -93,15 +95,9 @@ class ToolCard(QFrame):
         self.setToolTip(plain_tip(self._places))
         self._box.setAccessibleDescription(self._places)
         self._box.toggled.connect(self._on_toggled)
-        self._count = theme.plain_label("", "secondary", self)
-        self._count.setObjectName("foundCount")
-        head = QHBoxLayout()
-        head.setSpacing(theme.S)
-        head.addWidget(self._box, 1)
-        head.addWidget(self._count)
-        inside = QVBoxLayout()
-        inside.setSpacing(theme.XS // 2)
-        inside.addLayout(head)
+        self._count = theme.plain_label("", "secondary", self, name="foundCount")
+        head = boxes.row((self._box, 1), self._count, spacing=theme.S)
+        inside = boxes.column(head, spacing=theme.XS // 2)
         shown = found.paths if len(found.paths) <= SHOWN_PLACES else found.paths[: SHOWN_PLACES - 1]
         for path in shown:
             place = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)
@@ -109,14 +105,17 @@ class ToolCard(QFrame):
             place.show_text(foreign_text(path))
             inside.addWidget(place)
         if len(found.paths) > len(shown):
-            words = tr("and {}").format(counted(len(found.paths) - len(shown), tr("more place")))
+            more = Forms("and %n more place", "and %n more places")
+            words = numbered(len(found.paths) - len(shown), more)
             inside.addWidget(theme.plain_label(words, "secondary", self))
         inside.addStretch(1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.M, theme.S, theme.M, theme.S)
-        layout.setSpacing(theme.M)
-        layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignVCenter)
-        layout.addLayout(inside, 1)
+        boxes.row(
+            (self._icon, 0, Qt.AlignmentFlag.AlignVCenter),
+            (inside, 1),
+            on=self,
+            margins=(theme.M, theme.S, theme.M, theme.S),
+            spacing=theme.M,
+        )
         self._tint()
 
     def show_counting(self) -> None:
@@ -137,11 +136,11 @@ class ToolCard(QFrame):
 
     def _tint(self) -> None:
         color = theme.colors().accent_on_base
-        self._icon.setPixmap(theme.pixmap(self._icon_name, CARD_ICON_PX, color, self.devicePixelRatioF()))
+        self._icon.setPixmap(theme.sign(self, self._icon_name, CARD_ICON_PX, color))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in theme.NEW_LOOKS:
             self._tint()
 
     @property
@@ -178,6 +177,9 @@ class SourcesPage(Page):
 
     Signals:
         chosen(): other paths are chosen than before.
+
+    Attributes:
+        is_passed: the wizard goes on to the next page at once; this one is made when somebody comes back to it.
     """
 
     chosen = Signal()
@@ -199,6 +201,25 @@ class SourcesPage(Page):
         self._cards: list[tuple[InstalledTool, ToolCard]] = []
         self._counting: list[Task] = []
         self._left: list[str] = []
+        self.is_passed = False
+        self._is_due = False
+        # Of a page that is made later the wizard shall know that it wants all the room there is.
+        policy = QSizePolicy.Policy
+        self._layout.addItem(QSpacerItem(0, 0, policy.Minimum, policy.Expanding))
+
+    def initializePage(self) -> None:
+        self._is_due = True
+        if not self.is_passed:
+            self._get_ready()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._get_ready()
+        super().showEvent(event)
+
+    def _get_ready(self) -> None:
+        if self._is_due:
+            self._is_due = False
+            super().initializePage()
 
     def _build(self) -> None:
         self._drop = DropArea(self)
@@ -206,7 +227,7 @@ class SourcesPage(Page):
         folder = QPushButton(tr("Add &folder…"), self._drop)
         folder.setObjectName("addFolderButton")
         folder.clicked.connect(self._on_add_folder)
-        files = QPushButton(tr("Add fi&les…"), self._drop)
+        files = QPushButton(tr("Add fil&es…"), self._drop)
         files.setObjectName("addFilesButton")
         files.clicked.connect(self._on_add_files)
         self._drop.buttons.addStretch(1)
@@ -217,9 +238,7 @@ class SourcesPage(Page):
         self._all = QPushButton(tr("Choose &all"), self)
         self._all.setObjectName("chooseAllButton")
         self._all.clicked.connect(self._on_all)
-        found_head = QHBoxLayout()
-        found_head.addWidget(self._found_title, 1)
-        found_head.addWidget(self._all)
+        found_head = boxes.row((self._found_title, 1), self._all)
         self._found = QScrollArea(self)
         self._found.setObjectName("foundInstalls")
         self._found.setWidgetResizable(True)
@@ -240,9 +259,7 @@ class SourcesPage(Page):
         self._remove.setObjectName("removePathButton")
         self._remove.clicked.connect(self._on_remove)
         self._chosen.remove_wanted.connect(self._on_remove)
-        head = QHBoxLayout()
-        head.addWidget(self._chosen_title, 1)
-        head.addWidget(self._remove)
+        head = boxes.row((self._chosen_title, 1), self._remove)
         self._again = OfferStrip("chosenBefore", "chooseAgainButton", tr("Choose them &again"), self)
         self._again.accepted.connect(self._on_again)
         self._again.closed.connect(self._forget_left)
@@ -278,7 +295,7 @@ class SourcesPage(Page):
         if not self._is_built:
             return
         words = tr("When the program ended early, you had chosen {}.")
-        self._again.show_words(words.format(counted(len(self._left), tr("place"))))
+        self._again.show_words(words.format(counted(len(self._left), "place")))
         self._again.setToolTip(plain_tip("\n".join(foreign_text(path) for path in self._left[:SHOWN_PATHS])))
         self._again.setVisible(bool(self._left))
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QFontMetrics, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QLabel, QWidget, QWizard
 
 from modelmgr.gui import focus, theme
+from modelmgr.gui.buttons import in_order
 from modelmgr.gui.cells import scaled
 from modelmgr.gui.reasons import group_of
 from modelmgr.gui.sheet import style_sheet
@@ -41,7 +42,8 @@ class _Steps(QWidget):
         self._is_whole = True
         self._lines: list[tuple[QLabel, QLabel]] = []
         layout = QGridLayout(self)
-        layout.setContentsMargins(0, theme.S, 0, theme.L)
+        # In line with the title of the page beside it.
+        layout.setContentsMargins(0, theme.L, 0, theme.L)
         layout.setHorizontalSpacing(theme.S)
         layout.setVerticalSpacing(theme.M)
         layout.setColumnStretch(1, 1)
@@ -51,7 +53,11 @@ class _Steps(QWidget):
             layout.addWidget(label, at, 1)
             self._lines.append((mark, label))
         layout.setRowStretch(len(self._lines), 1)
-        self.setFixedWidth(self.fontMetrics().averageCharWidth() * 15 + theme.XL)
+        letters = self.font()
+        letters.setBold(True)
+        widest = max(QFontMetrics(letters).horizontalAdvance(label.text()) for _mark, label in self._lines)
+        least = self.fontMetrics().averageCharWidth() * 15 + theme.XL
+        self.setFixedWidth(max(least, widest + theme.XL + theme.L))
 
     def show_step(self, page: int, *, is_whole: bool) -> None:
         """Mark the question that is being answered, and those that are; `is_whole` says that the import is."""
@@ -72,11 +78,11 @@ class _Steps(QWidget):
             is_done = at < self._page if at < IMPORT else self._page == REPORT and self._is_whole
             name = "circle-check" if is_done else "circle"
             color = colors.accent_on_base if at == self._page else colors.secondary
-            mark.setPixmap(theme.pixmap(name, STEP_ICON_PX, color, self.devicePixelRatioF()))
+            mark.setPixmap(theme.sign(self, name, STEP_ICON_PX, color))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() in theme.NEW_LOOKS:
             self._tint()
 
 
@@ -143,6 +149,19 @@ class MigrationWizard(QWizard):
         if paths:
             self.set_paths(paths)
 
+    def _align(self) -> None:
+        """Let steps, pages and buttons keep the distance to the edge that all dialogs keep.
+
+        The style's margins are narrower, and around the side widget there are others again. `QWizard` gives them
+        anew whenever it lays itself out.
+        """
+        side = self._steps.parentWidget()
+        ground = side.parentWidget() if side is not None else None
+        for holder, margin in ((side, 0), (ground, theme.L)):
+            layout = holder.layout() if holder is not None else None
+            if layout is not None:
+                layout.setContentsMargins(margin, margin, margin, margin)
+
     def _name_buttons(self) -> None:
         kind = QWizard.WizardButton
         for which, name, words in (
@@ -180,6 +199,7 @@ class MigrationWizard(QWizard):
             return
         self._previewed.leave()
         self.journey.paths[:] = dict.fromkeys(os.path.abspath(path) for path in paths)
+        self._sources.is_passed = bool(self.journey.paths)
         self.restart()
         if self.journey.paths:
             self.next()
@@ -225,12 +245,15 @@ class MigrationWizard(QWizard):
     @Slot(int)
     def _on_page_changed(self, page: int) -> None:
         kind = QWizard.WizardButton
-        layout = [kind.BackButton, kind.Stretch, kind.CancelButton, kind.NextButton, kind.CommitButton]
+        leads_on = in_order(self, [kind.NextButton, kind.CommitButton], [kind.CancelButton])
+        layout = [kind.BackButton, kind.Stretch, *leads_on]
         if page == IMPORT:
             layout = [kind.Stretch, kind.CustomButton3]
         elif page == REPORT:
-            layout = [kind.CustomButton1, kind.Stretch, kind.FinishButton, kind.CustomButton2]
+            ends = in_order(self, [kind.CustomButton2], [kind.FinishButton])
+            layout = [kind.CustomButton1, kind.Stretch, *ends]
         self.setButtonLayout(layout)
+        self._align()
         self._steps.show_step(page, is_whole=self.journey.is_whole)
         if page != SOURCES:
             self._sources.leave()
@@ -317,6 +340,10 @@ class MigrationWizard(QWizard):
 
     def focusNextPrevChild(self, is_next: bool) -> bool:
         return focus.move(self, is_next)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._align()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._importing.would_lose:

@@ -122,9 +122,10 @@ def test_columns_come_back_as_they_were(qtbot, catalog, tasks, view):
     other = LibraryView(LibraryModel(catalog, tasks), Previews(tasks))
     qtbot.addWidget(other)
     other.restore_columns(state)
-    assert other.column_state() == state or [c["name"] for c in other.column_state()] == [
-        c["name"] for c in state
+    assert [(c["name"], c["hidden"]) for c in other.column_state()] == [
+        (c["name"], c["hidden"]) for c in state
     ]
+    assert other.columnWidth(COLUMN_OF_NAME["tags"]) == 177
     assert other.horizontalHeader().visualIndex(rating) == 1
     assert other.columnWidth(COLUMN_OF_NAME["tags"]) == 177
     assert other.isColumnHidden(COLUMN_OF_NAME["added_at"])
@@ -211,6 +212,41 @@ def test_the_columns_of_the_beginning_come_back(qtbot, view):
         (c["name"], c["hidden"]) for c in before
     ]
     assert view.columnWidth(COLUMN_OF_NAME["tags"]) < 300
+
+
+def test_columns_take_the_room_of_a_large_window_until_the_user_says_how_wide_they_are(
+    qtbot, catalog, tasks, view
+):
+    tags, kind = COLUMN_OF_NAME["tags"], COLUMN_OF_NAME["type"]
+    view.resize(700, 400)
+    view.show()
+    narrow = view.columnWidth(tags), view.columnWidth(kind)
+    view.resize(1600, 400)
+    assert view.columnWidth(tags) > 2 * narrow[0]
+    assert view.columnWidth(kind) > narrow[1]
+    assert view.horizontalHeader().length() == view.viewport().width()
+    view.horizontalHeader().resizeSection(tags, 90)
+    view.resize(1700, 400)
+    assert view.columnWidth(tags) == 90
+    state = view.column_state()
+    view.resize(700, 400)
+    assert (view.columnWidth(tags), view.columnWidth(kind)) == (90, narrow[1])
+    other = LibraryView(LibraryModel(catalog, tasks), Previews(tasks))
+    qtbot.addWidget(other)
+    other.resize(700, 400)
+    other.restore_columns(state)
+    other.show()
+    assert (other.columnWidth(tags), other.columnWidth(kind)) == (90, narrow[1])
+
+
+def test_pictures_and_rows_grow_with_the_letters(view):
+    side, height = view.itemDelegate().thumbnail_side, view.verticalHeader().defaultSectionSize()
+    font = view.font()
+    font.setPointSizeF(font.pointSizeF() * 2)
+    view.setFont(font)
+    view.take_palette()
+    assert view.itemDelegate().thumbnail_side > 1.3 * side
+    assert view.verticalHeader().defaultSectionSize() > max(height, view.itemDelegate().thumbnail_side)
 
 
 def test_every_light_column_has_one_of_the_table():
