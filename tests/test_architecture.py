@@ -1,13 +1,17 @@
 """The arrows between the rooms, read from the imports: what may know what, and what nobody may do."""
 
 import ast
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent / "modelmgr"
+PAGES = [ROOT.parent / "README.md", *sorted((ROOT.parent / "_codex").glob("*.md"))]
 
 # Each may import those before it, and the standard library.
 LEAVES = (
@@ -36,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "": set(),
     "__main__": {"cli"},
     **{leaf: set(LEAVES[:at]) for at, leaf in enumerate(LEAVES)},
-    "settings": {"errors"},
+    "settings": {"errors", "lazily"},
     "demo": set(LEAVES),
     "readers": set(LEAVES),
     "discovery": set(LEAVES),
@@ -49,7 +53,6 @@ ROOMS: dict[str, set[str]] = {
 }
 THIRD_PARTY: dict[str, set[str]] = {
     "peewee": {"catalog"},
-    "playhouse": {"catalog"},
     "PySide6": {"gui"},
     "shiboken6": {"gui"},
     "platformdirs": {"settings", "cli", "gui"},
@@ -68,7 +71,7 @@ THIRD_PARTY: dict[str, set[str]] = {
 }
 # These doors see the catalog through its face alone.
 SEE_FACES_ONLY = {"gui", "api", "cli"}
-START_THREADS = {"gui/tasks.py", "api/server.py", "discovery/hashing.py", "library/importing.py"}
+START_THREADS = {"gui/tasks.py", "api/server.py", "discovery/hashing.py", "library/chunks.py"}
 THREADS = {
     "Thread",
     "Timer",
@@ -125,12 +128,17 @@ def room_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 NAMES = {name_of(path) for path in modules()}
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Yield every module that a module imports, wherever the import stands, with its line."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -192,7 +200,7 @@ def test_threads_start_in_few_files_only(path: Path) -> None:
         return
     found = [
         f"line {node.lineno}: {name}"
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call | ast.ClassDef)
         for name in _names_used(node)
         if name in THREADS
@@ -214,7 +222,7 @@ def _dotted(node: ast.expr) -> str:
 @pytest.mark.parametrize("path", each_module())
 def test_nothing_dangerous_is_called(path: Path) -> None:
     found = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call):
             if (reason := BANNED_CALLS.get(_dotted(node.func))) is not None:
                 found.append(f"line {node.lineno}: {_dotted(node.func)}: {reason}")
@@ -241,15 +249,44 @@ def test_nothing_that_unpickles_is_imported(path: Path) -> None:
 
 def test_what_must_not_be_called_or_imported_is_found(tmp_path: Path) -> None:
     """The checks above see what they are for."""
-    for source in ("import pickle", "def f():\n    from pickle import loads", "import numpy.lib as x"):
-        module = tmp_path / "x.py"
+    for number, source in enumerate(
+        ("import pickle", "def f():\n    from pickle import loads", "import numpy.lib as x")
+    ):
+        module = tmp_path / f"i{number}.py"
         module.write_text(source, encoding="utf-8")
         with pytest.raises(AssertionError):
             test_nothing_that_unpickles_is_imported(module)
-    for source in ("pickle.loads(b'')", "eval('1')", "x.run('ls', shell=True)", "__import__('os')"):
+    for number, source in enumerate(
+        ("pickle.loads(b'')", "eval('1')", "x.run('ls', shell=True)", "__import__('os')")
+    ):
+        module = tmp_path / f"c{number}.py"
         module.write_text(source, encoding="utf-8")
         with pytest.raises(AssertionError):
             test_nothing_dangerous_is_called(module)
+
+
+def test_each_room_is_on_the_map() -> None:
+    text = (ROOT.parent / "_codex" / "architecture.md").read_text("utf-8")
+    rooms = {room_of(name) for name in NAMES} - {"", "__main__"}
+    assert not [room for room in sorted(rooms) if f"`{room}.py`" not in text and f"`{room}/`" not in text]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("http")]
+    assert not [link for link in links if not (page.parent / link).exists()]
+    modules = {f"/{path.relative_to(ROOT.parent).as_posix()}" for path in ROOT.parent.glob("*/**/*.py")}
+    named = re.findall(r"`([\w./]+\.py)`", text)
+    assert not [name for name in named if not any(module.endswith(f"/{name}") for module in modules)]
+
+
+def test_each_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    names = [re.split(r"[><=;]", line)[0].strip() for line in project["dependencies"]]
+    text = (ROOT.parent / "_codex" / "dependencies.md").read_text("utf-8")
+    table = text.partition("## ")[0]
+    assert not [name for name in names if name not in table]
 
 
 def test_peewee_takes_the_one_sqlite_driver_of_the_program() -> None:

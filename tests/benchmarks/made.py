@@ -1,5 +1,6 @@
 """What the benchmarks work on: catalogs of any size, trees of model files, folders of sidecars."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from modelmgr.catalog import Catalog
+from modelmgr.catalog import Catalog, engine
+from modelmgr.values import Changes
 
 TEXT = (
     "inkwash harbor copperleaf velvet meadow lantern orbit glass maple static ember quiet salt paper drift "
@@ -51,6 +53,16 @@ def sha256_of(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
+@contextlib.contextmanager
+def bulk_load(catalog: Catalog) -> Iterator[Any]:
+    """Hold one transaction on an empty catalog; its search index is filled at the end."""
+    with (
+        catalog.transaction(Changes(models=True, pending=True)) as writer,
+        engine.search_filled_after(writer.connection(), first_id=1),
+    ):
+        yield writer.connection()
+
+
 def make_catalog(path: Path, models: int, *, payload_each: int = 1) -> None:
     """Make a catalog of so many models, each with a file, a header, origins and tags; some have a record.
 
@@ -62,8 +74,7 @@ def make_catalog(path: Path, models: int, *, payload_each: int = 1) -> None:
         payload_each: one in so many models, from the first on, has a record with a payload; 0: none has.
     """
     catalog = Catalog.open(path)
-    with catalog.bulk_load() as writer:
-        conn = writer.connection()
+    with bulk_load(catalog) as conn:
         for start in range(0, models, ROWS_AT_ONCE):
             rows = list(_rows(range(start, min(models, start + ROWS_AT_ONCE)), payload_each))
             for table, columns in _COLUMNS.items():
@@ -76,8 +87,7 @@ def make_pending(path: Path, records: int) -> None:
     """Put so many pending records into a catalog, of several sources, kinds and problems, each with a small payload."""
     problems = (None, None, "no_location", "file_missing", "several_files")
     catalog = Catalog.open(path)
-    with catalog.bulk_load() as writer:
-        conn = writer.connection()
+    with bulk_load(catalog) as conn:
         conn.execute("INSERT INTO batches(id, paths, state, started_at, seen, imported, unchanged, ignored, failed, "
                      "problems) VALUES (1, '[]', 'done', 0, 0, 0, 0, 0, 0, '[]')")  # fmt: skip
         for start in range(0, records, ROWS_AT_ONCE):

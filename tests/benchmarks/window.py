@@ -128,11 +128,12 @@ def main() -> None:
         from modelmgr.gui import open_window
 
         window = open_window(Path(sys.argv[2]))
-        # The look of the last time comes back.
         grid = what == "scroll-grid"
         if what == "scroll-inbox":
             window.findChild(QAction, "actionShowPending").trigger()
-        window.findChild(QAction, "actionShowGrid" if grid else "actionShowTable").trigger()
+        if what != "start":
+            # The look of the last time comes back.
+            window.findChild(QAction, "actionShowGrid" if grid else "actionShowTable").trigger()
         name = "libraryGrid" if grid else "pendingTable" if what == "scroll-inbox" else "libraryTable"
         painted = window.findChild(QAbstractItemView, name)
         if not painted.isVisible():  # an empty library shows another page
