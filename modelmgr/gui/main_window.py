@@ -152,6 +152,8 @@ class MainWindow(Frame):
         self._help.restore(self._found)
         self._errands.restore(self._found)
         self._restore(self._found)
+        # Not before: what is brought back is no news.
+        self._page.kept_changed.connect(self._keep_state)
         if self._looks_late:
             self._take_palette()
         self._toolbar.show_now()
@@ -188,7 +190,6 @@ class MainWindow(Frame):
         self.dropped.connect(self.drop_paths)
         self._page.wanted.connect(self._on_library_wanted)
         self._page.said.connect(self._messages.say)
-        self._page.kept_changed.connect(self._keep_state)
         self._page.add_wanted.connect(self._errands.choose_folder)
         self._page.import_wanted.connect(self._errands.open_wizard)
         self._page.demo_wanted.connect(self._errands.open_demo)
@@ -434,7 +435,7 @@ class MainWindow(Frame):
 
     @Slot()
     def _keep_state(self) -> None:
-        """Write the state before the end, for what a crash must not take with it."""
+        """Write the state in a worker; closing waits for it."""
         self._tasks.change(partial(remembered.save, self._state_file, self._state()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -450,6 +451,7 @@ class MainWindow(Frame):
             self._news.stop()
             self._details.flush()
             self.drafts.close()
-            remembered.save(self._state_file, self._state())
+            # In turn: a former state, still to be written, would otherwise be the one that stays.
+            self._keep_state()
         self.hide()
         self.closed.emit()

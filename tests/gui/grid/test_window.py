@@ -1,14 +1,17 @@
 """The grid in the window: chosen by keys, remembered, with the commands of the table."""
 
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QMenu, QSlider, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit, QMenu, QSlider, QTableView, QWidget
 
 from modelmgr.catalog import Catalog
+from modelmgr.gui.tasks import Tasks
 from modelmgr.values import ModelQuery
 
 
@@ -56,6 +59,19 @@ def test_the_look_and_its_size_come_back(open_on, path):
     find(again, "actionShowTable", QAction).trigger()
     assert find(again, "libraryTable").isVisible()
     assert not find(again, "cardSize").isVisible()
+
+
+def test_a_former_state_that_is_still_to_be_written_is_not_the_one_that_stays(open_on, path):
+    window = open_on(path)
+    search = find(window, "searchEdit", QLineEdit)
+    window.findChild(Tasks).change(partial(time.sleep, 0.3))
+    search.setText("ink")
+    # What was searched for is kept at once.
+    QTest.keyClick(search, Qt.Key.Key_Return)
+    search.clear()
+    shown_grid(window)
+    window.close()
+    assert find(open_on(path), "actionShowGrid", QAction).isChecked()
 
 
 def test_digits_rate_what_is_selected_in_both_looks(qtbot, open_on, path):
