@@ -107,6 +107,7 @@ def each_command(parser: argparse.ArgumentParser, before: str = "") -> Iterator[
             {"models": 0, "files": 0, "bytes": 0, "by_type": {}, "by_base_model": {}, "by_folder": {}},
         ),
         (["check"], {"ok": True, "problems": []}),
+        (["verify"], {"checked": 0, "ok": 0, "changed": 0, "missing": 0, "problems": []}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -281,9 +282,10 @@ def test_a_disk_without_room_for_the_output_is_told_in_a_sentence(library: Libra
     assert done.stderr.startswith(b"modelmgr: ")
 
 
-def test_a_reader_that_goes_away_ends_the_output_quietly(library: Library) -> None:
+@pytest.mark.parametrize("said", [["pending", "export", "--jsonl"], ["list", "--help"], ["--version"]])
+def test_a_reader_that_goes_away_ends_the_output_quietly(library: Library, said: list[str]) -> None:
     process = subprocess.Popen(
-        command(library.catalog, "pending", "export", "--jsonl"),
+        command(library.catalog, *said),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -293,6 +295,27 @@ def test_a_reader_that_goes_away_ends_the_output_quietly(library: Library) -> No
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell can't close streams")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("said", ["list", "scan --json", "show nothing"])
+def test_streams_that_are_closed_from_the_start_change_nothing_else(
+    library: Library, said: str, closed: str
+) -> None:
+    whole, part = (
+        subprocess.run(
+            ["/bin/sh", "-c", f"{shlex.join(command(library.catalog))} {said} {ending}"],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        for ending in ("", closed)
+    )
+    assert part.returncode == whole.returncode
+    assert bool(part.stdout) == (bool(whole.stdout) and ">&-" not in closed.replace("2>&-", ""))
+    assert bool(part.stderr) == (bool(whole.stderr) and "2>&-" not in closed)
+    assert library.run("check").code == 0
 
 
 # --- the library ------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None takes the process's own.
     """
     if argv is None:
+        _open_closed_streams()
         _speak_utf8()
     words = list(sys.argv[1:] if argv is None else argv)
     if isinstance(
@@ -43,6 +44,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     call = Call("--json" in words)
     with Signals(call, keep=argv is None):
         return _answered(call, words)
+
+
+def _open_closed_streams() -> None:
+    """Let standard streams that were handed over closed (``>&-``) lead nowhere.
+
+    Python has none in their place, and the next file that is opened would get their number.
+    """
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (found := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest number that is free
+        os.set_inheritable(found, True)
+    os.close(found)
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process lives
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _speak_utf8() -> None:
@@ -63,6 +79,8 @@ def _answered(call: Call, words: Sequence[str]) -> int:
     try:
         try:
             code = _run(call, words)
+        except SystemExit as done:  # --help and --version
+            code = int(done.code or 0)
         finally:
             call.bar.clear()
         with output():
@@ -77,8 +95,6 @@ def _answered(call: Call, words: Sequence[str]) -> int:
         return call.fail(CATALOG, error.code, error.message, error.details)
     except ModelmgrError as error:
         return call.fail(PROBLEMS, error.code, error.message, error.details)
-    except SystemExit as done:  # --help and --version
-        return int(done.code or 0)
     except Exception as error:  # noqa: BLE001 - a fault of ours, told with its traceback
         import traceback
 

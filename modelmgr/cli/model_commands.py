@@ -253,14 +253,15 @@ def locate(call: Call) -> int:
 def verify(call: Call) -> int:
     """Hash files again and compare."""
     from modelmgr import documents
+    from modelmgr.library import Library
     from modelmgr.values import VerifyReport
 
-    with call.library() as library:
-        wanted, problems = models_of(library.catalog, call.args.sha256)
+    with call.deed(), call.catalog() as catalog:
+        wanted, problems = models_of(catalog, call.args.sha256)
         report = VerifyReport()
         # No hash at all means every model; only wrong ones mean none.
         if wanted or not call.args.sha256:
-            report = library.verify(wanted, progress=call.progress)
+            report = Library(catalog).verify(wanted, progress=call.progress)
     report.problems[:0] = problems
 
     def lines() -> Iterator[str]:
