@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QPalette
 from PySide6.QtWidgets import (
     QApplication,
@@ -91,6 +91,21 @@ def first_names(window, count=3) -> list[str]:
 def wait_for(qtbot, window, rows: int) -> None:
     model = find(window, "libraryTable").model()
     qtbot.waitUntil(lambda: model.rowCount() == rows and model.is_complete)
+
+
+def test_what_is_promised_is_found_in_every_moment_of_a_start(qtbot, open_on, path):
+    window = open_on(path)
+    inbox = find(window, "pendingPage")
+    missing = set()
+
+    def look() -> None:
+        missing.update(name for name, kind in WIDGETS.items() if window.findChild(kind, name) is None)
+
+    turns = QTimer(window)  # one look in each turn of the event loop, between the steps that make the rest
+    turns.timeout.connect(look)
+    turns.start()
+    qtbot.waitUntil(lambda: inbox.layout() is not None)
+    assert not missing
 
 
 def test_everything_that_is_promised_is_there_at_once(window):

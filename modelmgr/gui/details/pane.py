@@ -144,7 +144,10 @@ class DetailsPane(LateParts, QWidget):
         )
 
     def make_late(self) -> None:
-        self._early  # noqa: B018 made when it is first read
+        if self._made_page is None:
+            self._early  # noqa: B018 made when it is first read
+        else:
+            self._page  # noqa: B018 put in its place, for it has taken the early parts with it
 
     @property
     def _early(self) -> "EarlyParts":

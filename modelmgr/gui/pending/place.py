@@ -50,7 +50,10 @@ class PendingPlace(LateParts, QWidget):
         self._soon = timers.after(_SOON_MS, self._go_on, self)
 
     def make_late(self) -> None:
-        self._view  # noqa: B018 made when it is first read
+        if self._made is None:
+            self._view  # noqa: B018 made when it is first read
+        else:
+            self.page  # noqa: B018 put in its place, for it has taken the view with it
 
     @property
     def _view(self) -> "PendingView":
