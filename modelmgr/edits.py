@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from modelmgr import vocabulary
 from modelmgr.errors import Usage
 from modelmgr.lazily import pattern
+from modelmgr.values import folded
 
 LINE_CHARACTERS: Mapping[str, int] = {
     "name": 1_000,
@@ -98,7 +99,7 @@ def with_entries(
 
 
 def _sameness(column: str, entry: str) -> str:
-    return entry.casefold() if column == "tags" else entry
+    return folded(entry) if column == "tags" else entry
 
 
 def _list_of(text: str) -> list[Any]:

@@ -8,7 +8,7 @@ from modelmgr.catalog import engine
 from modelmgr.catalog.schema import below_condition, path_in
 from modelmgr.lazily import pattern
 from modelmgr.search import Match, Term, Value, parse
-from modelmgr.values import FileState, HashState, ModelQuery
+from modelmgr.values import FileState, HashState, ModelQuery, folded
 from modelmgr.vocabulary import canonical_base, canonical_type
 
 STATE_CONDITIONS: dict[str, str] = {
@@ -237,7 +237,7 @@ def _word(field: str, values: Sequence[Value]) -> Condition:
         if value.match is Match.NONE:
             parts.append((f"{column} IS NULL", ()))
         elif value.match is Match.BEGINS:
-            parts.append((_distinct(column, f"instr({engine.folded('v')}, ?) = 1"), [value.text.casefold()]))
+            parts.append((_distinct(column, f"instr({engine.fold('v')}, ?) = 1"), [folded(value.text)]))
     # A list of values is a stretch too: SQLite goes from one to the next in order.
     return _any_of(parts, column=column if len(exact) == len(values) else "")._replace(about=column)
 
@@ -280,8 +280,8 @@ def _danger(_field: str, values: Sequence[Value]) -> Condition:
 
 
 def _tag(_field: str, values: Sequence[Value]) -> Condition:
-    folded = [(value.match, value.text.casefold()) for value in values]
-    return _linked("model_tags", "key", folded, "tags = '[]'")
+    keys = [(value.match, folded(value.text)) for value in values]
+    return _linked("model_tags", "key", keys, "tags = '[]'")
 
 
 def _source(_field: str, values: Sequence[Value]) -> Condition:
@@ -334,9 +334,7 @@ def _folder(_field: str, values: Sequence[Value]) -> Condition:
             below, bounds = below_condition(value.text, "folder")
             parts.append((f"folder = ? OR {below}", [path_in(value.text), *bounds]))
         elif value.match is Match.HOLDS:
-            parts.append(
-                (_distinct("folder", f"instr({engine.folded('v')}, ?) > 0"), [value.text.casefold()])
-            )
+            parts.append((_distinct("folder", f"instr({engine.fold('v')}, ?) > 0"), [folded(value.text)]))
     is_below = any(value.match is Match.BELOW for value in values)
     return _any_of(parts, column="" if is_below else "folder")._replace(about="folder")
 
@@ -347,20 +345,18 @@ def _license(_field: str, values: Sequence[Value]) -> Condition:
         if value.match is Match.NONE:
             parts.append(("license IS NULL", ()))
         else:
-            parts.append(
-                (_distinct("license", f"instr({engine.folded('v')}, ?) > 0"), [value.text.casefold()])
-            )
+            parts.append((_distinct("license", f"instr({engine.fold('v')}, ?) > 0"), [folded(value.text)]))
     return _any_of(parts, is_indexed=not any(value.match is Match.NONE for value in values))
 
 
 _WITHIN = {
     "": "",
-    "name": f"instr({engine.folded('name')}, ?) > 0",
-    "file": f"instr({engine.folded('file_name')}, ?) > 0",
+    "name": f"instr({engine.fold('name')}, ?) > 0",
+    "file": f"instr({engine.fold('file_name')}, ?) > 0",
     # The search text has no more of it.
-    "notes": f"instr({engine.folded(f'substr(notes, 1, {engine.SEARCH_NOTES_CHARACTERS})')}, ?) > 0",
+    "notes": f"instr({engine.fold(f'substr(notes, 1, {engine.SEARCH_NOTES_CHARACTERS})')}, ?) > 0",
     "trigger": "EXISTS (SELECT 1 FROM json_each(trigger_words) AS word "
-    f"WHERE instr({engine.folded('word.value')}, ?) > 0)",
+    f"WHERE instr({engine.fold('word.value')}, ?) > 0)",
 }
 _COLUMN_OF_TEXT = {"name": "name", "file": "file_name"}
 _LACKS = {
@@ -386,7 +382,7 @@ def _text(field: str, values: Sequence[Value]) -> Condition:
             walking.append(_LACKS[field])
             is_countable = False
             continue
-        word = value.text.casefold()
+        word = folded(value.text)
         finding, pattern = engine.search_condition(word)
         testing, part = engine.search_condition(word, walking=True)
         more, more_parameters = (f" AND {_WITHIN[field]}", [word]) if field else ("", [])
@@ -410,7 +406,7 @@ def _text(field: str, values: Sequence[Value]) -> Condition:
             count_parameters += digits
     hints: list[tuple[str, str, tuple[Any, ...]]] = []
     if field in _COLUMN_OF_TEXT and is_countable:
-        words = tuple(value.text.casefold() for value in values)
+        words = tuple(folded(value.text) for value in values)
         hints.append((_COLUMN_OF_TEXT[field], "(" + " OR ".join([_WITHIN[field]] * len(words)) + ")", words))
     return Condition(
         "(" + " OR ".join(sql) + ")",

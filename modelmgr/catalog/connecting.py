@@ -9,7 +9,7 @@ from typing import Any
 
 from modelmgr.errors import CatalogDamaged, CatalogError, CatalogTooNew
 from modelmgr.sqlite import driver, wal_is_safe
-from modelmgr.values import MIB
+from modelmgr.values import MIB, folded
 
 VERSION = 6
 """Of the schema."""
@@ -59,7 +59,7 @@ def connect(path: str, uri_query: str) -> Connection:
     try:
         for pragma in PRAGMAS:
             conn.execute(pragma)
-        conn.create_function("casefold", 1, _casefold, deterministic=True)
+        conn.create_function("folded", 1, _folded, deterministic=True)
     except BaseException:
         conn.close()
         raise
@@ -146,5 +146,5 @@ def identity(conn: Connection, path: str) -> int | None:
     return None
 
 
-def _casefold(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
+def _folded(value: Any) -> Any:
+    return folded(value) if isinstance(value, str) else value

@@ -83,7 +83,7 @@ _FILE_TRIGGERS = {
     "UPDATE scanned_folders SET digest = NULL WHERE id = old.scanned_folder AND digest IS NOT NULL; END",
 }
 
-# External content: the text stands once, in models.search_text (case-folded). Trigrams without positions take a
+# External content: the text stands once, in models.search_text (folded). Trigrams without positions take a
 # fifth of the full index; SQLite checks each hit against the text itself.
 _SEARCH = (
     "CREATE VIRTUAL TABLE model_search USING fts5(search_text, content='models', content_rowid='id', "
@@ -328,7 +328,7 @@ def set_journal_mode(conn: Connection) -> None:
 
 
 def search_condition(word: str, *, walking: bool = False) -> tuple[str, str]:
-    """Return SQL over `models` and its parameter that hold where the case-folded `word` occurs.
+    """Return SQL over `models` and its parameter that hold where the folded `word` occurs.
 
     Args:
         word: what to find.
@@ -365,11 +365,11 @@ def make_temporary(conn: Connection, create: str) -> None:
             conn.execute("PRAGMA query_only=ON")
 
 
-def folded(expression: str) -> str:
-    """Return SQL for a text case-folded as the search text is; SQLite's own `lower` folds ASCII alone."""
+def fold(expression: str) -> str:
+    """Return SQL for a text folded as the search text is (`values.folded`); SQLite's own `lower` folds ASCII alone."""
     return (
         f"iif(length(CAST({expression} AS BLOB)) = length({expression}), lower({expression}), "
-        f"casefold({expression}))"
+        f"folded({expression}))"
     )
 
 

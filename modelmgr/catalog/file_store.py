@@ -16,7 +16,7 @@ from modelmgr.catalog.library_view import ROWS_A_STATEMENT
 from modelmgr.catalog.schema import below_condition, path_in, path_out
 from modelmgr.errors import NotFound
 from modelmgr.lazily import dataclass
-from modelmgr.values import Changes, FileState, LibraryFolder, Origin
+from modelmgr.values import Changes, FileState, LibraryFolder, Origin, folded
 
 SEARCH_FILES = 50
 STATES = (FileState.PRESENT, FileState.UNREADABLE, FileState.OFFLINE, FileState.MISSING)
@@ -469,7 +469,7 @@ class FileStore(Connections):
             self._index_text(conn, model_id, aliases)
 
     def aliases_of(self, model_id: int) -> list[str]:
-        """Return the further names by which a search finds a model, case-folded."""
+        """Return the further names by which a search finds a model, folded."""
         with engine.translated(self.path):
             row = (
                 self._question()
@@ -497,7 +497,7 @@ class FileStore(Connections):
         if aliases is None:
             further = former.partition(_ALIASES)[2]
         else:
-            further = "\n".join(map(printable, aliases))[: engine.SEARCH_NOTES_CHARACTERS].casefold()
+            further = folded("\n".join(map(printable, aliases))[: engine.SEARCH_NOTES_CHARACTERS])
         text += _ALIASES + further if further else ""
         if text != former:
             conn.execute("UPDATE models SET search_text = ? WHERE id = ?", (text, model_id))
@@ -545,7 +545,7 @@ def tag_rows(model_id: int, light: LightRow) -> list[tuple[int, str, str]]:
     """Return the rows of `model_tags`."""
     if light.tags == "[]":
         return []
-    return [(model_id, tag.casefold(), tag) for tag in json.loads(light.tags)]
+    return [(model_id, folded(tag), tag) for tag in json.loads(light.tags)]
 
 
 def search_text_of(light: LightRow, file_name: str | None, names: Iterable[str] = ()) -> str:
@@ -555,7 +555,7 @@ def search_text_of(light: LightRow, file_name: str | None, names: Iterable[str] 
         if words != "[]":
             parts += json.loads(words)
     parts += [light.base_model, (light.notes or "")[: engine.SEARCH_NOTES_CHARACTERS], *names]
-    return "\n".join(part for part in parts if part).casefold()
+    return folded("\n".join(part for part in parts if part))
 
 
 def _of_units(conn: engine.Connection, model_id: int) -> tuple[Any, int, int, str, str | None]:

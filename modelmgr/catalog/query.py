@@ -5,6 +5,7 @@ from typing import Any
 
 from peewee import AutoField, BigIntegerField, BooleanField, IntegerField
 
+from modelmgr.catalog import engine
 from modelmgr.catalog.conditions import Condition, conditions_of
 from modelmgr.catalog.orders import TABLE as TABLE
 from modelmgr.catalog.orders import Key as Key
@@ -12,7 +13,7 @@ from modelmgr.catalog.orders import Order as Order
 from modelmgr.catalog.orders import order_of as order_of
 from modelmgr.catalog.orders import ordering as ordering
 from modelmgr.catalog.schema import ModelTable
-from modelmgr.values import ModelQuery, PendingQuery
+from modelmgr.values import ModelQuery, PendingQuery, folded
 from modelmgr.vocabulary import canonical_type
 
 LEAST_INTEGER = -(2**63)
@@ -96,6 +97,11 @@ PENDING_SORTS = {
 }
 
 
+_PENDING_WORD = " OR ".join(
+    f"instr({engine.fold(text)}, ?) > 0" for text in ("name", "CAST(source_path AS TEXT)")
+)
+
+
 def pending_conditions(query: PendingQuery) -> tuple[str, list[Any]]:
     """Return the WHERE clause over `pending_models` and its parameters."""
     parts: list[str] = []
@@ -109,8 +115,8 @@ def pending_conditions(query: PendingQuery) -> tuple[str, list[Any]]:
         _one_of(choices, parameters, "problem", named)
         parts.append("(" + " OR ".join(choices) + ")")
     for word in query.search.split():
-        parts.append("(instr(lower(name), ?) > 0 OR instr(lower(CAST(source_path AS TEXT)), ?) > 0)")
-        parameters += [word.lower()] * 2
+        parts.append(f"({_PENDING_WORD})")
+        parameters += [folded(word)] * 2
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 
 

@@ -202,7 +202,7 @@ class EditTable(Model):
 
 
 class TagTable(Model):
-    """The tags of the models, one row each, for filters and counts; `key` is the case-folded tag."""
+    """The tags of the models, one row each, for filters and counts; `key` is the folded tag."""
 
     model = ForeignKeyField(ModelTable, on_delete="CASCADE", backref="+", index=False)
     key = TextField()

@@ -32,7 +32,7 @@ _BRIEF_NAMES = (
 
 
 def ids_with(reader: engine.Database, word: str) -> tuple[str, list[Any]] | None:
-    """Return a statement that gives the ids of all models that may hold a case-folded word, and its parameters.
+    """Return a statement that gives the ids of all models that may hold a folded word, and its parameters.
 
     None if the word is so frequent that they are many, or of letters that the index may know in another form.
     """

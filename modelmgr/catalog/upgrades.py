@@ -59,9 +59,15 @@ def _edits(conn: engine.Connection) -> None:
 
 
 def _orders(conn: engine.Connection) -> None:
-    """Version 6: indexes for the orders of the inbox and of columns that few have, the types in that of the folders."""
+    """Version 6: indexes for the orders of the inbox and of columns that few have, the types in that of the folders.
+
+    What a search compares is composed: a disk may spell é as two characters.
+    """
     conn.execute("DROP INDEX IF EXISTS models_folder")
     _complete(conn)
+    for table, column in (("models", "search_text"), ("model_tags", "key")):
+        now = engine.fold(column)
+        conn.execute(f"UPDATE OR REPLACE {table} SET {column} = {now} WHERE {now} <> {column}")
 
 
 def _folder_of(path: str, folders: dict[str, int]) -> int:

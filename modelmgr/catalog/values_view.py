@@ -7,7 +7,7 @@ from typing import Any
 from modelmgr.catalog import engine, stretches
 from modelmgr.catalog.library_view import LibraryView
 from modelmgr.catalog.schema import path_out
-from modelmgr.values import ModelQuery
+from modelmgr.values import ModelQuery, folded
 
 _COLUMNS = {
     "type": "type",
@@ -34,26 +34,26 @@ class ValuesView(LibraryView):
             containing: what they must contain, whatever the case; those that begin so come first.
             limit: so many at most.
         """
-        folded = containing.casefold()
+        part = folded(containing)
         if field == "state":
             counts = self.facets(wanted, groups=("states",)).states
         elif field in _COLUMNS or field in ("tag", "source"):
-            counts = self._counts(wanted, field, folded)
+            counts = self._counts(wanted, field, part)
         else:
             counts = {}
-        found = [value for value in counts if folded in value.casefold()]
-        found.sort(key=lambda value: (not value.casefold().startswith(folded), -counts[value], value))
+        found = [value for value in counts if part in folded(value)]
+        found.sort(key=lambda value: (not folded(value).startswith(part), -counts[value], value))
         return {value: counts[value] for value in found[:limit]}
 
-    def _counts(self, wanted: ModelQuery, field: str, folded: str) -> Mapping[str, int]:
+    def _counts(self, wanted: ModelQuery, field: str, part: str) -> Mapping[str, int]:
         with engine.translated(self.path), self._snapshot() as reader:
             where, parameters = stretches.found_by(reader, wanted)
             some = f"IN (SELECT id FROM models{where})"
             if field == "tag":
                 conditions = [f"model_id {some}"] if where else []
-                if folded:
+                if part:
                     conditions.append("instr(key, ?) > 0")
-                    parameters = [*parameters, folded]
+                    parameters = [*parameters, part]
                 those = f" WHERE {' AND '.join(conditions)}" if conditions else ""
                 sql = f"SELECT min(tag), count(*) FROM model_tags{those} GROUP BY key"
             elif field == "source":

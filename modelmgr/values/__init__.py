@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelmgr.values.basics import MIB as MIB
 from modelmgr.values.basics import Problem as Problem
+from modelmgr.values.basics import folded as folded
 from modelmgr.values.basics import is_below as is_below
 from modelmgr.values.basics import is_below_any as is_below_any
 from modelmgr.values.basics import iso_time as iso_time

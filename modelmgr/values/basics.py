@@ -30,6 +30,15 @@ class Problem:
     kept: bool = False
 
 
+def folded(text: str) -> str:
+    """Return text as a search compares it: whatever the case, and however a disk spells an é (composed, NFC)."""
+    if text.isascii():
+        return text.lower()
+    import unicodedata
+
+    return unicodedata.normalize("NFC", text.casefold())
+
+
 def iso_time(seconds: float | None) -> str | None:
     """Return UTC ISO 8601 for Unix seconds; None for None and for times no calendar holds."""
     if seconds is None:

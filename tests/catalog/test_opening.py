@@ -472,6 +472,21 @@ def test_a_catalog_that_version_5_wrote_is_upgraded_with_its_history(tmp_path: P
     check_is_like_a_new_one(path)
 
 
+def test_what_version_5_wrote_decomposed_is_found_composed(tmp_path: Path) -> None:
+    path = catalog_of(5, tmp_path)
+    conn = engine.connect(str(path), "mode=rw")
+    conn.execute("UPDATE models SET search_text = 'cafe\u0301' WHERE id = 1")
+    conn.executemany(
+        "INSERT INTO model_tags(model_id, key, tag) VALUES (1, ?, ?)",
+        [("re\u0301", "Re\u0301"), ("r\u00e9", "R\u00e9")],
+    )
+    conn.close()
+    with Catalog.open(path) as catalog:
+        for search in ("caf\u00e9", "cafe\u0301", "f\u00e9", "tag:r\u00e9"):
+            assert list(catalog.order(ModelQuery(search=search))) == [1], search
+        assert catalog.check(Progress()) == []
+
+
 def catalog_of(version: int, folder: Path) -> Path:
     """Return a copy of a catalog that an older version wrote."""
     former = Path(__file__).parents[1] / "data" / f"catalog_of_schema_{version}.sqlite.xz"

@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,8 @@ WORDS = [
     "x*y",
     "[z]",
     "glass",
+    "cafe\u0301",
+    "Caf\u00c9",
 ]
 TYPES = ["lora", "vae", "checkpoint", "unknown"]
 BASES = ["SDXL 1.0", "Flux.1 D", "Flux.1 S", "Of My Own", None]
@@ -149,7 +152,7 @@ def holds(model: Model, term: Term) -> bool:
 
 
 def _is(model: Model, field: str, value: Value) -> bool:
-    text = value.text.casefold()
+    text = _same(value.text)
     column = _COLUMNS.get(field, field)
     if value.match is Match.NONE:
         lacking = {"tag": "tags", "trigger": "trigger_words", "hash": "sha256", "file": "file_name"}
@@ -164,7 +167,7 @@ def _is(model: Model, field: str, value: Value) -> bool:
             low, high = value.low, value.high
             return number is not None and (low is None or number >= low) and (high is None or number <= high)
         case "tag" | "source":
-            words = [word.casefold() for word in model["tags" if field == "tag" else "sources"]]
+            words = [_same(word) for word in model["tags" if field == "tag" else "sources"]]
             return text in words if value.match is Match.IS else any(word.startswith(text) for word in words)
         case "fav":
             return bool(model["favorite"]) == (text == "yes")
@@ -187,20 +190,24 @@ def _is(model: Model, field: str, value: Value) -> bool:
         case "folder":
             folder = model["folder"]
             if value.match is Match.HOLDS:
-                return text in folder.casefold()
+                return text in _same(folder)
             below = folder.startswith(value.text.rstrip("/") + "/")
             return folder == value.text or (below and value.match is Match.BELOW)
         case "name" | "notes" | "license":
-            return text in (model[field] or "").casefold()
+            return text in _same(model[field] or "")
         case "file":
-            return text in model["file_name"].casefold()
+            return text in _same(model["file_name"])
         case "trigger":
-            return any(text in word.casefold() for word in model["trigger_words"])
+            return any(text in _same(word) for word in model["trigger_words"])
         case _:
             found = model[column]
             if value.match is Match.BEGINS:
-                return found is not None and found.casefold().startswith(text)
+                return found is not None and _same(found).startswith(text)
             return found is not None and found == value.text
+
+
+def _same(text: str) -> str:
+    return unicodedata.normalize("NFC", text.casefold())
 
 
 def _sort_key(model: Model, column: str) -> tuple[Any, ...]:
@@ -396,8 +403,8 @@ def test_facets_count_what_the_search_leaves(stocked: Any, seed: int) -> None:
         assert facets.base_models == _counts(model["base_model"] for model in found)
         assert facets.folders == _counts(model["folder"] for model in found)
         assert facets.favorites == sum(model["favorite"] for model in found)
-        tags = {word.casefold(): number for word, number in facets.tags.items()}
-        assert tags == _counts(word.casefold() for model in found for word in model["tags"])
+        tags = {_same(word): number for word, number in facets.tags.items()}
+        assert tags == _counts(_same(word) for model in found for word in model["tags"])
         for state in STATE_CONDITIONS:
             number = sum(_is(model, "state", Value(Match.IS, state)) for model in found)
             assert state == "present" or facets.states.get(state, 0) == number

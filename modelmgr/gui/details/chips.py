@@ -10,6 +10,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.details.completing import make_completer
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.text import foreign_text, plain_tip
+from modelmgr.values import folded
 
 _FIELD_WIDTH = 96
 
@@ -88,10 +89,10 @@ class ChipsEdit(QFrame):
         self.updateGeometry()
 
     def _add(self, text: str) -> None:
-        known = {entry.casefold() for entry in self._entries}
+        known = {folded(entry) for entry in self._entries}
         for word in text.split(","):
-            if (entry := word.strip()) and entry.casefold() not in known:
-                known.add(entry.casefold())
+            if (entry := word.strip()) and folded(entry) not in known:
+                known.add(folded(entry))
                 self._entries.append(entry)
         self.field.clear()
         self._build()

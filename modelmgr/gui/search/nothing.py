@@ -21,7 +21,7 @@ from modelmgr.gui.search.suggest import sentences
 from modelmgr.gui.search.words import label_of
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import counted, foreign_text
-from modelmgr.values import Facets, ModelQuery
+from modelmgr.values import Facets, ModelQuery, folded
 
 _MOST_TRIED = 12
 
@@ -70,8 +70,8 @@ def _spelt_otherwise(catalog: Catalog, query: ModelQuery) -> list[NearMiss]:
         if field is None or field.group not in ("types", "base_models", "tags"):
             continue
         known = known or catalog.facets(ModelQuery())
-        values = {value.casefold(): value for value in getattr(known, field.group)}
-        typed = token.value.strip('"').casefold()
+        values = {folded(value): value for value in getattr(known, field.group)}
+        typed = folded(token.value.strip('"'))
         for near in difflib.get_close_matches(typed, values, n=3, cutoff=0.6):
             if near == typed:
                 continue

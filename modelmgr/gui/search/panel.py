@@ -22,7 +22,7 @@ from modelmgr.gui.search.undo_line import UndoLine
 from modelmgr.gui.search.words import value_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip
-from modelmgr.values import ModelQuery
+from modelmgr.values import ModelQuery, folded
 
 _MOST_OPEN = 200
 _ASKED = ("tags", "base_models")
@@ -259,11 +259,9 @@ class FilterPanel(QWidget):
             counts: Mapping[str, int] = getattr(seen.facets, group)
             if group == "folders":
                 counts = {node.value: node.count for node in all_nodes(seen.tree)}
-            folded = text.casefold()
+            part = folded(text)
             found = {
-                value: count
-                for value, count in counts.items()
-                if folded in value_label(group, value).casefold()
+                value: count for value, count in counts.items() if part in folded(value_label(group, value))
             }
             self._rows.found[group] = (text, dict(list(found.items())[:MOST_BELOW]))
         self._show()

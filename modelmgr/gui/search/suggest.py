@@ -9,7 +9,7 @@ from modelmgr.gui import theme
 from modelmgr.gui.search.words import say, value_label
 from modelmgr.gui.text import count_text, foreign_text
 from modelmgr.lazily import dataclass
-from modelmgr.values import ModelQuery
+from modelmgr.values import ModelQuery, folded
 
 MOST_OFFERED = 9
 SHOWN_RECENT = 6
@@ -100,11 +100,11 @@ def counted_offers(
     counts: Mapping[str, int] = catalog.values_of(
         rest, found.field, containing=found.prefix, limit=MOST_OFFERED
     )
-    folded = found.prefix.casefold()
-    values = sorted(counts, key=lambda value: (not value.casefold().startswith(folded), -counts[value]))
+    prefix = folded(found.prefix)
+    values = sorted(counts, key=lambda value: (not folded(value).startswith(prefix), -counts[value]))
     live = [_value(found, value, search.written(found.field, value), counts[value]) for value in values]
-    said = {offer.text.casefold() for offer in live}
-    return text, cursor, [*live, *(offer for offer in known if offer.text.casefold() not in said)]
+    said = {folded(offer.text) for offer in live}
+    return text, cursor, [*live, *(offer for offer in known if folded(offer.text) not in said)]
 
 
 def _part_start(text: str, place: int) -> int:
