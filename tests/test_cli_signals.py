@@ -141,24 +141,52 @@ def test_a_signal_before_the_first_record_is_answered_with_the_counts(
     assert error["code"] == "cancelled"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+@pytest.mark.parametrize(
+    "room",
+    [
+        "PySide6.QtWidgets",
+        "modelmgr.gui.app",
+        "modelmgr.gui.instance",
+        "modelmgr.gui.logs",
+        "modelmgr.catalog",
+        "modelmgr.gui.shell.errands",
+    ],
+)
+def test_a_signal_closes_the_window_whatever_of_it_is_loading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: str
+) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    # Of an empty library the whole window is made before it is shown.
+    done = signalled_when_loading(room, signal.SIGTERM, 1, tmp_path / "catalog.sqlite", "gui")
+    assert done.returncode == 130
+    assert b"Traceback" not in done.stderr
+
+
 def signalled_at_start(number: signal.Signals, times: int, catalog: Path, *said: str | Path) -> Any:
     """Run a command that gets a signal so many times while it loads its room, and return its answer."""
+    done = signalled_when_loading("modelmgr.catalog", number, times, catalog, *said)
+    assert (done.returncode, done.stderr) == (130, b"")
+    return json.loads(done.stdout)
+
+
+def signalled_when_loading(
+    room: str, number: signal.Signals, times: int, catalog: Path, *said: str | Path
+) -> subprocess.CompletedProcess[bytes]:
     program = (
         "import os, signal, sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'modelmgr.catalog':\n"
+        f"        if name == {room!r}:\n"
         f"            for _ in range({times}): signal.raise_signal({int(number)})\n"
         "sys.meta_path.insert(0, Finder())\n"
         "from modelmgr.cli import main\n"
         "sys.exit(main())\n"
     )
     words = ["--catalog", str(catalog), *map(str, said)]
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", program, *words], capture_output=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stderr) == (130, b"")
-    return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals and signals there")

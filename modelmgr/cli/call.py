@@ -127,6 +127,10 @@ class Call:
         if self.progress.is_cancelled:
             raise Stopped
 
+    def begin_anew(self) -> None:
+        """Mark that something begins which stops by itself when `progress` is cancelled; a signal waits until then."""
+        self.stage = Stage.STARTING
+
     def say(self, document: Mapping[str, Any], lines: Iterable[str]) -> None:
         """Print the answer: the document with ``--json``, else the lines.
 

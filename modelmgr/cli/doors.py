@@ -40,6 +40,7 @@ def demo(call: Call) -> int:
         library.promote(None, progress=call.progress)
         rest = (demo.root, demo.csv, demo.json, demo.jsonl)
         library.import_paths([str(path) for path in rest], progress=call.progress)
+    call.begin_anew()
     call.progress.check()
     call.bar.clear()
     print(f"The sample library lies in {visible(folder)}", file=sys.stderr)
@@ -47,13 +48,13 @@ def demo(call: Call) -> int:
 
 
 def _open_window(call: Call, catalog_path: str, paths: Sequence[str]) -> int:
-    call.ask()
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
         raise ModelmgrError("There is no screen here to open a window on.", code="no_screen")
     try:
         from modelmgr.gui import runner
 
+        # No question, which a signal ends at once: what is raised while Qt is loaded may be lost in it.
         run = runner()
     except ImportError as error:
         if not str(error.name or "").startswith(("PySide6", "shiboken6")) and ".so" not in str(error):
@@ -63,7 +64,7 @@ def _open_window(call: Call, catalog_path: str, paths: Sequence[str]) -> int:
             code="qt_missing",
         ) from error
     log_to_terminal()
-    code: int = run(catalog_path, paths)
+    code: int = run(catalog_path, paths, call.progress)
     if call.wants_json:
         call.say({}, ())
     return code

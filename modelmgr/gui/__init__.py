@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelmgr.gui import collecting, importing
+from modelmgr.progress import Progress
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QMainWindow
@@ -24,8 +25,8 @@ def open_window(catalog: Path) -> "QMainWindow":
         return app.open_window(catalog)
 
 
-def runner() -> Callable[[str, Sequence[str]], int]:
-    """Load the window, and return what runs it on the path of a catalog, with paths that count as dropped on it.
+def runner() -> Callable[[str, Sequence[str], Progress], int]:
+    """Load the window, and return what runs it: see `app.run`.
 
     Raises:
         ImportError: Qt can't be loaded here.

@@ -20,6 +20,7 @@ from modelmgr.gui.garbage import Garbage, share_memory
 from modelmgr.gui.main_window import MainWindow
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.wanted import CatalogWhenWanted, LibraryWhenWanted
+from modelmgr.progress import Progress
 from modelmgr.settings import default_catalog_path
 
 if TYPE_CHECKING:
@@ -104,7 +105,6 @@ class _Session(QObject):
         self._dropped = dropped
         self._window: QMainWindow | None = None
         self.code = 0
-        self.interrupted = False
         self.is_handed_over = False
 
     @Slot()
@@ -163,18 +163,22 @@ class _Session(QObject):
         else:
             self._dropped = [*self._dropped, *paths]
 
-    def stop(self) -> None:
-        """Close the window, as Ctrl+C asks for."""
-        self.interrupted = True
+    def close(self) -> None:
+        """Close the window and end the event loop, as Ctrl+C asks for."""
         if self._window is not None:
             self._window.close()
         QApplication.quit()
 
 
-def run(catalog_path: str, paths: Sequence[str] = ()) -> int:
-    """Run the window until it is closed, and return the exit code; `paths` count as dropped on it.
+def run(catalog_path: str, paths: Sequence[str], progress: Progress) -> int:
+    """Run the window until it is closed, and return the exit code.
 
     Comes from `gui.runner`, which has paused `collecting`.
+
+    Args:
+        catalog_path: the catalog to open.
+        paths: count as dropped on the window.
+        progress: closes the window when it is cancelled, as it is by SIGINT and SIGTERM from now on.
     """
     # Tests and other programs that open a window alone need neither.
     from modelmgr.gui import logs
@@ -193,19 +197,20 @@ def run(catalog_path: str, paths: Sequence[str] = ()) -> int:
     with Instance.of(path) as instance:
         session = _Session(path, dropped, instance)
         instance.asked.connect(session.show_again)
-        with logs.kept(path), _stopped_by_signals(session.stop):
+        with logs.kept(path), _stopped_by_signals(progress, session.close):
             session.open()
             collecting.go_on()
             if not session.is_handed_over:
                 app.exec()
-    return EXIT_CANCELLED if session.interrupted else session.code
+    return EXIT_CANCELLED if progress.is_cancelled else session.code
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Have `stop` called in the GUI thread when SIGINT or SIGTERM comes.
+def _stopped_by_signals(progress: Progress, stop: Callable[[], None]) -> Iterator[None]:
+    """Have `stop` called by the event loop when SIGINT or SIGTERM comes, or as soon as there is one.
 
-    Qt's event loop gives Python no turn to run a handler; a byte in a socket wakes it up.
+    Qt's event loop gives Python no turn to run a handler; a byte in a socket wakes it up. It waits there for a loop that
+    is yet to begin, so a signal that comes during the start is not lost.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -221,13 +226,19 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     def on_byte() -> None:
         with contextlib.suppress(BlockingIOError):
             here.recv(64)
+        if progress.is_cancelled:
+            stop()
 
     notifier.activated.connect(on_byte)
     before = {
-        number: signal.signal(number, lambda _number, _frame: stop())
+        number: signal.signal(number, lambda _number, _frame: progress.cancel())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     wakeup = signal.set_wakeup_fd(there.fileno())
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)  # with which the command line would insist
+    if progress.is_cancelled:
+        there.send(b"\0")  # by one that came before
     try:
         yield
     finally:
