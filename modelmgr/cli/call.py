@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OK, PROBLEMS, USAGE, CATALOG, CANCELLED = 0, 1, 2, 3, 130
 
 _LAST_WORD_S = 3.0  # a cancelled deed that has not ended by then is interrupted where it stands
-_INSISTED_S = 0.5  # and by then if it is asked twice
+_INSISTED_S = 0.5  # and by then if it is asked twice while it works
 
 
 class Stage(Enum):
@@ -222,9 +222,8 @@ class Signals:
         if has_timer:
             self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._stop))
             left, _ = signal.getitimer(signal.ITIMER_REAL)
-            signal.setitimer(
-                signal.ITIMER_REAL, _LAST_WORD_S if is_first else min(left or _INSISTED_S, _INSISTED_S)
-            )
+            most = _LAST_WORD_S if is_first or stage == Stage.STARTING else _INSISTED_S
+            signal.setitimer(signal.ITIMER_REAL, min(left or most, most))
         elif not is_first:
             raise Stopped
 

@@ -209,8 +209,8 @@ def run(catalog_path: str, paths: Sequence[str], progress: Progress) -> int:
 def _stopped_by_signals(progress: Progress, stop: Callable[[], None]) -> Iterator[None]:
     """Have `stop` called by the event loop when SIGINT or SIGTERM comes, or as soon as there is one.
 
-    Qt's event loop gives Python no turn to run a handler; a byte in a socket wakes it up. It waits there for a loop that
-    is yet to begin, so a signal that comes during the start is not lost.
+    Qt's event loop gives Python no turn to run a handler; a byte in a socket wakes it up. It waits there for a
+    loop that is yet to begin, so a signal that comes during the start is not lost.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
