@@ -331,3 +331,28 @@ def test_without_a_screen_the_window_says_so(tmp_path: Path) -> None:
         tmp_path / "catalog.sqlite", "gui", "--json", DISPLAY="", WAYLAND_DISPLAY="", QT_QPA_PLATFORM=""
     )
     assert (answer.code, answer.json["error"]["code"]) == (1, "no_screen")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a signal sent to oneself ends the process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("said", [["list"], ["scan", "--json"]])
+def test_a_signal_that_comes_while_the_program_is_loaded_cancels_it(
+    number: signal.Signals, said: list[str]
+) -> None:
+    start = f"""
+import os, runpy, sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "modelmgr.cli":
+            os.kill(os.getpid(), {int(number)})
+sys.meta_path.insert(0, Finder())
+sys.argv = {["modelmgr", *said]!r}
+runpy.run_module("modelmgr", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 130
+    if "--json" in said:
+        assert json.loads(done.stdout)["error"]["code"] == "cancelled"
+        assert done.stderr == b""
+    else:
+        assert done.stderr == b"modelmgr: Cancelled; nothing was begun.\n"
