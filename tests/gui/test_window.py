@@ -33,6 +33,7 @@ from modelmgr.gui import app, open_window, theme
 from modelmgr.gui.app import open_error_window
 from modelmgr.gui.search.words import searched_text
 from modelmgr.gui.shell.afterwards import Afterwards
+from modelmgr.gui.table.columns import COLUMN_OF_NAME
 from modelmgr.library import Library
 from modelmgr.settings import Settings, settings_path, window_state_path
 from modelmgr.sqlite import driver
@@ -529,6 +530,17 @@ def test_missing_models_are_greyed(qtbot, path, open_on):
     model = find(window, "libraryTable").model()
     assert model.index(0, 0).data(Qt.ItemDataRole.ForegroundRole) == theme.colors().greyed
     assert model.index(1, 0).data(Qt.ItemDataRole.ForegroundRole) is None
+
+
+def test_states_have_words_where_something_is_amiss(qtbot, path, open_on):
+    table = find(open_on(path), "libraryTable")
+    section = COLUMN_OF_NAME["state"]
+    narrow = table.columnWidth(section)
+    with Catalog.open(path) as catalog:
+        (file,) = catalog.files_of(catalog.order(ModelQuery())[0])
+        catalog.mark_files({file.id: FileState.MISSING})
+    table = find(open_on(path), "libraryTable")
+    qtbot.waitUntil(lambda: table.columnWidth(section) > narrow + 20)
 
 
 def test_closing_twice_is_closing_once(window):

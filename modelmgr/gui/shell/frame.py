@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LIBRARY_PAGE, PENDING_PAGE, OVERVIEW_PAGE = range(3)
 _PAGE_NAMES = ("library", "pending", "overview")
 _PAGE_ACTIONS = ("actionShowLibrary", "actionShowPending", "actionShowOverview")
-_DETAILS_LEAST, _DETAILS_WIDTH, _DETAILS_MOST = 260, 328, 500
+_DETAILS_LEAST, _DETAILS_WIDTH, _DETAILS_MOST = 260, 308, 500
 _DETAILS_SHARE = 0.4
 """How much of the window's width the details have at most when it is made smaller."""
 _STATUS_HEIGHT = 30

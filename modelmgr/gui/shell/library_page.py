@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from modelmgr.library import Library
 
 _TABLE, _NOTHING, _FIRST = range(3)
+_WITH_WORDS = frozenset(("missing", "offline", "unreadable", "hashing"))
+"""States that say so in the table."""
 _LEAST_PANEL_WIDTH, _PANEL_WIDTH, _START_WIDTH, _CENTRE_WIDTH = 160, 196, 1360, 200
 
 
@@ -309,6 +311,8 @@ class LibraryPage(QWidget):
     @Slot(object)
     def _on_overview(self, overview: "Overview") -> None:
         self._overview = overview
+        if not _WITH_WORDS.isdisjoint(overview.facets.states):
+            self.shelf.table.make_room_for_states()
         self._tell_count()
         self._show_rows_or_state()
 

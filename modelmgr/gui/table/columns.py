@@ -41,8 +41,7 @@ class Column:
     Attributes:
         name: what it is remembered by; the light column it shows, where it shows one alone.
         title: its header, to be translated in the context ``Columns``.
-        width: in pixels at 100 %, before the user changes it.
-        roomy: how wide it grows where there is room, until the user changes it.
+        width: in pixels at 100 %, before the user changes it; `GROWTH` says what it becomes where there is room.
         text: a row's cell as text; escaped, since most of it is foreign.
         tip: the tool tip, HTML-escaped; None for the text itself where it is cut.
         sort: the column that the catalog sorts by.
@@ -60,7 +59,6 @@ class Column:
     copied: Callable[[ModelRow], str] | None = None
     hidden: bool = False
     elide_middle: bool = False
-    roomy: int = 0
 
 
 def state_of(row: ModelRow) -> str:
@@ -150,19 +148,18 @@ COLUMNS: tuple[Column, ...] = (
         sort="name",
         copied=lambda row: row.name,
     ),
-    Column("type", "Type", 108, lambda row: type_label(row.type), Look.TYPE, sort="type", roomy=136),
+    Column("type", "Type", 108, lambda row: type_label(row.type), Look.TYPE, sort="type"),
     Column(
         "base_model",
         "Base model",
-        88,
+        92,
         lambda row: foreign_text(row.base_model),
         sort="base_model",
-        roomy=120,
     ),
     Column(
         "size_bytes",
         "Size",
-        66,
+        62,
         lambda row: size_text(row.size_bytes),
         Look.NUMBER,
         tip=lambda row: exact_size_text(row.size_bytes),
@@ -175,7 +172,6 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: _joined(row.tags),
         sort="tags",
         copied=lambda row: ", ".join(row.tags),
-        roomy=260,
     ),
     Column(
         "rating",
@@ -187,7 +183,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "added_at",
         "Added",
-        58,
+        68,
         lambda row: age_text(row.added_at),
         Look.NUMBER,
         tip=lambda row: date_text(row.added_at),
@@ -197,7 +193,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "state",
         "State",
-        90,
+        54,
         state_text,
         Look.STATE,
         tip=_state_tip,
@@ -338,6 +334,17 @@ COLUMNS: tuple[Column, ...] = (
         hidden=True,
     ),
 )
+
+GROWTH = (
+    ("type", 140),
+    ("state", 92),  # where one of them needs a word
+    ("name", 190),
+    ("tags", 90),
+    ("base_model", 112),
+    ("name", 260),
+    ("tags", 260),
+)
+"""What grows where there is room, in turn: each up to so many pixels at 100 %. The names have the rest."""
 
 COLUMN_OF_NAME = {column.name: number for number, column in enumerate(COLUMNS)}
 NAME_COLUMN = COLUMN_OF_NAME["name"]

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import give_viewport, scaled
-from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN
+from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, GROWTH, NAME_COLUMN
 from modelmgr.gui.table.delegate import RowDelegate
 from modelmgr.gui.table.header import SortHeader
 from modelmgr.gui.table.model import LibraryModel, column_title
@@ -20,11 +20,10 @@ from modelmgr.values import ModelQuery, ModelRow
 if TYPE_CHECKING:
     from modelmgr.gui.previews import Previews
 
-MIN_NAME_WIDTH, NAME_ROOM = 160, 220
-"""What names have at least, and what they have before other columns grow."""
+MIN_NAME_WIDTH = 160
 MIN_COLUMN_WIDTH = 40
 MAX_COLUMN_WIDTH = 2000
-_GROWING = tuple(number for number, column in enumerate(COLUMNS) if column.roomy)
+_GROWING = frozenset(COLUMN_OF_NAME[name] for name, _width in GROWTH)
 _ENSURE_VISIBLE = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -54,6 +53,7 @@ class LibraryView(QTableView):
         self.setAccessibleName(self.tr("Models in the library"))
         self._model = model
         self._fits = False
+        self._states_have_words = False
         self._widened: set[int] = set()
         self._hidden_widths: dict[int, int] = {}
         self._delegate = RowDelegate(model, self)
@@ -127,7 +127,7 @@ class LibraryView(QTableView):
             hidden = header.isSectionHidden(section)
             # A hidden section reports no width.
             width = self._hidden_widths.get(section, 0) if hidden else header.sectionSize(section)
-            if COLUMNS[section].roomy and section not in self._widened:
+            if section in _GROWING and section not in self._widened:
                 width = self._first_width(section)  # what it has grown to is the window's doing
             state.append({"name": COLUMNS[section].name, "width": width, "hidden": hidden})
         return state
@@ -169,6 +169,12 @@ class LibraryView(QTableView):
         self.verticalHeader().setDefaultSectionSize(height)
         self.verticalScrollBar().setSingleStep(height)
         self.viewport().update()
+
+    def make_room_for_states(self) -> None:
+        """Let the column of states show words from now on: something is not as it should be, and says so."""
+        if not self._states_have_words:
+            self._states_have_words = True
+            self._fit_columns()
 
     def show_order(self, query: ModelQuery) -> None:
         """Show in the header what the rows are sorted by."""
@@ -266,25 +272,22 @@ class LibraryView(QTableView):
         self.setColumnHidden(section, not visible)
 
     def _fit_columns(self) -> None:
-        """Let the columns that may grow, then the names, have the room that the others leave."""
+        """Let the columns that may grow have the room that the others leave, as `GROWTH` says."""
         header = self._header
-        growing = [n for n in _GROWING if n not in self._widened and not header.isSectionHidden(n)]
-        taken = sum(
-            self._first_width(n) if n in growing else header.sectionSize(n)
-            for n in range(header.count())
-            if n != NAME_COLUMN
-        )
-        room = self.viewport().width() - taken
-        spare = max(0, room - scaled(self, NAME_ROOM))
-        for section in growing:
-            first = self._first_width(section)
-            more = min(spare, max(0, scaled(self, COLUMNS[section].roomy) - first))
-            if section == growing[-1]:
-                more = min(more, spare // 2)
-            self._resize(section, first + more)
-            spare -= more
-            room -= more
-        self._resize(NAME_COLUMN, max(scaled(self, MIN_NAME_WIDTH), room))
+        shown = [number for number in range(header.count()) if not header.isSectionHidden(number)]
+        kept = {number: header.sectionSize(number) for number in shown}
+        widths = {n: self._first_width(n) for n in shown if n in _GROWING and n not in self._widened}
+        widths[NAME_COLUMN] = scaled(self, MIN_NAME_WIDTH)
+        spare = max(0, self.viewport().width() - sum((kept | widths).values()))
+        for name, width in GROWTH:
+            section = COLUMN_OF_NAME[name]
+            if section in widths and (name != "state" or self._states_have_words):
+                more = min(spare, max(0, scaled(self, width) - widths[section]))
+                widths[section] += more
+                spare -= more
+        widths[NAME_COLUMN] += spare
+        for section, width in widths.items():
+            self._resize(section, width)
 
     def _resize(self, section: int, width: int) -> None:
         """Give a column a width that nobody has chosen."""

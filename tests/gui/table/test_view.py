@@ -3,11 +3,13 @@
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 
+from modelmgr.gui import theme
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.search.filters import Filters
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS
 from modelmgr.gui.table.model import SLOW_AFTER_MS, LibraryModel
 from modelmgr.gui.table.view import LibraryView
+from modelmgr.gui.text import type_label
 from modelmgr.values import SORT_COLUMNS, Changes, ModelQuery, ModelRow
 
 
@@ -218,7 +220,7 @@ def test_columns_take_the_room_of_a_large_window_until_the_user_says_how_wide_th
     qtbot, catalog, tasks, view
 ):
     tags, kind = COLUMN_OF_NAME["tags"], COLUMN_OF_NAME["type"]
-    view.resize(700, 400)
+    view.resize(600, 400)
     view.show()
     narrow = view.columnWidth(tags), view.columnWidth(kind)
     view.resize(1600, 400)
@@ -229,14 +231,30 @@ def test_columns_take_the_room_of_a_large_window_until_the_user_says_how_wide_th
     view.resize(1700, 400)
     assert view.columnWidth(tags) == 90
     state = view.column_state()
-    view.resize(700, 400)
+    view.resize(600, 400)
     assert (view.columnWidth(tags), view.columnWidth(kind)) == (90, narrow[1])
     other = LibraryView(LibraryModel(catalog, tasks), Previews(tasks))
     qtbot.addWidget(other)
-    other.resize(700, 400)
+    other.resize(600, 400)
     other.restore_columns(state)
     other.show()
     assert (other.columnWidth(tags), other.columnWidth(kind)) == (90, narrow[1])
+
+
+def test_types_are_whole_and_states_are_narrow_in_a_usual_window(view):
+    view.resize(764, 400)  # what a window of 1280 pixels leaves
+    view.show()
+    letters, marks = view.fontMetrics(), 2 * theme.S + theme.L + theme.S
+    longest = max(letters.horizontalAdvance(type_label(name)) for name in ("diffusion_model", "text_encoder"))
+    assert view.columnWidth(COLUMN_OF_NAME["type"]) >= longest + marks
+    assert view.columnWidth(COLUMN_OF_NAME["tags"]) >= 80
+    assert view.columnWidth(COLUMN_OF_NAME["name"]) >= 190
+    state = COLUMN_OF_NAME["state"]
+    assert view.columnWidth(state) <= letters.horizontalAdvance("State") + theme.XL
+    assert view.horizontalHeader().length() == view.viewport().width()
+    view.make_room_for_states()
+    assert view.columnWidth(state) >= letters.horizontalAdvance("unreadable") + theme.L
+    assert view.horizontalHeader().length() == view.viewport().width()
 
 
 def test_pictures_and_rows_grow_with_the_letters(view):
