@@ -40,6 +40,7 @@ _DOT_PX = 9
 _SHORTEST, _LONGEST = 2, 12
 """How many letters the suffix of a file has."""
 _ICON_PX = 16
+_FIRST_SIZE = QSize(1360, 860)
 
 
 def elide_mode(text: str) -> Qt.TextElideMode:
@@ -54,6 +55,11 @@ def elide_mode(text: str) -> Qt.TextElideMode:
 def scaled(widget: QWidget, pixels: int) -> int:
     """Return a width that grows with the font of `widget`; `pixels` is right for letters six pixels wide."""
     return max(pixels, round(pixels * widget.fontMetrics().averageCharWidth() / 6))
+
+
+def first_size(widget: QWidget) -> QSize:
+    """Return how large the window is before anybody has changed it: no larger than the screen of `widget`."""
+    return _FIRST_SIZE.boundedTo(widget.screen().availableSize())
 
 
 class QuietDelegate(QStyledItemDelegate):

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QTextOption,
 )
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QComboBox,
     QLabel,
     QMenu,
@@ -179,6 +180,26 @@ class WordsLabel(QLabel):
         menu.addAction(self.tr("Copy"), self.copy).setEnabled(self.hasSelectedText())
         menu.addAction(self.tr("Select all"), self.select_all)
         menu.popup(event.globalPos())
+
+
+def break_words(button: QAbstractButton, width: int) -> None:
+    """Write the words of a button, its accessible name, on as many lines as they need in a width in pixels."""
+    metrics = button.fontMetrics()
+    around = button.sizeHint().width() - metrics.size(0, button.text()).width()
+    room = width - max(around, 2 * theme.L)
+    button.setText(_in_lines(button.accessibleName(), metrics, room).replace("&", "&&"))
+
+
+def _in_lines(text: str, metrics: QFontMetrics, room: int) -> str:
+    """Break words into lines that are `room` pixels wide at most; a longer word is cut."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and metrics.horizontalAdvance(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines)
 
 
 class ElidedBox(QComboBox):

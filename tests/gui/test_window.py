@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QPalette
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QFont, QKeySequence, QPalette
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -533,14 +533,62 @@ def test_missing_models_are_greyed(qtbot, path, open_on):
 
 
 def test_states_have_words_where_something_is_amiss(qtbot, path, open_on):
-    table = find(open_on(path), "libraryTable")
+    def table_of(window):
+        window.resize(1280, 700)
+        return find(window, "libraryTable")
+
     section = COLUMN_OF_NAME["state"]
-    narrow = table.columnWidth(section)
+    narrow = table_of(open_on(path)).columnWidth(section)
     with Catalog.open(path) as catalog:
         (file,) = catalog.files_of(catalog.order(ModelQuery())[0])
         catalog.mark_files({file.id: FileState.MISSING})
-    table = find(open_on(path), "libraryTable")
+    table = table_of(open_on(path))
     qtbot.waitUntil(lambda: table.columnWidth(section) > narrow + 20)
+
+
+def test_panes_at_the_sides_are_narrower_in_a_small_window_and_come_back(qtbot, window):
+    dock, splitter = find(window, "detailsDock"), find(window, "librarySplitter")
+
+    def sides():
+        return splitter.sizes()[0], dock.width()
+
+    window.resize(1280, 700)
+    qtbot.waitUntil(lambda: dock.width() > 300)
+    wide = sides()
+    window.resize(800, 700)
+    qtbot.waitUntil(lambda: dock.width() < 280)
+    window.resize(1280, 700)
+    qtbot.waitUntil(lambda: sides() == wide)
+    window.resizeDocks([dock], [400], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: dock.width() == 400)
+    window.resize(900, 700)
+    qtbot.waitUntil(lambda: dock.width() < 310)
+    window.resize(1280, 700)
+    qtbot.waitUntil(lambda: dock.width() == 400)
+
+
+def test_large_letters_leave_the_names_more_room_than_the_details(qtbot, qapp, path, open_on):
+    before = qapp.font()
+    large = QFont(before)
+    large.setPointSizeF(20)
+    qapp.setFont(large)
+    try:
+        window = open_on(path)
+        window.resize(1024, 768)
+        dock, table = find(window, "detailsDock"), find(window, "libraryTable")
+        qtbot.waitUntil(lambda: window.width() == 1024 and dock.width() <= 0.35 * 1024)
+        assert table.width() > dock.width()
+        find(window, "libraryTable").selectRow(0)
+        page = find(window, "detailsScroll").widget
+        qtbot.waitUntil(lambda: page() is not None and page().isVisible())
+        qtbot.waitUntil(lambda: page().width() <= dock.width())
+    finally:
+        qapp.setFont(before)
+
+
+def test_the_window_begins_no_larger_than_the_screen(window):
+    room = window.screen().availableSize()
+    assert window.size().boundedTo(room) == window.size()
 
 
 def test_closing_twice_is_closing_once(window):

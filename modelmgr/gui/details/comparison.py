@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QMenu,
@@ -25,7 +26,7 @@ from modelmgr.gui.details.field_editors import Value
 from modelmgr.gui.details.fields import FieldsForm
 from modelmgr.gui.details.head import RatingBar
 from modelmgr.gui.details.notes_of_many import NotesOfMany
-from modelmgr.gui.labels import WrappingLabel
+from modelmgr.gui.labels import WrappingLabel, break_words
 from modelmgr.gui.language import said
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (
@@ -107,7 +108,7 @@ class SidesView(QWidget):
             label = theme.plain_label(
                 said(_TITLES.get(column, "")) or column_label(column), "secondary", self
             )
-            label.setFixedWidth(label_width(self))
+            label.setFixedWidth(label_width(self, self.width()))
             label.setWordWrap(True)
             self._grid.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
             differs = texts[0] != texts[1]
@@ -209,7 +210,9 @@ class ComparisonPage(QWidget):
         )
         note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         layout.addWidget(note)
-        self._back = QPushButton(self.tr("Back to what was imported…"), self)
+        self._back = QPushButton(self)
+        self._back.setAccessibleName(self.tr("Back to what was imported…"))
+        self._back.setMinimumWidth(1)
         self._back.setObjectName("backForAll")
         self._back.setToolTip(plain_tip(self.tr("Forget what you set in one of the fields, in all of them")))
         self._back.clicked.connect(self._on_back)
@@ -223,6 +226,10 @@ class ComparisonPage(QWidget):
         column = boxes.column(margins=(FRAME_PX + 1, 0, FRAME_PX + 1, 0), spacing=theme.S)
         whole.addLayout(column)
         return column
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        break_words(self._back, self.width() - 2 * theme.M)
 
     # --- showing ----------------------------------------------------------------------------------------
 

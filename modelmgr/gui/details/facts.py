@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import scaled
+from modelmgr.gui.labels import WordsLabel, break_words
 from modelmgr.gui.language import said
 from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import column_label, count_text, foreign_text, plain_tip
@@ -18,6 +20,7 @@ SAID_BY = "According to: {}"
 FACT_LENGTH = 140
 LABEL_WIDTH, LABELS_WIDTH = 80, 108
 _LABELLED = ("type", "base_model", "license", "tags", "trigger_words", "source_url", "notes")
+_LABEL_SHARE = 0.42
 _LABEL_LETTERS = 0.92
 """The size of a label's letters, as the style sheet has it."""
 
@@ -37,8 +40,9 @@ class Section(QWidget):
         theme.give_icon_size(self._button, 14)
         self._button.setCheckable(True)
         self._button.setChecked(True)
-        self._button.setText(title)
         self._button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._button.setMinimumWidth(1)
+        self.set_title(title)
         self._button.toggled.connect(self._on_toggled)
         boxes.column(self._button, content, on=self, margins=0, spacing=theme.XS)
         theme.set_icon(self._button, "chevron-down")
@@ -51,7 +55,8 @@ class Section(QWidget):
 
     def set_title(self, title: str) -> None:
         """Show another title, for example with a number in it."""
-        self._button.setText(title)
+        self._button.setAccessibleName(title.replace("&&", "&"))
+        break_words(self._button, self.width())
 
     @property
     def is_open(self) -> bool:
@@ -67,6 +72,10 @@ class Section(QWidget):
         self._content.setVisible(is_open)
         theme.set_icon(self._button, "chevron-down" if is_open else "chevron-right")
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        break_words(self._button, self.width())
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -77,12 +86,16 @@ class Fact:
     tip: str = ""
 
 
-def label_width(widget: QWidget) -> int:
-    """Return how wide labels are beside their values: as the longest name of a field is, within bounds."""
+def label_width(widget: QWidget, room: int | None = None) -> int:
+    """Return how wide labels are beside their values: as the longest name of a field is, within bounds.
+
+    With `room` for both, in pixels, the values have the greater part of it.
+    """
     longest = max(widget.fontMetrics().horizontalAdvance(column_label(column)) for column in _LABELLED)
-    return max(
+    width = max(
         scaled(widget, LABEL_WIDTH), min(round(longest * _LABEL_LETTERS) + 2, scaled(widget, LABELS_WIDTH))
     )
+    return width if room is None else min(width, round(room * _LABEL_SHARE))
 
 
 class FactsGrid(QWidget):
@@ -98,7 +111,8 @@ class FactsGrid(QWidget):
         self._grid.setColumnMinimumWidth(0, label_width(self))
         self._grid.setColumnStretch(1, 1)
         self._shown: list[Fact] | None = None
-        self._values: list[QLabel] = []
+        self._labels: list[QLabel] = []
+        self._values: list[WordsLabel] = []
 
     def show_facts(self, facts: Sequence[Fact]) -> None:
         """Show facts; those without a value are left out."""
@@ -112,35 +126,44 @@ class FactsGrid(QWidget):
                 if fact != old:
                     _show_fact(shown, fact)
             return
-        self._values = []
+        self._labels, self._values = [], []
         while self._grid.count():
             item = self._grid.takeAt(0)
             widget = item.widget() if item is not None else None
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        top, widest = Qt.AlignmentFlag.AlignTop, label_width(self)
+        top = Qt.AlignmentFlag.AlignTop
         for row, fact in enumerate(wanted):
             label = theme.paragraph(fact.label, "secondary", self)
-            label.setFixedWidth(min(widest, label.sizeHint().width()))
+            self._labels.append(label)
             self._grid.addWidget(label, row, 0, top)
-            shown = theme.paragraph("", None, self)
-            shown.setTextInteractionFlags(
-                Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-            )
-            shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+            shown = WordsLabel(self)
             # A label goes by the script of its text; these stand at the beginning of their column, whatever that is.
             side = Qt.AlignmentFlag.AlignRight if self.isRightToLeft() else Qt.AlignmentFlag.AlignLeft
             shown.setAlignment(side | Qt.AlignmentFlag.AlignAbsolute | top)
             _show_fact(shown, fact)
             self._values.append(shown)
             self._grid.addWidget(shown, row, 1, top)
+        self._fit_labels()
         self.updateGeometry()
 
+    def _fit_labels(self) -> None:
+        widest = label_width(self, self.width())
+        self._grid.setColumnMinimumWidth(0, widest)
+        for label in self._labels:
+            # Not its hint, which is that of several lines.
+            label.setFixedWidth(min(widest, label.fontMetrics().horizontalAdvance(label.text()) + 2))
 
-def _show_fact(shown: QLabel, fact: Fact) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if label_width(self, self.width()) != self._grid.columnMinimumWidth(0):
+            self._fit_labels()
+
+
+def _show_fact(shown: WordsLabel, fact: Fact) -> None:
     value = _LONG_WORD.sub(_shortened, fact.value)
-    shown.setText(value)
+    shown.say(value)
     shown.setToolTip(fact.tip or (plain_tip(fact.value, 2000) if value != fact.value else ""))
     shown.setAccessibleName(f"{fact.label}: {fact.value}")
 

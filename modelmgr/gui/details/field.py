@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QObject, QSize, QStringListModel, Qt, Signal, Slot
-from PySide6.QtGui import QContextMenuEvent, QEnterEvent, QFocusEvent, QGuiApplication, QKeyEvent, QMouseEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QEnterEvent,
+    QFocusEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QMouseEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -76,7 +84,7 @@ class Field(QFrame):
         self._value = Value()
         self._editor: QWidget | None = None
         self._known: Sequence[str] = ()
-        label = theme.plain_label(column_label(column), "secondary", self)
+        label = self._label = theme.plain_label(column_label(column), "secondary", self)
         label.setFixedWidth(label_width(self))
         label.setContentsMargins(0, 1, 0, 0)
         # Both ends of an address tell more than its middle.
@@ -384,6 +392,14 @@ class Field(QFrame):
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         self._show_origin()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._caption is None:
+            width = label_width(self, self.width())
+            if width != self._label.width():
+                self._label.setWordWrap(width < label_width(self))
+                self._label.setFixedWidth(width)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, super().minimumSizeHint().height())

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QScrollArea, QWidget
 
 from modelmgr import search
 from modelmgr.catalog import Catalog
 from modelmgr.gui import boxes, theme
 from modelmgr.gui.flow import FlowLayout
-from modelmgr.gui.labels import WrappingLabel
+from modelmgr.gui.labels import WrappingLabel, break_words
 from modelmgr.gui.search.chips import FilterChips, chip_label
 from modelmgr.gui.search.filters import Filters, narrowing, without
 from modelmgr.gui.search.parts import Part
@@ -182,19 +182,12 @@ class NothingMatches(QScrollArea):
     def _say(self, button: QPushButton, text: str) -> None:
         button.setAccessibleName(text)
         button.show()
-        self._fit(button)
-
-    def _fit(self, button: QPushButton) -> None:
-        """Write the words of a button on as many lines as they need."""
-        metrics = button.fontMetrics()
-        around = button.sizeHint().width() - metrics.size(0, button.text()).width()
-        room = self.viewport().width() - 2 * theme.XL - max(around, 2 * theme.L)
-        button.setText(_in_lines(button.accessibleName(), metrics, room).replace("&", "&&"))
+        break_words(button, self.viewport().width() - 2 * theme.XL)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         for button in (self._spelt, self._fewer):
-            self._fit(button)
+            break_words(button, self.viewport().width() - 2 * theme.XL)
 
     def show_hint(self, text: str) -> None:
         """Say more about what was searched for, until something else is."""
@@ -214,18 +207,6 @@ class NothingMatches(QScrollArea):
             if (near.part is not None) == is_less:
                 self._filters.narrow_to(near.query)
                 return
-
-
-def _in_lines(text: str, metrics: QFontMetrics, room: int) -> str:
-    """Break words into lines that are `room` pixels wide at most; a longer word is cut."""
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and metrics.horizontalAdvance(longer) > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines)
 
 
 def _short(text: str) -> str:

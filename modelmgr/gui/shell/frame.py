@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.cells import first_size, scaled
 from modelmgr.gui.late import Growing
 from modelmgr.gui.pages import Pages
 from modelmgr.gui.sheet import style_sheet
@@ -27,10 +27,11 @@ LIBRARY_PAGE, PENDING_PAGE, OVERVIEW_PAGE = range(3)
 _PAGE_NAMES = ("library", "pending", "overview")
 _PAGE_ACTIONS = ("actionShowLibrary", "actionShowPending", "actionShowOverview")
 _DETAILS_LEAST, _DETAILS_WIDTH, _DETAILS_MOST = 260, 308, 500
-_DETAILS_SHARE = 0.4
+_DETAILS_LEAST_MOST = 340
+"""What they have at least is no more than this, however large the letters are."""
+_DETAILS_SHARE = 0.34
 """How much of the window's width the details have at most when it is made smaller."""
 _STATUS_HEIGHT = 30
-_START_SIZE = QSize(1360, 860)
 
 
 class Frame(Growing, QMainWindow):
@@ -86,7 +87,9 @@ class Frame(Growing, QMainWindow):
         self._dock = QDockWidget(self.tr("Details"), self)
         self._dock.setObjectName("detailsDock")
         place = QWidget(self._dock)
-        place.setMinimumWidth(min(scaled(self, _DETAILS_LEAST), _DETAILS_MOST))
+        place.setMinimumWidth(min(scaled(self, _DETAILS_LEAST), _DETAILS_LEAST_MOST))
+        wanted = min(scaled(self, _DETAILS_WIDTH), _DETAILS_MOST)
+        self._share = boxes.Share(_DETAILS_SHARE, place.minimumWidth(), wanted)
         self._dock.setWidget(place)
         self._dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         # The pane's own first line is title enough.
@@ -96,9 +99,8 @@ class Frame(Growing, QMainWindow):
         if not self.isRightToLeft():
             area = Qt.DockWidgetArea.RightDockWidgetArea
         self.addDockWidget(area, self._dock)
-        self.resizeDocks(
-            [self._dock], [min(scaled(self, _DETAILS_WIDTH), _DETAILS_MOST)], Qt.Orientation.Horizontal
-        )
+        first = self._share.of(first_size(self).width())
+        self.resizeDocks([self._dock], [first], Qt.Orientation.Horizontal)
 
     def _grow_library(self) -> None:
         from modelmgr.gui.previews import Previews
@@ -225,7 +227,7 @@ class Frame(Growing, QMainWindow):
 
     def _restore_places(self, state: Mapping[str, Any]) -> None:
         """Bring back size and places; anything odd in the file is as if it weren't there."""
-        self.resize(_START_SIZE)
+        self.resize(first_size(self))
         remembered.restore_frame(self, state)
         self._page.restore_places(state)
         self._dock.setVisible(state.get("details_shown") is not False)
@@ -312,10 +314,11 @@ class Frame(Growing, QMainWindow):
         super().resizeEvent(event)
         if self.is_whole:
             self._drops.fit(self)
-        if "_dock" in self.__dict__:
-            most = round(self.width() * _DETAILS_SHARE)
-            if self._dock.isVisible() and self._dock.width() > most:
-                self.resizeDocks([self._dock], [most], Qt.Orientation.Horizontal)
+        if "_share" in self.__dict__:
+            width = self._dock.width()
+            given = self._share.of(self.width(), width) if self._dock.isVisible() else width
+            if given != width:
+                self.resizeDocks([self._dock], [given], Qt.Orientation.Horizontal)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         self._drops.enter(event)

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.cells import first_size, scaled
 from modelmgr.gui.grid.shelf import Shelf
 from modelmgr.gui.pages import Pages
 from modelmgr.gui.search.filters import Filters
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 _TABLE, _NOTHING, _FIRST = range(3)
 _WITH_WORDS = frozenset(("missing", "offline", "unreadable", "hashing"))
 """States that say so in the table."""
-_LEAST_PANEL_WIDTH, _PANEL_WIDTH, _START_WIDTH, _CENTRE_WIDTH = 160, 196, 1360, 200
+_PANEL_SHARE = 0.38
+"""How much of the page's width the filters have at most when it is made smaller."""
+_LEAST_PANEL_WIDTH, _PANEL_WIDTH, _MOST_PANEL_WIDTH, _CENTRE_WIDTH = 160, 196, 340, 200
 
 
 def _installs(library: "Library") -> Sequence[str]:
@@ -89,6 +91,8 @@ class LibraryPage(QWidget):
         self.model = LibraryModel(self._catalog, tasks, self)
         # Each part is made where it stays: a widget that moves is given its styles again, with all that is in it.
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        wanted = min(scaled(self, _PANEL_WIDTH), _MOST_PANEL_WIDTH)
+        self._share = boxes.Share(_PANEL_SHARE, _LEAST_PANEL_WIDTH, wanted)
         self._panel_place = QWidget(self._splitter)
         self._panel_place.setMinimumWidth(_LEAST_PANEL_WIDTH)
         self._panel_place.setBackgroundRole(QPalette.ColorRole.Base)
@@ -144,8 +148,10 @@ class LibraryPage(QWidget):
         self._splitter.addWidget(self._panel_place)
         self._splitter.addWidget(self._centre)
         self._splitter.setStretchFactor(1, 1)
-        width = min(scaled(self, _PANEL_WIDTH), _START_WIDTH // 4)
-        self._splitter.setSizes([width, _START_WIDTH - width])
+        whole = first_size(self).width()
+        # Beside the details, which take their share of the window.
+        width = self._share.of(round(whole * 0.66))
+        self._splitter.setSizes([width, whole - width])
         boxes.column(self._splitter, on=self, margins=0)
 
     def _join(self) -> None:
@@ -264,6 +270,13 @@ class LibraryPage(QWidget):
             self.shelf.restore(look)
         self._show_chips()
         self._on_selection_counted(self.shelf.selection.count())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        width, rest = self._splitter.sizes()
+        given = self._share.of(self.width(), width) if width and self.isVisible() else width
+        if given != width:
+            self._splitter.setSizes([given, width + rest - given])
 
     # --- what the parts say -----------------------------------------------------------------------------
 
