@@ -15,6 +15,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.catalog.found import FoundModel
 from modelmgr.catalog.import_store import NewRecord
 from modelmgr.gui import open_window, theme
+from modelmgr.gui.cells import first_size
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.values import BatchState, Hashes, Origin, PendingQuery, Record, Totals
@@ -182,11 +183,13 @@ def tasks(qapp: QApplication) -> Iterator[Tasks]:
 
 @pytest.fixture
 def open_on(qapp, qtbot):
-    """Open windows; each is closed after the test."""
+    """Open windows of a usual size, whatever the screen of the tests is; each is closed after the test."""
     windows: list[QMainWindow] = []
 
     def open_(path: Path) -> QMainWindow:
         window = open_window(path)
+        if window.size() == first_size(window):
+            window.resize(1360, 860)
         qtbot.addWidget(window)
         windows.append(window)
         return window

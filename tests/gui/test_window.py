@@ -586,7 +586,9 @@ def test_large_letters_leave_the_names_more_room_than_the_details(qtbot, qapp, p
         qapp.setFont(before)
 
 
-def test_the_window_begins_no_larger_than_the_screen(window):
+def test_the_window_begins_no_larger_than_the_screen(qtbot, path):
+    window = open_window(path)
+    qtbot.addWidget(window, before_close_func=QMainWindow.close)
     room = window.screen().availableSize()
     assert window.size().boundedTo(room) == window.size()
 
