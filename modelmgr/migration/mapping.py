@@ -285,7 +285,7 @@ def _type(case: Case, base: str | None) -> Said:
     # The file's structure stands between the person and the catalogues; "other" only says that no word fits.
     winner = next((one for one in said if one.value != "other" or _is_personal(one)), None)
     if case.header is None or case.header.type == UNKNOWN:
-        winner = _whole_or_part(said, winner, folder, path, base)
+        winner = _whole_or_part(case, said, winner, folder, path, base)
     else:
         winner = _with_structure(winner, case.header, folder)
     if winner is not None and winner.origin.rank < PLACE:
@@ -336,13 +336,19 @@ def _structure(header: HeaderFacts, folder: str | None) -> Said:
 
 
 def _whole_or_part(
-    said: Sequence[Said], winner: Said | None, folder: str | None, path: str | None, base: str | None
+    case: Case,
+    said: Sequence[Said],
+    winner: Said | None,
+    folder: str | None,
+    path: str | None,
+    base: str | None,
 ) -> Said | None:
     """Decide between ``checkpoint`` and ``diffusion_model`` where no header can, by base and a second hint."""
     if winner is None or winner.value not in WHOLE_OR_PART or base is None or _is_personal(winner):
         return winner
     if is_complete_base(base):
-        return Said("checkpoint", winner.origin)
+        # Of a file that is there somebody may have seen more than its base tells.
+        return winner if case.file_path else Said("checkpoint", winner.origin)
     hints = [folder, *(one.value for one in said if one is not winner)]
     if "diffusion_model" in hints or (path or "").lower().endswith(".gguf"):
         return Said("diffusion_model", winner.origin)

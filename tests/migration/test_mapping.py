@@ -551,6 +551,14 @@ def test_without_a_header_base_and_a_second_hint_tell_a_checkpoint_from_its_deno
     assert value("type", *witnesses, file_path=None, size_bytes=None) == shown
 
 
+def test_a_file_that_is_there_is_what_its_tool_says_whatever_its_base():
+    unet = witness(1, "lora-manager", type="diffusion_model", base_model="SDXL 1.0")
+    assert (
+        value("type", unet, header=HeaderFacts("unknown"), file_path="/m/x.safetensors") == "diffusion_model"
+    )
+    assert value("type", unet, file_path=None, size_bytes=None) == "checkpoint"
+
+
 # --- base model ---------------------------------------------------------------------------------------------
 
 
