@@ -12,7 +12,7 @@ from modelmgr.catalog.file_store import (
 )
 from modelmgr.catalog.found import ScannedFolder
 from modelmgr.catalog.identity_store import IdentityStore
-from modelmgr.catalog.known_hashes import hand_down
+from modelmgr.catalog.known_hashes import FORMER_ALONE, forget_short, hand_down
 from modelmgr.catalog.schema import below_condition, path_in, path_out
 from modelmgr.values import Changes, FileState
 
@@ -314,10 +314,11 @@ class PlaceStore(IdentityStore):
                 same_body = (file.size_bytes, file.mtime_ns, file.inode)
                 if facts is not None and facts[0] == file.size_bytes and facts[:3] != same_body:
                     conn.execute(
-                        "UPDATE files SET mtime_ns = ?, inode = ?, device = ?, sha256 = NULL, partial_hashes = NULL "
-                        "WHERE id = ?",
+                        "UPDATE files SET mtime_ns = ?, inode = ?, device = ?, sha256 = NULL, "
+                        f"partial_hashes = {FORMER_ALONE} WHERE id = ?",
                         (*facts[1:], file.id),
                     )
+                    forget_short(conn, file.id)
                     conn.execute("UPDATE models SET hash_state = 'hashing' WHERE id = ?", (file.model_id,))
 
     def move_folder(self, old: str, new: str, device: int) -> None:
