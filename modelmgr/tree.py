@@ -21,6 +21,8 @@ SKIPPED_FOLDERS = frozenset(
 
 
 Seen = TypeVar("Seen")
+Facts = tuple[int, int, int, int]
+"""Size in bytes, mtime_ns, inode and device of a file, the last three `signed64`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,12 @@ def entry_of(path: str) -> Entry:
     facts = os.stat(path)
     if not stat.S_ISREG(facts.st_mode):
         raise OSError(f"not a regular file: {os.path.basename(path)!r}")
-    return Entry(
-        path,
-        os.path.basename(path),
-        facts.st_size,
-        signed64(facts.st_mtime_ns),
-        signed64(facts.st_ino),
-        signed64(facts.st_dev),
-        os.path.islink(path),
-    )
+    return Entry(path, os.path.basename(path), *facts_of(facts), os.path.islink(path))
+
+
+def facts_of(facts: os.stat_result) -> Facts:
+    """Return what the catalog knows a file by."""
+    return facts.st_size, signed64(facts.st_mtime_ns), signed64(facts.st_ino), signed64(facts.st_dev)
 
 
 def is_folder_link(item: os.DirEntry[str]) -> bool:
@@ -251,17 +250,7 @@ def _list(
             target = os.path.realpath(item.path)
             if any(is_below(target, forbidden) for forbidden in FORBIDDEN_ROOTS):
                 continue
-        entries.append(
-            Entry(
-                item.path,
-                item.name,
-                facts.st_size,
-                signed64(facts.st_mtime_ns),
-                signed64(facts.st_ino),
-                signed64(facts.st_dev),
-                is_link,
-            )
-        )
+        entries.append(Entry(item.path, item.name, *facts_of(facts), is_link))
     # Hugging Face keeps blobs/ beside snapshots/: the named links first, the bare blobs last.
     subfolders.sort(key=lambda item: item[0] == "blobs")
     return Listing(path, link_target, tuple(names), tuple(entries), tuple(folder_names)), subfolders

@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -77,6 +78,7 @@ class FileStore(Connections):
         super().__init__(path, uri_query, temporary)
         self._relocated: set[int] = set()
         self._to_refresh: dict[int, None] | None = None
+        self._missing: dict[int, deque[int]] = {}  # of models that were asked for while `refreshed_once`
 
     def take_relocated(self) -> list[int]:
         """Return the models that came to be shown at another path, which may name them, since this was asked last."""
@@ -372,6 +374,7 @@ class FileStore(Connections):
                 yield
             finally:
                 model_ids, self._to_refresh = self._to_refresh, None
+                self._missing.clear()
             self.refresh(model_ids)
 
     def refresh(self, model_ids: Iterable[int]) -> None:

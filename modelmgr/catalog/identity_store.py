@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from modelmgr.catalog.file_store import FileStore, is_at_place
 from modelmgr.catalog.found import EMBEDDED, HashOutcome
 from modelmgr.catalog.known_hashes import FORMER, forget_former, hand_down, hashes_of_file, put_hashes
 from modelmgr.catalog.schema import path_in, path_out
-from modelmgr.values import Changes, Hashes
+from modelmgr.values import Changes, FileState, Hashes
 
 GROWING_PARTS = 500
 """A model of more parts than this that grows is taken for another."""
@@ -175,22 +176,31 @@ class IdentityStore(FileStore):
             conn.execute("UPDATE files SET partial_hashes = ? WHERE id = ?", (json.dumps(hashes), row_id))
             put_hashes(conn, hashes_of_file(row_id, {FORMER: hashes[FORMER]}))
 
-    @staticmethod
-    def _forget_replaced(conn: engine.Connection, model_id: int, links: Sequence[int]) -> bool:
+    def _forget_replaced(self, conn: engine.Connection, model_id: int, links: Sequence[int]) -> bool:
         """Forget one missing path of a model that is older than the file that has just joined it."""
-        row = conn.execute(
-            "SELECT id FROM files WHERE model_id = ? AND state = 'missing' AND unit IS NULL AND id < ? "
-            "ORDER BY id LIMIT 1",
-            (model_id, min(links)),
-        ).fetchone()
-        if row is not None:
-            hand_down(conn, row[0], links[0])
-            conn.execute("DELETE FROM files WHERE id = ?", row)
-        return row is not None
+        missing = self._missing.get(model_id)
+        if missing is None:
+            rows = conn.execute(
+                "SELECT id FROM files WHERE model_id = ? AND state = 'missing' AND unit IS NULL ORDER BY id",
+                (model_id,),
+            )
+            missing = deque(row_id for (row_id,) in rows)
+            if self._to_refresh is not None:  # of a model of many copies all are looked at but once
+                self._missing[model_id] = missing
+        if not missing or missing[0] > min(links):
+            return False
+        former = missing.popleft()
+        hand_down(conn, former, links[0])
+        conn.execute("DELETE FROM files WHERE id = ?", (former,))
+        return True
 
     def _merge_into(self, conn: engine.Connection, provisional: int, home: int) -> None:
         """Let a model whose content turned out to be that of another become a part of it."""
-        conn.execute("UPDATE files SET model_id = ? WHERE model_id = ?", (home, provisional))
+        moved = conn.execute(
+            "UPDATE files SET model_id = ? WHERE model_id = ? RETURNING state", (home, provisional)
+        )
+        if (FileState.MISSING,) in moved.fetchall():
+            self._missing.pop(home, None)
         conn.execute("UPDATE units SET model_id = ? WHERE model_id = ?", (home, provisional))
         conn.execute(
             "DELETE FROM records WHERE model_id = ? AND source = ? AND EXISTS (SELECT 1 FROM records AS r "
@@ -319,24 +329,6 @@ class IdentityStore(FileStore):
             self._merge_into(conn, model_id, home[0])
             return HashOutcome(home[0], created=False, gone=model_id)
         goal = home[0] if home is not None else self._split(conn, model_id, sha256)
-        if home is None:  # the whole was read when its parts were met
-            conn.execute(
-                "INSERT INTO records(model_id, source, source_path, record_key, payload_sha256, extra_sha256, "
-                "size_bytes, imported_at, container_mtime, binding, chief, extra, meta_json) "
-                "SELECT ?, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, imported_at, "
-                "container_mtime, binding, chief, extra, meta_json FROM records WHERE id = "
-                "(SELECT max(id) FROM records WHERE model_id = ? AND source = ?)",
-                (goal, model_id, EMBEDDED),
-            )
-            conn.execute(
-                "INSERT INTO headers(model_id, header, facts) SELECT ?, header, facts FROM headers "
-                "WHERE model_id = ?",
-                (goal, model_id),
-            )
-            conn.execute(
-                "UPDATE models SET (format, danger) = (SELECT format, danger FROM models WHERE id = ?) WHERE id = ?",
-                (model_id, goal),
-            )
         conn.execute("UPDATE files SET model_id = ? WHERE unit = ?", (goal, unit_id))
         conn.execute("UPDATE units SET model_id = ? WHERE id = ?", (goal, unit_id))
         self.refresh([model_id])

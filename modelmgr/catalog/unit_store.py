@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.file_store import KnownFile, in_pieces, is_at_place
-from modelmgr.catalog.found import FoundUnit, Member
+from modelmgr.catalog.found import EMBEDDED, FoundUnit, Member
 from modelmgr.catalog.scan_store import Putting, ScanStore
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, FileState
@@ -67,7 +67,8 @@ class UnitStore(ScanStore):
                     self._merge_into(conn, part, model_id)
             self.refresh([model_id, former])
             # Of a place whose parts nobody has hashed as they are, it may say what the model is not.
-            if outcome is not None or (row is not None and not is_as_large and not is_shared):
+            is_own = not is_shared and (not is_as_large or self._has_no_key(conn, model_id))
+            if outcome is not None or (row is not None and is_own):
                 model = found.model
                 self.put_header(model_id, model.format, model.header, model.facts, model.danger)
                 self.put_embedded(model_id, found.path, model.mtime_ns, model.embedded)
@@ -91,6 +92,12 @@ class UnitStore(ScanStore):
         facts = {member.name: [member.size_bytes, member.mtime_ns, member.inode] for member in members}
         sizes = {name: size_bytes for name, (size_bytes, *_) in known.items()}
         return known != facts and sizes == {name: size_bytes for name, (size_bytes, *_) in facts.items()}
+
+    @staticmethod
+    def _has_no_key(conn: engine.Connection, model_id: int) -> bool:
+        """Tell whether nobody has hashed a model yet, whatever its parts were before."""
+        (key,) = conn.execute("SELECT sha256 FROM models WHERE id = ?", (model_id,)).fetchone()
+        return key is None
 
     @staticmethod
     def _is_shared(conn: engine.Connection, unit_id: int, model_id: int) -> bool:
@@ -218,8 +225,9 @@ class UnitStore(ScanStore):
             facts = (member.size_bytes, member.mtime_ns, member.inode, member.device)
             link_target = None if member.link_target is None else path_in(member.link_target)
             row = conn.execute(
-                "SELECT id, model_id, size_bytes, mtime_ns, inode FROM files WHERE path = ?",
-                (path_in(member.path),),
+                "SELECT id, model_id, state = 'present' AND device = ?, size_bytes, mtime_ns, inode FROM files "
+                "WHERE path = ?",
+                (member.device, path_in(member.path)),
             ).fetchone()
             if row is None:
                 conn.execute(
@@ -229,16 +237,23 @@ class UnitStore(ScanStore):
                      unit_id, member.name, link_target),
                 )  # fmt: skip
             else:
+                row_id, its_model, is_there, *known = row
                 conn.execute(
-                    "UPDATE files SET model_id = ?, size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, "
-                    "state = 'present', unit = ?, member = ?, link_target = ? WHERE id = ?",
-                    (model_id, *facts, unit_id, member.name, link_target, row[0]),
+                    "UPDATE files SET model_id = ?, unit = ?, member = ?, link_target = ? WHERE id = ?",
+                    (model_id, unit_id, member.name, link_target, row_id),
                 )
-                if row[2:] != facts[:3]:
+                is_same = known == [*facts[:3]]
+                if not (is_there and is_same):  # else its folder stays known
                     conn.execute(
-                        "UPDATE files SET sha256 = NULL, partial_hashes = NULL WHERE id = ?", (row[0],)
+                        "UPDATE files SET size_bytes = ?, mtime_ns = ?, inode = ?, device = ?, state = 'present' "
+                        "WHERE id = ?",
+                        (*facts, row_id),
                     )
-                left.add(row[1])
+                if not is_same:
+                    conn.execute(
+                        "UPDATE files SET sha256 = NULL, partial_hashes = NULL WHERE id = ?", (row_id,)
+                    )
+                left.add(its_model)
             # Another path to the same bytes (a blob behind a link) belongs where they belong.
             twins = conn.execute(
                 "SELECT id, model_id, sha256, path, unit FROM files WHERE inode = ? AND device = ? AND size_bytes = ? "
@@ -282,8 +297,41 @@ class UnitStore(ScanStore):
                 outcome = None if row is None else self._settle_unit(conn, unit_id)
                 if outcome is not None:
                     changed += [row[0], outcome.model_id]
+                    if outcome.created:
+                        self._tell_as(conn, row[0], outcome.model_id)
             self.refresh(dict.fromkeys(changed))
         return changed
+
+    @staticmethod
+    def _tell_as(conn: engine.Connection, model_id: int, goal: int) -> None:
+        """Let a new model say of itself what another one says: the whole was read when its parts were met."""
+        conn.execute(
+            "INSERT INTO records(model_id, source, source_path, record_key, payload_sha256, extra_sha256, "
+            "size_bytes, imported_at, container_mtime, binding, chief, extra, meta_json) "
+            "SELECT ?, source, source_path, record_key, payload_sha256, extra_sha256, size_bytes, imported_at, "
+            "container_mtime, binding, chief, extra, meta_json FROM records WHERE id = "
+            "(SELECT max(id) FROM records WHERE model_id = ? AND source = ?)",
+            (goal, model_id, EMBEDDED),
+        )
+        conn.execute(
+            "INSERT INTO headers(model_id, header, facts) SELECT ?, header, facts FROM headers WHERE model_id = ?",
+            (goal, model_id),
+        )
+        conn.execute(
+            "UPDATE models SET (format, danger) = (SELECT format, danger FROM models WHERE id = ?) WHERE id = ?",
+            (model_id, goal),
+        )
+
+    def unit_parts(self, unit_id: int) -> tuple[str, list[str]] | None:
+        """Return the place of a unit and the names of the members that are there now; None if there is no such unit."""
+        with engine.translated(self.path):
+            row = self._question().execute_sql("SELECT path FROM units WHERE id = ?", (unit_id,)).fetchone()
+        if row is None:
+            return None
+        place = path_out(row[0])
+        files = self._files_where("files.unit = ? AND files.state = 'present'", [unit_id])
+        found = (file.member for file in files if is_at_place(file.path, file.member or "", place))
+        return place, sorted(member for member in found if member)
 
     def release_members(self, file_ids: Sequence[int]) -> None:
         """Take files out of the unit they were in; each waits to be identified on its own.

@@ -1,12 +1,20 @@
 """Folders -> model files, and files -> hashes. Knows no catalog and writes nothing."""
 
 from modelmgr.discovery.ahead import walk_known_folders
-from modelmgr.discovery.digests import partial_hashes, quick_of, sha256_of, tensor_quick_of, tensors_at
+from modelmgr.discovery.digests import (
+    opened,
+    partial_hashes,
+    quick_of,
+    sha256_of,
+    tensor_quick_of,
+    tensors_at,
+)
 from modelmgr.discovery.groups import (
     PIPELINE_MARKER,
     Group,
     Listing,
     components_of,
+    group_of,
     groups_in,
     pipeline,
     read_marker,
@@ -57,11 +65,13 @@ __all__ = [
     "QuickCheck",
     "changed_folders",
     "components_of",
+    "group_of",
     "groups_in",
     "hash_files",
     "ignored_files",
     "is_blob",
     "looks_like_a_model",
+    "opened",
     "partial_hashes",
     "pipeline",
     "quick_of",

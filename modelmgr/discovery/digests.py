@@ -1,11 +1,12 @@
 """All hashes of one file in one pass over its bytes, and the quick ones from a few windows of them."""
 
+import contextlib
 import hashlib
 import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from blake3 import blake3
@@ -50,6 +51,20 @@ def open_with_facts(path: str) -> tuple[int, os.stat_result]:
         os.close(handle)
         raise OSError("not a regular file")
     return handle, facts
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[tuple[int, os.stat_result]]:
+    """Have a file open as `open_with_facts` gives it, and close it.
+
+    Raises:
+        OSError: it can't be opened, or is no regular file.
+    """
+    descriptor, facts = open_with_facts(path)
+    try:
+        yield descriptor, facts
+    finally:
+        os.close(descriptor)
 
 
 if sys.platform == "win32":

@@ -3,6 +3,7 @@
 Told by names; only a small marker (``config.json``, an index) is read, and only where the names leave no other way.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -102,6 +103,27 @@ def groups_in(
         if len(split.present) >= 2
     )
     return groups
+
+
+def group_of(path: str, members: Iterable[str], read_small: ReadSmall) -> Group | None:
+    """Return the model of several files that some files are together, None if they are none any more.
+
+    Args:
+        path: `Group.path` of it.
+        members: relative paths (with ``/``) of those that are there.
+        read_small: as in `groups_in`.
+    """
+    listings: dict[str, tuple[list[str], list[str]]] = {}
+    for member in members:
+        component, _, name = member.rpartition("/")
+        listings.setdefault(component, ([], []))[0].append(name)
+    folder = path if "" not in listings or os.path.isdir(path) else os.path.dirname(path)
+    for component, (names, others) in listings.items():
+        with contextlib.suppress(OSError):
+            others += set(os.listdir(os.path.join(folder, component))).difference(names)
+    if "" not in listings:
+        return pipeline(folder, listings, read_small)
+    return next((group for group in groups_in(folder, *listings[""], read_small) if group.path == path), None)
 
 
 def components_of(model_index: bytes) -> tuple[str, ...] | None:

@@ -61,12 +61,14 @@ class HashResult(NamedTuple):
         hashes: None if there is a problem, or none were wanted.
         problem: ``not_found``, ``unreadable`` or ``changed_while_reading``.
         looked: what `look` gave back, or a `Head`; None if it was not called or could not read.
+        facts: of the file that was opened, which may be another than that of the job; None if none was.
     """
 
     job: HashJob
     hashes: Hashes | None
     problem: Problem | None = None
     looked: Any = None
+    facts: tree.Facts | None = None
 
     @property
     def sha256(self) -> str | None:
@@ -216,6 +218,11 @@ class Hashing:
                     yield results
         finally:
             self._all_added = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether results can be taken without waiting."""
+        return not self._finished.empty()
 
     def close(self) -> None:
         """Stop and wait for the workers. One that a dead disk holds is left behind after two seconds."""
@@ -402,7 +409,7 @@ class Hashing:
             worker.done += job.size_bytes
             worker.files += 1
             worker.weight += RESULT_BYTES + (len(hashed.head.content) if hashed.head is not None else 0)
-            results.append(HashResult(job, hashed.hashes, None, hashed.head))
+            results.append(HashResult(job, hashed.hashes, None, hashed.head, hashed.facts))
         self._hand_over(worker, results)
         return left
 
@@ -445,6 +452,7 @@ class Hashing:
     def _read(self, worker: _Worker, lane: Lane, job: HashJob, is_urgent: bool) -> HashResult:
         descriptor, before = open_with_facts(job.path)
         looked: Any = None
+        facts = tree.facts_of(before)
         try:
             size_bytes = before.st_size
             block = worker.view[: min(size_bytes, BLOCK_BYTES if job.hash else LOOK_BYTES)]
@@ -456,17 +464,18 @@ class Hashing:
                     looked = self._look(descriptor, job.path, block.toreadonly(), size_bytes)
                 if len(block) < size_bytes:
                     os.lseek(descriptor, len(block), os.SEEK_SET)
-            if not job.hash:
-                return HashResult(job, None, None, looked)
-            if (size_bytes, tree.signed64(before.st_mtime_ns)) != (job.size_bytes, job.mtime_ns):
-                return _changed(job, looked)
+            is_another = facts[:2] != (job.size_bytes, job.mtime_ns)
+            if not job.hash or (is_another and job.look):
+                return HashResult(job, None, None, looked, facts)
+            if is_another:
+                return _changed(job, looked, facts)
             hashes = self._hash(worker, lane, descriptor, block, size_bytes, is_urgent)
         finally:
             os.close(descriptor)
         after = os.stat(job.path)
         if hashes is None or identity(before) != identity(after):
-            return _changed(job, looked)
-        return HashResult(job, hashes, None, looked)
+            return _changed(job, looked, facts)
+        return HashResult(job, hashes, None, looked, facts)
 
     def _hash(
         self,
@@ -547,9 +556,9 @@ class Hashing:
             raise Cancelled
 
 
-def _changed(job: HashJob, looked: Any) -> HashResult:
+def _changed(job: HashJob, looked: Any, facts: tree.Facts) -> HashResult:
     message = "The file is being written; it will be hashed by a later scan."
-    return HashResult(job, None, Problem(job.path, "changed_while_reading", message), looked)
+    return HashResult(job, None, Problem(job.path, "changed_while_reading", message), looked, facts)
 
 
 def hash_files(

@@ -23,7 +23,7 @@ class HashJob(NamedTuple):
         key: how the caller knows it; see `Hashing.prefer`.
         path: absolute.
         size_bytes: with `mtime_ns` as it was when it was listed; a file that has others now is not hashed.
-        look: call the `look` of the `Hashing` on it.
+        look: call the `look` of the `Hashing` on it, whatever it is now.
         hash: hash it; False reads no more than `look` wants.
         device: `st_dev`, if it is known; jobs of different disks run side by side.
     """

@@ -64,10 +64,11 @@ class HeadBytes(NamedTuple):
 
 
 class Hashed(NamedTuple):
-    """What the second process made of a file."""
+    """What the second process made of a file; `facts` as `HashResult` has them."""
 
     hashes: Hashes
     head: Head | None
+    facts: tree.Facts
 
 
 class Answer(NamedTuple):
@@ -183,8 +184,8 @@ def _unpacked(files: list[Any], heads: memoryview) -> Iterator[Hashed | None]:
         if each is None:
             yield None
             continue
-        size_bytes, length, *digits = each
-        yield Hashed(Hashes(*digits), Head(bytes(heads[:length]), size_bytes) if length else None)
+        facts, length, *digits = each
+        yield Hashed(Hashes(*digits), Head(bytes(heads[:length]), facts[0]) if length else None, tuple(facts))
         heads = heads[length:]
 
 
@@ -208,7 +209,7 @@ def answering(setup: tuple[int, int]) -> Callable[[Any], tuple[Any, bytes]]:
                 continue
             head = one.head.content if one.head is not None else b""
             heads.append(head)
-            files.append((job[1], len(head), *one.hashes))
+            files.append((one.facts, len(head), *one.hashes))
         return (files, hasher.read_s, hasher.hash_s, hasher.work_s), b"".join(heads)
 
     return hashed
@@ -225,7 +226,8 @@ class _Hasher:
     def hashed(self, path: str, size_bytes: int, mtime_ns: int, look: bool, every: bool) -> Hashed | None:
         descriptor, before = open_with_facts(path)
         try:
-            if (before.st_size, tree.signed64(before.st_mtime_ns)) != (size_bytes, mtime_ns):
+            facts = tree.facts_of(before)
+            if facts[:2] != (size_bytes, mtime_ns):
                 return None
             view = self._view[:size_bytes]
             filled = read_at_hand(descriptor, view) if view else 0
@@ -243,4 +245,4 @@ class _Hasher:
         self.hash_s += time.perf_counter() - read
         hashes = hashes_of_small(view, sha256, every)
         self.work_s += time.perf_counter() - read
-        return Hashed(hashes, head) if identity(os.stat(path)) == identity(before) else None
+        return Hashed(hashes, head, facts) if identity(os.stat(path)) == identity(before) else None

@@ -82,7 +82,8 @@ class Places(Scanning):
             facts = known.id, path, entry.size_bytes, entry.mtime_ns
             goal = self._put_hash(*facts, result.hashes, report, header_is_new=not is_same)
             if rows[0].sha256 is None and goal is not None:  # nobody knows whether these are the bytes it had
-                self._put_header(goal, path, entry.mtime_ns, read_header(path))
+                header = read_header(path)
+                self._put_header(goal, path, entry.mtime_ns, header, header.kept())
             self.relight_all((goal or model_id,))
         report.added = report.hashed = 1
         report.bytes_hashed = entry.size_bytes

@@ -84,13 +84,14 @@ class FolderDraft:
 
 
 class Met(NamedTuple):
-    """A new or changed file on its way through the hashing threads."""
+    """A new or changed file on its way through the hashing threads; one that `goes_on` stays with its model."""
 
     path: str
     row: FileRow
     known: KnownFile | None
     folder: FolderDraft
     link_target: str | None
+    goes_on: bool = False
 
 
 @dataclass(slots=True)
@@ -367,8 +368,7 @@ class RootScan:
         draft.waiting += 1  # it is not complete before all its files were met
         self._compare(folder, remembered, draft, pipeline)
         draft.waiting -= 1
-        if not draft.waiting:
-            self._chunk.folders.append(draft)
+        self._close(draft)
         self._write_if_full()
 
     def _note_pipeline(self, folder: Folder, is_same: bool) -> None:
@@ -484,9 +484,12 @@ class RootScan:
     def _meet_new(self, file: KnownFile | None, row: FileRow, folder: Folder, draft: FolderDraft) -> None:
         at_once = self._hash_files and row[1] <= SMALL_BYTES
         if file is not None and not at_once and self._goes_on(file, row, folder):
-            self._report.updated += 1
-            self._chunk.touched.append((file, row))
             self._note_link(file, row, draft)
+            if file.model_sha256 is None:  # no hash will tell that its header is another
+                self._enqueue(file, row, draft, hash_it=False, goes_on=True)
+            else:
+                self._report.updated += 1
+                self._chunk.touched.append((file, row))
             return
         body = (row[3], row[4])
         is_twin = bool(row[3]) and body in self._bodies
@@ -517,12 +520,20 @@ class RootScan:
         except OSError:
             return False
 
-    def _enqueue(self, file: KnownFile | None, row: FileRow, draft: FolderDraft, *, hash_it: bool) -> None:
+    def _enqueue(
+        self,
+        file: KnownFile | None,
+        row: FileRow,
+        draft: FolderDraft,
+        *,
+        hash_it: bool,
+        goes_on: bool = False,
+    ) -> None:
         path = os.path.join(draft.path, row[0])
         key = self._next_key
         self._next_key -= 1
         draft.waiting += 1
-        self._met[key] = Met(path, row, file, draft, draft.leads_to(row))
+        self._met[key] = Met(path, row, file, draft, draft.leads_to(row), goes_on)
         self._jobs.append(HashJob(key, path, row[1], row[2], look=True, hash=hash_it, device=row[4]))
 
     def _hand_over(self) -> None:
@@ -559,6 +570,14 @@ class RootScan:
         report = self._report
         known = met.known
         is_known = known is not None and known.unit is None and _is_unchanged(known, met.row)
+        row = _as_read(met.row, result.facts)
+        if row is not met.row:  # another file lies there since it was listed: the next scan lists it
+            self._troubled.add(met.folder.path)
+            if known is not None and is_known and _was_read(known):
+                self._close(met.folder)
+                return
+            goes_on = met.goes_on and known is not None and known.size_bytes == row[1]
+            is_known, met = False, met._replace(row=row, goes_on=goes_on)
         if known is not None and known.unit is not None:
             self._chunk.released.append(known.id)
         if result.problem is not None and result.problem.code == "not_found":
@@ -572,6 +591,11 @@ class RootScan:
             report.ignored += not is_known
         elif known is not None and is_known:
             self._look_again(known, found, met.folder)
+        elif known is not None and met.goes_on:
+            self._chunk.touched.append((known, met.row))
+            if found.state == FileState.PRESENT:
+                self._chunk.looked.append((known.model_id, found))
+            report.updated += 1
         else:
             self._chunk.add(found)
             if found.state == FileState.UNREADABLE:
@@ -581,8 +605,12 @@ class RootScan:
                 report.added += 1
             else:
                 report.updated += 1
-        if not met.folder.waiting:
-            self._chunk.folders.append(met.folder)
+        self._close(met.folder)
+
+    def _close(self, folder: FolderDraft) -> None:
+        """Let a folder be remembered if none of its files is waited for."""
+        if not folder.waiting:
+            self._chunk.folders.append(folder)
 
     def _look_again(self, file: KnownFile, found: FoundModel, folder: FolderDraft) -> None:
         """Take what a file of unchanged facts is by newer rules, or by the first look that was possible."""
@@ -835,6 +863,13 @@ def _is_empty(folder: str) -> bool:
 def _was_read(file: KnownFile) -> bool:
     """Tell whether a file is known by its bytes; one that could never be opened is known by name only."""
     return file.state != FileState.UNREADABLE or file.sha256 is not None
+
+
+def _as_read(row: FileRow, facts: tree.Facts | None) -> FileRow:
+    """Return a row of a listing as it was found; with the facts of the file that was read, if that is another."""
+    if facts is None or (row[1], row[2], row[3] or facts[2]) == facts[:3]:  # some systems list no inodes
+        return row
+    return (row[0], *facts[:2], *(facts[2:] if row[3] else row[3:5]), row[5])
 
 
 def _is_unchanged(file: KnownFile, row: FileRow) -> bool:

@@ -1,9 +1,11 @@
 """Library folders, scans, hashes: what lies on disk is held against what is known; then new bytes are hashed."""
 
+import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from modelmgr import discovery, readers, tree
 from modelmgr.catalog.file_store import KnownFile
@@ -12,7 +14,7 @@ from modelmgr.discovery import Group, Hashing, HashJob, HashResult, Head, Ignore
 from modelmgr.errors import NotFound
 from modelmgr.library.attaching import keep_picture
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, Merging, header_facts
-from modelmgr.library.root_scan import Met, Moves, RootScan
+from modelmgr.library.root_scan import CHUNK_S, Met, Moves, RootScan
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import HEAD_BYTES, Header, read_header, read_open, rules_version
 from modelmgr.values import (
@@ -36,6 +38,8 @@ FILES_AT_ONCE = 500
 HEADS = discovery.HeadBytes(HEAD_BYTES, 256 * 1024)
 """Short headers are read by the thread that writes: those that hash had better not wait for the interpreter's lock."""
 OPTIONS = ScanOptions()
+_Twins = dict[int, list[KnownFile]]
+"""Key of a job -> the files that share the bytes which it hashes."""
 
 
 class Scanning(Merging):
@@ -423,8 +427,11 @@ class Scanning(Merging):
         report: ScanReport | None,
     ) -> FoundModel | None:
         """Read the header of a single file and make of it what is written; None for one that is ignored."""
+        header: Header | None
         try:
-            header = read_header(entry.path)
+            with discovery.opened(entry.path) as (descriptor, facts):
+                header = read_open(descriptor, entry.path, facts.st_size)
+            entry = tree.Entry(entry.path, entry.name, *tree.facts_of(facts), entry.is_link)
         except OSError as error:
             header = None
             if report is not None:
@@ -547,16 +554,16 @@ class Scanning(Merging):
     ) -> None:
         """Hash files, small ones first; each joins the model of its content at once."""
         # The same bytes may be parts of several models: two snapshots of one repository share most of them.
-        bodies: dict[tuple[int, int, int], dict[tuple[int, int | None], KnownFile]] = {}
-        twins: dict[int, dict[tuple[int, int | None], KnownFile]] = {}
+        bodies: dict[tuple[int, int, int, int], list[KnownFile]] = {}
+        twins: _Twins = {}
         jobs: list[HashJob] = []
         for file in files.values():
-            body = (file.device, file.inode, file.mtime_ns)
-            of_body = bodies.setdefault(body, {}) if file.inode else {}
+            body = (file.device, file.inode, file.mtime_ns, file.size_bytes)
+            of_body = bodies.setdefault(body, []) if file.inode else []
             if not of_body:
                 twins[file.id] = of_body
-                jobs.append(HashJob(file.id, file.path, file.size_bytes, file.mtime_ns, device=file.device))
-            of_body.setdefault((file.model_id, file.unit), file)
+                jobs.append(_job_of(file))
+            of_body.append(file)
         if not jobs:
             return
         expected = len(jobs), sum(job.size_bytes for job in jobs)
@@ -565,47 +572,60 @@ class Scanning(Merging):
             try:
                 for first in range(0, len(jobs), JOBS_AT_ONCE):
                     hashing.add(jobs[first : first + JOBS_AT_ONCE])
-                    for results in hashing.ready():
-                        self._take_hashes(results, twins, report)
-                for results in hashing.rest():
-                    self._take_hashes(results, twins, report)
+                    self._take_hashes(hashing, hashing.ready(), twins, report)
+                self._take_hashes(hashing, hashing.rest(), twins, report)
             finally:
                 self._running = tuple(other for other in self._running if other is not hashing)
 
     def _take_hashes(
-        self,
-        results: Iterable[HashResult],
-        twins: Mapping[int, Mapping[tuple[int, int | None], KnownFile]],
-        report: ScanReport,
+        self, hashing: Hashing, batches: Iterator[list[HashResult]], twins: _Twins, report: ScanReport
     ) -> None:
-        changed: set[int] = set()
-        with self.catalog.transaction():
-            with self.catalog.refreshed_once():
-                self._put_results(results, twins, report, changed)
-            self.relight_all(changed)
+        """Write what is hashed, together what is there already: a model is derived anew once for all its new files."""
+        taken: deque[HashResult] = deque()
+        try:
+            for results in batches:
+                taken += results
+                if len(taken) >= FILES_AT_ONCE or not hashing.has_more:
+                    self._put_results(hashing, taken, twins, report)
+        except Cancelled:
+            self._put_results(hashing, taken, twins, report)
+            raise
+        self._put_results(hashing, taken, twins, report)
 
     def _put_results(
-        self,
-        results: Iterable[HashResult],
-        twins: Mapping[int, Mapping[tuple[int, int | None], KnownFile]],
-        report: ScanReport,
-        changed: set[int],
+        self, hashing: Hashing, results: deque[HashResult], twins: _Twins, report: ScanReport
     ) -> None:
-        for result in results:
-            files = twins[result.job.key].values()
-            if result.hashes is None:
-                assert result.problem is not None
-                report.problems.append(result.problem)
-                waits = result.problem.code == "changed_while_reading"
-                models = [file.model_id for file in files]
-                self.catalog.set_hash_state(models, HashState.NONE if waits else HashState.FAILED)
-                continue
-            report.hashed += 1
-            report.bytes_hashed += result.job.size_bytes
-            for file in files:
-                facts = file.id, file.path, file.size_bytes, file.mtime_ns
-                is_header_new = self._is_header_new(file, result.hashes)
-                self._put_hash(*facts, result.hashes, report, is_header_new, changed)
+        while results:
+            changed: set[int] = set()
+            until = time.monotonic() + CHUNK_S
+            with self.catalog.transaction():
+                with self.catalog.refreshed_once():
+                    while results and time.monotonic() < until:
+                        self._put_result(hashing, results.popleft(), twins, report, changed)
+                self.relight_all(changed)
+
+    def _put_result(
+        self, hashing: Hashing, result: HashResult, twins: _Twins, report: ScanReport, changed: set[int]
+    ) -> None:
+        files = twins.pop(result.job.key)
+        if result.hashes is None:
+            assert result.problem is not None
+            others = [file for file in files if file.path != result.job.path]
+            if result.problem.code == "not_found" and others:  # another path may still lead to these bytes
+                twins[others[0].id] = others
+                hashing.add([_job_of(others[0])])
+                return
+            report.problems.append(result.problem)
+            waits = result.problem.code == "changed_while_reading"
+            models = [file.model_id for file in files]
+            self.catalog.set_hash_state(models, HashState.NONE if waits else HashState.FAILED)
+            return
+        report.hashed += 1
+        report.bytes_hashed += result.job.size_bytes
+        for file in {(file.model_id, file.unit): file for file in reversed(files)}.values():
+            facts = file.id, file.path, file.size_bytes, file.mtime_ns
+            is_header_new = self._is_header_new(file, result.hashes)
+            self._put_hash(*facts, result.hashes, report, is_header_new, changed)
 
     def _is_header_new(self, file: KnownFile, hashes: Hashes) -> bool:
         """Tell whether a file with other bytes and, as it seems, the same tensors says something else of itself."""
@@ -633,13 +653,8 @@ class Scanning(Merging):
         outcome = self.catalog.put_hash(file_id, size_bytes, mtime_ns, hashes, header_is_new)
         if outcome is None:
             return None
-        known = self.catalog.known_file(path) if outcome.created or outcome.rewritten else None
-        if known is not None and known.unit is None:  # what several files are was read with all of them
-            try:
-                header = read_header(path)
-            except OSError:
-                header = Header(format="unknown", type="unknown")
-            self._put_header(outcome.model_id, path, mtime_ns, header)
+        if outcome.created or outcome.rewritten:
+            self._read_anew(outcome.model_id, path, mtime_ns)
         if report is not None:
             report.rewritten += outcome.rewritten
             if outcome.moved:
@@ -650,9 +665,24 @@ class Scanning(Merging):
             changed.add(outcome.model_id)
         return outcome.model_id
 
-    def _put_header(self, model_id: int, path: str, mtime_ns: int, header: Header) -> None:
+    def _read_anew(self, model_id: int, path: str, mtime_ns: int) -> None:
+        """Read what a file is, or the model of several files of which it is a part."""
+        known = self.catalog.known_file(path)
+        unit = self.catalog.unit_parts(known.unit) if known is not None and known.unit is not None else None
+        header = Header(format="unknown", type="unknown")
+        with contextlib.suppress(OSError):
+            if unit is None:
+                header = read_header(path)
+            elif (group := discovery.group_of(*unit, discovery.read_marker)) is not None:
+                header = readers.read_group(group.kind, group.path, group.members, group.marker)
+        if unit is None:
+            self._put_header(model_id, path, mtime_ns, header, header.kept())
+        else:
+            self._put_header(model_id, unit[0], mtime_ns, header, json.dumps(header.as_json()))
+
+    def _put_header(self, model_id: int, path: str, mtime_ns: int, header: Header, text: str) -> None:
         facts = header_facts(header, keep_picture(self.catalog, header.picture))
-        self.catalog.put_header(model_id, header.format, header.kept(), facts, danger_of(header))
+        self.catalog.put_header(model_id, header.format, text, facts, danger_of(header))
         self.catalog.put_embedded(model_id, path, mtime_ns, embedded_of(header))
 
     def verify(self, sha256s: Sequence[str] = (), *, progress: Progress) -> VerifyReport:
@@ -707,6 +737,10 @@ def _changed(file: KnownFile, job: HashJob) -> Problem:
     else:
         message = "The file was changed since it was hashed; a scan will take it as it is now."
     return Problem(file.path, "changed", message)
+
+
+def _job_of(file: KnownFile) -> HashJob:
+    return HashJob(file.id, file.path, file.size_bytes, file.mtime_ns, device=file.device)
 
 
 def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header:

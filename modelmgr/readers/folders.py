@@ -71,7 +71,7 @@ def read_group(kind: str, path: str, members: Mapping[str, str], marker: str | N
         message = f"{clean(name)} can't be read; the tensors alone were asked."
         problem = Problem(path, "unparsed_payload", message, kept=True)
         header = header._replace(problems=(problem, *header.problems))
-    return header._replace(format=kind)
+    return header._replace(format=kind, shared=None)
 
 
 # --- the kinds --------------------------------------------------------------------------------------------

@@ -89,6 +89,44 @@ def test_a_hash_of_a_file_that_changed_meanwhile_counts_for_nothing(catalog: Cat
     assert catalog.page(ModelQuery(), None)[0].sha256 is None
 
 
+def test_each_of_many_copies_costs_the_same(catalog: Catalog, found: Found) -> None:
+    def steps(number: int) -> int:
+        """Return how many thousand steps SQLite takes to give so many copies their hashes."""
+        taken = 0
+
+        def count() -> int:
+            nonlocal taken
+            taken += 1
+            return 0
+
+        paths = [f"/{number}/{copy}.gguf" for copy in range(number)]
+        catalog.put_found([found(path) for path in paths])
+        with catalog.transaction() as writer:
+            writer.connection().set_progress_handler(count, 1000)
+            with catalog.refreshed_once():
+                for path in paths:
+                    put_hash(catalog, path, f"{number:064x}")
+            writer.connection().set_progress_handler(None, 0)
+        return taken
+
+    few, many = steps(100), steps(1600)
+    assert many < 32 * few
+
+
+def test_each_of_many_copies_takes_the_place_of_one_that_is_missing(catalog: Catalog, found: Found) -> None:
+    catalog.put_found([found(path) for path in ("/m/a.gguf", "/m/b.gguf", "/m/c.gguf")])
+    for path in ("/m/a.gguf", "/m/b.gguf", "/m/c.gguf"):
+        put_hash(catalog, path, A)
+    catalog.mark_files(dict.fromkeys([only(catalog, "/m/a.gguf"), only(catalog, "/m/b.gguf")], "missing"))
+    catalog.put_found([found(path) for path in ("/n/d.gguf", "/n/e.gguf", "/n/f.gguf")])
+    with catalog.refreshed_once():
+        for path in ("/n/d.gguf", "/n/e.gguf", "/n/f.gguf"):
+            put_hash(catalog, path, A)
+    assert sorted(catalog.known_files()) == ["/m/c.gguf", "/n/d.gguf", "/n/e.gguf", "/n/f.gguf"]
+    (row,) = catalog.page(ModelQuery(), None)
+    assert (row.file_count, row.path) == (4, "/m/c.gguf")
+
+
 def test_a_moved_file_joins_its_model_with_the_users_values(catalog: Catalog, found: Found) -> None:
     catalog.put_found([found("/m/a.gguf")])
     model = put_hash(catalog, "/m/a.gguf", A)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from modelmgr import demo
+from modelmgr import demo, tree
 from modelmgr.discovery import (
     Hashing,
     HashJob,
@@ -201,6 +201,21 @@ def test_files_that_went_changed_or_are_none_give_a_problem_and_no_hash(tmp_path
     assert {result.sha256 for result in found.values()} == {None}
     codes = {key: result.problem.code for key, result in found.items() if result.problem is not None}
     assert codes == {1: "changed_while_reading", 2: "not_found", 3: "unreadable", 4: "unreadable"}
+
+
+def test_a_look_tells_which_file_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    listed = job(path)
+    path.rename(tmp_path / "former")  # so that its inode stays in use
+    path.write_bytes(b"afterwards")
+    found = []
+    with Hashing(Progress(), look=lambda descriptor, path, head, size_bytes: bytes(head)) as running:
+        for hash_it in (True, False):
+            running.add([listed._replace(look=True, hash=hash_it)])
+            found += [result for results in running.rest() for result in results]
+    facts = tree.facts_of(path.stat())
+    assert [result[1:] for result in found] == 2 * [(None, None, b"afterwards", facts)]
 
 
 def _grow(path: str) -> None:

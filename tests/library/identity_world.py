@@ -16,7 +16,7 @@ from modelmgr.discovery import IgnoreRules
 from modelmgr.errors import ModelmgrError, NotFound, Usage
 from modelmgr.library import Library
 from modelmgr.progress import Progress
-from modelmgr.readers import read_header
+from modelmgr.readers import read_group, read_header
 from modelmgr.values import PendingQuery, PendingState, Problem, ScanReport
 from tests.inbox import pending_in
 
@@ -37,6 +37,7 @@ class Disk(NamedTuple):
         files: path -> sha256 of what it leads to.
         facts: path -> size, mtime_ns, inode, device.
         units: place -> the members' names and paths.
+        groups: place -> all that was found out of it.
         ignored: paths of bare blobs that hold no model, and what rules leave out.
         roots: the library folders that can be reached.
     """
@@ -44,6 +45,7 @@ class Disk(NamedTuple):
     files: dict[str, str]
     facts: dict[str, Facts]
     units: dict[str, dict[str, str]]
+    groups: dict[str, discovery.Group]
     ignored: set[str]
     roots: list[str]
 
@@ -139,13 +141,13 @@ class World:
         if self._is_away(path) or path.is_dir():
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        fill, words, large = content % 3, content // 3 % 3, content // 9 % 2
+        fill, words, large, letter = content % 3, content // 3 % 3, content // 9 % 2, "wu"[content // 18 % 2]
         rows = 512 if large else 8
         tensors = {
             "lora_unet_x.lora_down.weight": ("F16", (4, rows)),
             "lora_unet_x.lora_up.weight": ("F16", (rows, 4)),
         }
-        metadata = {"ss_output_name": f"w{'w' * 8 * words}"} if words else {"format": "pt"}
+        metadata = {"ss_output_name": f"w{letter * 8 * words}"} if words else {"format": "pt"}
         with contextlib.suppress(FileNotFoundError):
             if path.is_symlink():
                 path.unlink()
@@ -232,7 +234,7 @@ class World:
         except ValueError:
             return
         self.tick += 1
-        words = {} if y % 4 == 0 else {"ss_output_name": f"{'v' * (y % 4)}"}
+        words = {} if y % 4 == 0 else {"ss_output_name": "vu"[y // 4 % 2] * (y % 4)}
         header["__metadata__"] = words
         text = json.dumps(header).encode()
         data = len(text).to_bytes(8, "little") + text + data[8 + length :]
@@ -640,7 +642,7 @@ class World:
 
     def disk(self) -> Disk:
         """Look at what lies below the library folders."""
-        disk = Disk({}, {}, {}, set(), [])
+        disk = Disk({}, {}, {}, {}, set(), [])
         known = self.library.catalog.folder_facts()
         outermost = [path for path in known if not any(path.startswith(f"{other}/") for other in known)]
         problems: list[Problem] = []
@@ -676,10 +678,12 @@ class World:
                 else:
                     for group in discovery.groups_in(folder.path, names, folder.names, discovery.read_marker):
                         disk.units[group.path] = dict(group.members)
+                        disk.groups[group.path] = group
             for path, listings in pipelines.items():
                 group_ = discovery.pipeline(path, listings, discovery.read_marker)
                 if group_ is not None:
                     disk.units[path] = dict(group_.members)
+                    disk.groups[path] = group_
             matches = rules.matcher()
             if matches is not None:
                 disk.ignored.update(path for path in self._paths() if matches(path[len(root) + 1 :]))
@@ -739,6 +743,7 @@ class World:
             assert (key, sha256) == (expected, expected), f"key of {place}: {key} {sha256} {expected}"
             ((state,),) = self.ask("SELECT file_state FROM models WHERE id = ?", model)
             assert state == "present", f"{place} is {state}"
+            self._check_whole(disk.groups[place], model)
             for name, path in members.items():
                 file = known[path]
                 member_of[path] = place
@@ -818,6 +823,12 @@ class World:
             "HAVING count(*) > 1"
         ), "embedded twice"
         self._check_embedded(disk, known)
+
+    def _check_whole(self, group: discovery.Group, model: int) -> None:
+        header = read_group(group.kind, group.path, group.members, group.marker)
+        shown = self.library.catalog.details(model)
+        assert shown is not None
+        assert (shown.header or {}).get("metadata") == dict(header.metadata), f"header of {group.path}"
 
     def _has_ignored(self, unit: int, disk: Disk) -> bool:
         """Tell whether rules hide a part of a model: of it nothing is looked at."""

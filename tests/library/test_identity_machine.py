@@ -195,6 +195,26 @@ FOUND: dict[str, list[Step]] = {
         ("scan", 0, 0, 0),
         ("move_with_picture", 34, 34, 0), ("whole_pipeline", 0, 0, 0), ("swap", 2, 0, 0),
     ],
+    "a file is replaced between its listing and its reading, by a scan that hashes nothing": [
+        ("whole_pipeline", 0, 0, 0), ("ollama", 0, 0, 0), ("move_across", 1, 3, 0), ("hugging_face", 0, 0, 0),
+        ("junk", 55, 0, 0), ("folder_link", 0, 0, 7), ("scan_meanwhile", 1, 19, 0),
+    ],
+    "a header is rewritten at equal size before anybody has hashed it": [
+        ("create", 1, 1, 33), ("scan_headers", 0, 0, 0), ("create", 1, 1, 17),
+    ],
+    "the header of a part is rewritten at equal size": [
+        ("whole_pipeline", 0, 0, 1), ("scan", 0, 0, 0), ("replace", 1, 21, 0),
+    ],
+    "the header of a part is rewritten at equal size before anybody has hashed it": [
+        ("whole_pipeline", 0, 0, 1), ("scan_headers", 0, 0, 0), ("replace", 1, 21, 0),
+    ],
+    "a file whose header was rewritten moves with its library folder": [
+        ("create", 1, 0, 0), ("scan_stopped", 0, 30, 1), ("rewrite", 0, 1, 0), ("note", 0, 0, 0), ("scan", 0, 0, 0),
+        ("move_library", 1, 0, 1),
+    ],
+    "a file is met elsewhere while its former path is hidden by a rule": [
+        ("component", 0, 1, 1), ("scan_headers", 0, 0, 0), ("rules", 0, 3, 0), ("move_with_picture", 0, 0, 0),
+    ],
     "a link leads to another path of the same file": [
         ("create", 0, 0, 0), ("whole_pipeline", 0, 0, 0), ("delete", 0, 0, 0), ("delete", 0, 0, 0), ("link", 0, 43, 0),
         ("scan", 0, 0, 0), ("link", 1, 53, 0), ("swap", 1, 0, 0),
