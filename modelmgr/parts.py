@@ -11,6 +11,11 @@ from typing import NamedTuple
 
 INDEX_LIMIT_BYTES = 24 * 1024 * 1024
 """The index of a model of a trillion parameters in 384 experts has some 15 MB."""
+USUAL_COMPONENTS = (
+    *("transformer", "transformer_2", "unet", "prior", "decoder", "vae"),
+    *("text_encoder", "text_encoder_2", "text_encoder_3", "image_encoder"),
+)
+"""The folders in which diffusers pipelines keep weights, for a ``model_index.json`` that names none."""
 ENTRY_LIMIT = 400_000
 FILE_LIMIT = 10_000
 

@@ -129,7 +129,8 @@ def group_of(path: str, members: Iterable[str], read_small: ReadSmall) -> Group 
 def components_of(model_index: bytes) -> tuple[str, ...] | None:
     """Return the subfolders that belong to a diffusers pipeline; None if this is no ``model_index.json``.
 
-    A component is an entry ``name: [library, class]``; ``[null, null]`` stands for one that was left out.
+    A component is an entry ``name: [library, class]``; ``[null, null]`` stands for one that was left out. Where there
+    are none at all, the usual ones are meant.
     """
     value = _config(model_index)
     if value is None or not isinstance(value.get("_class_name"), str):
@@ -143,7 +144,7 @@ def components_of(model_index: bytes) -> tuple[str, ...] | None:
         and len(entry) == 2
         and isinstance(entry[1], str)
     ]
-    return tuple(found[:COMPONENT_LIMIT])
+    return tuple(found[:COMPONENT_LIMIT]) or parts.USUAL_COMPONENTS
 
 
 def pipeline(folder: str, listings: Mapping[str, Listing], read_small: ReadSmall) -> Group | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelmgr.discovery.groups import Group, components_of, groups_in, pipeline, read_marker
+from modelmgr.parts import USUAL_COMPONENTS
 
 
 def groups_of(folder: Path) -> list[Group]:
@@ -187,6 +188,7 @@ PIPELINE = {
 
 def test_a_pipeline_names_its_components() -> None:
     assert components_of(json.dumps(PIPELINE).encode()) == ("unet", "vae", "scheduler")
+    assert components_of(b'{"_class_name": "FluxPipeline"}') == USUAL_COMPONENTS
     assert components_of(b'{"_class_name": 3}') is None
     assert components_of(b"[]") is None
     assert components_of(b"[" * 100_000) is None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from modelmgr import payload
+from modelmgr import parts, payload
 from modelmgr.errors import Unreadable
 from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.repository import (
@@ -107,10 +107,8 @@ class DiffusersFolder(LegacySource):
         folder = os.path.dirname(container.path)
         if container.name.lower() == INDEX_OF_PIPELINE:
             paths = [path for path, _ in files_below(folder, depth=_DEPTH, report=report)]
-            parts = _parts(payload.parse(content).value)
-            models = models_of(
-                path for path in paths if path.partition("/")[0] in (INDEX_OF_PIPELINE, *parts)
-            )
+            inside = (INDEX_OF_PIPELINE, *_parts(payload.parse(content).value))
+            models = models_of(path for path in paths if path.partition("/")[0] in inside)
         else:
             models = [tuple(name for names in models_of(container.siblings) for name in names)]
         extra = {FILES: list(models[0])} if models and models[0] else None
@@ -152,15 +150,16 @@ def _class_of(value: Any) -> str:
     return clean_name(value.get("_class_name"))[:_CLASS_LIMIT] if isinstance(value, Mapping) else ""
 
 
-def _parts(value: Any) -> list[str]:
-    """Return the names of the components that are there: each is a subfolder."""
+def _parts(value: Any) -> Sequence[str]:
+    """Return the names of the components that are there, each a subfolder; the usual ones if none are named."""
     if not isinstance(value, Mapping):
-        return []
-    return [
+        return ()
+    named = [
         name
         for name, what in value.items()
         if isinstance(what, list) and len(what) == 2 and all(isinstance(word, str) for word in what)
     ]
+    return named or parts.USUAL_COMPONENTS
 
 
 def _type_of_component(kind: str) -> str | None:

@@ -106,6 +106,15 @@ def test_an_index_without_class_is_none(tmp_path: Path, text: str) -> None:
     assert walk(tmp_path).records == []
 
 
+def test_the_parts_of_an_index_that_names_none_are_the_usual_ones(tmp_path: Path) -> None:
+    put(tmp_path / "x/model_index.json", '{"_class_name": "FluxPipeline", "_diffusers_version": "0.30.0"}')
+    for part in ("transformer", "vae", "training"):
+        put(tmp_path / f"x/{part}/diffusion_pytorch_model.safetensors", INKWASH)
+    record, _ = walk(tmp_path).one("diffusers-folder")
+    assert record.extra is not None
+    assert [path.partition("/")[0] for path in record.extra["files"]] == ["transformer", "vae"]
+
+
 def test_absent_parts_and_strangers_are_no_parts(tmp_path: Path) -> None:
     index = {"_class_name": "FluxPipeline", "transformer": ["diffusers", "X"], "safety_checker": [None, None]}
     put(tmp_path / "x/model_index.json", json.dumps(index))
