@@ -174,8 +174,8 @@ class MainWindow(Frame):
             ("actionShowLibrary", self._on_page_chosen),
             ("actionShowPending", self._on_page_chosen),
             ("actionShowOverview", self._on_page_chosen),
-            ("actionFilters", self._page.panel.setVisible),
-            ("actionDetails", self._on_details_toggled),
+            ("actionFilters", self._page.show_filters),
+            ("actionDetails", self._show_sides),
             ("actionComfortable", self._choices.set_comfortable),
             ("actionShowGrid", self._page.shelf.show_grid),
             ("actionLargerCards", self._page.shelf.enlarge),
@@ -189,6 +189,7 @@ class MainWindow(Frame):
     def _join(self) -> None:
         self.dropped.connect(self.drop_paths)
         self._page.wanted.connect(self._on_library_wanted)
+        self._page.emptied.connect(self._show_sides)
         self._page.said.connect(self._messages.say)
         self._page.add_wanted.connect(self._errands.choose_folder)
         self._page.import_wanted.connect(self._errands.open_wizard)

@@ -29,6 +29,7 @@ from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.text import counted, foreign_text
 
 _CARD_WIDTH = 560
+_WAY_ICON_PX = 24
 
 
 class Tall(QWidget):
@@ -56,9 +57,11 @@ class _Way(QPushButton):
         for label in (self._title, self._text):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         layout = QVBoxLayout(self)
-        margins = (64, theme.M, theme.L, theme.M)
+        self._icon_px = theme.grown(_WAY_ICON_PX, self.font())
+        beside = 20 + self._icon_px + 20
+        margins = (beside, theme.M, theme.L, theme.M)
         if self.isRightToLeft():
-            margins = (theme.L, theme.M, 64, theme.M)
+            margins = (theme.L, theme.M, beside, theme.M)
         layout.setContentsMargins(*margins)
         layout.setSpacing(2)
         layout.addWidget(self._title)
@@ -97,8 +100,9 @@ class _Way(QPushButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         painter = QPainter(self)
-        picture = theme.sign(self, self._icon, 24, theme.colors().accent_on_base)
-        place = QRect(20, (self.height() - 24) // 2, 24, 24)
+        picture = theme.sign(self, self._icon, _WAY_ICON_PX, theme.colors().accent_on_base)
+        side = self._icon_px
+        place = QRect(20, (self.height() - side) // 2, side, side)
         painter.drawPixmap(QStyle.visualRect(self.layoutDirection(), self.rect(), place).topLeft(), picture)
 
 

@@ -3,8 +3,9 @@
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QWidget, QWizard
+from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QLabel, QPushButton, QWidget, QWizard
 
+from modelmgr.demo import write_safetensors
 from modelmgr.gui.states import FirstStart
 
 WAIT_MS = 20_000
@@ -33,6 +34,19 @@ def test_the_keyboard_begins_where_something_can_be_done_and_walks_the_ways(qtbo
     wizard = window.findChild(QWizard, "migrationWizard")
     assert wizard.isVisible()
     wizard.reject()
+
+
+def test_nothing_stands_beside_the_ways_until_there_is_a_model(qtbot, window, tmp_path):
+    dock, panel = window.findChild(QDockWidget, "detailsDock"), window.findChild(QWidget, "filterPanel")
+    actions = [window.findChild(QAction, name) for name in ("actionDetails", "actionFilters")]
+    assert not dock.isVisible()
+    assert not panel.isVisible()
+    assert [(action.isChecked(), action.isEnabled()) for action in actions] == [(True, False)] * 2
+    (tmp_path / "models").mkdir()
+    write_safetensors(tmp_path / "models" / "a.safetensors", {"x.lora_up.weight": ("F16", (4, 8))}, {})
+    window.add_folder(str(tmp_path / "models"))
+    qtbot.waitUntil(lambda: dock.isVisible() and panel.isVisible(), timeout=WAIT_MS)
+    assert [(action.isChecked(), action.isEnabled()) for action in actions] == [(True, True)] * 2
 
 
 def test_enter_on_the_first_way_asks_for_a_folder(qtbot, window):

@@ -288,7 +288,7 @@ def _why(command: Command) -> str:
     return command.off or {
         SELECTION: _tr("Select a model first"),
         ABSENT: _tr("Select a model whose file is missing"),
-        LIBRARY: _tr("Only on the library page"),
+        LIBRARY: _tr("Only where the models are shown"),
         RECORDS: _tr("Select records on the pending page first"),
     }.get(command.needs, _tr("Not possible now"))
 

@@ -162,21 +162,27 @@ class Frame(Growing, QMainWindow):
 
     def show_page(self, page: int) -> None:
         """Show one of the pages."""
-        from modelmgr.gui.shell.actions import LIBRARY
-
         is_library = page == LIBRARY_PAGE
         # The room is made before it is needed, or the window would grow.
         if not is_library:
             self._dock.hide()
         self._pages.setCurrentIndex(page)
         self._actions[_PAGE_ACTIONS[page]].setChecked(True)
-        self._dock.setVisible(is_library and self._actions["actionDetails"].isChecked())
+        self._show_sides()
         self._toolbar.show_search(is_library)
         # What is counted on the overview stands there in large letters.
         self._count_label.setText(self._counted[page])
         self._count_label.setVisible(page != OVERVIEW_PAGE)
         self._page.shelf.slider.setVisible(is_library and self._page.shelf.is_grid)
-        self._actions.set_met(LIBRARY, is_library)
+
+    @Slot()
+    def _show_sides(self) -> None:
+        """Show what stands beside the models, where there are any."""
+        from modelmgr.gui.shell.actions import LIBRARY
+
+        has_models = self._pages.currentIndex() == LIBRARY_PAGE and not self._page.is_empty
+        self._dock.setVisible(has_models and self._actions["actionDetails"].isChecked())
+        self._actions.set_met(LIBRARY, has_models)
 
     @Slot(str)
     def _on_models_counted(self, words: str) -> None:
@@ -201,10 +207,6 @@ class Frame(Growing, QMainWindow):
                 self._overview.setFocus()
             elif page == PENDING_PAGE:
                 self._pending.page.take_focus()
-
-    @Slot(bool)
-    def _on_details_toggled(self, is_on: bool) -> None:
-        self._dock.setVisible(is_on and self._pages.currentIndex() == LIBRARY_PAGE)
 
     @Slot()
     def _on_find(self) -> None:

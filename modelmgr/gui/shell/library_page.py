@@ -55,6 +55,7 @@ class LibraryPage(QWidget):
         selected(int): how many models are selected.
         said(str): something to say in passing.
         add_wanted(), import_wanted(), demo_wanted(): the user chose a way to fill the empty library.
+        emptied(bool): there is no model at all and the ways in stand there, or there are models again.
         kept_changed(): saved filters or searches of before changed; what is kept should be written.
 
     Attributes:
@@ -72,6 +73,7 @@ class LibraryPage(QWidget):
     counted = Signal(str)
     selected = Signal(int)
     said = Signal(str)
+    emptied = Signal(bool)
     kept_changed = Signal()
     add_wanted = Signal()
     import_wanted = Signal()
@@ -86,6 +88,7 @@ class LibraryPage(QWidget):
         self._overview: Overview | None = None
         self._selected_count = 0
         self._shown = _TABLE
+        self._wants_panel = True
         self.filters = Filters(self)
         self._is_complete = False
         self.model = LibraryModel(self._catalog, tasks, self)
@@ -125,7 +128,7 @@ class LibraryPage(QWidget):
         self.search = SearchEdit(self)
         self.search.offer_from(self._catalog, self._tasks, self._query)
         self.panel = FilterPanel(self.filters, self.saved, self._catalog, self._tasks, self)
-        self.panel.setVisible(self._panel_place.isVisibleTo(self))
+        self._show_panel()
         self._splitter.replaceWidget(0, self.panel)
         self._panel_place.deleteLater()
         self.shelf.complete(previews)
@@ -182,6 +185,20 @@ class LibraryPage(QWidget):
             self.model.refresh(changes)
         if changes.models or changes.folders:
             self.panel.refresh()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no model at all: the ways in stand in the place of models, and nothing beside them."""
+        return self._shown == _FIRST
+
+    @Slot(bool)
+    def show_filters(self, is_on: bool) -> None:
+        """Show the facets beside the models, or no longer."""
+        self._wants_panel = is_on
+        self._show_panel()
+
+    def _show_panel(self) -> None:
+        self.panel.setVisible(self._wants_panel and not self.is_empty)
 
     def take_settings(self, settings: Settings) -> None:
         """Look as the user has chosen."""
@@ -252,7 +269,8 @@ class LibraryPage(QWidget):
 
     def restore_places(self, state: Mapping[str, Any]) -> None:
         """Bring back sizes and columns; anything odd is as if it weren't there."""
-        self._panel_place.setVisible(state.get("filters_shown") is not False)
+        self._wants_panel = state.get("filters_shown") is not False
+        self._panel_place.setVisible(self._wants_panel)
         sizes = state.get("splitter")
         if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(s, int) and s > 0 for s in sizes):
             self._splitter.setSizes(sizes)
@@ -379,12 +397,17 @@ class LibraryPage(QWidget):
             self._nothing_page().look()
         if page == self._shown:
             return
+        was_empty = self.is_empty
         self._shown = page
         focused = self.window().focusWidget()
         had_focus = focused is not None and self._rows.isAncestorOf(focused)
         pages = {_TABLE: self._shelf_page, _NOTHING: self._nothing_page, _FIRST: self._first_page}
         self._rows.setCurrentWidget(pages[page]())
         self._show_chips()
+        if was_empty != self.is_empty:
+            if self._is_complete:
+                self._show_panel()
+            self.emptied.emit(self.is_empty)
         if page == _FIRST:
             self._tasks.ask(partial(_installs, self._library), self._on_installs)
         elif had_focus:
