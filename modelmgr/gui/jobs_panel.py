@@ -135,6 +135,12 @@ class JobsPanel(QWidget):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, shown))
         self.said.emit(shown)
 
+    @Slot()
+    def put_away(self) -> None:
+        """Take what was said last off the line: it stands on the page, too. It can still be read again."""
+        self._forget.stop()
+        self._on_forget()
+
     # --- what runs ---
 
     @property

@@ -219,6 +219,7 @@ class MainWindow(Frame):
         self._overview.import_wanted.connect(self._errands.open_wizard)
         self._overview.demo_wanted.connect(self._errands.open_demo)
         self._pending.message.connect(self._messages.say)
+        self._pending.told.connect(self._jobs.put_away)
         self._pending.counted.connect(self._on_records_counted)
         self._pending.import_requested.connect(self._errands.open_wizard)
         self._pending.add_folder_requested.connect(self._errands.add_folder)

@@ -28,13 +28,16 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.catalog import Catalog
+from modelmgr.demo import write_safetensors
 from modelmgr.errors import CatalogTooNew
 from modelmgr.gui import app, open_window, theme
 from modelmgr.gui.app import open_error_window
 from modelmgr.gui.search.words import searched_text
 from modelmgr.gui.shell.afterwards import Afterwards
+from modelmgr.gui.strips import UndoStrip
 from modelmgr.gui.table.columns import COLUMN_OF_NAME
 from modelmgr.library import Library
+from modelmgr.progress import Progress
 from modelmgr.settings import Settings, settings_path, window_state_path
 from modelmgr.sqlite import driver
 from modelmgr.values import FileState, ModelQuery
@@ -520,6 +523,34 @@ def test_a_newer_catalog_is_refused_and_not_touched(qtbot, qapp, path, tmp_path)
     qtbot.addWidget(page)
     assert "newer" in find(page, "errorTitle").text()
     assert find(page, "errorPath").text() == str(path)
+
+
+def test_a_promotion_is_told_once(qtbot, open_on, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    write_safetensors(folder / "a.safetensors", {"x.lora_up.weight": ("F16", (4, 8))}, {})
+    (folder / "a.civitai.info").write_text(json.dumps({"id": 1, "modelId": 7, "model": {"name": "A"}}))
+    with Catalog.open(tmp_path / "inbox.sqlite") as catalog:
+        Library(catalog).import_paths([str(folder)], progress=Progress())
+    window = open_on(tmp_path / "inbox.sqlite")
+    line, lately = find(window, "taskLine", QLabel), find(window, "taskLately")
+    said = []
+    find(window, "taskProgress").said.connect(said.append)
+    find(window, "actionShowPending", QAction).trigger()
+    button = find(window, "promoteReadyButton", QPushButton)
+    qtbot.waitUntil(button.isEnabled)
+    button.click()
+    qtbot.waitUntil(lambda: window.findChild(UndoStrip) is not None)
+    assert window.findChild(UndoStrip).words == "1 record was promoted." == said[0]
+    assert line.text() == ""
+    assert lately.isVisible()
+    # Whoever is elsewhere by then reads it in the status bar.
+    find(window, "undoPromotionStripButton", QPushButton).click()
+    qtbot.waitUntil(lambda: line.text() == "1 record waits again.")
+    qtbot.waitUntil(lambda: button.isEnabled() and button.text() == "Promote 1 ready")
+    button.click()
+    find(window, "actionShowLibrary", QAction).trigger()
+    qtbot.waitUntil(lambda: line.text() == "1 record was promoted.")
 
 
 def test_missing_models_are_greyed(qtbot, path, open_on):

@@ -37,12 +37,14 @@ class Handling(QObject):
 
     Signals:
         message(str): something is to be said.
+        told(): what was said just now stands on the page.
 
     Attributes:
         deeds: what it has done; others may do the same there.
     """
 
     message = Signal(str)
+    told = Signal()
 
     def __init__(
         self,
@@ -154,13 +156,18 @@ class Handling(QObject):
     @Slot(object)
     def _offer_undo(self, report: PromoteReport) -> None:
         """Say over the table what was promoted, until it is undone, read, or something else is done."""
-        self._strips.offer_undo(sentence(report), partial(self.deeds.undo, report.pending_ids))
+        self._offer(sentence(report), partial(self.deeds.undo, report.pending_ids))
 
     @Slot(object)
     def _offer_restore(self, ids: Sequence[int]) -> None:
         """Say over the table what was dismissed, in the same manner."""
         words = numbered(len(ids), Forms("%n record was dismissed.", "%n records were dismissed."))
-        self._strips.offer_undo(words, partial(self._take_back, ids))
+        self._offer(words, partial(self._take_back, ids))
+
+    def _offer(self, words: str, deed: Callable[[], None]) -> None:
+        self._strips.offer_undo(words, deed)
+        if self._page.isVisible():
+            self.told.emit()
 
     def _take_back(self, ids: Sequence[int]) -> None:
         self._strips.clear_undo()

@@ -61,12 +61,14 @@ class PendingPage(QWidget):
 
     Signals:
         message(str): the result of a deed, one sentence.
+        told(): it stands on the page, and needs no other place.
         import_requested(): the user wants to bring in more.
         add_folder_requested(str): the user wants this folder in the library.
         counted(str): "81 records, 3 selected".
     """
 
     message = Signal(str)
+    told = Signal()
     counted = Signal(str)
     import_requested = Signal()
     add_folder_requested = Signal(str)
@@ -187,6 +189,7 @@ class PendingPage(QWidget):
         self._places.add_wanted.connect(self.add_folder_requested)
         self._places.map_wanted.connect(self._on_map_folder)
         self._handling.message.connect(self.message)
+        self._handling.told.connect(self.told)
         self._handling.deeds.changed.connect(self.reload)
         self._handling.deeds.busy_changed.connect(self._update_deeds)
         for page in (self._nothing, self._none):

@@ -26,13 +26,14 @@ class PendingPlace(LateParts, QWidget):
     Loading and building the page takes as long as all that the first paint of the library needs.
 
     Signals:
-        message(str), counted(str), import_requested(), add_folder_requested(str): those of the page.
+        message(str), told(), counted(str), import_requested(), add_folder_requested(str): those of the page.
 
     Attributes:
         shared: see `PendingPage`.
     """
 
     message = Signal(str)
+    told = Signal()
     counted = Signal(str)
     import_requested = Signal()
     add_folder_requested = Signal(str)
@@ -88,6 +89,7 @@ class PendingPlace(LateParts, QWidget):
 
             page = self._made = PendingPage(self._library, self._tasks, view=self._view, shared=self.shared)
             page.message.connect(self.message)
+            page.told.connect(self.told)
             page.counted.connect(self.counted)
             page.import_requested.connect(self.import_requested)
             page.add_folder_requested.connect(self.add_folder_requested)
