@@ -605,6 +605,23 @@ def test_other_tools_on_this_computer_are_named_with_their_places_and_chosen_by_
     assert all(box.isChecked() for box in boxes(seen).values())
 
 
+def test_the_folders_of_the_library_are_a_card_too(qtbot, open_wizard, demo, catalog):
+    library = FurnishedLibrary(catalog)
+    folder, gone = str(demo.folders[0]), demo.root / "gone"
+    gone.mkdir()
+    for path in (folder, str(gone)):
+        library.add_folder(path)
+    gone.rmdir()
+    library.scan([], progress=Progress())
+    seen = open_wizard(library=library)
+    qtbot.waitUntil(lambda: list(boxes(seen)) == ["Beside your models"], timeout=WAIT_MS)
+    expected = sum(found.records for found in library.detect([folder], Progress()).found)
+    count = seen.child(QLabel, "foundCount")
+    qtbot.waitUntil(lambda: count.text() == f"{expected} records", timeout=WAIT_MS)
+    boxes(seen)["Beside your models"].click()
+    assert seen.wizard.journey.paths == [folder]
+
+
 def test_each_card_says_how_many_records_lie_there(qtbot, open_wizard, demo, catalog):
     library = FurnishedLibrary(catalog, InstalledTool("ComfyUI", (str(demo.folders[0]),)))
     seen = open_wizard(library=library)

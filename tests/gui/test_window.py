@@ -553,6 +553,21 @@ def test_a_promotion_is_told_once(qtbot, open_on, tmp_path):
     qtbot.waitUntil(lambda: line.text() == "1 record was promoted.")
 
 
+def test_what_other_tools_left_in_a_new_folder_is_offered(qtbot, window, tmp_path):
+    folder = tmp_path / "loras"
+    folder.mkdir()
+    write_safetensors(folder / "a.safetensors", {"x.lora_up.weight": ("F16", (4, 8))}, {})
+    (folder / "a.civitai.info").write_text(json.dumps({"id": 1, "modelId": 7, "model": {"name": "A"}}))
+    window.add_folder(str(folder))
+    bar = find(window, "messageBar")
+    qtbot.waitUntil(bar.isVisible)
+    assert bar.accessibleName() == "1 record of other tools lies beside the models in loras."
+    find(bar, "messageButton", QPushButton).click()
+    wizard = find(window, "migrationWizard", QWizard)
+    qtbot.waitUntil(lambda: wizard.journey.paths == [str(folder)])
+    wizard.reject()
+
+
 def test_missing_models_are_greyed(qtbot, path, open_on):
     with Catalog.open(path) as catalog:
         (file,) = catalog.files_of(catalog.order(ModelQuery())[0])

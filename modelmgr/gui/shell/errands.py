@@ -11,12 +11,13 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QMenu, QWidget
 
 from modelmgr.gui.cells import scaled
+from modelmgr.gui.language import Forms
 from modelmgr.gui.outcomes import sentence
 from modelmgr.gui.shell.entries import Entry
 from modelmgr.gui.shell.messages import Messages
 from modelmgr.gui.shell.preferences import Preferences
 from modelmgr.gui.tasks import Task, Tasks
-from modelmgr.gui.text import foreign_text, plain_tip
+from modelmgr.gui.text import foreign_text, numbered, plain_tip
 from modelmgr.gui.upkeep import Upkeep, options_of
 from modelmgr.progress import Progress
 from modelmgr.values import (
@@ -58,6 +59,12 @@ def _look_after_crash(library: "Library") -> tuple[Sequence[Problem], Sequence[B
     """Return what a program that died left behind: damage of the catalog, and unfinished imports."""
     problems = library.look_after_crash(Progress())
     return problems, library.interrupted()
+
+
+def _count_beside(library: "Library", path: str, progress: Progress) -> tuple[str, int]:
+    """Return a folder, and how many records of other tools lie in it that are not known yet."""
+    report = library.preview([path], progress=progress)
+    return path, 0 if report.cancelled else report.imported
 
 
 def _resume(library: "Library", progress: Progress) -> ImportReport:
@@ -129,7 +136,26 @@ class Errands(QObject):
 
     def _on_folder_added(self, folder: LibraryFolder) -> None:
         self._note([folder.path])
-        self.scan([folder.path])
+        task = self.scan([folder.path])
+        task.succeeded.connect(partial(self._on_first_scan, folder.path))
+
+    def _on_first_scan(self, path: str, report: ScanReport) -> None:
+        """See whether other tools have left something beside the models of a new folder."""
+        if not report.cancelled:
+            deed = partial(_count_beside, self._library, path)
+            task = self._tasks.run(self.tr("Looking for what other tools know"), deed, is_quiet=True)
+            task.succeeded.connect(self._on_counted_beside)
+
+    @Slot(object)
+    def _on_counted_beside(self, found: tuple[str, int]) -> None:
+        path, count = found
+        if count:
+            forms = Forms(
+                "%n record of other tools lies beside the models in {}.",
+                "%n records of other tools lie beside the models in {}.",
+            )
+            words = numbered(count, forms).format(foreign_text(os.path.basename(path) or path, 60))
+            self._messages.offer(words, button=self.tr("Import…"), then=partial(self.look_into, [path]))
 
     @Slot(str)
     def remove_folder(self, path: str) -> None:
@@ -156,7 +182,7 @@ class Errands(QObject):
         """Scan one folder."""
         self.scan([path])
 
-    def scan(self, paths: Sequence[str]) -> None:
+    def scan(self, paths: Sequence[str]) -> Task:
         """Scan these folders, or all if none is named."""
         self._messages.overtake()
         self._upkeep.give_way()
@@ -165,6 +191,7 @@ class Errands(QObject):
         task = self._tasks.run(self.tr("Scanning"), deed, turn="scan", can_pause=True)
         task.succeeded.connect(self.tell_failures)
         task.finished.connect(self._on_scan_ended)
+        return task
 
     @Slot()
     def _on_scan_ended(self) -> None:

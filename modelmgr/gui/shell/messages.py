@@ -31,6 +31,11 @@ class Messages(QObject):
         self._then = then
         self._bar.show_message(text, is_problem=is_problem, button=button)
 
+    def offer(self, text: str, *, button: str, then: Callable[[], None]) -> None:
+        """Show such a line unless one stands there that says something else."""
+        if self._bar.isHidden():
+            self.show(text, button=button, then=then)
+
     @Slot(str, object)
     def result(self, title: str, error: object = None) -> None:
         """Say a result, or what was tried and why it failed."""

@@ -46,7 +46,7 @@ from modelmgr.gui.wizard.drop_area import DropArea, dropped_paths, written_paths
 from modelmgr.gui.wizard.journey import Journey, count_records
 from modelmgr.gui.wizard.parts import PATH, Page, make_note, tr
 from modelmgr.library import Library
-from modelmgr.values import InstalledTool
+from modelmgr.values import FileState, InstalledTool
 
 CARD_ICON_PX = 24
 CARDS_A_LINE = 2
@@ -72,7 +72,7 @@ class _PathList(QListWidget):
 
 
 class ToolCard(QFrame):
-    """A tool that was found: a box to tick, its places, and how many records lie there.
+    """A tool that was found, or the library's own folders: a box to tick, places, and how many records lie there.
 
     Signals:
         toggled(bool): the user wants it, or no longer.
@@ -80,10 +80,10 @@ class ToolCard(QFrame):
 
     toggled = Signal(bool)
 
-    def __init__(self, found: InstalledTool, parent: QWidget) -> None:
+    def __init__(self, found: InstalledTool, icon: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("toolCard")
-        self._icon_name = tool_icon(found.tool)
+        self._icon_name = icon
         self._icon = QLabel(self)
         self._box = CheckBox(foreign_text(found.tool, 80).replace("&", "&&"), self)
         self._box.setObjectName("foundInstall")
@@ -170,6 +170,12 @@ class ToolCard(QFrame):
         painter.setBrush(colors.chosen if self.is_chosen else colors.base)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         painter.end()
+
+
+def _places(library: Library) -> tuple[Sequence[str], Sequence[InstalledTool]]:
+    """Return the library's folders that can be looked into, and the tools that are found, in a worker."""
+    folders = [folder.path for folder in library.catalog.folders() if folder.state == FileState.PRESENT]
+    return folders, library.installed_tools()
 
 
 class SourcesPage(Page):
@@ -276,7 +282,7 @@ class SourcesPage(Page):
         paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
         paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         paste.activated.connect(self._on_paste)
-        self._tasks.ask(self._library.installed_tools, self._show_found, key=(id(self), "found"))
+        self._tasks.ask(partial(_places, self._library), self._show_found, key=(id(self), "found"))
 
     def _enter(self) -> None:
         self.show_paths()
@@ -352,7 +358,11 @@ class SourcesPage(Page):
         self.completeChanged.emit()
 
     @Slot(object)
-    def _show_found(self, found: Sequence[InstalledTool]) -> None:
+    def _show_found(self, places: tuple[Sequence[str], Sequence[InstalledTool]]) -> None:
+        folders, tools = places
+        found = [(tool, tool_icon(tool.tool)) for tool in tools]
+        if folders:
+            found.insert(0, (InstalledTool(tr("Beside your models"), tuple(folders)), "library"))
         body = QWidget()
         grid = QGridLayout(body)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -360,8 +370,8 @@ class SourcesPage(Page):
         grid.setVerticalSpacing(theme.S)
         for column in range(CARDS_A_LINE):
             grid.setColumnStretch(column, 1)
-        for at, each in enumerate(found):
-            card = ToolCard(each, body)
+        for at, (each, icon) in enumerate(found):
+            card = ToolCard(each, icon, body)
             card.choose(all(path in self._journey.paths for path in each.paths))
             card.toggled.connect(partial(self._on_tool_toggled, each.paths))
             grid.addWidget(card, at // CARDS_A_LINE, at % CARDS_A_LINE)
