@@ -7,7 +7,7 @@ guesses: an unknown type is ``unknown``, an unknown base model is kept as it was
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -37,6 +37,7 @@ _BASE_SEPARATORS = str.maketrans("", "", ". _-\t\r\n")
 _TYPE_SEPARATORS = str.maketrans("", "", " _-\t\r\n")
 _REPOSITORY_HOST = pattern(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
 _SOURCE_LINE = pattern(r"^\[([a-z0-9-]{1,40})\]$", re.MULTILINE)
+_JOINED = pattern(r"(?:\A|\n\n)\[([a-z0-9-]{1,40})\]\n")
 _AIR = pattern(r"^(?:urn:)?air:(?P<ecosystem>[^:]+):", re.IGNORECASE)
 
 
@@ -97,6 +98,21 @@ def source_names() -> Mapping[str, str]:
 def source_line(source: str) -> str:
     """Return the line under which a source's text stands where those of several stand together."""
     return f"[{source}]"
+
+
+def source_texts(text: str) -> Sequence[tuple[str, str]]:
+    """Return the sources and texts of one in which those of several stand together; of any other nothing."""
+    start, *parts = _JOINED.split(text)
+    found: list[tuple[str, str]] = []
+    for source, words in zip(parts[::2], parts[1::2], strict=True):
+        if source in source_names():
+            found.append((source, words))
+        elif found:  # a line of the text's own
+            former, before = found.pop()
+            found.append((former, f"{before}\n\n{source_line(source)}\n{words}"))
+        else:
+            return []
+    return [] if start else found
 
 
 def with_source_names(text: str, name: Callable[[str], str] = source_name) -> str:

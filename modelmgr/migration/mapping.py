@@ -29,6 +29,7 @@ from modelmgr.vocabulary import (
     is_complete_base,
     is_finer,
     source_line,
+    source_texts,
     type_of_folder,
     type_of_name,
 )
@@ -397,18 +398,21 @@ def _favorite(case: Case) -> Said | None:
 
 
 def _notes(case: Case) -> Said | None:
-    """Return all different texts, newest first; of several each stands under a line that names its source."""
-    said = list(case.all("notes"))
-    if not said:
-        return None
-    different: dict[str, Said] = {}
-    for one in sorted(said, key=lambda one: -one.time):
-        different.setdefault(" ".join(one.value.split()), one)
+    """Return all different texts, newest first; of several each stands under a line that names its source.
+
+    A text that was joined so before, and came back by way of an export, is what it was joined of.
+    """
+    different: dict[str, tuple[str, str, Origin]] = {}
+    for one in sorted(case.all("notes"), key=lambda one: -one.time):
+        for source, text in source_texts(one.value) or [(one.origin.source, one.value)]:
+            different.setdefault(" ".join(text.split()), (source, text, one.origin))
     texts = list(different.values())
-    if len(texts) == 1:
-        return texts[0]
-    joined = "\n\n".join(f"{source_line(one.origin.source)}\n{one.value}" for one in texts)
-    return Said(cut(joined), texts[0].origin)
+    if not texts:
+        return None
+    _, text, origin = texts[0]
+    if len(texts) > 1:
+        text = cut("\n\n".join(f"{source_line(source)}\n{text}" for source, text, _ in texts))
+    return Said(text, origin)
 
 
 _ANSWERS: Mapping[str, Callable[[Case], Said | None]] = {

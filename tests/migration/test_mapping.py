@@ -625,6 +625,19 @@ def test_equal_notes_are_shown_once_and_the_newest_is_kept():
     assert merged(*notes).origins["notes"].record_id == 2
 
 
+def test_joined_notes_that_come_back_from_an_export_repeat_nothing():
+    notes = [
+        witness(1, "a1111-txt", mtime=1, notes="one"),
+        witness(2, "lora-manager", mtime=2, notes="two\n\n[2]\nx"),
+    ]
+    joined = value("notes", *notes)
+    assert joined == "[lora-manager]\ntwo\n\n[2]\nx\n\n[a1111-txt]\none"
+    back = witness(3, "sdnext", mtime=3, notes=joined)
+    assert value("notes", *notes, back) == value("notes", back) == joined
+    longer = witness(3, "sdnext", mtime=3, notes=f"mine\n\n{joined}")
+    assert value("notes", longer) == f"mine\n\n{joined}"
+
+
 def test_a_note_of_megabytes_is_cut_in_the_light_column():
     shown = value("notes", witness(1, "a1111-txt", "notes", notes="x" * 5_000_000))
     assert len(shown) == 32_768 and shown.endswith("…")
