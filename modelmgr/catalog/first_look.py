@@ -69,7 +69,7 @@ class FirstLook:
                     ).fetchone()
                 conn.execute("COMMIT")
                 return cls(conn, [rows[row_id] for (row_id,) in ids], count, version)
-        except (CatalogError, Error, ValueError):  # damage has many faces
+        except (CatalogError, Error, ValueError, TypeError, LookupError):  # damage has many faces
             pass
         conn.close()
         return None

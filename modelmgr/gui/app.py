@@ -63,15 +63,16 @@ def _window_on(store: CatalogWhenWanted, tasks: Tasks, garbage: Garbage) -> Main
     window = MainWindow(store, library, tasks)
     try:
         window.load_first_rows()
+        window.show()
+        window.start_growing()
     except BaseException:
+        window.hide()
         window.deleteLater()
         raise
     window.painted.connect(share_memory)
     for part in (tasks, garbage):
         part.setParent(window)
     window.closed.connect(partial(_leave, tasks, store, garbage))
-    window.show()
-    window.start_growing()
     return window
 
 
@@ -125,11 +126,9 @@ class _Session(QObject):
         else:
             self.code = 0
             self._window = window
-            if isinstance(window, MainWindow):
-                window.not_opened.connect(self._on_not_opened)
-            if self._dropped and isinstance(window, MainWindow):
-                window.drop_paths(self._dropped)
-                self._dropped = ()
+            assert isinstance(window, MainWindow)
+            window.not_opened.connect(self._on_not_opened)
+            self._drop_on(window)
         QTimer.singleShot(0, self._instance.listen)
         if before is not None:
             before.close()
@@ -140,6 +139,15 @@ class _Session(QObject):
         page = open_error_window(error, self._path)
         page.retry_wanted.connect(self.open)
         self._window = page
+
+    def _drop_on(self, window: MainWindow) -> None:
+        """Have the paths looked into; they are kept for the next window, should this one's catalog fail it."""
+        try:
+            window.drop_paths(self._dropped)
+        except CatalogError as error:
+            self._on_not_opened(error)
+        else:
+            self._dropped = ()
 
     @Slot(object)
     def _on_not_opened(self, error: CatalogError) -> None:
@@ -158,10 +166,9 @@ class _Session(QObject):
         window.show()
         window.raise_()
         window.activateWindow()
+        self._dropped = [*self._dropped, *paths]
         if isinstance(window, MainWindow):
-            window.drop_paths(paths)
-        else:
-            self._dropped = [*self._dropped, *paths]
+            self._drop_on(window)
 
     def close(self) -> None:
         """Close the window and end the event loop, as Ctrl+C asks for."""

@@ -58,6 +58,10 @@ class Growing(LateParts):
         while self.__dict__.get("_steps") and not self._is_growing:
             self.grow()
 
+    def stop_growing(self) -> None:
+        """Make nothing more, whoever asks: what it would ask is closed."""
+        self._is_growing = True
+
     def make_late(self) -> None:
         self.grow_whole()
 

@@ -75,11 +75,17 @@ class MainWindow(Frame):
         self._state_file = window_state_path(self._catalog.path)
         self._is_closed = False
         self._is_painted = False
+        self._unsaid: list[tuple[str, Exception]] = []
         self._preferences = Preferences(settings_path(self._catalog.path), self)
         self._afterwards = Afterwards(self)
         self._found = remembered.load(self._state_file)
         self._page.shelf.table.set_comfortable(self._preferences.settings.comfortable_rows)
         self._restore_places(self._found)
+        # What the table alone may lead to, and may go wrong, before there is anybody else.
+        self._page.model.renamed.connect(self._on_renamed)
+        self._page.shelf.left_upwards.connect(self._on_find)
+        self._page.shelf.details_wanted.connect(self._on_details_wanted)
+        self._tasks.failed.connect(self._on_failed)
 
     def _grow_errands(self) -> None:
         from modelmgr.gui.api_door import ApiDoor
@@ -157,7 +163,10 @@ class MainWindow(Frame):
         if self._looks_late:
             self._take_palette()
         self._toolbar.show_now()
-        self._page.search.setFocus()
+        if self.focusWidget() in (None, self):
+            self._page.search.setFocus()
+        for title, error in self._unsaid:
+            self._messages.result(title, error)
         self._start_asking()
 
     # --- joining ----------------------------------------------------------------------------------------
@@ -198,8 +207,6 @@ class MainWindow(Frame):
         self._details.show_model(selection.model())
         selection.model_selected.connect(self._details.show_model)
         selection.model_selected.connect(self._upkeep.prefer)
-        self._page.shelf.left_upwards.connect(self._on_find)
-        self._page.shelf.details_wanted.connect(self._on_details_wanted)
         self._page.shelf.switched.connect(self._on_look_switched)
         self._details.row_changed.connect(self._page.model.put_row)
         self._details.import_wanted.connect(self._errands.open_wizard)
@@ -208,6 +215,7 @@ class MainWindow(Frame):
         self._details.use_drafts(self.drafts)
         self._details.follow(selection.ids)
         self._page.selected.connect(self._details.show_count)
+        self._details.show_hint(self._page.model.rowCount())
         self._page.model.counted.connect(self._details.show_hint)
         self._mending.message.connect(self._messages.result)
         self._mending.scan_wanted.connect(self._errands.scan_one)
@@ -226,7 +234,6 @@ class MainWindow(Frame):
         self._errands.models_wanted.connect(self._on_models_wanted)
         self._errands.review_wanted.connect(self._on_review_wanted)
         self._preferences.changed.connect(self._take_settings)
-        self._tasks.failed.connect(self._messages.result)
         self._tasks.finished.connect(self._on_task_finished)
         self._news.changed.connect(self.take_news)
         self._look_soon.timeout.connect(self._errands.look_after_crash)
@@ -241,23 +248,29 @@ class MainWindow(Frame):
         Raises:
             CatalogError: the catalog can't be opened.
         """
-        if not remembered.is_plain(self._found):
+        is_plain = remembered.is_plain(self._found)
+        if not is_plain:
             # What the last session ended with is seen at once, not something else before.
             self._store.open()
-            self.grow_whole()
+            # The library page alone: the pages are not joined yet, so what it looks for brings it to no front.
+            self.grow()
         self._page.restore_query(self._found, order_only=not self._preferences.settings.restore_filters)
         self._page.load_first_rows()
-        if not self._page.model.rowCount():
+        if not is_plain or not self._page.model.rowCount():
             self.grow_whole()
-            if self._pages.currentIndex() == OVERVIEW_PAGE and not self._page.filters.active():
-                # Where there is nothing to be counted the three ways in say more.
-                self.show_page(LIBRARY_PAGE)
-        if not self.is_whole:
-            # Until the search is there to have it.
-            self.setFocus()
+        is_empty = not self._page.model.rowCount() and not self._page.filters.active()
+        if is_empty and self._pages.currentIndex() == OVERVIEW_PAGE:
+            # Where there is nothing to be counted the three ways in say more.
+            self.show_page(LIBRARY_PAGE)
 
     def start_growing(self) -> None:
         """Make the rest once the first rows are painted, or at once when somebody begins to do something."""
+        if not self.is_whole:
+            # Until the search is there to have it.
+            self.setFocus()
+        elif self._pages.currentIndex() == LIBRARY_PAGE:
+            # What is in a bar that nobody sees yet can't keep it.
+            self._page.search.setFocus()
         self._afterwards.start(self, [self._on_first_painted])
 
     def _on_first_painted(self) -> None:
@@ -356,6 +369,17 @@ class MainWindow(Frame):
         self._actions["actionShowPending"].setText(f"&{words}")
         self._actions["actionShowPending"].setIconText(f" {words}")
 
+    @Slot(str, object)
+    def _on_failed(self, title: str, error: Exception) -> None:
+        if self.is_whole:
+            self._messages.result(title, error)
+        else:
+            self._unsaid.append((title, error))
+
+    @Slot(int, str)
+    def _on_renamed(self, model_id: int, name: str) -> None:
+        self._deeds.rename(model_id, name)
+
     @Slot(object)
     def _on_task_finished(self, _task: Task) -> None:
         self._ask_pending_count()
@@ -433,6 +457,8 @@ class MainWindow(Frame):
     # --- state ------------------------------------------------------------------------------------------
 
     def _state(self) -> Mapping[str, Any]:
+        if not self.is_whole:
+            return {**self._found, **self._first_state()}
         return {**super()._state(), **self._help.state(), **self._errands.state()}
 
     @Slot()
@@ -453,7 +479,8 @@ class MainWindow(Frame):
             self._news.stop()
             self._details.flush()
             self.drafts.close()
-            # In turn: a former state, still to be written, would otherwise be the one that stays.
-            self._keep_state()
+        # In turn: a former state, still to be written, would otherwise be the one that stays.
+        self._keep_state()
+        self.stop_growing()
         self.hide()
         self.closed.emit()

@@ -1,12 +1,13 @@
 """The first paint shows the first rows and the places of all else; what is done in that moment is not lost."""
 
 import itertools
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -21,8 +22,14 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.catalog import Catalog, FirstLook
+from modelmgr.catalog.connecting import VERSION
+from modelmgr.errors import CatalogError
+from modelmgr.gui import app
 from modelmgr.gui.app import open_window
+from modelmgr.gui.instance import Instance
 from modelmgr.gui.wanted import CatalogWhenWanted
+from modelmgr.settings import window_state_path
+from modelmgr.sqlite import driver
 from modelmgr.values import SORT_COLUMNS, ModelQuery
 
 MODELS = 60
@@ -143,14 +150,124 @@ def test_a_row_that_is_selected_before_the_rest_is_there_shows_its_details(qtbot
 def test_a_window_that_is_closed_in_the_first_moment_keeps_what_was_remembered(qtbot, path):
     first = open_window(path)
     qtbot.addWidget(first)
+    first.resize(700, 600)
     qtbot.waitUntil(lambda: first.is_whole)
     first.close()
-    state = path.with_name(path.name + ".window.json")
-    kept = state.read_bytes()
+    kept = remembered(path)
     again = open_window(path)
     qtbot.addWidget(again)
     at_first_paint(again, qtbot, again.close)
-    assert state.read_bytes() == kept
+    assert remembered(path) == kept
+
+
+def remembered(path: Path) -> dict[str, object]:
+    """Return what is remembered of a window, but for the bytes that only Qt reads."""
+    found = json.loads(window_state_path(path).read_bytes())
+    return {name: value for name, value in found.items() if name not in ("geometry", "docks")}
+
+
+def test_what_is_changed_in_the_first_moment_is_remembered(open_on, path):
+    window_state_path(path).write_text(
+        json.dumps({"recent_commands": ["actionScan"], "sections": {"about": False}})
+    )
+    window = open_on(path)
+    table = window.findChild(QTableView, "libraryTable")
+    table.setColumnWidth(4, 133)
+    table.sortByColumn(3, Qt.SortOrder.DescendingOrder)
+    window.resize(700, 640)
+    assert not window.is_whole
+    window.close()
+    kept = remembered(path)
+    assert kept["recent_commands"] == ["actionScan"]
+    assert kept["sections"] == {"about": False}
+    again = open_on(path)
+    table = again.findChild(QTableView, "libraryTable")
+    assert (again.width(), again.height(), table.columnWidth(4)) == (700, 640, 133)
+    assert table.model().index(0, 0).data() == f"Model {MODELS - 1:05}"
+
+
+def test_a_window_that_is_closed_grows_no_more_and_opens_nothing(open_on, path):
+    window = open_on(path)
+    window.close()
+    assert window.findChild(QLineEdit, "searchEdit") is None
+    assert not window.menuBar().actions()[0].menu().actions()
+    assert not window.is_whole
+    assert window._store._opened is None
+
+
+def test_the_page_that_was_in_front_comes_back_whatever_the_library_shows(qtbot, open_on, path):
+    for page, name in (("pending", "pendingPage"), ("overview", "overviewPage")):
+        for query in ({"sort": "size_bytes", "descending": True}, {"search": "ink"}, {"types": ["lora"]}):
+            window_state_path(path).write_text(json.dumps({"page": page, "query": query}))
+            window = open_on(path)
+            assert window.findChild(QWidget, name).isVisible(), query
+            shown = window.findChild(QLineEdit, "searchEdit").text()
+            assert shown == query.get("search", "")
+            window.close()
+
+
+@pytest.mark.parametrize("state", [{"look": {"grid": True}}, {"query": {"search": "ink"}}])
+def test_the_search_has_the_keyboard_of_a_window_that_was_made_at_once(qtbot, open_on, path, state):
+    window_state_path(path).write_text(json.dumps(state))
+    window = open_on(path)
+    assert window.is_whole
+    qtbot.waitUntil(window.findChild(QLineEdit, "searchEdit").hasFocus)
+
+
+def test_an_empty_library_asks_nobody_to_select_a_model(open_on, tmp_path, path):
+    words = "Select a model to see what is known about it."
+    for place, is_shown in ((tmp_path / "empty.sqlite", False), (path, True)):
+        window = open_on(place)
+        (hint,) = (label for label in window.findChildren(QLabel) if label.text() == words)
+        assert hint.isHidden() != is_shown
+
+
+def test_who_has_the_keyboard_keeps_it_when_the_rest_comes(qtbot, open_on, path):
+    window = open_on(path)
+    table = window.findChild(QTableView, "libraryTable")
+    table.setFocus()
+    assert not window.is_whole
+    qtbot.waitUntil(lambda: window.is_whole)
+    assert window.focusWidget() is table
+
+
+def test_what_stands_in_the_bars_and_pages_is_found_in_them_at_once(open_on, path):
+    for find in (
+        lambda window: window.findChild(QToolBar, "mainToolBar").actions(),
+        lambda window: window.findChild(QDockWidget).findChild(QWidget, "metadataRaw"),
+        lambda window: window.statusBar().findChild(QWidget, "taskProgress"),
+        lambda window: window.centralWidget().findChild(QTableView, "pendingTable"),
+        lambda window: window.acceptDrops(),
+    ):
+        window = open_on(path)
+        assert find(window)
+        window.close()
+
+
+def test_a_name_that_is_typed_in_the_first_moment_is_saved(open_on, path):
+    window = open_on(path)
+    model = window.findChild(QTableView, "libraryTable").model()
+    assert not window.is_whole
+    assert model.setData(model.index(0, 0), "Quiet Fjord")
+    window.close()
+    with Catalog.open(path) as catalog:
+        assert "Quiet Fjord" in [row.name for row in catalog.page(ModelQuery(), None)]
+
+
+def test_what_fails_in_the_first_moment_is_told_when_there_is_where(qtbot, open_on, path):
+    window = open_on(path)
+    error = CatalogError("The disk is gone.")
+    at_first_paint(window, qtbot, lambda: window._tasks.failed.emit("Rows could not be read", error))
+    words = window.findChild(QLabel, "messageText")
+    assert words.isVisible()
+    assert words.text() == "Rows could not be read. The disk is gone."
+
+
+def spoil(path: Path, version: int = 99) -> None:
+    """Make a catalog one of a version to come."""
+    with path.open("r+b") as file:
+        file.seek(60)
+        file.write(version.to_bytes(4, "big"))
 
 
 def test_a_catalog_that_can_not_be_opened_after_its_first_rows_is_told(qtbot, open_on, path):
@@ -159,15 +276,42 @@ def test_a_catalog_that_can_not_be_opened_after_its_first_rows_is_told(qtbot, op
     window.not_opened.connect(told.append)
     with Catalog.open(path) as catalog:
         catalog.session()
-
-    def spoil() -> None:
-        with path.open("r+b") as file:
-            file.seek(60)
-            file.write((99).to_bytes(4, "big"))  # of a version to come
-
-    at_first_paint(window, qtbot, spoil)
+    at_first_paint(window, qtbot, lambda: spoil(path))
     qtbot.waitUntil(lambda: bool(told))
     assert told[0].code == "catalog_too_new"
+
+
+class WhenShown(QObject):
+    """Does something as soon as a main window is shown, amid its making."""
+
+    def __init__(self, deed) -> None:
+        super().__init__()
+        self._deed = deed
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and watched.objectName() == "mainWindow":
+            QApplication.instance().removeEventFilter(self)
+            self._deed()
+        return False
+
+
+@pytest.mark.logs("written by a newer version")
+def test_what_was_dropped_on_a_catalog_that_can_not_be_opened_is_kept(qtbot, tmp_path, path, catalog):
+    catalog.close()
+    watch = WhenShown(lambda: spoil(path))
+    QApplication.instance().installEventFilter(watch)
+    with Instance.of(path) as instance:
+        session = app._Session(str(path), [str(tmp_path)], instance)
+        session.open()
+        assert session.code == app.EXIT_CATALOG
+        assert session._window.objectName() == "errorWindow"
+        session.show_again([str(path.parent / "more")])
+        spoil(path, VERSION)
+        with Catalog.open(path) as again:
+            assert again.count(ModelQuery()) == MODELS
+        assert session._dropped == [str(tmp_path), str(path.parent / "more")]
+        session.close()
+        qtbot.waitUntil(lambda: not session._window.isVisible())
 
 
 # --- the first look ----------------------------------------------------------------------------------------
@@ -198,6 +342,28 @@ def test_a_first_look_leaves_to_the_catalog_what_takes_more(path, catalog, tmp_p
     (tmp_path / "text").write_text("no catalog")
     for name in ("nowhere", "text", "."):
         assert FirstLook.at(str(tmp_path / name), ModelQuery(), 5, 10) is None
+
+
+def test_a_first_look_leaves_an_index_that_is_out_of_step_to_the_catalog(path, catalog):
+    lost = catalog.page(ModelQuery(), 1)[0].id
+    catalog.close()
+    conn = driver.connect(path)
+    conn.execute("PRAGMA writable_schema=ON")
+    kept = conn.execute("SELECT * FROM sqlite_schema WHERE tbl_name='models' AND type<>'table'").fetchall()
+    conn.execute("DELETE FROM sqlite_schema WHERE tbl_name='models' AND type<>'table'")
+    conn.commit()
+    conn.close()
+    conn = driver.connect(path)
+    conn.execute("DELETE FROM models WHERE id=?", (lost,))
+    conn.execute("PRAGMA writable_schema=ON")
+    conn.executemany("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", kept)
+    conn.commit()
+    conn.close()
+    assert FirstLook.at(str(path), ModelQuery(), 5, 10) is None
+    store = CatalogWhenWanted(path)
+    rows, _count = store.first_page(ModelQuery(), 5, 10)
+    store.close()
+    assert len(rows) == 4
 
 
 def test_what_others_write_after_the_first_look_is_noticed(path, catalog):

@@ -730,5 +730,7 @@ def test_a_window_that_can_not_be_made_leaves_nothing_behind(qtbot, tmp_path, mo
         app.open_window(tmp_path / "c.sqlite")
     assert gc.isenabled()
     assert len(closed) == 1
+    shown = [each.objectName() for each in QApplication.topLevelWidgets() if each.isVisible()]
+    assert "mainWindow" not in shown
     if not was_on:
         gc.disable()

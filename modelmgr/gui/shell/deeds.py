@@ -79,7 +79,6 @@ class Deeds(QObject):
         actions.set_met(ABSENT, False)
         self._page.selected.connect(self._on_selected)
         self._selection.model_selected.connect(self._on_model_selected)
-        self._page.model.renamed.connect(self._on_renamed)
         self._details.locate_wanted.connect(self._mending.ask_place)
         self._details.move_wanted.connect(self._mending.ask_move_of)
         self._details.hashes_wanted.connect(self._on_hashes_wanted)
@@ -108,8 +107,8 @@ class Deeds(QObject):
 
     # --- edits ------------------------------------------------------------------------------------------
 
-    @Slot(int, str)
-    def _on_renamed(self, model_id: int, name: str) -> None:
+    def rename(self, model_id: int, name: str) -> None:
+        """Give a model the name that was typed in one of its views."""
         self._edit([model_id], "name", name)
 
     @Slot()

@@ -20,7 +20,6 @@ class Drops(QObject):
         super().__init__(window)
         self._hint = DropHint(window)
         self._taken = taken
-        window.setAcceptDrops(True)
 
     def enter(self, event: QDragEnterEvent) -> None:
         """Take or refuse what is dragged into the window."""

@@ -28,14 +28,19 @@ class EarlyInput(QObject):
         super().__init__(window)
         self._window = window
         # Keys come to the widget with the focus, which is the window itself so far.
-        window.installEventFilter(self)
         handle = window.windowHandle()
-        if handle is not None:
-            handle.installEventFilter(self)
+        self._doors: tuple[QObject, ...] = (window,) if handle is None else (window, handle)
+        for door in self._doors:
+            door.installEventFilter(self)
+
+    def _leave(self) -> None:
+        for door in self._doors:
+            door.removeEventFilter(self)
+        self.deleteLater()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if self._window.is_whole:
-            self.deleteLater()
+        if self._window.is_whole or event.type() == _Type.Close:
+            self._leave()
         elif event.type() in _WANTING:
             self._window.grow_whole()
         return False

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QStatusBar, QWidget
 
 from modelmgr.gui import boxes, theme
 from modelmgr.gui.cells import first_size, scaled
@@ -50,6 +50,7 @@ class Frame(Growing, QMainWindow):
         self.setObjectName("mainWindow")
         self.setWindowTitle("modelmgr")
         self.setDockNestingEnabled(False)
+        self.setAcceptDrops(True)
         self._library = library
         self._catalog = library.catalog
         self._tasks = tasks
@@ -249,9 +250,13 @@ class Frame(Growing, QMainWindow):
         page = state.get("page")
         self.show_page(_PAGE_NAMES.index(page) if page in _PAGE_NAMES else LIBRARY_PAGE)
 
+    def _first_state(self) -> Mapping[str, Any]:
+        """Return what may be another in a window that has its first parts alone."""
+        return {**remembered.frame_state(self), **self._page.first_state()}
+
     def _state(self) -> Mapping[str, Any]:
         return {
-            **remembered.frame_state(self),
+            **self._first_state(),
             **self._page.state(),
             "sections": self._details.fold_state(),
             "filters_shown": self._actions["actionFilters"].isChecked(),
@@ -283,10 +288,26 @@ class Frame(Growing, QMainWindow):
 
     # --- Qt ---------------------------------------------------------------------------------------------
 
+    def findChild(self, *wanted: Any, **options: Any) -> Any:
+        found = super().findChild(*wanted, **options)
+        if found is not None and found is not self._page.shelf.table and not self.is_whole:
+            # Of what is there already the table alone is what it is going to be; a bar has little in it, or nothing.
+            self.make_late()
+            found = super().findChild(*wanted, **options)
+        return found
+
     def menuBar(self) -> QMenuBar:
         # Whoever looks at the menus finds in them what there is.
         self.grow_whole()
         return super().menuBar()
+
+    def statusBar(self) -> QStatusBar:
+        self.grow_whole()
+        return super().statusBar()
+
+    def centralWidget(self) -> QWidget | None:
+        self.make_late()
+        return super().centralWidget()
 
     def actions(self) -> "list[QAction]":
         self.grow_whole()

@@ -246,13 +246,16 @@ class LibraryPage(QWidget):
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search.selectAll()
 
+    def first_state(self) -> dict[str, Any]:
+        """Return what of `state` there is before the page is complete."""
+        return {"columns": self.shelf.table.column_state(), "query": self.filters.as_state()}
+
     def state(self) -> dict[str, Any]:
         """Return what comes back at the next start."""
         return {
+            **self.first_state(),
             "splitter": self._splitter.sizes() if self.panel.isVisible() else [_PANEL_WIDTH, 1000],
-            "columns": self.shelf.table.column_state(),
             "look": self.shelf.state(),
-            "query": self.filters.as_state(),
             "saved_filters": self.saved.as_state(),
             "searches": list(self.search.history),
             "facets": self.panel.as_state(),
