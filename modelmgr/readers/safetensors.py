@@ -215,9 +215,9 @@ def _parse_canonical(body: bytes, body_end: int, data_bytes: int, contents: Cont
     if table is None:
         return False
     contents.specs, contents.kinds, contents.derived = table.specs, table.kinds, table.derived
-    if exact is not None and len(exact) <= EMBEDDED_LIMIT_BYTES:
-        contents.embedded = exact
     _take_metadata(metadata, contents)
+    if contents.metadata and exact is not None and len(exact) <= EMBEDDED_LIMIT_BYTES:
+        contents.embedded = exact
     _note_duplicates(duplicates, contents)
     contents.defects += table.defects
     _check_end(table.end, data_bytes, contents)

@@ -193,7 +193,11 @@ def _columns(entries: str) -> tuple[list[str], list[str], list[str]] | None:
         or any('"'.join(pieces[place::10]) + '"' != text * count for place, text in _FRAME)
     ):
         return None
-    return pieces[1::10], list(map(add, pieces[5::10], pieces[8::10])), pieces[10::10]
+    shapes = pieces[8::10]
+    # What else stands before a shape would become the end of its type.
+    if ('"' + '"'.join(shapes)).count('":[') != count:
+        return None
+    return pieces[1::10], list(map(add, pieces[5::10], shapes)), pieces[10::10]
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ import re
 import struct
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,14 @@ def test_a_header_in_the_usual_spelling_says_what_it_says_in_another(
     # A space behind the first brace changes no meaning, but is another spelling.
     other = header.replace(b"{", b"{ ", 1)
     assert told(of_safetensors(header)) == told(of_safetensors(other))
+
+
+@pytest.mark.parametrize("odd", [b"null:", b" :", b"::", b":", b""])
+@pytest.mark.parametrize("said", [b"", b'"__metadata__":{},', b'"__metadata__":{"note":"a"},'])
+def test_what_stands_before_a_shape_is_no_part_of_its_type(odd: bytes, said: bytes) -> None:
+    first = b'"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}'
+    header = b"{" + said + first + b',"b":{"dtype":"F16","shape"' + odd + b'[2],"data_offsets":[4,8]}}'
+    assert told(of_safetensors(header)) == told(of_safetensors(header.replace(b"{", b"{ ", 1)))
 
 
 def of_gguf(pairs: bytes, count: int, infos: bytes) -> Contents:
