@@ -200,13 +200,13 @@ class Putting:
         self._next_model = _next_id(conn, "models")
         self._next_file = _next_id(conn, "files")
         self._folders = store._folder_ids(conn, [model.path for model in found]) if found else {}
-        self._known: dict[str, tuple[int, int]] = {}
+        self._known: dict[str, tuple[int, int, int | None]] = {}
         for some in in_pieces([path_in(model.path) for model in found]):
             marks = ", ".join("?" * len(some))
             for path, *row in conn.execute(
-                f"SELECT path, id, model_id FROM files WHERE path IN ({marks})", some
+                f"SELECT path, id, model_id, unit FROM files WHERE path IN ({marks})", some
             ):
-                self._known[path_out(path)] = (row[0], row[1])
+                self._known[path_out(path)] = (row[0], row[1], row[2])
         self._facts: dict[int, str] = {}
         self._homes: dict[str, int] = {}
         for some in in_pieces([model.hashes.sha256 for model in found if model.hashes is not None]):
@@ -317,7 +317,7 @@ class Putting:
     def _put_file(
         self,
         model: FoundModel,
-        known: tuple[int, int] | None,
+        known: tuple[int, int, int | None] | None,
         model_id: int,
         sha256: str | None,
         unit: int | None,
@@ -356,11 +356,16 @@ class Putting:
                 f"UPDATE files SET ({columns}) = ({', '.join('?' * len(facts))}) WHERE id = ?",
                 (*facts, row_id),
             )
+            if known[2] is not None:  # it was a part, and maybe the last one
+                self._conn.execute(
+                    "DELETE FROM units WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM files WHERE unit = ?1)",
+                    (known[2],),
+                )
             self.stale |= {known[1], model_id}
         for kind, digits in short.items():
             self._rows.hashes.append(("file", row_id, kind, digits))
 
-    def _rewritten(self, model: FoundModel, known: tuple[int, int]) -> int | None:
+    def _rewritten(self, model: FoundModel, known: tuple[int, int, int | None]) -> int | None:
         """Return the model that goes on under a new header, or None if the file holds something else."""
         if model.hashes is None:
             return None

@@ -215,6 +215,10 @@ FOUND: dict[str, list[Step]] = {
     "a file is met elsewhere while its former path is hidden by a rule": [
         ("component", 0, 1, 1), ("scan_headers", 0, 0, 0), ("rules", 0, 3, 0), ("move_with_picture", 0, 0, 0),
     ],
+    "a part that was cut off is promoted alone, and its folder is removed": [
+        ("component", 0, 1, 1), ("pipeline", 0, 2, 1), ("junk", 2, 1, 0), ("scan", 0, 0, 0),
+        ("truncate", 1, 0, 0), ("sidecar", 1, 0, 0), ("promote", 0, 0, 0), ("remove_folder", 0, 0, 0),
+    ],
     "a link leads to another path of the same file": [
         ("create", 0, 0, 0), ("whole_pipeline", 0, 0, 0), ("delete", 0, 0, 0), ("delete", 0, 0, 0), ("link", 0, 43, 0),
         ("scan", 0, 0, 0), ("link", 1, 53, 0), ("swap", 1, 0, 0),
