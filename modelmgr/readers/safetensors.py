@@ -199,7 +199,7 @@ def _parse_canonical(body: bytes, body_end: int, data_bytes: int, contents: Cont
     start = 1
     if body.startswith(_METADATA_START):
         end = _metadata_end(body, last)
-        if end is None:
+        if end is None or not body.startswith(b"{", len(_METADATA_START)):
             return False
         exact = body[len(_METADATA_START) : end]
         try:

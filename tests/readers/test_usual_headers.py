@@ -108,6 +108,12 @@ def test_what_stands_before_a_shape_is_no_part_of_its_type(odd: bytes, said: byt
     assert told(of_safetensors(header)) == told(of_safetensors(header.replace(b"{", b"{ ", 1)))
 
 
+@pytest.mark.parametrize("space", [b" ", b"\n", b""])
+def test_the_metadata_are_kept_without_the_space_before_them(space: bytes) -> None:
+    entry = b',"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}'
+    assert of_safetensors(b'{"__metadata__":' + space + b'{"note":"a"}' + entry).embedded == b'{"note":"a"}'
+
+
 def of_gguf(pairs: bytes, count: int, infos: bytes) -> Contents:
     tensor_table.forget()
     content = b"GGUF" + struct.pack("<IQQ", 3, count, 2) + pairs + infos + bytes(64)
