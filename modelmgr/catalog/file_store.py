@@ -23,7 +23,7 @@ SEARCH_FILES = 50
 STATES = (FileState.PRESENT, FileState.UNREADABLE, FileState.OFFLINE, FileState.MISSING)
 """The best first."""
 
-_OTHER_RECORD = f"SELECT 1 FROM records WHERE source <> '{EMBEDDED}' AND model_id = "
+OTHER_RECORD = f"SELECT 1 FROM records WHERE source <> '{EMBEDDED}' AND model_id = "
 _ALIASES = "\n\x1f"  # what follows it in a search text stands in no column
 MERGED_COLUMNS = (
     "name", "type", "base_model", "tags", "rating", "favorite", "nsfw", "trigger_words", "notes", "license",
@@ -168,7 +168,7 @@ class FileStore(Connections):
                 )
                 (below_count,) = conn.execute("SELECT count(*) FROM leaving").fetchone()
                 conn.execute(
-                    f"DELETE FROM leaving WHERE EXISTS ({_OTHER_RECORD}leaving.id) "
+                    f"DELETE FROM leaving WHERE EXISTS ({OTHER_RECORD}leaving.id) "
                     "OR EXISTS (SELECT 1 FROM user_values WHERE model_id = leaving.id) OR EXISTS "
                     f"(SELECT 1 FROM files WHERE model_id = leaving.id AND NOT {condition})",
                     parameters,
@@ -334,7 +334,7 @@ class FileStore(Connections):
         with self.transaction(Changes(models=True)) as writer:
             (is_empty,) = writer.execute_sql(
                 "SELECT NOT EXISTS (SELECT 1 FROM files WHERE model_id = ?1) "
-                f"AND NOT EXISTS ({_OTHER_RECORD}?1) "
+                f"AND NOT EXISTS ({OTHER_RECORD}?1) "
                 "AND NOT EXISTS (SELECT 1 FROM user_values WHERE model_id = ?1)",
                 (model_id,),
             ).fetchone()
@@ -355,7 +355,7 @@ class FileStore(Connections):
             rows = self._question().execute_sql(
                 "SELECT id FROM models WHERE file_count = 0 AND path IS NULL AND sha256 IS NULL "
                 "AND NOT EXISTS (SELECT 1 FROM files WHERE model_id = models.id) "
-                f"AND NOT EXISTS ({_OTHER_RECORD}models.id) "
+                f"AND NOT EXISTS ({OTHER_RECORD}models.id) "
                 "AND NOT EXISTS (SELECT 1 FROM user_values WHERE model_id = models.id)"
             )
             ids = [row[0] for row in rows.fetchall()]

@@ -91,6 +91,7 @@ class HashOutcome:
         gone: a provisional row that was merged into `model_id`, if there was one.
         rewritten: the same tensors under a new header: the model goes on, and wants its header read anew.
         moved: a path of the model that was missing is replaced by this one.
+        confirmed: records speak of the model, and may be believed more or less than while its hash was not known.
     """
 
     model_id: int
@@ -98,6 +99,7 @@ class HashOutcome:
     gone: int | None = None
     rewritten: bool = False
     moved: bool = False
+    confirmed: bool = False
 
 
 class ScannedFolder(NamedTuple):

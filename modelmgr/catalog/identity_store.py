@@ -10,7 +10,7 @@ from typing import Any
 
 from modelmgr.catalog import engine
 from modelmgr.catalog.edit_store import join_histories
-from modelmgr.catalog.file_store import FileStore, is_at_place
+from modelmgr.catalog.file_store import OTHER_RECORD, FileStore, is_at_place
 from modelmgr.catalog.found import EMBEDDED, HashOutcome
 from modelmgr.catalog.known_hashes import FORMER, forget_former, hand_down, hashes_of_file, put_hashes
 from modelmgr.catalog.schema import path_in, path_out
@@ -51,13 +51,14 @@ class IdentityStore(FileStore):
             conn = writer.connection()
             row = conn.execute(
                 "SELECT model_id, models.sha256, inode, device, unit, tensor_quick, tensor_sha256, "
-                "coalesce(files.sha256, quick) IS NULL FROM files "
-                "JOIN models ON models.id = model_id WHERE files.id = ? AND files.size_bytes = ? AND mtime_ns = ?",
+                f"coalesce(files.sha256, quick) IS NULL, hash_state <> 'done' AND EXISTS ({OTHER_RECORD}models.id) "
+                "FROM files JOIN models ON models.id = model_id "
+                "WHERE files.id = ? AND files.size_bytes = ? AND mtime_ns = ?",
                 (file_id, size_bytes, mtime_ns),
             ).fetchone()
             if row is None:
                 return None
-            model_id, former, inode, device, unit, tensor_quick, tensor_sha256, is_new = row
+            model_id, former, inode, device, unit, tensor_quick, tensor_sha256, is_new, is_doubted = row
             links = self._bodies(conn, file_id, model_id, inode, device, size_bytes, mtime_ns, unit)
             has_tensors = same_tensors(hashes, tensor_quick, tensor_sha256) and (
                 (hashes.tensor_sha256 is not None and tensor_sha256 is not None) or header_is_new
@@ -72,6 +73,8 @@ class IdentityStore(FileStore):
                     conn, outcome.model_id, links
                 ):
                     outcome = replace(outcome, moved=True)
+            if is_doubted and outcome.model_id == model_id:
+                outcome = replace(outcome, confirmed=True)
             self.refresh(dict.fromkeys((model_id, outcome.model_id)))
             self._pending_news.append(Changes(models=True, ids=frozenset((model_id, outcome.model_id))))
         return outcome

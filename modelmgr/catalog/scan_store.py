@@ -83,7 +83,7 @@ class ScanStore(PlaceStore):
 
         Args:
             found: see above.
-            changed: told the ids of models that had no header before and have one now.
+            changed: told the ids of models that had no header before and have one now, or are `HashOutcome.confirmed`.
             rewritten: told the ids of the models that go on under a new header; their light columns are as before.
 
         Returns:
@@ -105,6 +105,8 @@ class ScanStore(PlaceStore):
             self.refresh(putting.stale)
             if rewritten is not None:
                 rewritten += putting.rewritten
+            if changed is not None:
+                changed += putting.confirmed
         return ids
 
     def put_header(
@@ -192,6 +194,7 @@ class Putting:
     def __init__(self, store: ScanStore, conn: engine.Connection, found: Sequence[FoundModel]) -> None:
         self.stale: set[int] = set()
         self.rewritten: list[int] = []
+        self.confirmed: list[int] = []
         self.joined: list[tuple[int, FoundModel]] = []
         self._store = store
         self._conn = conn
@@ -404,6 +407,8 @@ class Putting:
             known[0], model.size_bytes, model.mtime_ns, model.hashes, header_is_new=True
         )
         assert outcome is not None
+        if outcome.confirmed:
+            self.confirmed.append(outcome.model_id)
         if outcome.rewritten:
             self._homes = {key: home for key, home in self._homes.items() if home != outcome.model_id}
             self._homes[model.hashes.sha256] = outcome.model_id

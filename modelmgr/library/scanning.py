@@ -660,7 +660,8 @@ class Scanning(Merging):
             if outcome.moved:
                 report.moved += 1
                 report.missing = max(0, report.missing - 1)
-        is_changed = outcome.created or outcome.rewritten or outcome.moved or outcome.gone is not None
+        is_changed = outcome.created or outcome.rewritten or outcome.moved or outcome.confirmed
+        is_changed |= outcome.gone is not None
         if is_changed and changed is not None:
             changed.add(outcome.model_id)
         return outcome.model_id

@@ -944,6 +944,7 @@ class World:
         tables = ("models", "files", "units", "headers", "origins", "user_values", "edits", "records", "model_tags",
                   "known_hashes", "attachments", "library_folders")  # fmt: skip
         dump = {table: self.ask(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+        dump["origins"] = [(model, sorted(json.loads(text).items())) for model, text in dump["origins"]]
         dump["scanned_folders"] = self.ask("SELECT id, path FROM scanned_folders ORDER BY 1")
         return dump
 

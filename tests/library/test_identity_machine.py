@@ -219,6 +219,13 @@ FOUND: dict[str, list[Step]] = {
         ("component", 0, 1, 1), ("pipeline", 0, 2, 1), ("junk", 2, 1, 0), ("scan", 0, 0, 0),
         ("truncate", 1, 0, 0), ("sidecar", 1, 0, 0), ("promote", 0, 0, 0), ("remove_folder", 0, 0, 0),
     ],
+    "a library folder is copied elsewhere while a record speaks of a file in it": [
+        ("create", 0, 0, 0), ("sidecar", 0, 1, 0), ("promote", 0, 0, 0), ("scan_meanwhile", 0, 0, 0),
+        ("move_library", 0, 0, 1),
+    ],
+    "a library folder moves with a file that is replaced at equal size before anybody has hashed it": [
+        ("hugging_face", 0, 0, 32), ("scan_headers", 0, 0, 0), ("replace", 0, 12, 0), ("move_library", 0, 0, 0),
+    ],
     "a link leads to another path of the same file": [
         ("create", 0, 0, 0), ("whole_pipeline", 0, 0, 0), ("delete", 0, 0, 0), ("delete", 0, 0, 0), ("link", 0, 43, 0),
         ("scan", 0, 0, 0), ("link", 1, 53, 0), ("swap", 1, 0, 0),
