@@ -20,7 +20,6 @@ MAGIC = b"SQLite format 3\0"
 
 PRAGMAS = (
     "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
     "PRAGMA mmap_size=0",  # a mapped file ends the process by SIGBUS when its disk goes
@@ -45,14 +44,14 @@ def file_uri(path: str, query: str) -> bytes | str:
     return f"file:{'' if quoted.startswith('/') else '/'}{quoted}?{query}"
 
 
-def connect(path: str, uri_query: str) -> Connection:
-    """Open one connection with the pragmas of the house."""
+def connect(path: str, uri_query: str, timeout_ms: int = BUSY_TIMEOUT_MS) -> Connection:
+    """Open one connection with the pragmas of the house; it waits so long for a lock of others."""
     conn: Connection = driver.connect(
         file_uri(path, uri_query),
         uri=True,
         isolation_level=None,
         check_same_thread=False,
-        timeout=BUSY_TIMEOUT_MS / 1000,
+        timeout=timeout_ms / 1000,
         factory=Connection,
         cached_statements=256,
     )

@@ -47,11 +47,10 @@ class FirstLook:
         try:
             if look_at(path) != "database" or reading_mode(path) != "mode=rw":
                 return None
-            conn = connect(path, "mode=rw")
+            conn = connect(path, "mode=rw", _BUSY_MS)
         except (CatalogError, Error, OSError):
             return None
         try:
-            conn.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             conn.execute("PRAGMA query_only=ON")
             if identity(conn, path) == VERSION:
                 (version,) = conn.execute("PRAGMA data_version").fetchone()

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.catalog import Catalog, FirstLook
-from modelmgr.catalog.connecting import VERSION
+from modelmgr.catalog.connecting import VERSION, connect
 from modelmgr.errors import CatalogError
 from modelmgr.gui import app
 from modelmgr.gui.app import open_window
@@ -328,6 +329,53 @@ def test_a_first_look_sees_what_the_catalog_says(path, catalog):
             assert (len(look.rows), look.count) == (50, 55)
             look.close()
     assert seen >= {"name", "type", "size_bytes", "added_at", "rating"}
+
+
+ODD_NAMES = [
+    b"q?x=1&mode=ro#.sqlite",
+    b"100%41;'\".sqlite",
+    b"new\nline \xc3\xbc.sqlite",
+    b"bad\xff.sqlite",
+    b":memory:",
+]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no such names there")
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_first_look_finds_catalogs_by_any_name(path, catalog, tmp_path, name):
+    catalog.close()
+    other = tmp_path / os.fsdecode(name)
+    path.rename(other)
+    look = FirstLook.at(str(other), ModelQuery(), 5, 10)
+    assert (len(look.rows), look.count) == (5, 10)
+    look.close()
+
+
+def test_a_first_look_sees_what_a_process_that_died_has_written(path, catalog):
+    catalog.close()
+    code = (
+        "import os, sys; from modelmgr.catalog import Catalog; catalog = Catalog.open(sys.argv[1])\n"
+        "with catalog.transaction() as writer: writer.execute_sql(\"UPDATE models SET name = 'A' WHERE id = 9\")\n"
+        "os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert path.with_name(path.name + "-wal").stat().st_size
+    look = FirstLook.at(str(path), ModelQuery(), 1, 100)
+    assert [(row.id, row.name) for row in look.rows] == [(9, "A")]
+    look.close()
+
+
+def test_a_first_look_waits_for_no_lock_but_a_moment(path, catalog):
+    catalog.close()
+    conn = connect(str(path), "mode=rw", 7)
+    assert conn.execute("PRAGMA busy_timeout").fetchone() == (7,)
+    conn.execute("PRAGMA locking_mode=EXCLUSIVE")
+    conn.execute("BEGIN EXCLUSIVE")
+    assert FirstLook.at(str(path), ModelQuery(), 5, 10) is None
+    conn.close()
+    look = FirstLook.at(str(path), ModelQuery(), 5, 10)
+    assert len(look.rows) == 5
+    look.close()
 
 
 def test_a_first_look_leaves_to_the_catalog_what_takes_more(path, catalog, tmp_path):
