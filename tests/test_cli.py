@@ -297,6 +297,28 @@ def test_a_reader_that_goes_away_ends_the_output_quietly(library: Library, said:
     assert process.wait(60) == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there the current folder can't be removed")
+@pytest.mark.parametrize(
+    ("named", "said", "code"),
+    [("{}", "list", 0), ("{}", "scan models --json", 2), ("catalog.sqlite", "list --json", 3)],
+)
+def test_a_current_folder_that_is_gone_is_told_of_who_needs_it(
+    library: Library, tmp_path: Path, named: str, said: str, code: int
+) -> None:
+    program = shlex.join(command(named.format(library.catalog)))
+    gone = shlex.quote(str(tmp_path / "gone"))
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"mkdir {gone} && cd {gone} && rmdir {gone} && exec {program} {said}"],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert done.returncode == code
+    if code:
+        assert "current folder" in json.loads(done.stdout)["error"]["message"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="its shell can't close streams")
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("said", ["list", "scan --json", "show nothing"])

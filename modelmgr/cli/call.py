@@ -65,10 +65,18 @@ class Call:
 
     @property
     def catalog_path(self) -> str:
-        """The catalog's file: ``--catalog``, else ``MODELMGR_CATALOG``, else the user's data folder."""
+        """The catalog's file: ``--catalog``, else ``MODELMGR_CATALOG``, else the user's data folder.
+
+        Raises:
+            CatalogError: the name is relative, and the current folder isn't there any more.
+        """
         named = self.args.catalog or os.environ.get("MODELMGR_CATALOG")
         if named:
-            return os.path.abspath(named)
+            try:
+                return os.path.abspath(named)
+            except FileNotFoundError as error:
+                message = f"The catalog {named} can't be found: the current folder isn't there any more."
+                raise CatalogError(message, path=named) from error
         from modelmgr.settings import default_catalog_path
 
         return default_catalog_path()

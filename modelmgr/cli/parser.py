@@ -214,7 +214,12 @@ def path(text: str) -> str:
     """
     if not text:
         raise argparse.ArgumentTypeError("a path is empty")
-    return os.path.abspath(text)
+    try:
+        return os.path.abspath(text)
+    except FileNotFoundError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is relative, and the current folder isn't there any more"
+        ) from None
 
 
 def sha256(text: str) -> str:
