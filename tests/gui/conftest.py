@@ -3,6 +3,7 @@
 import gc
 import json
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PySide6.QtCore import QLocale, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+from pytestqt.qtbot import QtBot
 
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.found import FoundModel
@@ -23,6 +25,27 @@ from tests.inbox import pending_in
 
 MANY_WIDGETS = 1000
 """Of closed windows, that wait for a collection of garbage; each costs up to 20 MiB and time at a change of style."""
+
+
+PATIENCE_MS = 30_000
+"""What never comes fails a test; what does come may take more than five seconds of a busy machine."""
+
+
+class PatientBot(QtBot):
+    """Waits so long, where a test names no other time."""
+
+    waitUntil = partialmethod(QtBot.waitUntil, timeout=PATIENCE_MS)
+    waitSignal = partialmethod(QtBot.waitSignal, timeout=PATIENCE_MS)
+    waitSignals = partialmethod(QtBot.waitSignals, timeout=PATIENCE_MS)
+    waitCallback = partialmethod(QtBot.waitCallback, timeout=PATIENCE_MS)
+    waitActive = partialmethod(QtBot.waitActive, timeout=PATIENCE_MS)
+    waitExposed = partialmethod(QtBot.waitExposed, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> PatientBot:
+    """The bot of pytest-qt, with patience."""
+    return PatientBot(request)
 
 
 @pytest.fixture(scope="package", autouse=True)
