@@ -62,12 +62,23 @@ def test_the_numbers_add_up(path):
 
 def test_bars_begin_and_end_on_one_line(qtbot, window):
     qtbot.waitUntil(lambda: bool(rows(window, "overviewDisks") and rows(window, "overviewPlaces")))
-    for names in (("overviewPlaces", "overviewDisks"), ("overviewTypes",), ("overviewBases",)):
-        bars = [row.bar() for name in names for row in rows(window, name)]
-        assert len(bars) > 1
-        assert len({(bar.left(), bar.right()) for bar in bars}) == 1
-        assert bars[0].left() > 0
-        assert bars[0].width() > 40
+    names = ("overviewPlaces", "overviewDisks", "overviewTypes", "overviewBases")
+
+    def bars():
+        return [row.bar() for name in names for row in rows(window, name) if row.has_bar]
+
+    qtbot.waitUntil(lambda: len({(bar.left(), bar.right()) for bar in bars()}) == 1)
+    assert len(bars()) > 4
+    assert bars()[0].left() > 0
+    assert bars()[0].width() > 40
+
+
+def test_a_folder_is_named_as_long_as_there_is_room(qtbot, window):
+    window.resize(1900, 900)
+    qtbot.waitUntil(lambda: bool(rows(window, "overviewPlaces")))
+    (row,) = rows(window, "overviewPlaces")
+    wanted = row.name_width()
+    qtbot.waitUntil(lambda: row.bar().left() >= min(wanted, row.width() // 2))
 
 
 def test_the_total_is_said_once(window):

@@ -195,6 +195,7 @@ class OverviewPage(QScrollArea):
         self._bases.show_rows(
             self._bars(figures.bases, "base_models", lambda name: name or self.tr("Not known"))
         )
+        self._align()
 
     def _bars(self, shares: Sequence[Share], group: str, label: Callable[[str], str]) -> list[Row]:
         largest = max((share.size_bytes for share in shares), default=0) or 1
@@ -304,8 +305,8 @@ class OverviewPage(QScrollArea):
                 title = counted(len(names), "folder")
             used = disk.total_bytes - disk.free_bytes
             row = Row(
-                title,
-                (self.tr("{} free of {}").format(size_text(disk.free_bytes), size_text(disk.total_bytes)),),
+                self.tr("{} on {}").format(title, size_text(disk.total_bytes)),
+                (self.tr("{} free").format(size_text(disk.free_bytes)),),
                 self._whole,
                 share=used / max(1, disk.total_bytes),
                 icon="hard-drive",
@@ -315,7 +316,11 @@ class OverviewPage(QScrollArea):
             rows.append(row)
         self._disk_block.show_rows(rows)
         self._disk_block.setVisible(bool(rows))
-        align([*self._places.rows, *self._disk_block.rows])
+        self._align()
+
+    def _align(self) -> None:
+        blocks = (self._places, self._disk_block, self._types, self._bases)
+        align([row for block in blocks for row in block.rows])
 
     def _place_row(self, place: Place, whole: int) -> Row:
         numbers = (count_text(place.models), size_text(place.size_bytes))

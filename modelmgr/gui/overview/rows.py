@@ -41,6 +41,7 @@ class Row(QAbstractButton):
         self.icon_name, self._mark = icon, mark
         self._widths: tuple[int, ...] = ()
         self._numbers_width = 0
+        self._names_width = 0
         self._indent = 0
         self._icon_px = theme.grown(_ICON, self.font())
         self.setAccessibleName(f"{name}: {', '.join(numbers)}" if numbers else name)
@@ -49,16 +50,29 @@ class Row(QAbstractButton):
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
+    @property
+    def has_bar(self) -> bool:
+        """Whether a bar stands behind its name."""
+        return self._share is not None
+
     def number_widths(self) -> tuple[int, ...]:
         """Return how much room its numbers need."""
         metrics = QFontMetrics(self._note_font())
         return tuple(metrics.horizontalAdvance(number) + 1 for number in self.numbers)
 
-    def align(self, widths: tuple[int, ...], has_icons: bool, numbers_width: int) -> None:
-        """Leave so much room for the numbers, for all of them, and for an icon, as the other rows do."""
+    def name_width(self) -> int:
+        """Return how much room its name needs, with that for an icon before it."""
+        return self._indent + self.fontMetrics().horizontalAdvance(self._name) + 1
+
+    def indent(self, has_icons: bool) -> None:
+        """Leave room for an icon before the name, as the other rows of the block do."""
+        self._indent = self._icon_px + theme.S if has_icons else 0
+
+    def align(self, widths: tuple[int, ...], numbers_width: int, names_width: int) -> None:
+        """Leave so much room for each number, for all of them, and if there is as much for the name, as others do."""
         self._widths = widths
         self._numbers_width = numbers_width
-        self._indent = self._icon_px + theme.S if has_icons else 0
+        self._names_width = names_width
         self.update()
 
     def _note_font(self) -> QFont:
@@ -102,28 +116,33 @@ class Row(QAbstractButton):
     def bar(self) -> QRect:
         """Return where the whole bar lies, as read from left to right."""
         room = self._room()
-        left = room.left() + self._name_width() + theme.M
+        left = room.left() + self._named(room) + theme.M
         return QRect(left, room.center().y() - _BAR // 2 + 1, room.right() + 1 - left, _BAR)
 
     def _room(self) -> QRect:
-        """Return where name and bar lie, between icon and numbers."""
-        return self.rect().adjusted(theme.S + self._indent, 0, -theme.S - self._numbers_width, 0)
+        """Return where icon, name and bar lie, before the numbers."""
+        return self.rect().adjusted(theme.S, 0, -theme.S - self._numbers_width, 0)
 
-    def _name_width(self) -> int:
-        return self._room().width() * 2 // 5
+    def _named(self, room: QRect) -> int:
+        """Return how much of the room icon and name have: what they need, between two and three fifths."""
+        return min(max(room.width() * 2 // 5, self._names_width), room.width() * 3 // 5)
 
     def _paint_name(self, painter: QPainter) -> None:
         colors = theme.colors()
         room = self._room()
-        width = room.width() if self._share is None else self._name_width()
+        width = (room.width() if self._share is None else self._named(room)) - self._indent
         painter.setFont(self.font())
         painter.setPen(colors.text)
         name = self.fontMetrics().elidedText(self._name, elide_mode(self._name), width)
         leading = int(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
         if elide_mode(self._name) == Qt.TextElideMode.ElideMiddle:
-            # A path reads from left to right in every language.
+            # A path reads from left to right in every language, beside its icon.
+            side = Qt.AlignmentFlag.AlignRight if self.isRightToLeft() else Qt.AlignmentFlag.AlignLeft
+            leading = int(side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter)
             leading |= int(Qt.TextFlag.TextForceLeftToRight)
-        painter.drawText(self._seen(QRect(room.left(), room.top(), width, room.height())), leading, name)
+        painter.drawText(
+            self._seen(QRect(room.left() + self._indent, room.top(), width, room.height())), leading, name
+        )
         if self._share is None:
             return
         ground = self.bar()
@@ -192,6 +211,8 @@ class Block(QWidget):
         for row in rows:
             self._rows.addWidget(row)
         self.rows = rows
+        for row in rows:
+            row.indent(any(each.icon_name for each in rows))
         align(rows)
         if 0 <= focused < len(rows):
             rows[focused].setFocus()
@@ -202,11 +223,11 @@ def align(rows: Sequence[Row]) -> None:
     columns = max((len(row.numbers) for row in rows), default=0)
     needs = [row.number_widths() for row in rows if len(row.numbers) == columns]
     widths = tuple(max(need[at] for need in needs) for at in range(columns)) if columns else ()
-    has_icons = any(row.icon_name for row in rows)
+    named = max((row.name_width() for row in rows if row.has_bar), default=0)
     whole = max((_whole(row.number_widths()) for row in rows), default=0)
     whole = max(whole, _whole(widths))
     for row in rows:
-        row.align(widths if len(row.numbers) == columns else row.number_widths(), has_icons, whole)
+        row.align(widths if len(row.numbers) == columns else row.number_widths(), whole, named)
 
 
 def _whole(widths: Sequence[int]) -> int:
