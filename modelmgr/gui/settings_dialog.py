@@ -179,11 +179,13 @@ class LibrarySection(_Tab):
     """The library folders and what is done with them, and how the window keeps up with them.
 
     Signals:
+        folder_wanted(): the user wants to add a folder to the library.
         folder_removed(str): the user takes a folder out of the library.
         rules_wanted(str): the user wants to say what a scan leaves out of a folder.
         move_wanted(str): the user says that a folder is elsewhere now.
     """
 
+    folder_wanted = Signal()
     folder_removed = Signal(str)
     rules_wanted = Signal(str)
     move_wanted = Signal(str)
@@ -205,12 +207,13 @@ class LibrarySection(_Tab):
             words = counted(folder.file_count, "file")
             if folder.state != FileState.PRESENT:
                 words = f"{words}, {state_label(folder.state)}"
-            item = QListWidgetItem(f"{foreign_text(folder.path, 1000)}  ({words})")
-            item.setToolTip(plain_tip(folder.path))
-            item.setData(_PATH, folder.path)
-            self._folders.addItem(item)
+            self._list(folder, words)
         self._folders.itemSelectionChanged.connect(self._on_folder_selected)
-        self.rows.addWidget(title)
+        add = QPushButton(self.tr("&Add folder…"), self)
+        add.setObjectName("settingAddFolder")
+        add.setAutoDefault(False)
+        add.clicked.connect(self.folder_wanted)
+        self.rows.addLayout(boxes.row((title, 1), add))
         self.rows.addWidget(self._folders)
         ways = FlowLayout(spacing=theme.S)
         self._buttons = []
@@ -248,6 +251,19 @@ class LibrarySection(_Tab):
         )
         place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.rows.addWidget(place)
+
+    def _list(self, folder: LibraryFolder, words: str) -> None:
+        item = QListWidgetItem(f"{foreign_text(folder.path, 1000)}  ({words})")
+        item.setToolTip(plain_tip(folder.path))
+        item.setData(_PATH, folder.path)
+        self._folders.addItem(item)
+
+    def show_added(self, folder: LibraryFolder) -> None:
+        """Show one more folder, of which a scan does not know all yet; one that is there stays as it is."""
+        paths = [self._folders.item(at).data(_PATH) for at in range(self._folders.count())]
+        if folder.path not in paths:
+            self._list(folder, self.tr("being scanned"))
+            self._folders.setCurrentRow(len(paths))
 
     def _chosen(self) -> str | None:
         items = self._folders.selectedItems()
@@ -397,10 +413,11 @@ class SettingsDialog(QDialog):
 
     Signals:
         chosen(Settings): the user accepted; taken at once.
-        folder_removed(str), rules_wanted(str), move_wanted(str): as of `LibrarySection`.
+        folder_wanted(), folder_removed(str), rules_wanted(str), move_wanted(str): as of `LibrarySection`.
     """
 
     chosen = Signal(object)
+    folder_wanted = Signal()
     folder_removed = Signal(str)
     rules_wanted = Signal(str)
     move_wanted = Signal(str)
@@ -444,6 +461,7 @@ class SettingsDialog(QDialog):
             self._tabs.addTab(section, tab_titles()[name])
         self._marks = _Marks(self)
         self._tabs.currentChanged.connect(self._marks.update)
+        self._library.folder_wanted.connect(self.folder_wanted)
         self._library.folder_removed.connect(self.folder_removed)
         self._library.rules_wanted.connect(self.rules_wanted)
         self._library.move_wanted.connect(self.move_wanted)
@@ -458,6 +476,11 @@ class SettingsDialog(QDialog):
         self.resize(540, self.sizeHint().height())
         # Who opens the settings and types looks for one.
         self._search.setFocus()
+
+    @Slot(object)
+    def show_added(self, folder: LibraryFolder) -> None:
+        """Show one more library folder."""
+        self._library.show_added(folder)
 
     def show_tab(self, name: str) -> None:
         """Show one of the `TABS`."""

@@ -435,6 +435,22 @@ def test_settings_are_taken_and_kept_beside_the_catalog(qtbot, window, path):
     assert Settings.load(settings_path(path)).comfortable_rows
 
 
+def test_a_folder_is_added_in_the_settings(qtbot, window, tmp_path):
+    find(window, "actionSettings", QAction).trigger()
+    dialog = find(window, "settingsDialog")
+    folders = find(dialog, "settingFolders", QListWidget)
+    (tmp_path / "new").mkdir()
+    find(dialog, "settingAddFolder", QPushButton).click()
+    chooser = find(dialog, "addFolderDialog")
+    chooser.fileSelected.emit(str(tmp_path / "new"))
+    chooser.close()
+    qtbot.waitUntil(lambda: folders.count() == 1)
+    assert folders.item(0).text() == f"{tmp_path / 'new'}  (being scanned)"
+    qtbot.waitUntil(lambda: [folder.path for folder in window.folders] == [str(tmp_path / "new")])
+    assert find(dialog, "settingRemoveFolder", QPushButton).isEnabled()
+    dialog.reject()
+
+
 def test_how_files_are_read_is_a_setting(qtbot, window, path):
     find(window, "actionSettings", QAction).trigger()
     dialog = find(window, "settingsDialog")

@@ -71,6 +71,8 @@ class Choices(QObject):
             self._window,
         )
         dialog.chosen.connect(self._on_chosen)
+        dialog.folder_wanted.connect(partial(self._errands.ask_folder, dialog))
+        self._errands.folder_added.connect(dialog.show_added)
         dialog.folder_removed.connect(self._errands.remove_folder)
         dialog.rules_wanted.connect(self._mending.ask_rules)
         dialog.move_wanted.connect(self._mending.ask_move)

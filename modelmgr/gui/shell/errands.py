@@ -80,6 +80,7 @@ class Errands(QObject):
     Signals:
         review_wanted(str): the user wants to see a group of pending records.
         models_wanted(ModelQuery): the user wants to see these models.
+        folder_added(LibraryFolder): a folder is in the library now, and being scanned.
 
     Attributes:
         folders: the library's folders, as the window knows them.
@@ -87,6 +88,7 @@ class Errands(QObject):
 
     review_wanted = Signal(str)
     models_wanted = Signal(object)
+    folder_added = Signal(object)
 
     def __init__(
         self,
@@ -115,9 +117,13 @@ class Errands(QObject):
     @Slot()
     def choose_folder(self) -> None:
         """Ask for a folder to add."""
+        self.ask_folder(self._window)
+
+    def ask_folder(self, over: QWidget) -> None:
+        """Ask for a folder to add, over a window of ours."""
         from PySide6.QtWidgets import QFileDialog
 
-        dialog = QFileDialog(self._window, self.tr("Add a folder of models"))
+        dialog = QFileDialog(over, self.tr("Add a folder of models"))
         dialog.setObjectName("addFolderDialog")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
@@ -136,6 +142,7 @@ class Errands(QObject):
 
     def _on_folder_added(self, folder: LibraryFolder) -> None:
         self._note([folder.path])
+        self.folder_added.emit(folder)
         task = self.scan([folder.path])
         task.succeeded.connect(partial(self._on_first_scan, folder.path))
 
