@@ -1,5 +1,7 @@
 """The search field as one who types uses it: offers, keys, history, and what it says of what it understood."""
 
+from itertools import pairwise
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -65,6 +67,23 @@ def test_fields_are_offered_and_taken_by_the_keys_and_values_follow_with_counts(
     assert field.text() == "type:lora "
     assert field.hasFocus()
     qtbot.waitUntil(lambda: rows(window) == 10)
+
+
+def test_what_a_field_means_stands_beside_it(qtbot, window, field):
+    field.offer_all()
+    view = find(window, "searchOffers", QListView)
+    qtbot.waitUntil(view.isVisible)
+    view.clearSelection()
+    row = view.visualRect(view.model().index(0, 0))
+    image = view.viewport().grab(row).toImage()
+    ground = image.pixel(image.width() // 2, 0)
+    inked = [
+        x
+        for x in range(image.width())
+        if any(image.pixel(x, y) != ground for y in range(4, image.height() - 4))
+    ]
+    widest = max(after - before for before, after in pairwise(inked))
+    assert widest < image.width() // 3
 
 
 def test_values_with_blanks_are_put_into_quotation_marks(qtbot, window, field):

@@ -6,6 +6,7 @@ It is a child of the window and never has the keyboard: typing goes on as if it 
 from collections.abc import Sequence
 
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QAbstractListModel,
     QModelIndex,
     QPersistentModelIndex,
@@ -60,7 +61,7 @@ class _Offers(QAbstractListModel):
 
 
 class _OfferDelegate(QStyledItemDelegate):
-    """Icon, text, and at the end what it means or how many there are."""
+    """Icon, text, beside it what it means, or at the end how many there are."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:  # type: ignore[override]
         colors = theme.colors()
@@ -90,14 +91,19 @@ class _OfferDelegate(QStyledItemDelegate):
         if offer.help:
             painter.setFont(small)
             painter.setPen(colors.secondary)
+            # A number stands at the end; what a name means beside it, in line with the others.
+            is_number = offer.help[0].isdigit()
+            side = Qt.AlignmentFlag.AlignRight if is_number else Qt.AlignmentFlag.AlignLeft
+            if not is_number:
+                wide = max(wide, min(room // 2, _longest(index.model(), metrics)))
             # The name comes first: the help has what is left, but never less than a third.
             share = max(room // 3, room - wide - theme.L)
             words = QFontMetrics(small).elidedText(offer.help, Qt.TextElideMode.ElideRight, share)
-            width = QFontMetrics(small).horizontalAdvance(words)
+            width = QFontMetrics(small).horizontalAdvance(words) if is_number else share
             spot = QRect(right - width, rect.top(), width + 1, rect.height())
             painter.drawText(
                 QStyle.visualRect(option.direction, rect, spot),
-                int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
+                int(side | Qt.AlignmentFlag.AlignVCenter),
                 words,
             )
             right -= width + theme.M
@@ -113,6 +119,11 @@ class _OfferDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # type: ignore[override]
         return QSize(100, max(ROW, option.fontMetrics.height() + theme.S))
+
+
+def _longest(offers: QAbstractItemModel, metrics: QFontMetrics) -> int:
+    names = (str(offers.index(row, 0).data()) for row in range(offers.rowCount()))
+    return max(map(metrics.horizontalAdvance, names), default=0)
 
 
 class SearchPopup(QFrame):
