@@ -57,9 +57,11 @@ class Submenu(NamedTuple):
 
     Attributes:
         name: what `menus.build` is given the menu by.
+        icon: a name of the icon set.
     """
 
     name: str
+    icon: str
 
 
 class Menu(NamedTuple):
@@ -70,10 +72,14 @@ class Menu(NamedTuple):
 
     title: str
     entries: "tuple[Command | Submenu | Menu | str | None, ...]"
+    icon: str = ""
 
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("Commands", text)
+
+
+_RATING_ICON = "star"
 
 
 def menus() -> tuple[Menu, ...]:
@@ -91,7 +97,7 @@ def menus() -> tuple[Menu, ...]:
                     "actionImportLegacy", _tr("&Import from other tools…"), "Ctrl+I", "download",
                     _tr("Bring in notes, trigger words and previews from other tools"),
                 ),
-                Submenu("recent"),
+                Submenu("recent", "history"),
                 None,
                 Command(
                     "actionScan", _tr("&Scan folders"), "F5", "refresh-cw",
@@ -156,6 +162,7 @@ def menus() -> tuple[Menu, ...]:
                             )
                         )
                     ),
+                    _RATING_ICON,
                 ),
                 None,
                 Command(
@@ -225,7 +232,7 @@ def menus() -> tuple[Menu, ...]:
                     _tr("Show all pictures for now, without hiding or blurring rated ones"), checkable=True,
                 ),
                 None,
-                Submenu("columns"),
+                Submenu("columns", "columns-3"),
                 Command("actionComfortable", _tr("C&omfortable rows"), icon="rows-3", checkable=True),
             ),
         ),
@@ -391,6 +398,11 @@ class Actions:
         if len(needs) == 1 and all(needs):
             self._needing[needs.pop()].append(action)
 
+    def let_wear(self, menu: QMenu, icon: str) -> None:
+        """Give the entry that opens a menu its icon, when commands have theirs."""
+        name = f"menu {len(self._by_name)}"
+        self._by_name[name], self._bare[name] = menu.menuAction(), icon
+
     def of_records(self) -> dict[str, QAction]:
         """Return the commands that are deeds of the pending page, by deed."""
         return {deed: self._by_name[name] for name, deed, _icon in RECORD_DEEDS}
@@ -402,7 +414,10 @@ class Actions:
             if name is None:
                 menu.addSeparator()
                 continue
-            within = menu if isinstance(name, str) else menu.addMenu(_tr("R&ating"))
+            within = menu
+            if not isinstance(name, str):
+                within = menu.addMenu(_tr("R&ating"))
+                self.let_wear(within, _RATING_ICON)
             for each in (name,) if isinstance(name, str) else name:
                 within.addAction(self._by_name[each])
                 view.addAction(self._by_name[each])
@@ -447,8 +462,11 @@ def _fill(made: QMenu, menu: Menu, actions: Actions, submenus: Mapping[str, Call
             within = made.addMenu(entry.title)
             _fill(within, entry, actions, submenus)
             actions.let_need(entry, within.menuAction())
+            actions.let_wear(within, entry.icon)
         elif isinstance(entry, Submenu):
-            made.addMenu(submenus[entry.name]())
+            within = submenus[entry.name]()
+            made.addMenu(within)
+            actions.let_wear(within, entry.icon)
         else:
             made.addAction(actions[entry if isinstance(entry, str) else entry.name])
 
