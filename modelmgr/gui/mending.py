@@ -95,7 +95,7 @@ class Mending(QObject):
         from modelmgr.gui.folder_move import FolderMoveDialog
 
         if not self.folders:
-            self.message.emit(self.tr("There is no library folder yet"), None)
+            self.message.emit(self.tr("There is no library folder yet."), None)
             return
         away = [folder.path for folder in self.folders if folder.state != FileState.PRESENT]
         old = path or next(iter(away), "")

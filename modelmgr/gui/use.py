@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QWidget
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme
 from modelmgr.gui.language import Forms
+from modelmgr.gui.outcomes import full_sentence
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.selection import Selection
 from modelmgr.gui.tasks import Tasks
@@ -156,14 +157,14 @@ class Uses(QObject):
     ) -> None:
         lines = [line for line in map(text_of, rows) if line]
         if not lines:
-            self.message.emit(none)
+            self.message.emit(full_sentence(none))
             return
         put_on_clipboard("\n".join(lines))
         selected = self._selection.count()
         words = numbered(len(lines), copied)
         if len(lines) < selected:
             words = self.tr("{} of {} models").format(words, count_text(selected))
-        self.message.emit(words)
+        self.message.emit(full_sentence(words))
 
     def drag(self, source: QWidget) -> None:
         """Let the user drag the files of the selected models out of `source`; only those that exist."""
@@ -179,7 +180,7 @@ class Uses(QObject):
         if not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
             return
         if not paths:
-            self.message.emit(self.tr("There is no file to drag: it is missing or offline"))
+            self.message.emit(self.tr("There is no file to drag: it is missing or offline."))
             return
         drag = QDrag(source)
         drag.setMimeData(mime_of(paths))

@@ -189,7 +189,7 @@ def test_it_is_switched_on_and_off_in_the_settings(qtbot, open_on, path):
     window, port = open_on(path), free_port()
     choose(qtbot, window, is_on=True, port=port)
     qtbot.waitUntil(
-        lambda: line(window) == f"Other programs can use the library at http://127.0.0.1:{port}",
+        lambda: line(window) == f"Other programs can use the library at http://127.0.0.1:{port}.",
         timeout=WAIT_MS,
     )
     client = Client(port, Path(f"{path}.token"))
@@ -201,7 +201,7 @@ def test_it_is_switched_on_and_off_in_the_settings(qtbot, open_on, path):
     )
 
     choose(qtbot, window, is_on=False, port=port)
-    qtbot.waitUntil(lambda: line(window) == "Other programs can no longer use the library", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: line(window) == "Other programs can no longer use the library.", timeout=WAIT_MS)
     assert is_refused(port)
     assert not Settings.load(settings_path(path)).api_enabled
 

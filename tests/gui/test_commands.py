@@ -52,6 +52,14 @@ def test_every_action_with_a_name_is_in_a_menu(window):
     assert named <= all_in_menus(window)
 
 
+def test_what_opens_a_menu_has_an_icon_as_its_neighbours_have(qtbot, window):
+    menus = [action.menu() for action in window.menuBar().actions()]
+    row_menus = [menu for menu in window.findChildren(QMenu) if menu.parent().objectName() == "libraryTable"]
+    opening = [action for menu in menus + row_menus for action in menu.actions() if action.menu()]
+    assert len(opening) == 4
+    qtbot.waitUntil(lambda: not any(action.icon().isNull() for action in opening))
+
+
 def test_no_two_commands_share_keys_where_both_count(window):
     keys = Counter(
         key.toString(QKeySequence.SequenceFormat.PortableText)
@@ -170,7 +178,7 @@ def test_every_setting_can_be_looked_for(qtbot, window):
         for widget in dialog.findChildren(QWidget)
         if widget.objectName().startswith("setting") and not widget.objectName().startswith("settings")
     }
-    buttons = {"settingFolderRules", "settingMoveFolder", "settingRemoveFolder"}
+    buttons = {"settingAddFolder", "settingFolderRules", "settingMoveFolder", "settingRemoveFolder"}
     assert controls - buttons == set(setting_titles())
     search = find(dialog, "settingsSearch", QLineEdit)
     assert dialog.focusWidget() is search

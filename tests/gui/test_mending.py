@@ -107,7 +107,7 @@ def test_many_are_corrected_in_the_fields_and_it_sticks(qtbot, window, tmp_path,
     editor = find(window, "all_base_modelEditor", QLineEdit)
     qtbot.keyClicks(editor, "pony")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: line(window) == "Base model of 4 models changed", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: line(window) == "Base model of 4 models changed.", timeout=WAIT_MS)
     with look(tmp_path) as catalog:
         (folder / "model 0.safetensors").write_bytes(header(100))
         Library(catalog).scan([], progress=Progress())

@@ -52,11 +52,11 @@ def test_what_is_selected_is_copied_a_line_each(qtbot, uses):
         "<lora:model_00004:0.8>",
         "model_00007",
     ]
-    assert told.args == ["Copied 4 prompt tags of 8 models"]
+    assert told.args == ["Copied 4 prompt tags of 8 models."]
     with qtbot.waitSignal(uses.message) as told:
         uses.copy_hashes()
     assert QGuiApplication.clipboard().text().splitlines()[1] == f"{2:064x}"
-    assert told.args == ["Copied 8 hashes"]
+    assert told.args == ["Copied 8 hashes."]
 
 
 def test_nothing_to_copy_leaves_the_clipboard_as_it_is(qtbot, uses):

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui.language import Forms, said
+from modelmgr.gui.outcomes import full_sentence
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import column_label, column_order, counted, foreign_text, numbered
 from modelmgr.lazily import dataclass
@@ -133,7 +134,7 @@ class Editor(QObject):
             words = self.tr("{} of {} changed").format(
                 columns_words(wish.columns), counted(report.changed, "model")
             )
-            self.message.emit(words[:1].upper() + words[1:], None)
+            self.message.emit(full_sentence(words), None)
         self.look()
 
     @Slot()
@@ -162,7 +163,7 @@ class Editor(QObject):
                 "{}; %n values changed since and left as they are",
             )
             words = numbered(report.skipped_total, kept, words)
-        self.message.emit(words, None)
+        self.message.emit(full_sentence(words), None)
         self.look()
 
     @Slot()

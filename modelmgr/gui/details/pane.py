@@ -472,7 +472,7 @@ class DetailsPane(LateParts, QWidget):
 
     @Slot(str, str)
     def _on_left(self, column: str, text: str) -> None:
-        words = self.tr("Not saved: {}, “{}”").format(column_label(column), foreign_text(text, 200))
+        words = self.tr("Not saved: {}, “{}”.").format(column_label(column), foreign_text(text, 200))
         self.message.emit(words, None)
 
     # --- ways out ---------------------------------------------------------------------------------------

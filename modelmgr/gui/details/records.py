@@ -259,7 +259,7 @@ class RecordsView(QWidget):
 
     def _put_on_clipboard(self, text: str | None) -> None:
         if text is None:
-            self.message.emit(self.tr("That is too much for the clipboard; save it as a file instead"), None)
+            self.message.emit(self.tr("That is too much for the clipboard; save it as a file instead."), None)
         else:
             copy_text(text)
 
@@ -284,7 +284,7 @@ class RecordsView(QWidget):
         )
 
     def _on_payload_saved(self, path: str) -> None:
-        self.message.emit(self.tr("The payload was saved as {}").format(foreign_text(path)), None)
+        self.message.emit(self.tr("The payload was saved as {}.").format(foreign_text(path)), None)
 
 
 def _record_title(record: StoredRecord) -> str:

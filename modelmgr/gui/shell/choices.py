@@ -138,6 +138,8 @@ class Choices(QObject):
                 then=then,
             )
         elif self._door.state == DoorState.OPEN:
-            self._messages.say(self.tr("Other programs can use the library at {}").format(self._door.address))
+            self._messages.say(
+                self.tr("Other programs can use the library at {}.").format(self._door.address)
+            )
         elif self._door.state == DoorState.CLOSED:
-            self._messages.say(self.tr("Other programs can no longer use the library"))
+            self._messages.say(self.tr("Other programs can no longer use the library."))

@@ -159,7 +159,7 @@ class Deeds(QObject):
     def _verify_rows(self, rows: list[ModelRow]) -> None:
         hashes = [row.sha256 for row in rows if row.sha256]
         if not hashes:
-            self._messages.say(self.tr("The hash of these models is not computed yet"))
+            self._messages.say(self.tr("The hash of these models is not computed yet."))
             return
         task = self._tasks.run(self.tr("Verifying"), partial(_verify, self._library, hashes), can_pause=True)
         task.succeeded.connect(self._errands.tell_problems)

@@ -331,9 +331,9 @@ class Errands(QObject):
 
         started, _pid = QProcess.startDetached(sys.executable, ["-m", "modelmgr", "demo"])
         self._messages.say(
-            self.tr("The demo opens in a window of its own")
+            self.tr("The demo opens in a window of its own.")
             if started
-            else self.tr("The demo could not be started")
+            else self.tr("The demo could not be started.")
         )
 
     # --- after a crash ----------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class Help(QObject):
     def _on_diagnostics(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
         self._messages.say(
-            self.tr("The diagnostics are on the clipboard: {} lines").format(text.count("\n") + 1)
+            self.tr("The diagnostics are on the clipboard: {} lines.").format(text.count("\n") + 1)
         )
 
     @Slot()
