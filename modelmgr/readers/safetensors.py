@@ -227,7 +227,7 @@ def _parse_canonical(body: bytes, body_end: int, data_bytes: int, contents: Cont
 def _metadata_end(body: bytes, last: int) -> int | None:
     """Return where the object that begins the header ends, if it holds nothing but texts."""
     at = len(_METADATA_START)
-    if body.startswith((b"{},", b"{}}"), at):
+    if body.startswith(b"{},", at) or (at + 2 == last and body.startswith(b"{}", at)):
         return at + 2
     while (at := body.find(b'"},"', at, last)) >= 0:
         slashes = at

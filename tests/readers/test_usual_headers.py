@@ -108,6 +108,13 @@ def test_what_stands_before_a_shape_is_no_part_of_its_type(odd: bytes, said: byt
     assert told(of_safetensors(header)) == told(of_safetensors(header.replace(b"{", b"{ ", 1)))
 
 
+@pytest.mark.parametrize("said", [b"{}", b'{"note":"a"}'])
+@pytest.mark.parametrize("more", [b"", b'"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}'])
+def test_nothing_follows_the_brace_that_ends_the_header(said: bytes, more: bytes) -> None:
+    header = b'{"__metadata__":' + said + b"}" + more
+    assert told(of_safetensors(header)) == told(of_safetensors(header.replace(b"{", b"{ ", 1)))
+
+
 @pytest.mark.parametrize("space", [b" ", b"\n", b""])
 def test_the_metadata_are_kept_without_the_space_before_them(space: bytes) -> None:
     entry = b',"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}'
