@@ -220,8 +220,9 @@ class Putting:
         for some in in_pieces([model.inode for model in found if model.inode]):
             marks = ", ".join("?" * len(some))
             for inode, device, size_bytes, mtime_ns, *rest in conn.execute(
-                "SELECT inode, device, size_bytes, mtime_ns, path, model_id, sha256, unit, member FROM files "
-                f"WHERE inode IN ({marks}) AND state = 'present' ORDER BY sha256 IS NULL DESC",
+                "SELECT inode, device, size_bytes, mtime_ns, path, model_id, sha256, unit, member, quick, "
+                f"tensor_quick, tensor_sha256 FROM files WHERE inode IN ({marks}) AND state = 'present' "
+                "ORDER BY sha256 IS NULL DESC",
                 some,
             ):
                 if path_out(rest[0]) not in paths:
@@ -245,9 +246,13 @@ class Putting:
         ):
             twin = None
         sha256 = model.hashes.sha256 if model.hashes is not None else None
+        hashes = model.hashes
+        digests: Sequence[str | None] = (None, None, None)
+        if hashes is not None:
+            digests = hashes.quick, hashes.tensor_quick, hashes.tensor_sha256
         unit = member = None
         if twin is not None:
-            _, model_id, sha256, unit, member = twin
+            _, model_id, sha256, unit, member, *digests = twin
             self.stale.add(model_id)
         elif sha256 is not None and sha256 in self._homes:
             model_id = self._homes[sha256]
@@ -258,8 +263,8 @@ class Putting:
             if sha256 is not None:
                 self._homes[sha256] = model_id
         if model.inode and twin is None and model.state == FileState.PRESENT:
-            self._bodies[body] = (model.path, model_id, sha256, None, None)
-        self._put_file(model, known, model_id, sha256, unit, member)
+            self._bodies[body] = (model.path, model_id, sha256, None, None, *digests)
+        self._put_file(model, known, model_id, sha256, unit, member, digests)
         return model_id
 
     def _was_member(self, path: str, unit: int | None, member: str | None) -> bool:
@@ -325,9 +330,9 @@ class Putting:
         sha256: str | None,
         unit: int | None,
         member: str | None,
+        digests: Sequence[str | None],
     ) -> None:
-        hashes = model.hashes
-        short = hashes.short if hashes is not None else {}
+        short = model.hashes.short if model.hashes is not None else {}
         row_id = self._next_file if known is None else known[0]
         facts = (
             model_id,
@@ -344,9 +349,7 @@ class Putting:
             unit,
             member,
             None if model.link_target is None else path_in(model.link_target),
-            hashes and hashes.quick,
-            hashes and hashes.tensor_quick,
-            hashes and hashes.tensor_sha256,
+            *digests,
         )
         if known is None:
             self._next_file += 1

@@ -263,6 +263,21 @@ def test_every_former_hash_leads_to_the_model_and_none_to_another(
         assert other.id not in [match.model.id for match in matches if match.model], digits
 
 
+def test_a_link_goes_on_under_a_new_header_when_its_fellow_is_gone(library: Library, models: Path) -> None:
+    path = write(models / "a.safetensors", WORDS)
+    link = models / "b.safetensors"
+    link.hardlink_to(path)
+    scan(library, models)
+    before = only(library)
+    edit(library, before)
+    path.unlink()
+    scan(library)
+    write(link, WORDS | {"modelspec.title": "Other"})
+    assert scan(library).rewritten == 1
+    row = only(library)
+    assert (row.id, row.path, row.file_state, row.notes) == (before.id, str(link), "present", "keep me")
+
+
 def test_a_header_rewritten_beside_a_copy_makes_another_model(
     library: Library, models: Path, sha256: Sha256
 ) -> None:
