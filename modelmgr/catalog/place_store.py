@@ -312,8 +312,8 @@ class PlaceStore(IdentityStore):
                     ),
                 )
                 same_body = (file.size_bytes, file.mtime_ns, file.inode)
-                # Of what nobody has hashed a scan has to see that it is another: its header may be another, too.
-                is_hashed = file.model_sha256 is not None
+                # Of others a scan has to see it: their header may be another, a link to a part none any more.
+                is_hashed = file.model_sha256 is not None and file.unit is None
                 if is_hashed and facts is not None and facts[0] == file.size_bytes and facts[:3] != same_body:
                     conn.execute(
                         "UPDATE files SET mtime_ns = ?, inode = ?, device = ?, sha256 = NULL, "

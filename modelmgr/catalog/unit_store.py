@@ -114,7 +114,9 @@ class UnitStore(ScanStore):
         """
         (key,) = conn.execute("SELECT sha256 FROM models WHERE id = ?", (model_id,)).fetchone()
         opened, lost = conn.execute(
-            "SELECT total(sha256 IS NULL AND state = 'present'), total(state = 'missing') FROM files WHERE unit = ?",
+            "SELECT total(sha256 IS NULL AND state = 'present'), total(state = 'missing' AND NOT EXISTS (SELECT 1 "
+            "FROM files AS f WHERE f.unit = files.unit AND f.member = files.member AND f.state = 'present')) "
+            "FROM files WHERE unit = ?",
             (unit_id,),
         ).fetchone()
         if key is None or not opened or lost:  # what lacks parts has no key

@@ -365,6 +365,8 @@ class RootScan:
             if remembered.mtime_ns != folder.mtime_ns:
                 self._chunk.folders.append(draft)
             return
+        if folder.path in self._reopened or folder.path in self._pipelines:
+            self._held[folder.path] = draft  # its parts lie in folders that a stop may leave out
         draft.waiting += 1  # it is not complete before all its files were met
         self._compare(folder, remembered, draft, pipeline)
         draft.waiting -= 1

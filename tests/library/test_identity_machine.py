@@ -226,6 +226,20 @@ FOUND: dict[str, list[Step]] = {
     "a library folder moves with a file that is replaced at equal size before anybody has hashed it": [
         ("hugging_face", 0, 0, 32), ("scan_headers", 0, 0, 0), ("replace", 0, 12, 0), ("move_library", 0, 0, 0),
     ],
+    "a library folder with a link to a part that is away is copied elsewhere": [
+        ("whole_pipeline", 1, 0, 0), ("hard_link", 0, 0, 0), ("scan", 0, 0, 0), ("unplug", 1, 0, 0),
+        ("move_library", 0, 0, 1),
+    ],
+    "a stop between a pipeline that names other parts now and these": [
+        ("scan_meanwhile", 0, 0, 0), ("whole_pipeline", 17, 0, 0), ("watch_tells", 0, 32, 1), ("pipeline", 47, 1, 1),
+        ("link", 0, 0, 0), ("quick_check", 0, 0, 3),
+    ],
+    "a lost link becomes a part of a place that holds something else now": [
+        ("junk", 1, 0, 0), ("link", 0, 0, 0), ("create", 1, 1, 0), ("component", 1, 0, 1), ("folder_link", 0, 0, 2),
+        ("move_with_picture", 0, 1, 2), ("scan_some", 0, 0, 0), ("delete_folder", 0, 0, 0),
+        ("move_with_picture", 0, 3, 0), ("shards", 3, 0, 0), ("scan", 0, 0, 0), ("replace", 1, 3, 0), ("swap", 0, 2, 0),
+        ("shards", 0, 0, 0),
+    ],
     "a link leads to another path of the same file": [
         ("create", 0, 0, 0), ("whole_pipeline", 0, 0, 0), ("delete", 0, 0, 0), ("delete", 0, 0, 0), ("link", 0, 43, 0),
         ("scan", 0, 0, 0), ("link", 1, 53, 0), ("swap", 1, 0, 0),
