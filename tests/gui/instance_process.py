@@ -10,6 +10,7 @@ from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from modelmgr.gui import app, instance
+from modelmgr.progress import Progress
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
 
     ending = QSocketNotifier(sys.stdin.fileno(), QSocketNotifier.Type.Read)
     ending.activated.connect(end)
-    code = app.run(sys.argv[1], sys.argv[2:])
+    code = app.run(sys.argv[1], sys.argv[2:], Progress())
     ending.setEnabled(False)
     del qt
     print(f"code {code}", flush=True)
