@@ -19,7 +19,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal, Slot
 from shiboken6 import isValid
 
 from modelmgr.errors import ModelmgrError
@@ -455,6 +455,14 @@ class Tasks(QObject):
     ) -> None:
         """Write something short in a worker, after the changes that were given before."""
         self._put(self._changes, _Asker(deed, done, failed))
+
+    def settle(self) -> None:
+        """Wait for the changes that were given so far, as long as `shutdown` would, and bring their answers."""
+        done = threading.Event()
+        if not self._closed:
+            self.change(done.set)
+            if done.wait(QUIT_TIMEOUT_S):
+                QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)
 
     def run(
         self,

@@ -1,13 +1,18 @@
 """What is typed and not saved outlives a crash, and nothing else does."""
 
 import json
+import threading
+from pathlib import Path
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton, QTableView, QWidget
 
+from modelmgr.catalog import Catalog
+from modelmgr.gui import tasks as module_of_tasks
 from modelmgr.gui.shell import drafts
 from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.settings import drafts_path
+from modelmgr.values import ModelQuery
 
 
 def test_what_was_typed_is_there_after_a_crash(qtbot, tasks, tmp_path, monkeypatch):
@@ -48,6 +53,38 @@ def test_closing_writes_at_once_what_is_left(tasks, tmp_path):
     assert len(again.found) == drafts.MOST_DRAFTS
     assert again.take("a") is None
     assert again.take(f"b{drafts.MOST_DRAFTS}") == "y"
+
+
+def test_of_two_states_the_newer_one_stays(qtbot, tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr(drafts, "SAVE_AFTER_MS", 0)
+    monkeypatch.setattr(module_of_tasks, "QUIT_TIMEOUT_S", 0.1)
+    path, go = tmp_path / "d.json", threading.Event()
+    typed = Drafts(path, tasks)
+    tasks.change(go.wait)
+    typed.keep("a", "half")
+    qtbot.waitUntil(lambda: not typed._soon.isActive())
+    typed.keep("a", "half a sentence")
+    # The disk holds up the changes for longer than anybody waits.
+    typed.close()
+    assert Drafts(path, tasks).take("a") == "half a sentence"
+    go.set()
+    tasks.settle()
+    qtbot.waitUntil(lambda: tasks.is_answered)
+    assert Drafts(path, tasks).take("a") == "half a sentence"
+
+
+def test_what_is_saved_as_the_window_closes_is_no_draft(qtbot, open_on, catalog, fill):
+    fill.add(1)
+    path = Path(catalog.path)
+    catalog.close()
+    window = open_on(path)
+    with qtbot.waitSignal(window.findChild(QWidget, "detailsPane").details_shown):
+        window.findChild(QTableView, "libraryTable").selectRow(0)
+    qtbot.keyClicks(window.findChild(QPlainTextEdit, "notesEdit"), "fine grain")
+    window.close()
+    assert not drafts_path(path).exists()
+    with Catalog.open(path) as again:
+        assert again.page(ModelQuery(), 1)[0].notes == "fine grain"
 
 
 def test_an_odd_file_is_no_draft(tasks, tmp_path):

@@ -5,7 +5,8 @@ again, `take` says what a session that ended early had in it. `MainWindow.drafts
 """
 
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +36,21 @@ class Draft(NamedTuple):
     title: str
 
 
+class _File:
+    """Where they are written, from any thread: of two states the newer one stays, whichever comes last."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._written = 0
+
+    def write(self, number: int, drafts: Mapping[str, Draft]) -> None:
+        with self._lock:
+            if number > self._written:
+                self._written = number
+                _write(self._path, drafts)
+
+
 class Drafts(QObject):
     """The drafts of one window, in a small file beside the catalog.
 
@@ -46,7 +62,8 @@ class Drafts(QObject):
 
     def __init__(self, path: Path, tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._path = path
+        self._file = _File(path)
+        self._states = 0
         self._tasks = tasks
         self._found = _read(path)
         self._kept: dict[str, Draft] = {}
@@ -81,18 +98,20 @@ class Drafts(QObject):
             self._soon.start()
 
     def close(self) -> None:
-        """Write at once what is still not done, for the window closes."""
+        """Write at once what is still not done when the changes of now are, for the window closes."""
         if self._soon.isActive():
+            self._tasks.settle()
             self._soon.stop()
-            _write(self._path, self._all())
+            self._writing()()
 
     @Slot()
     def _save(self) -> None:
-        self._tasks.change(partial(_write, self._path, self._all()))
+        self._tasks.change(self._writing())
 
-    def _all(self) -> Mapping[str, Draft]:
+    def _writing(self) -> Callable[[], None]:
+        self._states += 1
         newest = list({**self._found, **self._kept}.items())[-MOST_DRAFTS:]
-        return dict(newest)
+        return partial(self._file.write, self._states, dict(newest))
 
 
 def _read(path: Path) -> dict[str, Draft]:

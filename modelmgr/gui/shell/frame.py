@@ -331,7 +331,7 @@ class Frame(Growing, QMainWindow):
             if self.is_whole:
                 self._take_palette()
             else:
-                self._looks_late = self.isVisible()
+                self._looks_late |= self.isVisible()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
