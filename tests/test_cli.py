@@ -370,6 +370,16 @@ def test_a_scan_without_hashing_lists_models_by_their_headers(tmp_path: Path) ->
     assert "not hashed" in text
 
 
+def test_a_value_may_begin_with_a_dash(library: Library) -> None:
+    everything = library.run("list", "--json").json["total"]
+    loras = library.run("list", "--search", "type:lora", "--json").json["total"]
+    others = library.run("list", "--search", "-type:lora", "--json")
+    assert (others.code, others.json["total"]) == (0, everything - loras)
+    assert library.run("list", "--tag", "-wip", "--json").json["total"] == 0
+    for said in (["--search", "--json"], ["--search"], ["--search", "-h", "x"], ["-x"]):
+        assert library.run("list", *said).code == 2, said
+
+
 def test_list_gives_light_columns_and_filters_in_any_spelling(library: Library) -> None:
     everything = library.run("list", "--json")
     assert everything.code == 0

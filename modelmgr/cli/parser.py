@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
@@ -79,10 +79,24 @@ class _Parser(argparse.ArgumentParser):
             return super().parse_known_args(args, namespace)
         complete, self._complete = self._complete, None
         complete(self)
-        parsed, unknown = super().parse_known_args(args, namespace)
+        parsed, unknown = super().parse_known_args(self._joined(args), namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, unknown
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """Return the words with values that begin with a dash, as searches may, joined to their options."""
+        joined: list[str] = []
+        for at, word in enumerate(words):
+            if word == "--":
+                return joined + list(words[at:])
+            option = self._option_string_actions.get(joined[-1]) if joined else None
+            takes_one = option is not None and option.nargs is None
+            if takes_one and re.match("-[^-]", word) and word not in self._option_string_actions:
+                joined[-1] += f"={word}"  # argparse would take it for an option
+            else:
+                joined.append(word)
+        return joined
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         # Of argparse's own, unchanged from Python 3.2 to 3.14; without it the message is longer, no more.
