@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
 from modelmgr.catalog.found import FoundModel
 from modelmgr.gui.compare import CompareDialog
 from modelmgr.gui.details import DetailsPane
+from modelmgr.gui.details.pane import SETTLE_MS
 from modelmgr.gui.payload_tree import CHUNK, PayloadModel
 from modelmgr.gui.previews import Previews
 from modelmgr.library import Library
@@ -101,11 +103,14 @@ def test_a_hundred_quick_selections_cost_a_few_lookups(qtbot, catalog, fill, pan
     fill.add(100)
     rows = catalog.page(ModelQuery(), 100)
     payload_reads.clear()
+    began = time.monotonic()
     with qtbot.waitSignal(pane.details_shown, check_params_cb=lambda key: key == rows[-1].sha256):
         for row in rows:
             pane.show_model(row)
             QGuiApplication.processEvents()
-    assert len(payload_reads) <= 5
+    # On a busy machine a hundred take so long that some of them rest.
+    rests = (time.monotonic() - began) * 1000 / SETTLE_MS
+    assert len(payload_reads) <= 5 + rests
     assert json.loads(raw_of(pane).toPlainText())["id"] == 99
 
 
