@@ -69,6 +69,5 @@ class Growing(LateParts):
         # Python asks here for what isn't there.
         if self.__dict__.get("_steps") and not self._is_growing and not name.startswith("__"):
             self.grow_whole()
-            if name in self.__dict__:
-                return self.__dict__[name]
-        raise AttributeError(name)
+        # Not a bare AttributeError: a property is here too, when it misses something, and says what.
+        return self.__getattribute__(name)
