@@ -41,6 +41,7 @@ _SHORTEST, _LONGEST = 2, 12
 """How many letters the suffix of a file has."""
 _ICON_PX = 16
 _FIRST_SIZE = QSize(1360, 860)
+_SIDE_WIDTH, MOST_SIDE_WIDTH = 202, 372
 
 
 def elide_mode(text: str) -> Qt.TextElideMode:
@@ -60,6 +61,11 @@ def scaled(widget: QWidget, pixels: int) -> int:
 def first_size(widget: QWidget) -> QSize:
     """Return how large the window is before anybody has changed it: no larger than the screen of `widget`."""
     return _FIRST_SIZE.boundedTo(widget.screen().availableSize())
+
+
+def side_width(widget: QWidget) -> int:
+    """Return how wide the list at the side of a page is before anybody has changed it, in pixels."""
+    return min(scaled(widget, _SIDE_WIDTH), MOST_SIDE_WIDTH)
 
 
 class QuietDelegate(QStyledItemDelegate):

@@ -81,6 +81,17 @@ def window(open_on, path) -> QMainWindow:
     return open_on(path)
 
 
+def fill_inbox(catalog: Catalog, folder: Path) -> None:
+    """Let records of two kinds wait."""
+    for name, suffix, told in (
+        ("a", ".civitai.info", {"id": 1, "modelId": 7, "model": {"name": "A", "type": "LORA"}}),
+        ("b", ".json", {"description": "B", "sd version": "SD1", "activation text": "b"}),
+    ):
+        write_safetensors(folder / f"{name}.safetensors", {"x.lora_up.weight": ("F16", (4, 8))}, {"n": name})
+        (folder / f"{name}{suffix}").write_text(json.dumps(told))
+    Library(catalog).import_paths([str(folder)], progress=Progress())
+
+
 def find(window, name, kind=QWidget):
     found = window.findChild(kind, name)
     assert found is not None, name
@@ -646,6 +657,53 @@ def test_large_letters_leave_the_names_more_room_than_the_details(qtbot, qapp, p
         qtbot.waitUntil(lambda: page().width() <= dock.width())
     finally:
         qapp.setFont(before)
+
+
+def test_the_inbox_fits_a_small_window_in_large_letters(qtbot, qapp, path, open_on):
+    with Catalog.open(path) as catalog:
+        fill_inbox(catalog, path.parent)
+    before = qapp.font()
+    large = QFont(before)
+    large.setPointSizeF(20)
+    qapp.setFont(large)
+    try:
+        window = open_on(path)
+        window.resize(1024, 768)
+        find(window, "actionShowPending", QAction).trigger()
+        filters = find(window, "pendingFilters")
+        qtbot.waitUntil(lambda: filters.isVisible() and filters.findChildren(QComboBox)[0].isVisible())
+        qtbot.waitUntil(lambda: window.width() == 1024)
+        assert window.minimumSizeHint().width() <= 1024
+    finally:
+        qapp.setFont(before)
+
+
+def test_the_lists_at_the_side_of_both_pages_are_as_wide(qtbot, path, open_on):
+    with Catalog.open(path) as catalog:
+        fill_inbox(catalog, path.parent)
+    window = open_on(path)
+    panel = find(window, "filterPanel")
+    qtbot.waitUntil(lambda: panel.isVisible() and panel.width() > 0)
+    width = panel.width()
+    find(window, "actionShowPending", QAction).trigger()
+    groups = find(window, "pendingGroups")
+    qtbot.waitUntil(groups.isVisible)
+    assert groups.width() == width
+
+
+def test_chevrons_stand_in_line_with_the_text(qtbot, window):
+    find(window, "libraryTable").selectRow(0)
+    pane, fold, notes = (find(window, name) for name in ("detailsPane", "aboutFold", "notesEdit"))
+    qtbot.waitUntil(lambda: fold.isVisible() and notes.isVisible() and fold.width() > 200)
+
+    def chevron() -> int:
+        image = fold.grab().toImage()
+        ground = image.pixel(2, 2)
+        rows = range(4, image.height() - 4)
+        inked = (x for x in range(image.width()) if any(image.pixel(x, y) != ground for y in rows))
+        return fold.mapTo(pane, QPoint(next(inked), 0)).x()
+
+    qtbot.waitUntil(lambda: abs(chevron() - notes.mapTo(pane, QPoint(0, 0)).x()) <= 1)
 
 
 def test_the_window_begins_no_larger_than_the_screen(qtbot, path):

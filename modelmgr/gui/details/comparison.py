@@ -20,8 +20,7 @@ from modelmgr import edits
 from modelmgr.catalog import Catalog
 from modelmgr.gui import boxes, theme, timers
 from modelmgr.gui.details.editor import Wish
-from modelmgr.gui.details.facts import Fact, FactsGrid, Section, label_width
-from modelmgr.gui.details.field import FRAME_PX
+from modelmgr.gui.details.facts import FRAME_PX, Fact, FactsGrid, Section, label_width
 from modelmgr.gui.details.field_editors import Value
 from modelmgr.gui.details.fields import FieldsForm
 from modelmgr.gui.details.head import RatingBar
@@ -217,8 +216,8 @@ class ComparisonPage(QWidget):
         self._back.setToolTip(plain_tip(self.tr("Forget what you set in one of the fields, in all of them")))
         self._back.clicked.connect(self._on_back)
         layout.addWidget(self._back, 0, Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self._beside)
-        layout.addWidget(self._differs)
+        whole.addWidget(self._beside)
+        whole.addWidget(self._differs)
         whole.addStretch(1)
 
     @staticmethod

@@ -16,6 +16,8 @@ from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import column_label, count_text, foreign_text, plain_tip
 from modelmgr.lazily import dataclass, pattern
 
+FRAME_PX = 5
+"""So far the frame of a field stands out of its text."""
 SAID_BY = "According to: {}"
 FACT_LENGTH = 140
 LABEL_WIDTH, LABELS_WIDTH = 80, 108
@@ -29,7 +31,7 @@ _LONG_WORD = pattern(r"[^\s/-]{27,}")
 
 
 class Section(QWidget):
-    """A titled part of the pane that folds."""
+    """A titled part of the pane that folds; as wide as the fields are with their frames."""
 
     def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,7 +46,9 @@ class Section(QWidget):
         self._button.setMinimumWidth(1)
         self.set_title(title)
         self._button.toggled.connect(self._on_toggled)
-        boxes.column(self._button, content, on=self, margins=0, spacing=theme.XS)
+        # As frames of fields do, the button stands out so far that its chevron is in line with the text.
+        inside = boxes.column(content, margins=(FRAME_PX + 1, 0, FRAME_PX + 1, 0))
+        boxes.column(self._button, inside, on=self, margins=0, spacing=theme.XS)
         theme.set_icon(self._button, "chevron-down")
         self.setFocusProxy(self._button)
 
@@ -153,6 +157,7 @@ class FactsGrid(QWidget):
         self._grid.setColumnMinimumWidth(0, widest)
         for label in self._labels:
             # Not its hint, which is that of several lines.
+            label.ensurePolished()
             label.setFixedWidth(min(widest, label.fontMetrics().horizontalAdvance(label.text()) + 2))
 
     def resizeEvent(self, event: QResizeEvent) -> None:

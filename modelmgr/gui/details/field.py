@@ -33,7 +33,7 @@ from modelmgr.errors import Usage
 from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.chips import ChipsEdit
 from modelmgr.gui.details.editor import CORRECTED
-from modelmgr.gui.details.facts import label_width, why_words
+from modelmgr.gui.details.facts import FRAME_PX, label_width, why_words
 from modelmgr.gui.details.field_editors import Value, Ways, make_editor, put_text, text_in, told
 from modelmgr.gui.labels import WrappingLabel
 from modelmgr.gui.reasons import origin_text, source_label
@@ -41,8 +41,6 @@ from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import column_label, column_text, foreign_text, plain_tip
 from modelmgr.values import Origin, Provenance
 
-FRAME_PX = 5
-"""So far the frame of a field stands out of its text."""
 _LINES = 6
 _MARK_PX = 14
 _ENTRY_CHARS = 32

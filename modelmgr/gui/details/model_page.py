@@ -11,8 +11,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.gui import boxes, theme
 from modelmgr.gui.details.about import DescriptionView
 from modelmgr.gui.details.early import EarlyParts
-from modelmgr.gui.details.facts import SAID_BY, Fact, FactsGrid, Section, why_words
-from modelmgr.gui.details.field import FRAME_PX
+from modelmgr.gui.details.facts import FRAME_PX, SAID_BY, Fact, FactsGrid, Section, why_words
 from modelmgr.gui.details.field_editors import Value
 from modelmgr.gui.details.fields import COLUMNS, FieldsForm
 from modelmgr.gui.details.files import picture_fact
@@ -73,12 +72,14 @@ class ModelPage(QWidget):
         self._layout = self._column(whole)
         self._build_head(early)
         whole.addWidget(self.form)
-        self._layout = self._column(whole, 1)
+        self._layout = self._column(whole)
         notes = theme.plain_label(column_label("notes"), "secondary", self)
         notes.setBuddy(self.notes)
         notes.setContentsMargins(0, theme.XS, 0, 0)
         words = boxes.column(notes, self.notes, spacing=theme.XS // 2)
         self._layout.addLayout(words)
+        self._layout = boxes.column(spacing=theme.S)
+        whole.addLayout(self._layout, 1)
         self.sections: dict[str, Section] = {}
         self._build_sections(catalog, tasks, early)
         self._layout.addStretch(0)
@@ -109,10 +110,10 @@ class ModelPage(QWidget):
         self.notes = NotesEdit(self)
 
     @staticmethod
-    def _column(whole: QVBoxLayout, stretch: int = 0) -> QVBoxLayout:
+    def _column(whole: QVBoxLayout) -> QVBoxLayout:
         """Add a column whose text stands on one line with that in the frames of the fields."""
         column = boxes.column(margins=(FRAME_PX + 1, 0, FRAME_PX + 1, 0), spacing=theme.S)
-        whole.addLayout(column, stretch)
+        whole.addLayout(column)
         return column
 
     def _build_sections(self, catalog: Catalog, tasks: Tasks, early: EarlyParts) -> None:

@@ -8,15 +8,16 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QComboBox, QToolButton, QWidget
 
 from modelmgr.gui import boxes, theme
+from modelmgr.gui.labels import ElidedBox
 from modelmgr.gui.reasons import reason, source_label
 from modelmgr.gui.text import count_text, type_label
 from modelmgr.values import PendingQuery
 
-_LETTERS = 14
+_LETTERS, _LEAST_WIDTH = 14, 110
 _WORDS = Qt.ItemDataRole.UserRole + 1
 
 
-class FilterChoice(QComboBox):
+class FilterChoice(ElidedBox):
     """One filter. Ids that have one name for a person are one choice.
 
     Signals:
@@ -31,6 +32,8 @@ class FilterChoice(QComboBox):
         self.setAccessibleName(all_words)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(_LETTERS)
+        # In large letters all of them stand on one line still, and end in an ellipsis.
+        self.setMinimumWidth(_LEAST_WIDTH)
         self._all_words = all_words
         self._label = label
         self._counts: dict[str, int] | None = None

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import SoftDelegate
+from modelmgr.gui.cells import MOST_SIDE_WIDTH, SoftDelegate, side_width
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, NO_MODEL, UNREAD
 from modelmgr.gui.text import count_text, counted
 from modelmgr.values import PendingState
@@ -49,7 +49,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 _NAME = Qt.ItemDataRole.UserRole
 _ICON_PX = 16
-_LETTERS, _MOST_LETTERS, _COUNT_LETTERS = 30, 44, 11
+_COUNT_LETTERS = 11
 _RADIUS = 5
 
 
@@ -257,8 +257,8 @@ class GroupList(QTreeWidget):
         letters = self.fontMetrics().averageCharWidth()
         longest = max(self.fontMetrics().horizontalAdvance(group.title) for group in groups)
         # In English the titles need less; beside them stand an icon and a number.
-        wanted = min(longest + letters * _COUNT_LETTERS, letters * _MOST_LETTERS) + 2 * theme.XS
-        self.setFixedWidth(max(letters * _LETTERS, wanted) + side)
+        wanted = longest + letters * _COUNT_LETTERS + 2 * theme.XS + side
+        self.setFixedWidth(max(side_width(self), min(wanted, MOST_SIDE_WIDTH)))
         self._items: dict[str, QTreeWidgetItem] = {}
         for group in groups:
             item = QTreeWidgetItem([group.title, ""])

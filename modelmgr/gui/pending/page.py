@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 SEARCH_MS = 150
 WIDEST_MINIMUM = 110
+_WIDEST_SEARCH = 280
 SHORTEST_LIST_PERCENT, LONGEST_LIST_PERCENT = 34, 56
 """How much of the page's height the list has while a record stands below it."""
 
@@ -167,14 +168,14 @@ class PendingPage(QWidget):
         boxes.column(self._stack, on=self, margins=0)
 
     def _build_head(self) -> QHBoxLayout:
-        self._title = theme.plain_label("", "pane-title", self, name="pendingTitle")
+        self._title = theme.paragraph("", "pane-title", self, name="pendingTitle")
         self._words = theme.paragraph("", "secondary", self)
         self._search = SearchEdit(self)
         self._search.setObjectName("pendingSearch")
         self._search.setPlaceholderText(self.tr("Name or place"))
         self._search.setAccessibleName(self.tr("Search the pending records"))
         self._search.setClearButtonEnabled(True)
-        self._search.setFixedWidth(self.fontMetrics().averageCharWidth() * 28)
+        self._search.setFixedWidth(min(self.fontMetrics().averageCharWidth() * 28, _WIDEST_SEARCH))
         texts = boxes.column(self._title, self._words, spacing=theme.XS // 2)
         return boxes.row((texts, 1), (self._search, 0, Qt.AlignmentFlag.AlignTop), spacing=theme.L)
 

@@ -29,7 +29,7 @@ QUIET_MS = 120
 
 HINT_PX = 44
 
-WIDEST_FACTS_PERCENT = 60
+WIDEST_FACTS_PERCENT = 75
 """How much of the width the facts take at most where that is less than they need."""
 
 _NO_LIMIT = 16_777_215

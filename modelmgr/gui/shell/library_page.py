@@ -10,7 +10,7 @@ from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import first_size, scaled
+from modelmgr.gui.cells import first_size, scaled, side_width
 from modelmgr.gui.grid.shelf import Shelf
 from modelmgr.gui.pages import Pages
 from modelmgr.gui.search.filters import Filters
@@ -34,7 +34,7 @@ _WITH_WORDS = frozenset(("missing", "offline", "unreadable", "hashing"))
 """States that say so in the table."""
 _PANEL_SHARE = 0.38
 """How much of the page's width the filters have at most when it is made smaller."""
-_LEAST_PANEL_WIDTH, _PANEL_WIDTH, _MOST_PANEL_WIDTH, _CENTRE_WIDTH = 160, 196, 340, 200
+_LEAST_PANEL_WIDTH, _CENTRE_WIDTH = 160, 200
 
 
 def _installs(library: "Library") -> Sequence[str]:
@@ -94,8 +94,7 @@ class LibraryPage(QWidget):
         self.model = LibraryModel(self._catalog, tasks, self)
         # Each part is made where it stays: a widget that moves is given its styles again, with all that is in it.
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        wanted = min(scaled(self, _PANEL_WIDTH), _MOST_PANEL_WIDTH)
-        self._share = boxes.Share(_PANEL_SHARE, _LEAST_PANEL_WIDTH, wanted)
+        self._share = boxes.Share(_PANEL_SHARE, _LEAST_PANEL_WIDTH, side_width(self))
         self._panel_place = QWidget(self._splitter)
         self._panel_place.setMinimumWidth(_LEAST_PANEL_WIDTH)
         self._panel_place.setBackgroundRole(QPalette.ColorRole.Base)
@@ -254,7 +253,7 @@ class LibraryPage(QWidget):
         """Return what comes back at the next start."""
         return {
             **self.first_state(),
-            "splitter": self._splitter.sizes() if self.panel.isVisible() else [_PANEL_WIDTH, 1000],
+            "splitter": self._splitter.sizes() if self.panel.isVisible() else [side_width(self), 1000],
             "look": self.shelf.state(),
             "saved_filters": self.saved.as_state(),
             "searches": list(self.search.history),
