@@ -214,7 +214,7 @@ def aliases(witnesses: Sequence[Witness], shown: Merged) -> tuple[str, ...]:
 
 def _fallback_name(case: Case) -> Said:
     """Return a name where nobody gave one: the file's stem, or what it was called when it was last seen."""
-    if case.file_path and (stem := one_line(stem_of(case.file_path))):
+    if case.file_path and (stem := one_line(_stem(os.path.basename(case.file_path)))):
         return Said(stem, Origin("file", PLACE))
     claims = [witness.claims for witness, _ in case.ranked]
     paths = [*(one.path for one in claims), *(name for one in claims for name in one.stem_names)]
@@ -228,7 +228,10 @@ def _fallback_name(case: Case) -> Said:
 
 def stem_of(path: str) -> str:
     """Return the last part of a path, foreign ones too, without its last ending; ``v1.0`` is no ending."""
-    name = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return _stem(path.replace("\\", "/").rstrip("/").rpartition("/")[2])
+
+
+def _stem(name: str) -> str:
     stem, suffix = os.path.splitext(name)
     return name if suffix[1:].isdigit() else stem
 

@@ -1,5 +1,6 @@
 """What several witnesses of one model amount to, and where each value comes from."""
 
+import os
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -443,6 +444,11 @@ def test_a_marker_fills_nothing_and_overwrites_nothing():
 )
 def test_the_stem_is_the_name_without_its_last_ending(path: str, stem: str):
     assert stem_of(path) == stem
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="there a backslash parts names")
+def test_a_backslash_in_the_name_of_a_file_parts_nothing():
+    assert value("name", file_path="/m/ink\\wash\\.safetensors") == "ink\\wash\\"
 
 
 def test_a_title_in_the_header_comes_after_every_record_and_before_the_stem():
