@@ -48,7 +48,8 @@ class Places(Scanning):
             report.problems.append(result.problem)
             return report
         lost = self.catalog.files_of(model_id)
-        is_same = rows[0].sha256 in (None, result.hashes.sha256)
+        is_open = rows[0].sha256 is None and all(file.unit is None for file in lost)
+        is_same = is_open or rows[0].sha256 == result.hashes.sha256
         is_rewritten = not is_same and any(
             file.unit is None and file.tensor_quick and file.tensor_quick == result.hashes.tensor_quick
             for file in lost
@@ -62,10 +63,6 @@ class Places(Scanning):
                 path=path,
             )
         known = self.catalog.known_file(path)
-        if known is not None and known.unit is not None:
-            raise ModelmgrError(
-                f"{os.path.basename(path)} is a part of another model.", code="hash_mismatch", path=path
-            )
         with self.catalog.transaction(Changes(models=True)):
             if known is None:
                 found = self._identify(entry, None, self.names_in(os.path.dirname(path)), True, report)
@@ -76,6 +73,10 @@ class Places(Scanning):
                 self.catalog.put_found([found])
                 known = self.catalog.known_file(path)
             assert known is not None
+            if known.unit is not None:  # maybe by another path
+                raise ModelmgrError(
+                    f"{os.path.basename(path)} is a part of another model.", code="hash_mismatch", path=path
+                )
             self.catalog.adopt(known.id, model_id)
             if not is_same:
                 self.catalog.expect_tensors(known.id, lost)

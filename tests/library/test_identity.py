@@ -565,6 +565,33 @@ def test_a_lost_file_may_come_back_under_another_header(
     assert (report.rewritten, only(library).id, only(library).file_state) == (1, row.id, "present")
 
 
+def test_a_further_path_to_a_part_is_not_what_was_lost(
+    library: Library, models: Path, tmp_path: Path
+) -> None:
+    path = write(models / "ink.safetensors", WORDS)
+    parts = shards(models)
+    scan(library, models, hash_files=False)
+    lost = next(row for row in library.catalog.page(ModelQuery(), None) if row.path == str(path))
+    edit(library, lost)
+    path.unlink()
+    scan(library)
+    link = tmp_path / "elsewhere.safetensors"
+    link.hardlink_to(parts[0])
+    before = library.catalog.known_files()
+    with pytest.raises(ModelmgrError, match="part of another"):
+        library.locate_model(lost.id, str(link), Progress())
+    assert library.catalog.known_files() == before
+
+
+def test_one_file_is_not_a_lost_model_of_several(library: Library, models: Path, tmp_path: Path) -> None:
+    shards(models)
+    scan(library, models, hash_files=False)
+    row = only(library)
+    other = write(tmp_path / "other.safetensors", WORDS)
+    with pytest.raises(ModelmgrError, match="another file"):
+        library.locate_model(row.id, str(other), Progress())
+
+
 @pytest.mark.parametrize("way", ["renamed", "copied"])
 def test_a_folder_that_moved_brings_everything_along(
     library: Library, models: Path, lora: Lora, tmp_path: Path, way: str
