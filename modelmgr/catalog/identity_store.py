@@ -141,7 +141,8 @@ class IdentityStore(FileStore):
             outcome = HashOutcome(model_id, created=False)
         elif former is None and home is None:
             conn.execute("UPDATE models SET sha256 = ? WHERE id = ?", (sha256, model_id))
-            outcome = HashOutcome(model_id, created=False)
+            # Its header may be that of another of its files, which holds something else by now.
+            outcome = HashOutcome(model_id, created=not self._is_alone(conn, model_id, links[0]))
         elif former is None:
             self._merge_into(conn, model_id, home[0])
             outcome = HashOutcome(home[0], created=False, gone=model_id)

@@ -240,6 +240,9 @@ FOUND: dict[str, list[Step]] = {
         ("move_with_picture", 0, 3, 0), ("shards", 3, 0, 0), ("scan", 0, 0, 0), ("replace", 1, 3, 0), ("swap", 0, 2, 0),
         ("shards", 0, 0, 0),
     ],
+    "one of two paths of what nobody has hashed holds something else of equal size": [
+        ("hugging_face", 0, 0, 15), ("scan_headers", 0, 0, 0), ("touch", 0, 0, 0), ("replace", 1, 35, 0),
+    ],
     "a link leads to another path of the same file": [
         ("create", 0, 0, 0), ("whole_pipeline", 0, 0, 0), ("delete", 0, 0, 0), ("delete", 0, 0, 0), ("link", 0, 43, 0),
         ("scan", 0, 0, 0), ("link", 1, 53, 0), ("swap", 1, 0, 0),
