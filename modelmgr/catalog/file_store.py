@@ -25,6 +25,7 @@ STATES = (FileState.PRESENT, FileState.UNREADABLE, FileState.OFFLINE, FileState.
 
 OTHER_RECORD = f"SELECT 1 FROM records WHERE source <> '{EMBEDDED}' AND model_id = "
 _ALIASES = "\n\x1f"  # what follows it in a search text stands in no column
+_WITHOUT_HASH = "files INDEXED BY files_without_hash WHERE files.sha256 IS NULL AND files.state = 'present'"
 MERGED_COLUMNS = (
     "name", "type", "base_model", "tags", "rating", "favorite", "nsfw", "trigger_words", "notes", "license",
     "source_url", "preview",
@@ -252,11 +253,34 @@ class FileStore(Connections):
         """Return the files of a model."""
         return list(self._files_where("files.model_id = ?", [model_id]))
 
-    def files_without_hash(self, folder: str | None = None) -> list[KnownFile]:
-        """Return the present files whose hash isn't known, the small ones first."""
+    def count_without_hash(self, folder: str | None = None) -> tuple[int, int]:
+        """Return how many present files have no known hash, and how many bytes they are."""
+        condition, parameters = below_condition(folder) if folder is not None else ("1", [])
+        with engine.translated(self.path):
+            count, size_bytes = (
+                self._question()
+                .execute_sql(
+                    f"SELECT count(*), sum(size_bytes) FROM {_WITHOUT_HASH} AND {condition}", parameters
+                )
+                .fetchone()
+            )
+        return count, size_bytes or 0
+
+    def files_without_hash(
+        self, folder: str | None = None, after: tuple[int, int] = (-1, 0), limit: int = -1
+    ) -> list[KnownFile]:
+        """Return the present files whose hash isn't known, the small ones first.
+
+        Args:
+            folder: only those below it.
+            after: size and row id of the file before the first.
+            limit: so many at most, -1 for all.
+        """
         condition, parameters = below_condition(folder) if folder is not None else ("1", [])
         found = self._files_where(
-            f"files.sha256 IS NULL AND files.state = 'present' AND {condition}", parameters
+            f"files.id IN (SELECT id FROM {_WITHOUT_HASH} AND {condition} AND size_bytes >= ? "
+            "AND (size_bytes, id) > (?, ?) ORDER BY size_bytes, id LIMIT ?)",
+            [*parameters, after[0], *after, limit],
         )
         return sorted(found, key=lambda file: (file.size_bytes, file.id))
 

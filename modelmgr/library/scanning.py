@@ -38,8 +38,40 @@ FILES_AT_ONCE = 500
 HEADS = discovery.HeadBytes(HEAD_BYTES, 256 * 1024)
 """Short headers are read by the thread that writes: those that hash had better not wait for the interpreter's lock."""
 OPTIONS = ScanOptions()
-_Twins = dict[int, list[KnownFile]]
-"""Key of a job -> the files that share the bytes which it hashes."""
+
+
+class _Twins:
+    """Files whose hashes are under way; those that share their bytes are hashed once.
+
+    The same bytes may be parts of several models: two snapshots of one repository share most of them.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[int, ...], int] = {}
+        self._files: dict[int, list[KnownFile]] = {}
+
+    def jobs_of(self, files: Iterable[KnownFile]) -> list[HashJob]:
+        """Take files; return what is to be hashed for them."""
+        jobs: list[HashJob] = []
+        for file in files:
+            key = self._keys.setdefault(_body(file), file.id)
+            if key not in self._files:
+                self._files[key] = []
+                jobs.append(HashJob(key, file.path, file.size_bytes, file.mtime_ns, device=file.device))
+            self._files[key].append(file)
+        return jobs
+
+    def take(self, job: HashJob) -> list[KnownFile]:
+        """Return the files of a job that is done; they are no longer under way."""
+        files = self._files.pop(job.key)
+        del self._keys[_body(files[0])]
+        return files
+
+
+def _body(file: KnownFile) -> tuple[int, ...]:
+    if not file.inode:
+        return (file.id,)
+    return file.device, file.inode, file.size_bytes, file.mtime_ns
 
 
 class Scanning(Merging):
@@ -529,49 +561,61 @@ class Scanning(Merging):
     def compute_hashes(self, model_ids: Iterable[int], progress: Progress) -> ScanReport:
         """Compute all kinds of hashes of the present files of these models."""
         report = ScanReport()
-        files = {
-            file.id: file
-            for model_id in model_ids
+        files = [
+            file
+            for model_id in dict.fromkeys(model_ids)
             for file in self.catalog.files_of(model_id)
             if file.state == FileState.PRESENT
-        }
+        ]
         try:
-            self._hash_these(files, ScanOptions("all"), report, progress)
+            expected = len(files), sum(file.size_bytes for file in files)
+            self._hash_these([files], expected, ScanOptions("all"), report, progress)
         except Cancelled:
             report.cancelled = True
         return report
 
     def _hash(self, root: str | None, options: ScanOptions, report: ScanReport, progress: Progress) -> None:
         """Hash what below `root` (anywhere, if None) has no hash yet."""
-        folder = root if root is not None and os.path.isdir(root) else None
-        files = {file.id: file for file in self.catalog.files_without_hash(folder)}
-        if root is not None and folder is None:
-            files = {file_id: file for file_id, file in files.items() if file.path == root}
-        self._hash_these(files, options, report, progress)
+        if root is None or os.path.isdir(root):
+            expected = self.catalog.count_without_hash(root)
+            self._hash_these(self._without_hash(root), expected, options, report, progress)
+            return
+        file = self.catalog.known_file(root)
+        if file is not None and file.sha256 is None and file.state == FileState.PRESENT:
+            self._hash_these([[file]], (1, file.size_bytes), options, report, progress)
+
+    def _without_hash(self, folder: str | None) -> Iterator[list[KnownFile]]:
+        """Yield files without a hash, the small ones first, some at a time: there may be a million."""
+        last = (-1, 0)
+        while files := self.catalog.files_without_hash(folder, last, JOBS_AT_ONCE):
+            yield files
+            last = files[-1].size_bytes, files[-1].id
 
     def _hash_these(
-        self, files: dict[int, KnownFile], options: ScanOptions, report: ScanReport, progress: Progress
+        self,
+        batches: Iterable[Sequence[KnownFile]],
+        expected: tuple[int, int],
+        options: ScanOptions,
+        report: ScanReport,
+        progress: Progress,
     ) -> None:
-        """Hash files, small ones first; each joins the model of its content at once."""
-        # The same bytes may be parts of several models: two snapshots of one repository share most of them.
-        bodies: dict[tuple[int, int, int, int], list[KnownFile]] = {}
-        twins: _Twins = {}
-        jobs: list[HashJob] = []
-        for file in files.values():
-            body = (file.device, file.inode, file.mtime_ns, file.size_bytes)
-            of_body = bodies.setdefault(body, []) if file.inode else []
-            if not of_body:
-                twins[file.id] = of_body
-                jobs.append(_job_of(file))
-            of_body.append(file)
-        if not jobs:
+        """Hash files; each joins the model of its content at once.
+
+        Args:
+            batches: the files, those first that shall be hashed first.
+            expected: how many there are, and how many bytes, as far as that is known.
+            options: how.
+            report: what is counted.
+            progress: bytes.
+        """
+        if not expected[0]:
             return
-        expected = len(jobs), sum(job.size_bytes for job in jobs)
+        twins = _Twins()
         with self._hashing(options, progress, expected) as hashing:
             self._running = (*self._running, hashing)
             try:
-                for first in range(0, len(jobs), JOBS_AT_ONCE):
-                    hashing.add(jobs[first : first + JOBS_AT_ONCE])
+                for files in batches:
+                    hashing.add(twins.jobs_of(files))
                     self._take_hashes(hashing, hashing.ready(), twins, report)
                 self._take_hashes(hashing, hashing.rest(), twins, report)
             finally:
@@ -607,13 +651,12 @@ class Scanning(Merging):
     def _put_result(
         self, hashing: Hashing, result: HashResult, twins: _Twins, report: ScanReport, changed: set[int]
     ) -> None:
-        files = twins.pop(result.job.key)
+        files = twins.take(result.job)
         if result.hashes is None:
             assert result.problem is not None
             others = [file for file in files if file.path != result.job.path]
             if result.problem.code == "not_found" and others:  # another path may still lead to these bytes
-                twins[others[0].id] = others
-                hashing.add([_job_of(others[0])])
+                hashing.add(twins.jobs_of(others))
                 return
             report.problems.append(result.problem)
             waits = result.problem.code == "changed_while_reading"
@@ -738,10 +781,6 @@ def _changed(file: KnownFile, job: HashJob) -> Problem:
     else:
         message = "The file was changed since it was hashed; a scan will take it as it is now."
     return Problem(file.path, "changed", message)
-
-
-def _job_of(file: KnownFile) -> HashJob:
-    return HashJob(file.id, file.path, file.size_bytes, file.mtime_ns, device=file.device)
 
 
 def _look(descriptor: int, path: str, head: memoryview, size_bytes: int) -> Header:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import ahead, hashing
 from modelmgr.errors import DiskFull, NotFound
 from modelmgr.library import Library, scanning
@@ -150,6 +151,30 @@ def test_a_replaced_file_is_a_new_model_and_the_old_one_is_missing(
     assert states.pop(old.sha256) == "missing"
     assert list(states.values()) == ["present"]
     assert path.exists()
+
+
+def test_files_without_a_hash_are_taken_some_at_a_time(
+    library: Library, models: Path, lora: Lora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        path = lora(f"{number}.safetensors", number)
+        (models / f"link {number}.safetensors").hardlink_to(path)
+    scan(library, models, hash_files=False)
+    asked: list[int] = []
+    files_without_hash = library.catalog.files_without_hash
+
+    def noted(*asked_for: Any) -> list[KnownFile]:
+        found = files_without_hash(*asked_for)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(library.catalog, "files_without_hash", noted)
+    monkeypatch.setattr(scanning, "JOBS_AT_ONCE", 4)
+    scan(library)
+    assert max(asked) == 4
+    files = library.catalog.known_files().values()
+    assert len({file.sha256 for file in files} - {None}) == 9
+    assert {row.hash_state for row in rows(library).values()} == {"done"}
 
 
 def test_a_folder_that_is_away_is_offline_and_comes_back(library: Library, models: Path, lora: Lora) -> None:
