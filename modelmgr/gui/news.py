@@ -67,7 +67,7 @@ class News(QObject):
 
     def watch_others(self) -> None:
         """Begin to look for what other processes write."""
-        self._tasks.change(self._begin, self._on_begun, failed=self._on_version_failed)
+        self._tasks.change(self._begin, self._on_begun, failed=self._on_begin_failed)
         self._others.start()
 
     def stop(self) -> None:
@@ -120,6 +120,11 @@ class News(QObject):
         self._on_version(version)
         if is_newer:
             self._add(_EVERYTHING)
+
+    def _on_begin_failed(self, error: Exception) -> None:
+        self._on_version_failed(error)
+        # Nobody will ask again whether there was anything to tell of before.
+        self._add(_EVERYTHING)
 
     @Slot()
     def _ask_version(self) -> None:

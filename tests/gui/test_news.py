@@ -7,6 +7,7 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from modelmgr.catalog import Catalog
+from modelmgr.errors import CatalogError
 from modelmgr.gui.news import News
 from modelmgr.gui.tasks import Tasks
 from modelmgr.values import Changes
@@ -14,6 +15,7 @@ from modelmgr.values import Changes
 _ANOTHER = """
 import sys
 from modelmgr.catalog import Catalog
+from modelmgr.errors import CatalogError
 with Catalog.open(sys.argv[1]) as catalog:
     catalog.add_folder(sys.argv[2], None)
 """
@@ -76,5 +78,22 @@ def test_a_steady_writer_elsewhere_is_told_each_time(qtbot: QtBot, tmp_path: Pat
             news._ask_version()
             qtbot.waitUntil(lambda: bool(told))
             assert told[0].ids is None  # anything may have changed, not just what is cheap to look at
+        news.stop()
+        tasks.shutdown()
+
+
+def test_where_nobody_knows_what_was_written_before_all_may_be_new(qtbot: QtBot, tmp_path: Path) -> None:
+    def was_changed() -> bool:
+        raise CatalogError("The disk is gone for a moment.")
+
+    told: list[Changes] = []
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        tasks = Tasks()
+        news = News(catalog, tasks, was_changed=was_changed)
+        news.changed.connect(told.append)
+        news.watch_others()
+        qtbot.waitUntil(lambda: bool(told))
+        assert told[0].models
+        assert told[0].ids is None
         news.stop()
         tasks.shutdown()
