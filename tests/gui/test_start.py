@@ -315,6 +315,21 @@ def test_what_was_dropped_on_a_catalog_that_can_not_be_opened_is_kept(qtbot, tmp
         qtbot.waitUntil(lambda: not session._window.isVisible())
 
 
+@pytest.mark.parametrize("until", ["True", "painted", "window.is_whole"])
+def test_a_program_may_end_without_closing_its_window(path, catalog, until):
+    catalog.close()
+    code = (
+        "import sys; from pathlib import Path; from PySide6.QtWidgets import QApplication; app = QApplication([])\n"
+        "from modelmgr.gui import open_window; window = open_window(Path(sys.argv[1])); painted = []\n"
+        "window.painted.connect(lambda: painted.append(True))\n"
+        f"while not ({until}): app.processEvents()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+
+
 # --- the first look ----------------------------------------------------------------------------------------
 
 

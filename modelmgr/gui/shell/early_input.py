@@ -28,19 +28,17 @@ class EarlyInput(QObject):
         super().__init__(window)
         self._window = window
         # Keys come to the widget with the focus, which is the window itself so far.
+        window.installEventFilter(self)
         handle = window.windowHandle()
-        self._doors: tuple[QObject, ...] = (window,) if handle is None else (window, handle)
-        for door in self._doors:
-            door.installEventFilter(self)
-
-    def _leave(self) -> None:
-        for door in self._doors:
-            door.removeEventFilter(self)
-        self.deleteLater()
+        if handle is not None:
+            handle.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if self._window.is_whole or event.type() == _Type.Close:
-            self._leave()
+        window: Frame | None = getattr(self, "_window", None)
+        if window is None:
+            return False  # what is left of a window that was closed before it was whole
+        if window.is_whole:
+            self.deleteLater()
         elif event.type() in _WANTING:
-            self._window.grow_whole()
+            window.grow_whole()
         return False
