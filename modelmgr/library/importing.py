@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from modelmgr import payload
+from modelmgr import payload, tree
 from modelmgr.catalog.import_store import (
     Identity,
     NewRecord,
@@ -340,12 +340,18 @@ class Importing(Merging):
     def _containers(
         self, paths: Sequence[str], source: str | None, report: ImportReport, progress: Progress
     ) -> Iterator[tuple[Container, LegacySource]]:
+        def fail(problem: Problem) -> None:
+            report.fail(problem)
+            target = os.path.realpath(problem.path)
+            if problem.code == promotion.OUTSIDE and not is_below_any(target, tree.FORBIDDEN_ROOTS):
+                _note_outside(report, target)  # a link that would be read if it led to a library folder
+
         for found in detect.find(
             [os.path.abspath(path) for path in paths],
             library_folders=list(self.catalog.folder_facts()),
             source=source,
             progress=progress,
-            report=report.fail,
+            report=fail,
         ):
             if found.kind == "model":
                 report.model_count += 1

@@ -100,7 +100,8 @@ class ImportReport(Totals):
         samples: a few of the records with what would be shown for them (dry run).
         model_paths: model files under the paths (they are added by a scan, not by the import).
         ignored_paths: the first of the files that no source knows.
-        outside_folders: folder -> number of records that speak of files in it, where it is no library folder.
+        outside_folders: folder -> number of records that speak of files in it, and of links to records there, where it
+            is no library folder.
         gone: known records that their containers no longer hold, newly marked so by this run.
         roots: folders of models that the settings of other tools name.
     """

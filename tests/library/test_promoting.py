@@ -248,6 +248,23 @@ def test_a_path_outside_stays_until_its_folder_is_added(
     assert (only(library).sha256, only(library).notes) == (sha256(path), "mine")
 
 
+def test_a_sidecar_whose_link_leads_outside_is_read_once_its_folder_is_added(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, tmp_path: Path, sha256: Hash
+) -> None:
+    path = lora("one.safetensors")
+    civitai_info(path, sha256(path))
+    sidecar, elsewhere = path.with_suffix(".civitai.info"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    sidecar.rename(elsewhere / sidecar.name)
+    sidecar.symlink_to(elsewhere / sidecar.name)
+    (models / "devices").symlink_to("/proc")
+    for report in (library.preview([str(models)], progress=Progress()), imported(library, models)):
+        assert report.outside_folders == {str(elsewhere): 1}
+    library.add_folder(str(elsewhere))
+    assert imported(library, models).outside_folders == {}
+    assert promote(library).promoted == 1
+
+
 def test_an_ambiguous_stem_stays_with_its_candidates(
     library: Library, models: Path, lora: Lora, civitai_info: Info
 ) -> None:
