@@ -74,16 +74,15 @@ class Shelf(QStackedWidget):
         view.activated.connect(self.details_wanted)
 
     def _make_slider(self) -> QWidget:
-        from PySide6.QtWidgets import QSlider
-
         from modelmgr.gui.grid.cards import MAX_SIZE, MIN_SIZE
+        from modelmgr.gui.grid.size_slider import SizeSlider
         from modelmgr.gui.grid.view import SIZE_STEP
         from modelmgr.gui.text import plain_tip
 
         # In a frame of its own: the status bar would give the bare slider all the room there is.
         frame = QWidget(self)
         layout = boxes.row(on=frame, margins=0)
-        self._sizes = QSlider(Qt.Orientation.Horizontal, frame)
+        self._sizes = SizeSlider(Qt.Orientation.Horizontal, frame)
         self._sizes.setObjectName("cardSize")
         self._sizes.setAccessibleName(self.tr("Size of the cards"))
         self._sizes.setToolTip(plain_tip(self.tr("Size of the cards (Ctrl and the wheel, Ctrl++, Ctrl+-)")))

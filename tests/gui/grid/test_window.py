@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit, QMenu, QSlider, QTableView, QWidget
@@ -43,6 +43,17 @@ def shown_grid(window) -> QAbstractItemView:
 def ratings(path) -> list[int | None]:
     with Catalog.open(path, create=False) as catalog:
         return [row.rating for row in catalog.page(ModelQuery(), 3)]
+
+
+def test_a_click_takes_the_size_there(qtbot, open_on, path):
+    window = open_on(path)
+    shown_grid(window)
+    slider = find(window, "cardSize", QSlider)
+    middle = slider.height() // 2
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() - 1, middle))
+    assert slider.value() == slider.maximum()
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(0, middle))
+    assert slider.value() == slider.minimum()
 
 
 def test_the_look_and_its_size_come_back(open_on, path):
