@@ -605,6 +605,14 @@ def test_other_tools_on_this_computer_are_named_with_their_places_and_chosen_by_
     assert all(box.isChecked() for box in boxes(seen).values())
 
 
+def test_rows_of_tables_have_no_column_for_keys(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.csv)
+    seen.wait_preview()
+    fields = seen.child(QTreeWidget, "previewFields")
+    qtbot.waitUntil(lambda: fields.isColumnHidden(2), timeout=WAIT_MS)
+    assert fields.columnWidth(1) > fields.columnWidth(0)
+
+
 def test_the_folders_of_the_library_are_a_card_too(qtbot, open_wizard, demo, catalog):
     library = FurnishedLibrary(catalog)
     folder, gone = str(demo.folders[0]), demo.root / "gone"

@@ -39,6 +39,8 @@ KEPT_ROWS = 300
 VALUE_CHARACTERS = 200
 
 _KEY_PATH = Qt.ItemDataRole.UserRole + 1
+_FROM = 2
+"""The column of the keys that tell a value."""
 
 
 def _trace(sample: Sample, record: Record) -> tuple[Sample, list[Key] | None]:
@@ -136,7 +138,9 @@ class SamplesView(QWidget):
         )
         self._raw.setPlainText(foreign_text(masked(self._sample.raw_text), VIEW_LIMIT, lines=True))
         self._show_fields(self._sample, None)
-        if self._sample.record is not None:
+        if self._sample.record is None:
+            self._fields.setColumnHidden(_FROM, True)
+        else:
             question = partial(_trace, self._sample, self._sample.record)
             self._tasks.ask(question, self._take_keys, key=(id(self), "keys"))
 
@@ -144,6 +148,8 @@ class SamplesView(QWidget):
     def _take_keys(self, answer: tuple[Sample, list[Key] | None]) -> None:
         sample, keys = answer
         if sample is self._sample:
+            # A row of a table has no keys that could tell.
+            self._fields.setColumnHidden(_FROM, keys is None)
             self._show_fields(sample, keys)
             self.traced.emit()
 
