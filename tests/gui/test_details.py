@@ -151,6 +151,14 @@ def test_a_payload_that_does_not_parse_is_shown_as_it_is(qtbot, catalog, fill, p
     assert "kept exactly" in note.text()
 
 
+def test_copying_all_of_it_is_told(qtbot, catalog, fill, pane):
+    show(qtbot, pane, attach(catalog, fill, b'{"a": 1}'))
+    with qtbot.waitSignal(pane.message) as told:
+        pane.findChild(QPushButton, "copyPayload").click()
+    assert told.args[0] == "Copied 8 characters."
+    assert QGuiApplication.clipboard().text() == '{"a": 1}'
+
+
 def test_odd_marks_are_visible_and_copied_as_they_are(qtbot, catalog, fill, pane):
     text = '{"a": "\u202eevil\x07\U000e0041 😀"}\r\n{"b": 1}'
     show(qtbot, pane, attach(catalog, fill, text.encode()))

@@ -19,13 +19,13 @@ from modelmgr.gui.details.early import EarlyParts
 from modelmgr.gui.details.shown import Shown, read_all, read_members, read_part, show_record, write_payload
 from modelmgr.gui.details.text_page import TextPage
 from modelmgr.gui.labels import SecretLine
-from modelmgr.gui.language import said
+from modelmgr.gui.language import Forms, said
 from modelmgr.gui.payload_find import FindBar
 from modelmgr.gui.payload_tree import copy_text
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.sentences import spoken
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import VIEW_LIMIT, count_text, date_text, foreign_text, plain_tip, size_text
+from modelmgr.gui.text import VIEW_LIMIT, count_text, date_text, foreign_text, numbered, plain_tip, size_text
 from modelmgr.payload_parts import Members, Part
 from modelmgr.progress import Progress
 from modelmgr.values import StoredRecord
@@ -262,6 +262,8 @@ class RecordsView(QWidget):
             self.message.emit(self.tr("That is too much for the clipboard; save it as a file instead."), None)
         else:
             copy_text(text)
+            copied = Forms("Copied %n character.", "Copied %n characters.")
+            self.message.emit(numbered(len(text), copied), None)
 
     @Slot()
     def _on_save_payload(self) -> None:
