@@ -301,10 +301,11 @@ class Promoting(Attaching, Importing, Scanning):
     def _holder(self, case: _Case) -> str | None:
         """Return a known file that has the claimed hash, where the chosen one has another."""
         claimed, actual = case.claims.sha256, case.computed.get("sha256")
-        if claimed is None or actual in (None, claimed):
+        if claimed is None or case.entry is None or actual in (None, claimed):
             return None
-        files = self.catalog.files_with_sha256(claimed)
-        return next((file.path for file in files if file.state == FileState.PRESENT), None)
+        # Of the chosen one the catalog may still say what it was before it was replaced.
+        others = (file for file in self.catalog.files_with_sha256(claimed) if file.path != case.entry.path)
+        return next((file.path for file in others if file.state == FileState.PRESENT), None)
 
     def _add_partial_hashes(self, case: _Case, former: frozenset[str], progress: Progress) -> None:
         """Compute the short hashes that the record claims, where the full one does not settle the matter."""

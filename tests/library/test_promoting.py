@@ -265,6 +265,20 @@ def test_a_sidecar_whose_link_leads_outside_is_read_once_its_folder_is_added(
     assert promote(library).promoted == 1
 
 
+def test_a_file_that_was_replaced_is_not_named_as_the_one_that_is_meant(
+    library: Library, models: Path, lora: Lora, civitai_info: Info, sha256: Hash
+) -> None:
+    path = lora("one.safetensors", 1)
+    civitai_info(path, sha256(path))
+    library.scan([str(models)], progress=Progress())
+    lora("two.safetensors", 2).replace(path)
+    imported(library, models)
+    (problem,) = promote(library).problems
+    assert problem.code == "hash_mismatch"
+    assert sha256(path) in problem.message
+    assert "has the claimed one" not in problem.message
+
+
 def test_an_ambiguous_stem_stays_with_its_candidates(
     library: Library, models: Path, lora: Lora, civitai_info: Info
 ) -> None:
