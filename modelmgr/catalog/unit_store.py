@@ -113,13 +113,17 @@ class UnitStore(ScanStore):
         What is read of it then says nothing of that model: until its key is known it is one of its own.
         """
         (key,) = conn.execute("SELECT sha256 FROM models WHERE id = ?", (model_id,)).fetchone()
-        opened, lost = conn.execute(
-            "SELECT total(sha256 IS NULL AND state = 'present'), total(state = 'missing' AND NOT EXISTS (SELECT 1 "
-            "FROM files AS f WHERE f.unit = files.unit AND f.member = files.member AND f.state = 'present')) "
-            "FROM files WHERE unit = ?",
-            (unit_id,),
-        ).fetchone()
-        if key is None or not opened or lost:  # what lacks parts has no key
+        (place,) = conn.execute("SELECT path FROM units WHERE id = ?", (unit_id,)).fetchone()
+        files = conn.execute(
+            "SELECT member, path, state, sha256 IS NULL FROM files WHERE unit = ?", (unit_id,)
+        ).fetchall()
+        is_opened = any(is_open and state == FileState.PRESENT for _, _, state, is_open in files)
+        # A further path to a part may go without the part.
+        has_lost = any(
+            state == FileState.MISSING and is_at_place(path_out(path), member, path_out(place))
+            for member, path, state, _ in files
+        )
+        if key is None or not is_opened or has_lost:  # what lacks parts has no key
             return False
         return is_shared or not self._has_grown(conn, unit_id, key, self._member_hashes(conn, unit_id))
 

@@ -64,8 +64,13 @@ class Places(Scanning):
             )
         known = self.catalog.known_file(path)
         with self.catalog.transaction(Changes(models=True)):
-            if known is None:
-                found = self._identify(entry, None, self.names_in(os.path.dirname(path)), True, report)
+            _check_is_whole(known, path)
+            if known is None or (known.size_bytes, known.mtime_ns, known.inode) != (
+                entry.size_bytes,
+                entry.mtime_ns,
+                entry.inode,
+            ):
+                found = self._identify(entry, known, self.names_in(os.path.dirname(path)), True, report)
                 if found is None:
                     raise ModelmgrError(
                         f"{os.path.basename(path)} holds no model.", code="hash_mismatch", path=path
@@ -73,10 +78,7 @@ class Places(Scanning):
                 self.catalog.put_found([found])
                 known = self.catalog.known_file(path)
             assert known is not None
-            if known.unit is not None:  # maybe by another path
-                raise ModelmgrError(
-                    f"{os.path.basename(path)} is a part of another model.", code="hash_mismatch", path=path
-                )
+            _check_is_whole(known, path)  # it may be known as a part by another path
             self.catalog.adopt(known.id, model_id)
             if not is_same:
                 self.catalog.expect_tensors(known.id, lost)
@@ -146,6 +148,13 @@ class Places(Scanning):
             for start in range(0, len(models), FILES_AT_ONCE):
                 self.catalog.refresh(models[start : start + FILES_AT_ONCE])
         self.relight_all(models)
+
+
+def _check_is_whole(file: KnownFile | None, path: str) -> None:
+    if file is not None and file.unit is not None:
+        raise ModelmgrError(
+            f"{os.path.basename(path)} is a part of another model.", code="hash_mismatch", path=path
+        )
 
 
 def _placed(

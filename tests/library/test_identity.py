@@ -565,6 +565,25 @@ def test_a_lost_file_may_come_back_under_another_header(
     assert (report.rewritten, only(library).id, only(library).file_state) == (1, row.id, "present")
 
 
+def test_a_file_that_was_replaced_since_is_located_as_it_is_now(
+    library: Library, models: Path, sha256: Sha256
+) -> None:
+    path, other = write(models / "ink.safetensors", WORDS), write(models / "other.safetensors", {})
+    scan(library, models, hash_files=False)
+    rows = {row.path: row for row in library.catalog.page(ModelQuery(), None)}
+    library.compute_hashes([rows[str(other)].id], Progress())
+    edit(library, rows[str(path)])
+    path.unlink()
+    scan(library, hash_files=False)
+    write(other, WORDS, fill=b"fog")
+    library.locate_model(rows[str(path)].id, str(other), Progress())
+    found = {row.id: (row.sha256, row.path, row.notes) for row in library.catalog.page(ModelQuery(), None)}
+    assert found[rows[str(path)].id] == (sha256(other), str(other), "keep me")
+    file = library.catalog.known_file(str(other))
+    assert file is not None
+    assert (file.sha256, file.size_bytes) == (sha256(other), other.stat().st_size)
+
+
 def test_a_further_path_to_a_part_is_not_what_was_lost(
     library: Library, models: Path, tmp_path: Path
 ) -> None:

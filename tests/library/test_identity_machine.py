@@ -243,6 +243,11 @@ FOUND: dict[str, list[Step]] = {
     "one of two paths of what nobody has hashed holds something else of equal size": [
         ("hugging_face", 0, 0, 15), ("scan_headers", 0, 0, 0), ("touch", 0, 0, 0), ("replace", 1, 35, 0),
     ],
+    "a part of a pipeline that was copied elsewhere changes places with a link": [
+        ("component", 0, 0, 1), ("whole_pipeline", 0, 0, 1), ("create", 2, 0, 0), ("rename_folder", 0, 0, 1),
+        ("hugging_face", 0, 0, 0), ("scan_some", 0, 0, 0), ("delete", 0, 0, 0), ("hard_link", 0, 1, 0),
+        ("move_library", 0, 0, 1), ("scan_headers", 0, 0, 0), ("swap", 2, 1, 0),
+    ],
     "a link leads to another path of the same file": [
         ("create", 0, 0, 0), ("whole_pipeline", 0, 0, 0), ("delete", 0, 0, 0), ("delete", 0, 0, 0), ("link", 0, 43, 0),
         ("scan", 0, 0, 0), ("link", 1, 53, 0), ("swap", 1, 0, 0),
