@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from modelmgr.library import Library
 
 CARDS_A_LINE = 3
+"""So many stand beside each other at most."""
+LEAST_CARD = 120
+"""How wide each is at least, in pixels at 100 %."""
 VALUE_LINES = 4
 SHOWN_VALUES = 30
 """So many different values of a column are shown; more would be a list of strangers' spellings."""
@@ -141,7 +144,8 @@ class OpinionCard(QPushButton):
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(scaled(self, 120), self.heightForWidth(max(scaled(self, 120), self.width())))
+        least = scaled(self, LEAST_CARD)
+        return QSize(least, self.heightForWidth(max(least, self.width())))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme.colors()
@@ -231,6 +235,7 @@ class CompareDialog(QDialog):
         self._library = library
         self._tasks = tasks
         self._opinions: Opinions | None = None
+        self._a_line = CARDS_A_LINE
         self._chosen: tuple[str, str] | None = None
         self._group: int | None = None
         self._strip: ChosenStrip | None = None
@@ -278,6 +283,7 @@ class CompareDialog(QDialog):
     @Slot(object)
     def _show(self, opinions: Opinions) -> None:
         self._opinions = opinions
+        self._a_line = self._cards_that_fit()
         place = self._scroll.verticalScrollBar().value()
         focused = self.focusWidget()
         column = focused.property("column") if isinstance(focused, QPushButton) else None
@@ -319,10 +325,7 @@ class CompareDialog(QDialog):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme.S)
         grid.setVerticalSpacing(theme.S)
-        widest = max(
-            self.fontMetrics().horizontalAdvance(column_label(name)) for name in self._opinions.columns
-        )
-        grid.setColumnMinimumWidth(0, max(scaled(line, 92), widest))
+        grid.setColumnMinimumWidth(0, self._labels_width())
         label = theme.plain_label(column_label(column), None, line)
         label.setContentsMargins(0, theme.S, 0, 0)
         grid.addWidget(label, 0, 0, Qt.AlignmentFlag.AlignTop)
@@ -331,8 +334,8 @@ class CompareDialog(QDialog):
             card = OpinionCard(column, opinion, can_choose, line)
             if can_choose:
                 card.clicked.connect(partial(self._choose, column, opinion.value, opinion.source))
-            grid.addWidget(card, at // CARDS_A_LINE, 1 + at % CARDS_A_LINE)
-        for at in range(CARDS_A_LINE):
+            grid.addWidget(card, at // self._a_line, 1 + at % self._a_line)
+        for at in range(self._a_line):
             grid.setColumnStretch(1 + at, 1)
             if at >= len(said):
                 # A column without a card has no space before it either, and the others would stand elsewhere.
@@ -345,9 +348,25 @@ class CompareDialog(QDialog):
             back.setAccessibleName(self.tr("{}: back to automatic").format(column_label(column)))
             back.setToolTip(plain_tip(self.tr("Take your own value back and show what the sources say")))
             back.clicked.connect(partial(self._choose, column, None, ""))
-            below = (len(said[:SHOWN_VALUES]) - 1) // CARDS_A_LINE + 1
+            below = (len(said[:SHOWN_VALUES]) - 1) // self._a_line + 1
             grid.addWidget(back, below, 1, Qt.AlignmentFlag.AlignLeft)
         return line
+
+    def _labels_width(self) -> int:
+        assert self._opinions is not None
+        names = map(column_label, self._opinions.columns)
+        return max([scaled(self, 92), *map(self.fontMetrics().horizontalAdvance, names)])
+
+    def _cards_that_fit(self) -> int:
+        """Return how many cards stand beside each other: fewer where the letters are large or the window is narrow."""
+        beside = self._scroll.verticalScrollBar().sizeHint().width() + theme.S
+        room = self._scroll.width() - beside - self._labels_width()
+        return max(1, min(CARDS_A_LINE, room // (scaled(self, LEAST_CARD) + theme.S)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._opinions is not None and self._cards_that_fit() != self._a_line:
+            self._show(self._opinions)
 
     def _focus(self, column: str) -> None:
         """Give the focus back to the column in which a choice was made."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.demo import write_safetensors
@@ -98,6 +98,20 @@ def test_each_value_stands_beside_the_others_with_the_one_who_says_it(compare, m
     assert [value for value, _source in seen.texts("base_model")] == ["SDXL 1.0", "Pony"]
     assert [card.can_choose for card in seen.cards("name")] == [False, True]
     assert "The sources disagree about" in seen.dialog.findChild(QLabel, "compareWords").text()
+
+
+def test_cards_that_have_no_room_beside_each_other_stand_below(qtbot, compare, model):
+    seen = compare(model_id=model.id)
+    viewport = seen.dialog.findChild(QScrollArea, "compareScroll").viewport()
+
+    def places() -> list[QRect]:
+        return [QRect(card.mapTo(viewport, QPoint(0, 0)), card.size()) for card in seen.cards("name")]
+
+    seen.dialog.resize(700, 500)
+    qtbot.waitUntil(lambda: places()[1].left() > places()[0].right(), timeout=WAIT_MS)
+    seen.dialog.resize(340, 500)
+    qtbot.waitUntil(lambda: places()[1].top() > places()[0].bottom(), timeout=WAIT_MS)
+    assert all(place.right() <= viewport.width() for place in places())
 
 
 def test_a_click_on_a_value_shows_it_from_now_on(compare, model, library: Library):
