@@ -98,6 +98,17 @@ def find(window, name, kind=QWidget):
     return found
 
 
+@pytest.fixture
+def large_letters(qapp):
+    """Letters of 20 points, as long as the test lasts."""
+    before = qapp.font()
+    large = QFont(before)
+    large.setPointSizeF(20)
+    qapp.setFont(large)
+    yield
+    qapp.setFont(before)
+
+
 def first_names(window, count=3) -> list[str]:
     model = find(window, "libraryTable").model()
     return [model.index(row, 0).data() for row in range(min(count, model.rowCount()))]
@@ -640,42 +651,49 @@ def test_panes_at_the_sides_are_narrower_in_a_small_window_and_come_back(qtbot, 
     qtbot.waitUntil(lambda: dock.width() == 400)
 
 
-def test_large_letters_leave_the_names_more_room_than_the_details(qtbot, qapp, path, open_on):
-    before = qapp.font()
-    large = QFont(before)
-    large.setPointSizeF(20)
-    qapp.setFont(large)
-    try:
-        window = open_on(path)
-        window.resize(1024, 768)
-        dock, table = find(window, "detailsDock"), find(window, "libraryTable")
-        qtbot.waitUntil(lambda: window.width() == 1024 and dock.width() <= 0.35 * 1024)
-        assert table.width() > dock.width()
-        find(window, "libraryTable").selectRow(0)
-        page = find(window, "detailsScroll").widget
-        qtbot.waitUntil(lambda: page() is not None and page().isVisible())
-        qtbot.waitUntil(lambda: page().width() <= dock.width())
-    finally:
-        qapp.setFont(before)
+def test_large_letters_leave_the_names_more_room_than_the_details(qtbot, large_letters, path, open_on):
+    window = open_on(path)
+    window.resize(1024, 768)
+    dock, table = find(window, "detailsDock"), find(window, "libraryTable")
+    qtbot.waitUntil(lambda: window.width() == 1024 and dock.width() <= 0.35 * 1024)
+    assert table.width() > dock.width()
+    find(window, "libraryTable").selectRow(0)
+    page = find(window, "detailsScroll").widget
+    qtbot.waitUntil(lambda: page() is not None and page().isVisible())
+    qtbot.waitUntil(lambda: page().width() <= dock.width())
 
 
-def test_the_inbox_fits_a_small_window_in_large_letters(qtbot, qapp, path, open_on):
+def test_the_inbox_fits_a_small_window_in_large_letters(qtbot, large_letters, path, open_on):
     with Catalog.open(path) as catalog:
         fill_inbox(catalog, path.parent)
-    before = qapp.font()
-    large = QFont(before)
-    large.setPointSizeF(20)
-    qapp.setFont(large)
+    window = open_on(path)
+    window.resize(1024, 768)
+    find(window, "actionShowPending", QAction).trigger()
+    filters = find(window, "pendingFilters")
+    qtbot.waitUntil(lambda: filters.isVisible() and filters.findChildren(QComboBox)[0].isVisible())
+    qtbot.waitUntil(lambda: window.width() == 1024)
+    assert window.minimumSizeHint().width() <= 1024
+
+
+def test_the_way_to_commands_that_have_no_room_is_seen_in_the_dark(qtbot, qapp, large_letters, path, open_on):
+    before = qapp.palette()
+    qapp.setPalette(theme.dark_palette())
     try:
         window = open_on(path)
         window.resize(1024, 768)
-        find(window, "actionShowPending", QAction).trigger()
-        filters = find(window, "pendingFilters")
-        qtbot.waitUntil(lambda: filters.isVisible() and filters.findChildren(QComboBox)[0].isVisible())
-        qtbot.waitUntil(lambda: window.width() == 1024)
-        assert window.minimumSizeHint().width() <= 1024
+        more = find(window, "qt_toolbar_ext_button")
+        qtbot.waitUntil(more.isVisible)
+
+        def strongest() -> float:
+            image = more.grab().toImage()
+            places = [(x, y) for x in range(image.width()) for y in range(image.height())]
+            ground = image.pixelColor(0, 0)
+            return max(theme.contrast(image.pixelColor(x, y), ground) for x, y in places)
+
+        assert strongest() >= theme.MARK_CONTRAST
+        assert more.accessibleName() == "More commands"
     finally:
-        qapp.setFont(before)
+        qapp.setPalette(before)
 
 
 def test_the_lists_at_the_side_of_both_pages_are_as_wide(qtbot, path, open_on):

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QMainWindow, QToolBar, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.sheet import tool_bar_height
+from modelmgr.gui.text import plain_tip
 
 if TYPE_CHECKING:
     from modelmgr.gui.search.edit import SearchEdit
@@ -70,6 +71,13 @@ class MainToolBar(QToolBar):
             button.setDefaultAction(actions[action])
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             self.addWidget(button)
+
+        more = self.findChild(QToolButton, "qt_toolbar_ext_button")
+        if more is not None:
+            # The style's own arrows are black on any ground.
+            theme.set_icon(more, "chevron-down")
+            more.setToolTip(plain_tip(_tr("More commands")))
+            more.setAccessibleName(_tr("More commands"))
 
     def show_now(self) -> None:
         """Show what was put in before the next turn of the event loop: what isn't seen can't have the keyboard."""
