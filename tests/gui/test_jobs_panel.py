@@ -93,7 +93,7 @@ def test_of_several_deeds_the_newest_is_shown_and_a_list_holds_all(qtbot, tasks,
     with qtbot.waitSignal(newest.cancelled, timeout=WAIT_MS):
         qtbot.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not popup.isVisible(), timeout=WAIT_MS)
-    assert "1 of 10 files" in panel.text
+    qtbot.waitUntil(lambda: "1 of 10 files" in panel.text, timeout=WAIT_MS)
     first.let_go.set()
     qtbot.waitUntil(lambda: not tasks.running, timeout=WAIT_MS)
 

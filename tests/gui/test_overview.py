@@ -11,6 +11,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.gui.overview.figures import load_disks, load_figures
 from modelmgr.gui.overview.rows import Row
 from modelmgr.library import Library
+from modelmgr.settings import Settings, settings_path
 from modelmgr.values import FileState, ModelQuery
 
 
@@ -23,7 +24,10 @@ def path(catalog, fill, tmp_path) -> Path:
         (file,) = catalog.files_of(model_id)
         catalog.mark_files({file.id: FileState.MISSING})
     catalog.close()
-    return tmp_path / "catalog.sqlite"
+    # The files are made up: a look at the disk would find that they are not there, and say so in time or not.
+    made = tmp_path / "catalog.sqlite"
+    Settings(check_at_start=False, watch_folders=False).save(settings_path(made))
+    return made
 
 
 def find(window, name, kind=QWidget):

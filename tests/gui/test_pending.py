@@ -944,9 +944,10 @@ def test_the_list_is_filtered_by_type(page, inbox):
     page.page.reload()
     page.wait_rows(9)
     box = page.page.findChild(QComboBox, "pendingTypeFilter")
-    page.qtbot.waitUntil(lambda: box.count() > 1, timeout=WAIT_MS)
     kinds = {row.type for row in pending_in(inbox.library.catalog)}
-    assert {box.itemData(at)[0] for at in range(1, box.count())} == kinds
+    page.qtbot.waitUntil(
+        lambda: {box.itemData(at)[0] for at in range(1, box.count())} == kinds, timeout=WAIT_MS
+    )
     choose(page, "pendingTypeFilter", "LoRA (5)")
     page.wait_rows(5)
 
