@@ -53,10 +53,7 @@ class Connections:
         real = os.path.realpath(path)
         state = engine.look_at(real)
         if not create and (state != "database" or cls._holds_nothing(real)):
-            folder = tempfile.TemporaryDirectory(prefix="modelmgr-")
-            nothing = os.path.join(folder.name, "empty.sqlite")
-            upgrades.prepare(nothing)
-            return cls(nothing, "mode=rw", folder)
+            return cls._of_nothing(real)
         if state == "absent" and not os.path.isdir(os.path.dirname(real)):
             raise CatalogError(
                 f"The folder {os.path.dirname(real)} of the catalog does not exist.", path=real
@@ -66,6 +63,21 @@ class Connections:
             catalog = cls(real, uri_query, None)
             catalog._reader.execute_sql("SELECT count(*) FROM sqlite_schema").fetchone()
         return catalog
+
+    @classmethod
+    def _of_nothing(cls, path: str) -> Self:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="modelmgr-")
+        except OSError as error:
+            raise CatalogError(f"No temporary folder can be made: {error.strerror}.", path=path) from error
+        nothing = os.path.join(folder.name, "empty.sqlite")
+        try:
+            with engine.translated(nothing):
+                upgrades.prepare(nothing)
+        except CatalogError:
+            folder.cleanup()
+            raise
+        return cls(nothing, "mode=rw", folder)
 
     @staticmethod
     def _holds_nothing(path: str) -> bool:

@@ -255,6 +255,20 @@ def test_on_a_full_disk_an_import_ends_in_one_sentence_and_a_rerun_is_clean(
     finish(path, legacy)
 
 
+def test_on_a_full_disk_a_question_to_no_catalog_ends_in_one_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "modelmgr", "--catalog", str(tmp_path / "c.sqlite"), "list", "--json"],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert (done.returncode, done.stderr) == (3, b"")
+    assert json.loads(done.stdout)["error"]["code"] in ("disk_full", "disk_error")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("seed", rounds(2))
 def test_two_imports_at_once_one_of_them_killed_keep_every_record_once(
     tmp_path: Path, legacy: Legacy, seed: int
