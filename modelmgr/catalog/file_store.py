@@ -254,13 +254,15 @@ class FileStore(Connections):
         return list(self._files_where("files.model_id = ?", [model_id]))
 
     def count_without_hash(self, folder: str | None = None) -> tuple[int, int]:
-        """Return how many present files have no known hash, and how many bytes they are."""
+        """Return how many present files have no known hash, and how many bytes they are; links to others aside."""
         condition, parameters = below_condition(folder) if folder is not None else ("1", [])
         with engine.translated(self.path):
             count, size_bytes = (
                 self._question()
                 .execute_sql(
-                    f"SELECT count(*), sum(size_bytes) FROM {_WITHOUT_HASH} AND {condition}", parameters
+                    f"SELECT count(*), sum(size_bytes) FROM {_WITHOUT_HASH} AND {condition} AND (link_target IS NULL "
+                    "OR NOT EXISTS (SELECT 1 FROM files AS f WHERE f.path = files.link_target))",
+                    parameters,
                 )
                 .fetchone()
             )

@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from modelmgr import discovery, readers, tree
 from modelmgr.catalog.file_store import KnownFile
@@ -608,13 +609,15 @@ class Scanning(Merging):
             report: what is counted.
             progress: bytes.
         """
-        if not expected[0]:
+        batches = iter(batches)
+        first = next(batches, None)
+        if not first:
             return
         twins = _Twins()
         with self._hashing(options, progress, expected) as hashing:
             self._running = (*self._running, hashing)
             try:
-                for files in batches:
+                for files in chain((first,), batches):
                     hashing.add(twins.jobs_of(files))
                     self._take_hashes(hashing, hashing.ready(), twins, report)
                 self._take_hashes(hashing, hashing.rest(), twins, report)
