@@ -41,7 +41,7 @@ _SHORTEST, _LONGEST = 2, 12
 """How many letters the suffix of a file has."""
 _ICON_PX = 16
 _FIRST_SIZE = QSize(1360, 860)
-_SIDE_WIDTH, MOST_SIDE_WIDTH = 202, 372
+_SIDE_WIDTH, MOST_SIDE_WIDTH = 202, 384
 
 
 def elide_mode(text: str) -> Qt.TextElideMode:

@@ -673,6 +673,11 @@ def test_the_inbox_fits_a_small_window_in_large_letters(qtbot, large_letters, pa
     qtbot.waitUntil(lambda: filters.isVisible() and filters.findChildren(QComboBox)[0].isVisible())
     qtbot.waitUntil(lambda: window.width() == 1024)
     assert window.minimumSizeHint().width() <= 1024
+    groups = find(window, "pendingGroups")
+    for height in (700, 768):
+        window.resize(1024, height)
+        groups.updateGeometries()
+        assert groups.header().length() == groups.viewport().width()
 
 
 def test_the_way_to_commands_that_have_no_room_is_seen_in_the_dark(qtbot, qapp, large_letters, path, open_on):

@@ -252,8 +252,9 @@ class GroupList(QTreeWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.header().setStretchLastSection(False)
-        self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
         self.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.header().sectionResized.connect(self._fit_titles)
         letters = self.fontMetrics().averageCharWidth()
         longest = max(self.fontMetrics().horizontalAdvance(group.title) for group in groups)
         # In English the titles need less; beside them stand an icon and a number.
@@ -275,6 +276,13 @@ class GroupList(QTreeWidget):
         # A tree takes all margins away but that for its header. They are its own ground, so that the list begins on
         # the line of the title beside it, and its grounds end as those of the filters do.
         self.setViewportMargins(theme.XS, theme.XS, theme.XS, theme.XS)
+        self._fit_titles()
+
+    @Slot()
+    def _fit_titles(self) -> None:
+        """Give the titles what the numbers leave; a header that stretches them does not know of the margins."""
+        header = self.header()
+        header.resizeSection(0, self.viewport().width() - header.sectionSize(1))
 
     def show_group(self, name: str) -> None:
         """Mark a group; one that isn't there is left alone."""
