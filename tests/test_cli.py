@@ -370,6 +370,13 @@ def test_a_scan_without_hashing_lists_models_by_their_headers(tmp_path: Path) ->
     assert "not hashed" in text
 
 
+def test_an_empty_name_of_a_catalog_is_not_the_users_own(tmp_path: Path) -> None:
+    for said in (["list"], ["scan"], ["folders", "add", str(tmp_path)]):
+        answer = run("", *said, "--json", MODELMGR_CATALOG=str(tmp_path / "own.sqlite"))
+        assert (answer.code, answer.json["error"]["code"]) == (2, "usage"), said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_value_may_begin_with_a_dash(library: Library) -> None:
     everything = library.run("list", "--json").json["total"]
     loras = library.run("list", "--search", "type:lora", "--json").json["total"]

@@ -17,7 +17,7 @@ from enum import Enum
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
-from modelmgr.errors import CatalogError, ModelmgrError
+from modelmgr.errors import CatalogError, ModelmgrError, Usage
 from modelmgr.progress import Progress, Stopped
 from modelmgr.terminal import Bar, visible
 
@@ -69,7 +69,10 @@ class Call:
 
         Raises:
             CatalogError: the name is relative, and the current folder isn't there any more.
+            Usage: ``--catalog`` is empty, as a variable that was not set leaves it.
         """
+        if self.args.catalog == "":
+            raise Usage("--catalog names no file.")
         named = self.args.catalog or os.environ.get("MODELMGR_CATALOG")
         if named:
             try:
