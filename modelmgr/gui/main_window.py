@@ -74,7 +74,6 @@ class MainWindow(Frame):
         )
         self._state_file = window_state_path(self._catalog.path)
         self._is_closed = False
-        self._is_painted = False
         self._unsaid: list[tuple[str, Exception]] = []
         self._preferences = Preferences(settings_path(self._catalog.path), self)
         self._afterwards = Afterwards(self)
@@ -274,7 +273,6 @@ class MainWindow(Frame):
         self._afterwards.start(self, [self._on_first_painted])
 
     def _on_first_painted(self) -> None:
-        self._is_painted = True
         EarlyInput(self)
         self._tasks.hold_questions(is_held=False)
         self.painted.emit()
