@@ -7,7 +7,8 @@ from modelmgr import discovery, tree
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import HashJob
 from modelmgr.errors import ModelmgrError, NotFound, Usage
-from modelmgr.library.scanning import FILES_AT_ONCE, OPTIONS, Scanning
+from modelmgr.library.fingerprints import FILES_AT_ONCE, OPTIONS
+from modelmgr.library.scanning import Scanning
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.readers import read_header
 from modelmgr.values import Changes, MoveReport, Problem, ScanReport, is_below
