@@ -14,7 +14,7 @@ import pytest
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import ahead, hashing
 from modelmgr.errors import DiskFull, NotFound
-from modelmgr.library import Library, scanning
+from modelmgr.library import Library, fingerprints, scanning
 from modelmgr.library.root_scan import JOBS_AT_ONCE, SMALL_BYTES
 from modelmgr.progress import Progress, Step
 from modelmgr.values import Changes, ModelQuery, ModelRow, ScanReport
@@ -171,7 +171,7 @@ def test_files_without_a_hash_are_taken_some_at_a_time(
         return found
 
     monkeypatch.setattr(library.catalog, "files_without_hash", noted)
-    monkeypatch.setattr(scanning, "JOBS_AT_ONCE", 4)
+    monkeypatch.setattr(fingerprints, "JOBS_AT_ONCE", 4)
     scan(library)
     assert max(asked) == 4
     files = library.catalog.known_files().values()
