@@ -11,33 +11,11 @@ import pytest
 
 from modelmgr.readers import read_group, read_header
 from modelmgr.readers.header import Header
+from tests.readers.shapes import Shapes, diffusers_unet
 from tests.readers.torch_files import state_dict, torch_zip
 
-Shapes = dict[str, tuple[int, ...]]
-
-
-def unet(context: int, depths: tuple[int, ...], *, linear: bool = False, vector: int | None = None) -> Shapes:
-    shapes: Shapes = {
-        "conv_in.weight": (320, 4, 3, 3),
-        "mid_block.resnets.0.conv1.weight": (1280, 1280, 3, 3),
-        "up_blocks.0.resnets.0.conv1.weight": (1280, 2560, 3, 3),
-    }
-    if vector is not None:
-        shapes["add_embedding.linear_1.weight"] = (1280, vector)
-    for block, depth in enumerate(depths):
-        width = 320 * min(2**block, 4)
-        for resnet in range(2):
-            shapes[f"down_blocks.{block}.resnets.{resnet}.conv1.weight"] = (width, width, 3, 3)
-            inner = f"down_blocks.{block}.attentions.{resnet}"
-            if depth:
-                shapes[f"{inner}.proj_in.weight"] = (width, width) if linear else (width, width, 1, 1)
-            for index in range(depth):
-                shapes[f"{inner}.transformer_blocks.{index}.attn2.to_k.weight"] = (width, context)
-    return shapes
-
-
-SD15 = unet(768, (1, 1, 1, 0))
-SDXL = unet(2048, (0, 2, 10), linear=True, vector=2816)
+SD15 = diffusers_unet(context=768)
+SDXL = diffusers_unet(context=2048, levels=(0, 2, 10), linear=True, vector=2816)
 FLUX: Shapes = {
     "x_embedder.weight": (3072, 64),
     "context_embedder.weight": (3072, 4096),
