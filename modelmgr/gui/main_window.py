@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 _LOOK_AFTER_MS = 400
 
 
-def _load(store: CatalogWhenWanted) -> None:
-    """Open the catalog and load what the rest of the window is made of, in a worker."""
-    store.open()
-    from modelmgr.gui.shell import everything  # noqa: F401
-
-
 class MainWindow(Frame):
     """The window on one catalog.
 
@@ -281,12 +275,12 @@ class MainWindow(Frame):
         if self.is_whole:
             self._start_late()
         else:
-            self._tasks.ask(partial(_load, self._store), self._on_loaded, failed=self._on_not_loaded)
+            self._tasks.ask(self._store.open, self._on_opened, failed=self._on_not_opened)
 
-    def _on_loaded(self, _: object) -> None:
+    def _on_opened(self, _: object) -> None:
         self._afterwards.go_on([*(self.grow for _ in self._steps), self._start_late])
 
-    def _on_not_loaded(self, error: Exception) -> None:
+    def _on_not_opened(self, error: Exception) -> None:
         if isinstance(error, CatalogError):
             self.not_opened.emit(error)
         else:

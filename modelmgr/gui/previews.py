@@ -9,8 +9,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPixmap
+from PySide6.QtCore import (
+    QBuffer,
+    QByteArray,
+    QIODevice,
+    QObject,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QImage, QImageReader, QPainter, QPainterPath, QPixmap
 
 from modelmgr.gui.tasks import Tasks
 from modelmgr.lazily import dataclass
@@ -53,8 +65,6 @@ def _read(data: bytes, scaled: Callable[[QSize], QSize]) -> QImage | None:
     kind = image_format(data[:16])
     if kind is None:
         return None
-    from PySide6.QtGui import QImageReader
-
     device = QBuffer()
     device.setData(QByteArray(data))
     device.open(QIODevice.OpenModeFlag.ReadOnly)
@@ -186,13 +196,11 @@ def _finished(image: QImage, wish: _Wish) -> QImage:
     drawn.fill(Qt.GlobalColor.transparent)
     painter = QPainter(drawn)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    area = QRect(
-        (wish.width - image.width()) // 2, (wish.height - image.height()) // 2, image.width(), image.height()
-    )
+    corner = QPoint((wish.width - image.width()) // 2, (wish.height - image.height()) // 2)
     path = QPainterPath()
-    path.addRoundedRect(area, _CORNER_PX * wish.ratio, _CORNER_PX * wish.ratio)
+    path.addRoundedRect(QRectF(QRect(corner, image.size())), _CORNER_PX * wish.ratio, _CORNER_PX * wish.ratio)
     painter.setClipPath(path)
-    painter.drawImage(area.topLeft(), image)
+    painter.drawImage(corner, image)
     painter.end()
     return drawn
 

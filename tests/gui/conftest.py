@@ -21,6 +21,7 @@ from modelmgr.gui.cells import first_size
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.values import BatchState, Hashes, Origin, PendingQuery, Record, Totals
+from tests.gui import elsewhere
 from tests.inbox import pending_in
 
 MANY_WIDGETS = 1000
@@ -71,6 +72,14 @@ def no_key_stays_down() -> Iterator[None]:
     yield
     if QGuiApplication.keyboardModifiers():
         QTest.keyRelease(QWidget(), Qt.Key.Key_Control)
+
+
+@pytest.fixture(autouse=True)
+def qt_is_loaded_in_the_gui_thread_alone() -> Iterator[None]:
+    """Fail a test whose worker loaded a module that makes classes of Qt's; see `modelmgr.gui.tasks`."""
+    before = len(elsewhere.loaded)
+    yield
+    assert elsewhere.loaded[before:] == []
 
 
 # What the tests read is written as anywhere, wherever they run.

@@ -1,6 +1,8 @@
 """Pictures of strangers: decoded within bounds, from where they may lie, and nothing else."""
 
 import struct
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -208,3 +210,33 @@ def test_while_another_size_is_on_its_way_the_one_at_hand_is_shown(qtbot, tasks,
     small = checked(qtbot, previews, row, 100, 125)
     assert previews.cover(row, 160, 200, 1.0) is small
     qtbot.waitUntil(lambda: previews.cover(row, 160, 200, 1.0).width() == 160)
+
+
+def test_decoding_makes_no_class_of_qt_in_its_thread(tmp_path):
+    (tmp_path / "a.png").write_bytes(picture("png", 300, 200))
+    code = """
+import sys, threading
+from PySide6.QtGui import QGuiApplication
+from shiboken6 import Shiboken
+app = QGuiApplication([])
+from modelmgr.gui import previews
+from modelmgr.thumbnails import Thumbnails
+
+def classes(base=Shiboken.Object):
+    return {base}.union(*map(classes, type.__subclasses__(base)))
+
+def decode():
+    before = classes()
+    wishes = [(previews._Wish(sys.argv[1], 40, 40, fills, 1.0, veiled), ()) for fills in (0, 1) for veiled in (0, 1)]
+    for store in (None, Thumbnails(sys.argv[2] + "/thumbnails")):
+        for _ in range(2):
+            assert all(image for _, image in previews._load_all(wishes, (sys.argv[2],), store))
+    print(*(classes() - before))
+
+thread = threading.Thread(target=decode)
+thread.start()
+thread.join()
+"""
+    words = [sys.executable, "-c", code, str(tmp_path / "a.png"), str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr

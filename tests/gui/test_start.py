@@ -330,6 +330,18 @@ def test_a_program_may_end_without_closing_its_window(path, catalog, until):
     assert done.returncode == 0
 
 
+def test_no_worker_of_a_start_makes_classes_of_qt(path, catalog):
+    catalog.close()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.gui.elsewhere", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
 # --- the first look ----------------------------------------------------------------------------------------
 
 
