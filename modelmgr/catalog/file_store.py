@@ -254,15 +254,17 @@ class FileStore(Connections):
         return list(self._files_where("files.model_id = ?", [model_id]))
 
     def count_without_hash(self, folder: str | None = None) -> tuple[int, int]:
-        """Return how many present files have no known hash, and how many bytes they are; links to others aside."""
+        """Return how many present files have no known hash, and how many bytes they are; links count once."""
         condition, parameters = below_condition(folder) if folder is not None else ("1", [])
         with engine.translated(self.path):
             count, size_bytes = (
                 self._question()
                 .execute_sql(
-                    f"SELECT count(*), sum(size_bytes) FROM {_WITHOUT_HASH} AND {condition} AND (link_target IS NULL "
-                    "OR NOT EXISTS (SELECT 1 FROM files AS f WHERE f.path = files.link_target))",
-                    parameters,
+                    f"SELECT count(*), sum(size_bytes) FROM {_WITHOUT_HASH} AND {condition} AND (inode = 0 "
+                    "OR NOT EXISTS (SELECT 1 FROM files AS f WHERE (f.inode, f.device, f.size_bytes, f.mtime_ns) = "
+                    "(files.inode, files.device, files.size_bytes, files.mtime_ns) AND f.id < files.id "
+                    f"AND f.sha256 IS NULL AND f.state = 'present' AND {condition.replace('files.', 'f.')}))",
+                    [*parameters, *parameters],
                 )
                 .fetchone()
             )

@@ -216,6 +216,7 @@ class Hashing:
                 self._report()
                 if (results := self._next(wait=True)) is not None:
                     yield results
+            self._report()  # the end is told, too
         finally:
             self._all_added = False
 

@@ -105,7 +105,8 @@ class Fingerprints(Merging):
             if file.state == FileState.PRESENT
         ]
         try:
-            expected = len(files), sum(file.size_bytes for file in files)
+            bodies = {_body(file): file.size_bytes for file in files}
+            expected = len(bodies), sum(bodies.values())
             self._hash_these([files], expected, ScanOptions("all"), report, progress)
         except Cancelled:
             report.cancelled = True

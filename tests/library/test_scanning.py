@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from modelmgr import progress
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import ahead, hashing
 from modelmgr.errors import DiskFull, NotFound
@@ -161,7 +162,7 @@ def test_files_without_a_hash_are_taken_some_at_a_time(
         (models / f"link {number}.safetensors").hardlink_to(path)
     (models / "symbolic.safetensors").symlink_to(models / "0.safetensors")
     scan(library, models, hash_files=False)
-    assert library.catalog.count_without_hash(str(models))[0] == 18  # a link to one of them is none more
+    assert library.catalog.count_without_hash(str(models))[0] == 9  # links are none more
     asked: list[int] = []
     files_without_hash = library.catalog.files_without_hash
 
@@ -426,6 +427,27 @@ def test_progress_speaks_of_files_and_then_of_bytes(library: Library, models: Pa
     library.scan([str(models)], progress=Progress(steps.append))
     assert {step.unit for step in steps} <= {"files", "bytes"}
     assert steps
+
+
+def test_progress_of_hashes_ends_at_its_total_whatever_links_there_are(
+    library: Library, models: Path, lora: Lora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "REPORT_INTERVAL_S", 0)
+    size_bytes = 0
+    for number in range(3):
+        path = lora(f"{number}.safetensors", number)
+        (models / f"hard {number}.safetensors").hardlink_to(path)
+        (models / f"symbolic {number}.safetensors").symlink_to(path)
+        size_bytes += path.stat().st_size
+    scan(library, models, hash_files=False)
+    steps: list[Step] = []
+    library.hash_waiting(Progress(steps.append))
+    last = steps[-1]
+    assert (last.done, last.total) == (size_bytes, size_bytes)
+    assert (last.files_done, last.files_total) == (3, 3)
+    steps.clear()
+    library.compute_hashes([row.id for row in rows(library).values()], Progress(steps.append))
+    assert (steps[-1].done, steps[-1].total) == (size_bytes, size_bytes)
 
 
 def test_a_folder_of_many_files_is_written_in_parts_and_remembered_only_whole(
