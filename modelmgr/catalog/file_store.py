@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from modelmgr.catalog import engine
 from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.found import EMBEDDED
-from modelmgr.catalog.known_hashes import FORMER
+from modelmgr.catalog.known_hashes import FORMER, add_formers, formers_of
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT
 from modelmgr.catalog.schema import below_condition, path_in, path_out
 from modelmgr.errors import NotFound
@@ -79,6 +79,7 @@ class FileStore(Connections):
         super().__init__(path, uri_query, temporary)
         self._relocated: set[int] = set()
         self._to_refresh: dict[int, None] | None = None
+        self._formers: dict[int, list[str]] = {}
         self._missing: dict[int, deque[int]] = {}  # of models that were asked for while `refreshed_once`
 
     def take_relocated(self) -> list[int]:
@@ -415,7 +416,7 @@ class FileStore(Connections):
             for model_id in dict.fromkeys(model_ids):
                 # The file before links to it, but a link's name before that of a blob.
                 first = conn.execute(
-                    "SELECT path, size_bytes, mtime_ns, state, sha256, unit, "
+                    "SELECT id, path, size_bytes, mtime_ns, state, sha256, unit, "
                     "(SELECT path FROM models WHERE id = model_id) FROM files WHERE model_id = ? "
                     "ORDER BY CASE state WHEN 'present' THEN 0 WHEN 'unreadable' THEN 1 WHEN 'offline' THEN 2 "
                     "ELSE 3 END, path GLOB '*[/\\]blobs[/\\]*', link_target IS NOT NULL, id LIMIT 1",
@@ -429,7 +430,9 @@ class FileStore(Connections):
                         (model_id,),
                     )
                     continue
-                path, size_bytes, mtime_ns, state, sha256, unit, former = first
+                row_id, path, size_bytes, mtime_ns, state, sha256, unit, former = first
+                if model_id in self._formers:
+                    add_formers(conn, row_id, self._formers.pop(model_id))
                 if unit is not None:
                     path, size_bytes, mtime_ns, state, sha256 = _of_units(conn, model_id)
                 if path != former:
@@ -456,6 +459,15 @@ class FileStore(Connections):
                     ),
                 )
                 self._index_text(conn, model_id)
+
+    def keep_formers(self, conn: engine.Connection, model_id: int, file_ids: Iterable[int]) -> None:
+        """Note the full hashes that files had formerly, for they go to another model: the next file of theirs has them.
+
+        So it is when files change places. What no file has taken when the program ends is forgotten.
+        """
+        formers = [former for file_id in file_ids for former in formers_of(conn, file_id)]
+        if formers:
+            self._formers.setdefault(model_id, []).extend(formers)
 
     # --- light columns ----------------------------------------------------------------------------------
 

@@ -12,7 +12,14 @@ from modelmgr.catalog import engine
 from modelmgr.catalog.edit_store import join_histories
 from modelmgr.catalog.file_store import OTHER_RECORD, FileStore, is_at_place
 from modelmgr.catalog.found import EMBEDDED, HashOutcome
-from modelmgr.catalog.known_hashes import FORMER, forget_former, hand_down, hashes_of_file, put_hashes
+from modelmgr.catalog.known_hashes import (
+    FORMER,
+    add_formers,
+    forget_former,
+    hand_down,
+    hashes_of_file,
+    put_hashes,
+)
 from modelmgr.catalog.schema import path_in, path_out
 from modelmgr.values import Changes, FileState, Hashes
 
@@ -154,6 +161,7 @@ class IdentityStore(FileStore):
             goal = home[0] if home is not None else self._split(conn, model_id, sha256)
             marks = ", ".join("?" * len(links))
             conn.execute(f"UPDATE files SET model_id = ? WHERE id IN ({marks})", (goal, *links))
+            self.keep_formers(conn, model_id, links)
             forget_former(conn, links)
             outcome = HashOutcome(goal, created=home is None)
         return outcome
@@ -174,11 +182,7 @@ class IdentityStore(FileStore):
     ) -> None:
         conn.execute("UPDATE models SET sha256 = ? WHERE id = ?", (sha256, model_id))
         for row_id in links:
-            (text,) = conn.execute("SELECT partial_hashes FROM files WHERE id = ?", (row_id,)).fetchone()
-            hashes = json.loads(text) if text else {}
-            hashes[FORMER] = " ".join(dict.fromkeys([*hashes.get(FORMER, "").split(), former]))
-            conn.execute("UPDATE files SET partial_hashes = ? WHERE id = ?", (json.dumps(hashes), row_id))
-            put_hashes(conn, hashes_of_file(row_id, {FORMER: hashes[FORMER]}))
+            add_formers(conn, row_id, [former])
 
     def _forget_replaced(self, conn: engine.Connection, model_id: int, links: Sequence[int]) -> bool:
         """Forget one missing path of a model that is older than the file that has just joined it."""

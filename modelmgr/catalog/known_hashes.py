@@ -1,7 +1,7 @@
 """The rows of `known_hashes`: what stands in them, and how they are written."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Hash = tuple[str, int, str, str]
@@ -74,6 +74,23 @@ def hand_down(conn: Any, row_id: int, heir_id: int) -> None:
         put_hashes(conn, hashes_of_file(heir_id, merged))
     if tensors and sha256 == own_sha256 and not own_tensors:
         conn.execute("UPDATE files SET tensor_sha256 = ? WHERE id = ?", (tensors, heir_id))
+
+
+def formers_of(conn: Any, row_id: int) -> list[str]:
+    """Return the full hashes that a file had formerly."""
+    (text,) = conn.execute("SELECT partial_hashes FROM files WHERE id = ?", (row_id,)).fetchone()
+    formers: list[str] = json.loads(text).get(FORMER, "").split() if text else []
+    return formers
+
+
+def add_formers(conn: Any, row_id: int, sha256s: Iterable[str]) -> None:
+    """Remember full hashes that a file had formerly."""
+    former = " ".join(dict.fromkeys([*formers_of(conn, row_id), *sha256s]))
+    conn.execute(
+        "UPDATE files SET partial_hashes = json_set(coalesce(partial_hashes, '{}'), '$.former', ?) WHERE id = ?",
+        (former, row_id),
+    )
+    put_hashes(conn, hashes_of_file(row_id, {FORMER: former}))
 
 
 def forget_former(conn: Any, row_ids: Sequence[int]) -> None:

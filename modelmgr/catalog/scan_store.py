@@ -356,6 +356,8 @@ class Putting:
             self._rows.files.append((row_id, *facts))
         else:
             self.write()  # the row may point to a model that is new
+            if known[1] != model_id:
+                self._store.keep_formers(self._conn, known[1], [row_id])
             self._conn.execute("DELETE FROM known_hashes WHERE holder = 'file' AND holder_id = ?", (row_id,))
             columns = _FILE_COLUMNS.removeprefix("id, ")
             self._conn.execute(

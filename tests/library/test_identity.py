@@ -263,6 +263,29 @@ def test_every_former_hash_leads_to_the_model_and_none_to_another(
         assert other.id not in [match.model.id for match in matches if match.model], digits
 
 
+@SIZES
+@pytest.mark.parametrize("other_rows", [0, 1], ids=["equal sizes", "other sizes"])
+def test_former_hashes_go_along_when_files_change_places(
+    library: Library, models: Path, rows: int, other_rows: int, sha256: Sha256
+) -> None:
+    options = ScanOptions("all")
+    one = write(models / "one.safetensors", WORDS, rows)
+    two = write(models / "two.safetensors", WORDS, rows + other_rows, b"fog")
+    library.scan([str(models)], options=options, progress=Progress())
+    former = {path: sha256(path) for path in (one, two)}
+    for path, fill, its_rows in ((one, b"ink", rows), (two, b"fog", rows + other_rows)):
+        write(path, WORDS | {"modelspec.title": "Other"}, its_rows, fill)
+    assert library.scan(options=options, progress=Progress()).rewritten == 2
+    one.rename(models / "x")
+    two.rename(one)
+    (models / "x").rename(two)
+    library.scan(options=options, progress=Progress())
+    for path, digits in former.items():
+        (match,) = library.catalog.by_hash(digits)
+        assert match.model is not None
+        assert match.model.path == str({one: two, two: one}[path])
+
+
 def test_a_link_goes_on_under_a_new_header_when_its_fellow_is_gone(library: Library, models: Path) -> None:
     path = write(models / "a.safetensors", WORDS)
     link = models / "b.safetensors"
