@@ -70,6 +70,17 @@ def _body(file: KnownFile) -> tuple[int, ...]:
     return file.device, file.inode, file.size_bytes, file.mtime_ns
 
 
+def _is_gone(file: KnownFile) -> bool:
+    """Tell whether a file is not there any more although the disk is on which it lay."""
+    try:
+        return (
+            not os.path.lexists(file.path)
+            and tree.signed64(os.stat(os.path.dirname(file.path)).st_dev) == file.device
+        )
+    except OSError:
+        return False
+
+
 class Fingerprints(Merging):
     """The hashes of files, and what a new one says of the file that has it."""
 
@@ -202,6 +213,11 @@ class Fingerprints(Merging):
             waits = result.problem.code == "changed_while_reading"
             models = [file.model_id for file in files]
             self.catalog.set_hash_state(models, HashState.NONE if waits else HashState.FAILED)
+            expected = (result.job.size_bytes, result.job.mtime_ns)
+            if waits and result.facts is not None and result.facts[:2] != expected:
+                changed.update(self._take_as_it_is(file, result.facts) for file in files if file.unit is None)
+            elif _is_gone(files[0]):
+                self.catalog.mark_files(dict.fromkeys((file.id for file in files), FileState.MISSING))
             return
         report.hashed += 1
         report.bytes_hashed += result.job.size_bytes
@@ -209,6 +225,16 @@ class Fingerprints(Merging):
             facts = file.id, file.path, file.size_bytes, file.mtime_ns
             is_header_new = self._is_header_new(file, result.hashes)
             self._put_hash(*facts, result.hashes, report, is_header_new, changed)
+
+    def _take_as_it_is(self, file: KnownFile, facts: tree.Facts) -> int:
+        """Note that a file is another than the one that waits for its hash; return its model.
+
+        A scan meets most of these again, but not what a rule hides, nor what lies outside all library folders.
+        """
+        self.catalog.touch_file(file.id, *facts)
+        if file.model_sha256 is None:  # no hash will tell that its header is another
+            self._read_anew(file.model_id, file.path, facts[1])
+        return file.model_id
 
     def _is_header_new(self, file: KnownFile, hashes: Hashes) -> bool:
         """Tell whether a file with other bytes and, as it seems, the same tensors says something else of itself."""

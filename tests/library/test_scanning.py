@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from modelmgr import progress
+from modelmgr import demo, progress
 from modelmgr.catalog.file_store import KnownFile
-from modelmgr.discovery import ahead, hashing
+from modelmgr.discovery import IgnoreRules, ahead, hashing
 from modelmgr.errors import DiskFull, NotFound
 from modelmgr.library import Library, fingerprints, scanning
 from modelmgr.library.root_scan import JOBS_AT_ONCE, SMALL_BYTES
@@ -178,6 +178,25 @@ def test_files_without_a_hash_are_taken_some_at_a_time(
     files = library.catalog.known_files().values()
     assert len({file.sha256 for file in files} - {None}) == 9
     assert {row.hash_state for row in rows(library).values()} == {"done"}
+
+
+def test_what_a_rule_hides_before_it_is_hashed_is_told_once(
+    library: Library, models: Path, lora: Lora, sha256: Callable[[Path], str]
+) -> None:
+    hidden = models / "hidden"
+    changed, gone = lora("changed.safetensors", 1, hidden), lora("gone.safetensors", 2, hidden)
+    scan(library, models, hash_files=False)
+    library.edit([rows(library)[changed.name].id], "notes", "keep me")
+    library.set_folder_rules(str(models), IgnoreRules(("hidden/",)))
+    demo.write_safetensors(changed, {"decoder.up.0.block.0.conv1.weight": ("F32", (64, 64))}, {}, b"x")
+    gone.unlink()
+    assert {problem.path for problem in scan(library).problems} == {str(changed), str(gone)}
+    assert scan(library).problems == []
+    found = rows(library)
+    row = found[changed.name]
+    assert (row.sha256, row.hash_state, row.notes) == (sha256(changed), "done", "keep me")
+    assert row.type != "lora"
+    assert found[gone.name].file_state == "missing"
 
 
 def test_a_folder_that_is_away_is_offline_and_comes_back(library: Library, models: Path, lora: Lora) -> None:
