@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from modelmgr.catalog import Catalog
 from modelmgr.cli.commands import COMMANDS, build_parser
+from modelmgr.values import ModelQuery
 from tests.command_line import (
     UNKNOWN_SHA256,
     Library,
@@ -218,3 +220,18 @@ def test_progress_is_drawn_on_a_terminal_and_never_into_pipes(tmp_path: Path) ->
     piped = made.run("scan")
     assert "\x1b" not in piped.out + piped.err
     assert piped.err == ""
+
+
+def test_a_hash_that_could_not_be_computed_is_told_from_one_that_waits(tmp_path: Path) -> None:
+    made = write_library(tmp_path)
+    made.run("scan", tmp_path / "models")
+    with Catalog.open(made.catalog) as catalog:
+        one, two, *_ = catalog.page(ModelQuery(), None)
+        catalog.touch_file(catalog.files_of(one.id)[0].id, 1, 1, 1, 1)
+        catalog.touch_file(catalog.files_of(two.id)[0].id, 1, 2, 2, 1)
+        catalog.set_hash_state([one.id], "failed")
+        catalog.set_hash_state([two.id], "none")
+    assert "hash failed" in made.run("list").out
+    assert "not hashed" in made.run("list").out
+    assert "  State:         hash failed" in made.run("show", one.sha256 or "").out.splitlines()
+    assert "  State:         not hashed" in made.run("show", two.sha256 or "").out.splitlines()

@@ -115,7 +115,7 @@ def list_lines(rows: Iterator[ModelRow], total: int) -> Iterator[str]:
 def _state(row: ModelRow) -> str:
     if row.file_state != "present":
         return row.file_state
-    return {"done": "", "none": "not hashed", "failed": "not hashed"}.get(row.hash_state, "hashing…")
+    return {"done": "", "none": "not hashed", "failed": "hash failed"}.get(row.hash_state, "hashing…")
 
 
 def show_lines(details: ModelDetails) -> Iterator[str]:
@@ -124,6 +124,7 @@ def show_lines(details: ModelDetails) -> Iterator[str]:
     yield visible(row.name)
     values = (
         ("SHA256", row.sha256),
+        ("State", _state(row)),
         ("Type", row.type),
         ("Base model", row.base_model),
         ("Format", row.format),
