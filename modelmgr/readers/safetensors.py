@@ -6,7 +6,6 @@ N comes from a stranger: it is held against the file's size and `HEADER_LIMIT_BY
 
 import json
 import re
-from itertools import islice
 from typing import Any
 
 from modelmgr.readers import tensor_table
@@ -24,7 +23,6 @@ TOKEN_LIMIT = 2_000_000
 """Commas and brackets in a header beyond `WHOLE_LIMIT_BYTES`; bounds the objects that parsing can make."""
 VALUE_LIMIT = 64 * 1024
 """Characters of one metadata value kept from a header beyond `WHOLE_LIMIT_BYTES`."""
-METADATA_PLACE_LIMIT = 4
 EMBEDDED_LIMIT_BYTES = 64 * 1024 * 1024
 """Longer metadata are not kept as a record."""
 _ABSENT = object()
@@ -35,7 +33,8 @@ _PADDING = re.compile(rb"[ \t\r\n\0]*+\Z")
 _LONG_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BRACE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}]', re.DOTALL)
 _METADATA_OPEN = re.compile(rb'"__metadata__"\s*:\s*\{\s*')
-_METADATA_KEY = re.compile(rb'"__metadata__"\s*:\s*(?=\{)')
+_METADATA_KEY = b'"__metadata__"'
+_COLON = re.compile(rb"\s*:\s*")
 _SEPARATOR = re.compile(rb"\s*[:,]\s*")
 
 
@@ -108,33 +107,24 @@ def read(file: FileBytes) -> Contents:
 def _exact_metadata(header: bytes) -> bytes | None:
     """Return the bytes of the ``__metadata__`` object as they stand, or None where they can't be told apart."""
     exact: bytes | None = None
-    for found in islice(_METADATA_KEY.finditer(header), METADATA_PLACE_LIMIT):
-        end = _object_end(header, found.end())
-        if end is not None:
-            # The last one counts, as for every parser.
-            exact = header[found.end() : end]
-    return exact if exact is not None and len(exact) <= EMBEDDED_LIMIT_BYTES else None
-
-
-def _object_end(header: bytes, start: int) -> int | None:
-    """Return where the JSON object that begins at `start` ends, or None if it doesn't."""
-    if len(header) <= WHOLE_LIMIT_BYTES:
-        text = header[start:].decode("utf-8", "surrogateescape")
-        try:
-            end = json.JSONDecoder().raw_decode(text)[1]
-        except (ValueError, RecursionError):
-            return None
-        return start + (end if text.isascii() else len(text[:end].encode("utf-8", "surrogateescape")))
-    depth = 0
-    # Too long to make objects of it. Braces inside strings do not count: strings are taken whole.
-    for token in _BRACE.finditer(header, start):
+    first = header.find(_METADATA_KEY)
+    is_alone = header.find(_METADATA_KEY, first + 1) < 0
+    depth, start, key_end = int(is_alone), -1, -1
+    # Braces inside strings do not count: strings are taken whole. A key of that name further inside is another one.
+    for token in _BRACE.finditer(header, max(first, 0) if is_alone else 0):
         if token[0] == b"{":
             depth += 1
+            if depth == 2 and key_end >= 0 and _COLON.fullmatch(header, key_end, token.start()):
+                start = token.start()
         elif token[0] == b"}":
             depth -= 1
-            if depth == 0:
-                return token.end()
-    return None
+            if depth == 1 and start >= 0:
+                # The last one counts, as for every parser.
+                exact, start = header[start : token.end()], -1
+                if is_alone:
+                    break
+        key_end = token.end() if depth == 1 and token[0] == _METADATA_KEY else -1
+    return exact if exact is not None and len(exact) <= EMBEDDED_LIMIT_BYTES else None
 
 
 def _invalid(code: str, message: str) -> Contents:

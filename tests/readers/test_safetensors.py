@@ -324,6 +324,23 @@ def test_the_metadata_bytes_come_out_exactly_as_they_stand(raw_safetensors: Call
     assert (found.embedded, found.embedded_made) == (long, False)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"__metadata__":%b,"w":{"dtype":"F32","__metadata__":{"d":"e"},"shape":[4,4],"data_offsets":[0,64]}}',
+        b'{"__metadata__":{"f":"g"}, "w":["__metadata__",{"d":"e"}], "__metadata__" : %b}',
+        b'{"note":"\\"__metadata__\\": {", "__metadata__":%b}',
+    ],
+)
+@pytest.mark.parametrize(
+    "exact", [b'{"a":"b","__metadata__":{"c":"d"}}', b'{"a":{"x":[{"__metadata__":{}}]}}', b'{"a":"}"}']
+)
+def test_a_key_of_that_name_further_inside_holds_other_metadata(
+    raw_safetensors: Callable[..., str], header: bytes, exact: bytes
+) -> None:
+    assert read_header(raw_safetensors(header % exact, 64)).embedded == exact
+
+
 @pytest.mark.parametrize("told", [b'{"format":"pt"}', b"{}", b"[1]", b"null"])
 def test_metadata_that_say_nothing_are_no_record(raw_safetensors: Callable[..., str], told: bytes) -> None:
     assert read_header(raw_safetensors(b'{"__metadata__":' + told + b"}")).embedded is None
