@@ -283,3 +283,15 @@ def test_the_rating_menu_is_off_while_nothing_is_selected(qtbot, window):
     qtbot.waitUntil(rating.isEnabled)
     table.clearSelection()
     qtbot.waitUntil(lambda: not rating.isEnabled())
+
+
+@pytest.mark.parametrize(
+    ("command", "seen"), [("actionRename", "nameEditor"), ("actionPreviewLarge", "largePreview")]
+)
+@pytest.mark.parametrize("page", ["actionShowPending", "actionShowOverview"])
+def test_what_is_seen_at_the_models_brings_them_to_the_front(qtbot, window, page, command, seen):
+    find(window, "libraryTable", QTableView).selectRow(2)
+    find(window, page, QAction).trigger()
+    find(window, command, QAction).trigger()
+    assert find(window, "actionShowLibrary", QAction).isChecked()
+    assert find(window, seen).isVisible()
