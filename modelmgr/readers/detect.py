@@ -5,20 +5,21 @@ Pickles are looked into without being run, see `modelmgr.readers.torch_pickle`.
 
 import os
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
-from modelmgr.readers import gguf, ncnn, numpy_array, onnx, safetensors, torch_pickle
+from modelmgr.readers import gguf, ncnn, numpy_array, onnx, rules, safetensors, torch_pickle
 from modelmgr.readers.contents import Contents, Defect, FileBytes
 from modelmgr.told.texts import clean
 
 HEAD_BYTES = 512
 _POINTER_LIMIT_BYTES = 1024
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
+_TORCH_TAR = (b"sys_info", b"pickle", b"storages", b"tensors")
 _OLD_GGML = {
     b"ggml": "ggml", b"lmgg": "ggml", b"ggmf": "ggmf", b"fmgg": "ggmf",
     b"ggjt": "ggjt", b"tjgg": "ggjt", b"ggla": "ggla", b"algg": "ggla",
 }  # fmt: skip
-_DOWNLOAD_ERROR = re.compile(rb"\s*(<!doctype|<html|<\?xml|\{\s*\"error)", re.IGNORECASE)
 
 TORCH_FORMATS = frozenset(("torch-zip", "torch-legacy", "torchscript", "pickle"))
 
@@ -47,6 +48,34 @@ _LABELS = {
     "ncnn": "an ncnn model",
     "zip": "a zip archive",
 }
+
+
+class _Foreign(NamedTuple):
+    """What stands under the name of a model and is none, as ``resources/identification/foreign.json`` has it."""
+
+    begins: tuple[tuple[re.Pattern[bytes], str], ...]
+    download: re.Pattern[bytes]
+    refusal: re.Pattern[bytes]
+    pointers: dict[bytes, str]
+
+
+@lru_cache(maxsize=1)
+def _foreign() -> _Foreign:
+    data = rules.load("foreign")
+
+    def signature(digits: str) -> re.Pattern[bytes]:
+        pairs = (digits[at : at + 2] for at in range(0, len(digits), 2))
+        return re.compile(
+            b"".join(b"." if pair == ".." else re.escape(bytes.fromhex(pair)) for pair in pairs), re.DOTALL
+        )
+
+    begins, says = ("|".join(data["download"][key]).encode() for key in ("begins", "says"))
+    return _Foreign(
+        tuple((signature(digits), what) for digits, what in data["begins"].items()),
+        re.compile(rb"\s*(?:<!--.*?-->\s*)*(?:" + begins + b")", re.IGNORECASE | re.DOTALL),
+        re.compile(rb"\b(?:" + says + rb")\b", re.IGNORECASE),
+        {text.encode(): whose for text, whose in data["pointer"].items()},
+    )
 
 
 def read_contents(file: FileBytes, path: str) -> Contents:
@@ -81,13 +110,8 @@ def _read(file: FileBytes, path: str) -> Contents:
         return torch_pickle.read_stream(file, "torch-legacy")
     if len(head) > 2 and head[0] == 0x80 and head[1] <= 5:
         return torch_pickle.read_stream(file)
-    if head.startswith(_LFS_POINTER):
-        return _lfs_pointer(file)
-    if _DOWNLOAD_ERROR.match(head):
-        return Contents(
-            "text",
-            defects=[Defect("not_a_model", "The file is a web page or an error message: a failed download.")],
-        )
+    if (text := _foreign_text(_as_utf8(head), file)) is not None:
+        return text
     if head.startswith(numpy_array.MAGIC):
         contents = numpy_array.read(file)
         torch_pickle.look_into_array(file, contents)
@@ -97,7 +121,7 @@ def _read(file: FileBytes, path: str) -> Contents:
     if head[0] == 0x08 and (model := onnx.read(file, path) or onnx.cut_off(file)) is not None:
         return model
     if head[257:262] == b"ustar":
-        if b"pickle" in head[:100] or b"storages" in head[:100] or b"tensors" in head[:100]:
+        if head[:100].split(b"\0", 1)[0].removeprefix(b"./") in _TORCH_TAR:
             return Contents(
                 "torch-legacy",
                 defects=[Defect("unsupported", "A PyTorch tar file of 2016; it is not read.")],
@@ -116,7 +140,31 @@ def _looks_like_safetensors(head: bytes) -> bool:
     )
 
 
+def _as_utf8(head: bytes) -> bytes:
+    """Return the beginning of a text without its mark, and in UTF-8 if the mark says that it is in UTF-16."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return head.decode("utf-16", "ignore").encode()
+    return head.removeprefix(b"\xef\xbb\xbf")
+
+
+def _foreign_text(head: bytes, file: FileBytes) -> Contents | None:
+    """Tell what came instead of a model: a pointer to it, or what a server said."""
+    foreign = _foreign()
+    for start, whose in foreign.pointers.items():
+        if head.startswith(start):
+            return _pointer(file, whose)
+    is_whole = file.size_bytes <= HEAD_BYTES
+    if foreign.download.match(head) or (is_whole and _is_text(head) and foreign.refusal.search(head)):
+        message = "The file is a web page or an error message: a failed download."
+        return Contents("text", defects=[Defect("not_a_model", message)])
+    return None
+
+
 def _nothing_known(head: bytes, file: FileBytes, path: str) -> Contents:
+    for signature, what in _foreign().begins:
+        if signature.match(head):
+            message = f"The file is {what}; that is not read as a model."
+            return Contents("unknown", defects=[Defect("not_a_model", message)])
     if "pickle" in _EXPECTED.get(_suffix(path), ()) and (found := torch_pickle.read_text(file)) is not None:
         return found
     if len(head) >= 8 and _is_text(head):
@@ -140,18 +188,18 @@ def _unsupported(message: str) -> Contents:
     return Contents("unknown", defects=[Defect("unsupported", message)])
 
 
-def _lfs_pointer(file: FileBytes) -> Contents:
-    """Read a Git LFS pointer (git-lfs/git-lfs, docs/spec.md, "The Pointer"): lines of key and value."""
+def _pointer(file: FileBytes, whose: str) -> Contents:
+    """Read a pointer of Git LFS (git-lfs/git-lfs, docs/spec.md, "The Pointer"), lines of key and value, or another."""
     contents = Contents("lfs-pointer")
-    for line in file.at(0, _POINTER_LIMIT_BYTES).decode("utf-8", "replace").splitlines():
+    for line in _as_utf8(file.at(0, _POINTER_LIMIT_BYTES)).decode("utf-8", "replace").splitlines():
         key, _, value = line.partition(" ")
         if key in ("oid", "size"):
             contents.metadata[f"lfs.{key}"] = clean(value.strip())
     size = contents.metadata.get("lfs.size", "")
-    message = "The file is a Git LFS pointer; the model itself was not downloaded."
+    message = f"The file is a {whose} pointer; the model itself was not downloaded."
     if size.isdecimal() and len(size) < 16:
         message = (
-            f"The file is a Git LFS pointer; the model itself of {int(size):,} bytes was not downloaded."
+            f"The file is a {whose} pointer; the model itself of {int(size):,} bytes was not downloaded."
         )
     contents.defects.append(Defect("lfs_pointer", message))
     return contents

@@ -72,7 +72,8 @@ def read(file: FileBytes) -> Contents:
     """
     size_bytes = file.size_bytes
     if size_bytes < 8:
-        return _invalid("truncated", f"The file ends after {size_bytes} bytes, before its header.")
+        ended = "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
+        return _invalid("truncated", f"The file ends after {ended}, before its header.")
     length = int.from_bytes(file.at(0, 8), "little")
     if length > HEADER_LIMIT_BYTES:
         return _invalid(

@@ -130,6 +130,11 @@ def test_a_format_is_known_by_its_first_bytes(
         (b'{ "error": "x"}', "x.ckpt", "not_a_model", "text"),
         (b"<?xml version='1.0'?><Error/>", "x.pth", "not_a_model", "text"),
         (b"Access denied, please log in.\n", "x.safetensors", "not_a_model", "text"),
+        (b"\xef\xbb\xbf\r\n<!-- x -->\n<HEAD><title>x", "x.safetensors", "not_a_model", "text"),
+        ("<html>403</html>".encode("utf-16"), "x.safetensors", "not_a_model", "text"),
+        (b"/annex/objects/SHA256E-s9--aa.safetensors\n", "x.safetensors", "lfs_pointer", "lfs-pointer"),
+        (b"\x1f\x8b\x08\0" + bytes(range(1, 200)), "x.safetensors", "not_a_model", "unknown"),
+        (b"model.tensors" + b"\0" * 244 + b"ustar\x0000" + b"\0" * 300, "x.pth", "not_a_model", "unknown"),
         ("Esta página em português\n".encode() * 40, "leia.pt", "not_a_model", "text"),
         (b"<div tal:content='x'>\xc3", "page.pt", "not_a_model", "text"),
         (b"\x7fELF\x02\x01\x01\0" + bytes(range(1, 200)), "firmware.bin", "not_a_model", "unknown"),
@@ -166,6 +171,38 @@ def test_a_pointer_tells_the_size_of_what_is_missing(file_of: Callable[..., str]
     header = read_header(file_of(pointer, "x.safetensors"))
     assert "6,938,040,682 bytes" in header.problems[0].message
     assert header.metadata["lfs.oid"] == "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"Invalid username or password.",
+        b'{"message":"Not Found"}',
+        b"Entry not found\r\n",
+        b"Access to model a/b is restricted and you are not in the authorized list.",
+        b"<Error><Code>AccessDenied</Code></Error>",
+    ],
+)
+def test_what_a_server_said_instead_is_a_failed_download(said: bytes, file_of: Callable[..., str]) -> None:
+    (problem,) = read_header(file_of(said, "x.safetensors")).problems
+    assert "failed download" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("begins", "what"),
+    [
+        (b"\x1f\x8b\x08\0", "a gzip archive"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "a WebP picture"),
+        (b"\0\0\0 ftypisom", "an MP4 video"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_what_it_is(
+    begins: bytes, what: str, file_of: Callable[..., str]
+) -> None:
+    for name in ("x.safetensors", "x.ckpt", "x.gguf", "x.bin"):
+        (problem,) = read_header(file_of(begins + bytes(range(100, 200)), name)).problems
+        assert what in problem.message
 
 
 FORMATS = {
