@@ -18,6 +18,7 @@ from modelmgr.values import MIB
 _SECRETS = frozenset(("token", "api_key", "key"))
 _LIST_LIMIT = 256
 _DATA_URL = re.compile(r"data:image/(?:png|jpe?g|webp);base64,", re.IGNORECASE)
+_NO_NAME = re.compile(r"\.+|[0-9a-f]{32,64}|(?:~|\.{0,2})/.*|.*\\.*", re.IGNORECASE)
 PICTURE_LIMIT_BYTES = 2 * MIB
 
 
@@ -43,7 +44,7 @@ def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[
         _put(typed, "source_url", _url(metadata.get("ssmd_source")))
         _put(typed, "rating", _rating(metadata.get("ssmd_rating")))
     if not keys.isdisjoint(_STATED):
-        name = line_of(metadata.get("modelspec.title")) or line_of(metadata.get("general.name"))
+        name = line_of(metadata.get("modelspec.title")) or _converted_name(metadata)
         _put(stated, "name", name or _trained_name(metadata))
         phrase = text_of(metadata.get("modelspec.trigger_phrase"))
         _put(stated, "trigger_words", [phrase] if phrase else None)
@@ -51,6 +52,12 @@ def suggestions(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[
         _put(stated, "license", line_of(metadata.get("modelspec.license")) or _gguf_license(metadata))
         _put(stated, "source_url", _gguf_url(metadata))
     return stated | typed, frozenset(typed)
+
+
+def _converted_name(metadata: Mapping[str, Any]) -> str | None:
+    """Return a GGUF file's name, None where its converter took the folder's: a path, or a commit in a cache."""
+    name = line_of(metadata.get("general.name"))
+    return None if name is None or _NO_NAME.fullmatch(name) else name
 
 
 def _trained_name(metadata: Mapping[str, Any]) -> str | None:

@@ -173,6 +173,11 @@ def test_placeholders_and_training_tags_say_nothing(
             {"tags": [f"t{n}" for n in range(64)]},
         ),
         ([("general.name", "u32", 7), ("general.tags", "u32", 7)], {}),
+        ([("general.name", "str", "D:\\models")], {}),
+        ([("general.name", "str", "/workspace/out")], {}),
+        ([("general.name", "str", "..")], {}),
+        ([("general.name", "str", "47b6801b24d15ff9bcd8c96dfaea0be9ed3a0301")], {}),
+        ([("general.name", "str", "org/Heron 1.5")], {"name": "org/Heron 1.5"}),
     ],
 )
 def test_a_gguf_header_offers_columns(
