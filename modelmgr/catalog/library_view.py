@@ -326,8 +326,10 @@ class LibraryView(AttachmentStore):
 
         def by(column: str, out: Callable[[Any], str] = str) -> dict[str, dict[str, int]]:
             with engine.translated(self.path):
+                # By the column's index each row would be fetched from wherever it lies: three times as long.
                 cursor = self._question().execute_sql(
-                    f"SELECT {column}, count(*), sum(size_bytes) FROM models GROUP BY {column} ORDER BY 2 DESC, 1"
+                    f"SELECT {column}, count(*), sum(size_bytes) FROM models NOT INDEXED GROUP BY {column} "
+                    "ORDER BY 2 DESC, 1"
                 )
                 return {
                     "" if value is None else out(value): {"models": number, "bytes": size}

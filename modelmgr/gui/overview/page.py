@@ -1,5 +1,6 @@
 """The page: totals, what needs attention, types and base models as bars, folders and their disks."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -35,9 +36,18 @@ from modelmgr.gui.text import (
 from modelmgr.values import Changes, ModelQuery
 
 AGAIN_MS = 3000
-"""While a scan writes, the numbers are counted anew as often as this."""
+"""While a scan writes, the numbers are counted anew as often as this, or more rarely where it takes long."""
+
+_AGAIN_TIMES = 2
+"""So many times as long as the counting took, it is left alone: of a million models it takes several seconds."""
 MOST_ROWS = 10
 _WIDEST, _TWO_COLUMNS = 1180, 760
+
+
+def _count_timed(catalog: Catalog) -> tuple[Figures, float]:
+    """Return the numbers, and in how many seconds they were counted."""
+    began = time.monotonic()
+    return load_figures(catalog), time.monotonic() - began
 
 
 class OverviewPage(QScrollArea):
@@ -145,11 +155,14 @@ class OverviewPage(QScrollArea):
         if not self.isVisible():
             return
         self._is_stale = False
-        self._tasks.ask(partial(load_figures, self._catalog), self._on_figures, key=(id(self), "figures"))
+        question = partial(_count_timed, self._catalog)
+        self._tasks.ask(question, self._on_figures, key=(id(self), "figures"))
 
     @Slot(object)
-    def _on_figures(self, figures: Figures) -> None:
+    def _on_figures(self, answer: tuple[Figures, float]) -> None:
+        figures, took_s = answer
         self._figures = figures
+        self._later.setInterval(max(AGAIN_MS, round(_AGAIN_TIMES * took_s * 1000)))
         paths = [place.path for place in figures.places]
         # A disk may take its time to answer, and so do a million files: all else is shown before.
         self._tasks.ask(partial(load_disks, paths), self._on_disks, key=(id(self), "disks"))
