@@ -310,6 +310,10 @@ class _Lane:
                 interrupt(thread)
             return len(self._at_work)
 
+    def has(self, thread: threading.Thread) -> bool:
+        """Whether `thread` is one of these."""
+        return thread in self._threads
+
     def join(self, deadline: float) -> bool:
         """Wait for the threads until `deadline` (`time.monotonic`); True if all have ended."""
         for thread in self._threads:
@@ -372,6 +376,7 @@ class Tasks(QObject):
         started(object): a `Task` was taken on.
         finished(object): that `Task` is over; its own signals have been sent.
         failed(str, object): what was tried, and the exception, where the asker did not take it.
+        answered(): an answer has been given, and no question waits for its own.
 
     Args:
         interrupt: ends the question that a thread (its `threading.get_ident`) asks just now.
@@ -380,6 +385,7 @@ class Tasks(QObject):
     started = Signal(object)
     finished = Signal(object)
     failed = Signal(str, object)
+    answered = Signal()
     _came_back = Signal(object, object, object)
 
     def __init__(self, *, interrupt: Callable[[int], None] | None = None) -> None:
@@ -459,6 +465,10 @@ class Tasks(QObject):
     ) -> None:
         """Write something short in a worker, after the changes that were given before."""
         self._put(self._changes, _Asker(deed, done, failed))
+
+    def is_in_change(self) -> bool:
+        """Whether the calling thread is making a `change`."""
+        return self._changes.has(threading.current_thread())
 
     def settle(self) -> None:
         """Wait for the changes that were given so far, as long as `shutdown` would, and bring their answers."""
@@ -562,6 +572,13 @@ class Tasks(QObject):
                 self._tell(task.title, error)
             self.finished.emit(task)
             return
+        try:
+            self._answer(asker, outcome, error)
+        finally:
+            if self.is_answered:
+                self.answered.emit()
+
+    def _answer(self, asker: _Asker, outcome: Any, error: Exception | None) -> None:
         if error is None:
             if asker.answer is not None and not _is_gone(asker.answer):
                 asker.answer(outcome)

@@ -2,13 +2,18 @@
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import pytest
+from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
 from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
-from modelmgr.gui.news import News
+from modelmgr.gui.news import NEWS_INTERVAL_S, News
 from modelmgr.gui.tasks import Tasks
 from modelmgr.values import Changes
 
@@ -97,3 +102,72 @@ def test_where_nobody_knows_what_was_written_before_all_may_be_new(qtbot: QtBot,
         assert told[0].ids is None
         news.stop()
         tasks.shutdown()
+
+
+class _Slow(QObject):
+    """Reads something for each news, and has not read it before it may."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        super().__init__()
+        self.may = threading.Event()
+        self.told = 0
+        self._tasks = tasks
+
+    def take(self, _changes: Changes) -> None:
+        self.told += 1
+        self._tasks.ask(self.may.wait, self.answer)
+
+    def answer(self, _answer: bool) -> None:
+        pass
+
+
+def _write_from_elsewhere(catalog: Catalog) -> None:
+    """Write what is no deed of the user's."""
+    thread = threading.Thread(target=_write, args=(catalog,))
+    thread.start()
+    thread.join()
+
+
+def _write(catalog: Catalog, _progress: object = None) -> None:
+    with catalog.transaction(Changes(models=True)):
+        pass
+
+
+@pytest.fixture
+def slow(qtbot: QtBot, tmp_path: Path) -> Iterator[tuple[Catalog, Tasks, News, _Slow]]:
+    """Give a reader to whom something was told that he has not read yet, while more was written."""
+    with Catalog.open(tmp_path / "c.sqlite") as catalog:
+        tasks = Tasks()
+        news, reader = News(catalog, tasks), _Slow(tasks)
+        news.changed.connect(reader.take)
+        _write_from_elsewhere(catalog)
+        qtbot.waitUntil(lambda: reader.told == 1)
+        _write_from_elsewhere(catalog)
+        qtbot.waitUntil(lambda: news._later.isActive())
+        yield catalog, tasks, news, reader
+        reader.may.set()
+        news.stop()
+        tasks.shutdown()
+
+
+def test_what_goes_on_is_told_more_rarely_where_it_takes_long_to_read(
+    slow: tuple[Catalog, Tasks, News, _Slow], qtbot: QtBot
+) -> None:
+    _catalog, _tasks, news, reader = slow
+    assert news._later.remainingTime() > 10 * NEWS_INTERVAL_S * 1000
+    assert reader.told == 1
+    reader.may.set()
+    # As soon as it was read in a moment: one news a second again.
+    qtbot.waitUntil(lambda: reader.told == 2)
+
+
+def test_what_the_user_changes_and_the_end_of_his_deeds_are_told_at_once(
+    slow: tuple[Catalog, Tasks, News, _Slow], qtbot: QtBot
+) -> None:
+    catalog, tasks, news, reader = slow
+    tasks.change(partial(_write, catalog))
+    qtbot.waitUntil(lambda: reader.told == 2)
+    _write_from_elsewhere(catalog)
+    qtbot.waitUntil(lambda: news._later.isActive())
+    tasks.run("Scanning", partial(_write, catalog))
+    qtbot.waitUntil(lambda: reader.told == 3)
