@@ -264,6 +264,11 @@ def test_ids_and_hashes_that_are_not_there_are_problems_and_stop_nothing(library
         answer = library.run("pending", *said, "424242", str(2**70), "--json")
         assert answer.code == 1
         assert {problem["code"] for problem in answer.json["problems"]} == {"not_found"}
+        assert [problem["message"] for problem in answer.json["problems"]] == [
+            f"No pending model has the ID {number}." for number in (424242, 2**70)
+        ]
+    answer = library.run("edit", "--undo", str(2**70), "--json")
+    assert answer.json["error"]["message"] == f"There is no edit {2**70}."
 
 
 def test_a_disk_without_room_for_the_output_is_told_in_a_sentence(library: Library) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from modelmgr.catalog import engine
+from modelmgr.catalog import engine, query
 from modelmgr.catalog.connections import Connections
 from modelmgr.catalog.library_view import ROWS_A_STATEMENT
 from modelmgr.values import MIB, Door, Edit, EditGroup, Skipped
@@ -107,7 +107,7 @@ class EditStore(Connections):
 
     def edit_group(self, number: int) -> EditGroup | None:
         """Return an edit by its number, None if there is none or it is forgotten."""
-        return self._group("id = ?", (number,))
+        return self._group("id = ?", (number,)) if number <= query.GREATEST_INTEGER else None
 
     def _group(self, condition: str, parameters: Sequence[Any] = ()) -> EditGroup | None:
         with engine.translated(self.path):

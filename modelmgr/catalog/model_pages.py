@@ -11,7 +11,6 @@ from modelmgr.errors import Usage
 from modelmgr.values import ModelPage, ModelQuery
 
 KEPT_TOTALS = 64
-GREATEST_INTEGER = 2**63 - 1
 
 T = TypeVar("T")
 
@@ -96,7 +95,7 @@ def _in(column: str, value: Any) -> Any:
     if value is None and column != "id":
         return None
     if column in query.NUMBERS:
-        if type(value) is int and query.LEAST_INTEGER <= value <= GREATEST_INTEGER:
+        if type(value) is int and query.LEAST_INTEGER <= value <= query.GREATEST_INTEGER:
             return value
     elif isinstance(value, str):
         if value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value):

@@ -190,7 +190,8 @@ class PendingStore(ImportStore):
         found: dict[int, PendingModel] = {}
         with engine.translated(self.path):
             for start in range(0, len(ids), ROWS_A_STATEMENT):
-                some = list(ids[start : start + ROWS_A_STATEMENT])
+                part = ids[start : start + ROWS_A_STATEMENT]
+                some = [row_id for row_id in part if row_id <= query.GREATEST_INTEGER]
                 for values in self._question().execute_sql(
                     f"SELECT {_LIGHT} FROM pending_models WHERE id IN ({', '.join('?' * len(some))})", some
                 ):

@@ -16,7 +16,7 @@ from modelmgr.catalog.schema import ModelTable
 from modelmgr.values import ModelQuery, PendingQuery, folded
 from modelmgr.vocabulary import canonical_type
 
-LEAST_INTEGER = -(2**63)
+LEAST_INTEGER, GREATEST_INTEGER = -(2**63), 2**63 - 1
 
 
 def steps_after(

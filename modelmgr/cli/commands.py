@@ -9,7 +9,7 @@ import argparse
 from types import ModuleType
 from typing import Any
 
-from modelmgr.cli.parser import Argument, Command, OneOf, number, parser_of, path, port, sha256
+from modelmgr.cli.parser import Argument, Command, OneOf, amount, number, parser_of, path, port, sha256
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -202,11 +202,11 @@ COMMANDS = (
                 help="the others that tools use too: `all`, or where they cost next to nothing (`auto`)",
             ),
             _takes(
-                "--workers", type=number, default=0, metavar="N", help="hashing threads; 0 for as many as fit"
+                "--workers", type=amount, default=0, metavar="N", help="hashing threads; 0 for as many as fit"
             ),
             _takes(
                 "--read-limit",
-                type=number,
+                type=amount,
                 default=0,
                 metavar="MB",
                 help="megabytes a second that hashing may read; 0 for no limit",
@@ -228,8 +228,8 @@ COMMANDS = (
         "list_models",
         "list models",
         (
-            _takes("--limit", type=number, default=100, metavar="N", help="100 unless given"),
-            _takes("--offset", type=number, default=0, metavar="N", help="leave out the first N"),
+            _takes("--limit", type=amount, default=100, metavar="N", help="100 unless given"),
+            _takes("--offset", type=amount, default=0, metavar="N", help="leave out the first N"),
         ),
         (
             "list --type lora --base sdxl --sort added_at --desc",

@@ -205,7 +205,16 @@ def number(text: str) -> int:
         found = -1
     if found < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return min(found, _LARGEST)
+    return found
+
+
+def amount(text: str) -> int:
+    """Return a number of which more than the catalog can count is no more.
+
+    Raises:
+        argparse.ArgumentTypeError: the word is none.
+    """
+    return min(number(text), _LARGEST)
 
 
 def port(text: str) -> int:
