@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from modelmgr.catalog import Catalog
 from modelmgr.errors import CatalogError
+from modelmgr.gui import news as news_room
 from modelmgr.gui.news import NEWS_INTERVAL_S, News
 from modelmgr.gui.tasks import Tasks
 from modelmgr.values import Changes
@@ -134,8 +135,11 @@ def _write(catalog: Catalog, _progress: object = None) -> None:
 
 
 @pytest.fixture
-def slow(qtbot: QtBot, tmp_path: Path) -> Iterator[tuple[Catalog, Tasks, News, _Slow]]:
+def slow(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Catalog, Tasks, News, _Slow]]:
     """Give a reader to whom something was told that he has not read yet, while more was written."""
+    monkeypatch.setattr(news_room, "LONGEST_S", 100_000.0)
     with Catalog.open(tmp_path / "c.sqlite") as catalog:
         tasks = Tasks()
         news, reader = News(catalog, tasks), _Slow(tasks)
