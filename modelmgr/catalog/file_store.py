@@ -23,6 +23,9 @@ SEARCH_FILES = 50
 STATES = (FileState.PRESENT, FileState.UNREADABLE, FileState.OFFLINE, FileState.MISSING)
 """The best first."""
 
+NO_WHOLE_MODEL = ("empty_file", "header_invalid", "lfs_pointer", "not_a_model", "truncated")
+"""Codes of the problems of a file that can't have been all of a model."""
+
 OTHER_RECORD = f"SELECT 1 FROM records WHERE source <> '{EMBEDDED}' AND model_id = "
 _ALIASES = "\n\x1f"  # what follows it in a search text stands in no column
 _WITHOUT_HASH = "files INDEXED BY files_without_hash WHERE files.sha256 IS NULL AND files.state = 'present'"
@@ -80,6 +83,7 @@ class FileStore(Connections):
         self._relocated: set[int] = set()
         self._to_refresh: dict[int, None] | None = None
         self._formers: dict[int, list[str]] = {}
+        self._without_file: set[int] = set()
         self._missing: dict[int, deque[int]] = {}  # of models that were asked for while `refreshed_once`
 
     def take_relocated(self) -> list[int]:
@@ -375,7 +379,8 @@ class FileStore(Connections):
     def forget_empty(self) -> int:
         """Forget the models that lost their last file before it was hashed, if nobody has said anything of them.
 
-        One whose hash is known stays: its bytes may come again.
+        One whose hash is known stays, for its bytes may come again; but not what was no whole model in the place of
+        which another file lies by now: a download that went on, or a pointer that was followed.
 
         Returns:
             How many there were.
@@ -388,8 +393,18 @@ class FileStore(Connections):
                 "AND NOT EXISTS (SELECT 1 FROM user_values WHERE model_id = models.id)"
             )
             ids = [row[0] for row in rows.fetchall()]
+            without_file, self._without_file = self._without_file, set()
+            for some in in_pieces(list(without_file)):
+                rows = self._question().execute_sql(
+                    "SELECT models.id FROM models JOIN headers ON model_id = models.id "
+                    f"WHERE models.id IN ({', '.join('?' * len(some))}) AND file_count = 0 AND path IS NULL AND EXISTS "
+                    "(SELECT 1 FROM json_each(header, '$.problems') WHERE json_extract(value, '$.code') "
+                    f"IN ({', '.join('?' * len(NO_WHOLE_MODEL))}))",
+                    [*some, *NO_WHOLE_MODEL],
+                )
+                ids += [row[0] for row in rows]
         forgotten = 0
-        for some in in_pieces(ids):
+        for some in in_pieces(list(dict.fromkeys(ids))):
             with self.transaction(Changes(models=True)):
                 forgotten += sum(map(self.remove_if_nothing_left, some))
         return forgotten
@@ -423,6 +438,7 @@ class FileStore(Connections):
                     (model_id,),
                 ).fetchone()
                 if first is None:
+                    self._without_file.add(model_id)
                     conn.execute(
                         "UPDATE models SET file_state = 'missing', file_count = 0, path = NULL, folder = NULL, "
                         "file_name = NULL, hash_state = CASE hash_state WHEN 'failed' THEN hash_state ELSE 'none' END "

@@ -180,6 +180,39 @@ def test_files_without_a_hash_are_taken_some_at_a_time(
     assert {row.hash_state for row in rows(library).values()} == {"done"}
 
 
+@pytest.mark.parametrize("size", [1_000, SMALL_BYTES + 1], ids=["small", "large"])
+def test_a_download_that_goes_on_leaves_nothing_behind(
+    library: Library, models: Path, size: int, sha256: Callable[[Path], str]
+) -> None:
+    path = models / "ink.safetensors"
+    demo.write_safetensors(path, {"w": ("F16", (size,))}, {}, b"ink")
+    whole = path.read_bytes()
+    stages: list[bytes] = [
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+        b"<!doctype html>",
+        b"",
+    ]
+    stages += [whole[:5], whole[:40], whole[: len(whole) // 2], whole[:-1], whole]
+    for content in stages:
+        path.write_bytes(content)
+        scan(library, models)
+        (row,) = library.catalog.page(ModelQuery(), None)
+        assert (row.sha256, row.file_state) == (sha256(path), "present")
+
+
+def test_half_a_file_that_somebody_spoke_of_or_that_only_went_stays(library: Library, models: Path) -> None:
+    path, other = models / "ink.safetensors", models / "other.safetensors"
+    path.write_bytes(b"<!doctype html>")
+    other.write_bytes(b"<!doctype html> 404")
+    scan(library, models)
+    library.edit([rows(library)[path.name].id], "notes", "get it again")
+    path.write_bytes(b"<!doctype html> 403")
+    other.unlink()
+    scan(library)
+    found = {(row.notes, row.file_state) for row in library.catalog.page(ModelQuery(), None)}
+    assert found == {("get it again", "missing"), (None, "present"), (None, "missing")}
+
+
 def test_what_a_rule_hides_before_it_is_hashed_is_told_once(
     library: Library, models: Path, lora: Lora, sha256: Callable[[Path], str]
 ) -> None:
