@@ -583,26 +583,28 @@ def test_other_tools_on_this_computer_are_named_with_their_places_and_chosen_by_
     qtbot, open_wizard, tmp_path, catalog
 ):
     places = [str(tmp_path / name) for name in ("ComfyUI", "assets.db", "a", "b", "c")]
+    (tmp_path / "own").mkdir()
     library = FurnishedLibrary(
         catalog, InstalledTool("ComfyUI", tuple(places[:2])), InstalledTool("Jan", tuple(places[2:]))
     )
+    library.add_folder(str(tmp_path / "own"))
     seen = open_wizard(library=library)
-    qtbot.waitUntil(lambda: len(boxes(seen)) == 2, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(boxes(seen)) == 3, timeout=WAIT_MS)
     assert not any(box.isChecked() for box in boxes(seen).values())
     assert seen.wizard.journey.paths == []
     shown = [label.text() for label in seen.child(QWidget, "foundInstalls").findChildren(QLabel)]
-    assert [text for text in shown if text.startswith(str(tmp_path))] == places[:3]
+    assert [text for text in shown if text.startswith(str(tmp_path))][1:] == places[:3]
     assert "and 2 more places" in shown
     boxes(seen)["ComfyUI"].click()
     assert seen.wizard.journey.paths == places[:2]
     boxes(seen)["ComfyUI"].click()
     assert seen.wizard.journey.paths == []
-    card = seen.wizard.findChildren(QFrame, "toolCard")[1]
+    card = seen.wizard.findChildren(QFrame, "toolCard")[2]
     qtbot.mouseClick(card, Qt.MouseButton.LeftButton, pos=QPoint(card.width() - 5, card.height() - 5))
     assert seen.wizard.journey.paths == places[2:]
     seen.click("chooseAllButton")
     assert sorted(seen.wizard.journey.paths) == sorted(places)
-    assert all(box.isChecked() for box in boxes(seen).values())
+    assert [name for name, box in boxes(seen).items() if not box.isChecked()] == ["Beside your models"]
 
 
 def test_rows_of_tables_have_no_column_for_keys(qtbot, open_wizard, demo):

@@ -205,6 +205,7 @@ class SourcesPage(Page):
         )
         self.setAcceptDrops(True)
         self._cards: list[tuple[InstalledTool, ToolCard]] = []
+        self._tools: Sequence[InstalledTool] = ()
         self._counting: list[Task] = []
         self._left: list[str] = []
         self.is_passed = False
@@ -241,7 +242,7 @@ class SourcesPage(Page):
         self._drop.buttons.addWidget(files)
         self._drop.buttons.addStretch(1)
         self._found_title = theme.plain_label(tr("Found on this computer"), "group", self)
-        self._all = QPushButton(tr("Choose &all"), self)
+        self._all = QPushButton(tr("Choose &all tools"), self)
         self._all.setObjectName("chooseAllButton")
         self._all.clicked.connect(self._on_all)
         found_head = boxes.row((self._found_title, 1), self._all)
@@ -359,8 +360,8 @@ class SourcesPage(Page):
 
     @Slot(object)
     def _show_found(self, places: tuple[Sequence[str], Sequence[InstalledTool]]) -> None:
-        folders, tools = places
-        found = [(tool, tool_icon(tool.tool)) for tool in tools]
+        folders, self._tools = places
+        found = [(tool, tool_icon(tool.tool)) for tool in self._tools]
         if folders:
             found.insert(0, (InstalledTool(tr("Beside your models"), tuple(folders)), "library"))
         body = QWidget()
@@ -381,7 +382,7 @@ class SourcesPage(Page):
         self._found.setWidget(body)
         for widget in (self._found_title, self._found):
             widget.setVisible(bool(found))
-        self._all.setVisible(len(found) > 1)
+        self._all.setVisible(len(self._tools) > 1)
         whole = body.sizeHint().height() + 2
         self._found.setMinimumHeight(min(whole, self.fontMetrics().height() * 5))
         self._found.setMaximumHeight(whole)
@@ -418,7 +419,8 @@ class SourcesPage(Page):
 
     @Slot()
     def _on_all(self) -> None:
-        self.add_paths([path for found, _card in self._cards for path in found.paths])
+        # What lies beside the library's own models is of no other tool: who wants that chooses it by itself.
+        self.add_paths([path for tool in self._tools for path in tool.paths])
 
     @Slot()
     def _on_add_folder(self) -> None:
