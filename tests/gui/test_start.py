@@ -28,6 +28,8 @@ from modelmgr.errors import CatalogError
 from modelmgr.gui import app
 from modelmgr.gui.app import open_window
 from modelmgr.gui.instance import Instance
+from modelmgr.gui.table.columns import COLUMN_OF_NAME
+from modelmgr.gui.table.model import FIRST_ROWS
 from modelmgr.gui.wanted import CatalogWhenWanted
 from modelmgr.settings import window_state_path
 from modelmgr.sqlite import driver
@@ -83,6 +85,36 @@ def test_nothing_moves_when_the_rest_comes(qtbot, open_on, path, points):
         assert places(window) == first
     finally:
         QApplication.setFont(before)
+
+
+def test_the_column_of_states_has_its_width_from_the_first_paint(qtbot, open_on, catalog, fill):
+    last = fill.add(FIRST_ROWS + 1)[-1]
+    path = Path(catalog.path)
+    # The screen may be a small one.
+    names = ("type", "base_model", "size_bytes", "tags", "rating", "added_at")
+    few_columns = json.dumps({"columns": [{"name": name, "hidden": True} for name in names]})
+    window_state_path(path).write_text(few_columns)
+
+    def look(window):
+        table = QWidget.findChild(window, QTableView, "libraryTable")
+        return table.columnWidth(COLUMN_OF_NAME["state"])
+
+    window = open_on(path)
+    narrow = at_first_paint(window, qtbot, lambda: look(window))
+    window.close()
+    with catalog.transaction() as writer:
+        writer.execute_sql("UPDATE models SET name = 'zz', file_state = 'missing' WHERE id = ?", (last,))
+    learning = open_on(path)
+    qtbot.waitUntil(lambda: look(learning) > narrow)
+    learning.close()
+    knowing = open_on(path)
+    assert at_first_paint(knowing, qtbot, lambda: look(knowing)) > narrow
+    knowing.close()
+    with catalog.transaction() as writer:
+        writer.execute_sql("UPDATE models SET name = ' a' WHERE id = ?", (last,))
+    window_state_path(path).write_text(few_columns)
+    window = open_on(path)
+    assert at_first_paint(window, qtbot, lambda: look(window)) > narrow
 
 
 def test_the_first_rows_are_those_of_the_catalog_and_the_rest_is_made_after_them(

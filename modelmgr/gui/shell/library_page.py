@@ -14,6 +14,7 @@ from modelmgr.gui.cells import first_size, scaled, side_width
 from modelmgr.gui.grid.shelf import Shelf
 from modelmgr.gui.pages import Pages
 from modelmgr.gui.search.filters import Filters
+from modelmgr.gui.table.columns import state_of
 from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, size_text
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from modelmgr.library import Library
 
 _TABLE, _NOTHING, _FIRST = range(3)
-_WITH_WORDS = frozenset(("missing", "offline", "unreadable", "hashing"))
+_WITH_WORDS = frozenset(("missing", "offline", "unreadable", "hashing", "unhashed"))
 """States that say so in the table."""
 _PANEL_SHARE = 0.38
 """How much of the page's width the filters have at most when it is made smaller."""
@@ -174,6 +175,9 @@ class LibraryPage(QWidget):
         """Show the first rows before the window is painted: two short questions, a millisecond or two."""
         query = self.filters.query
         self.model.load_at_once(query)
+        first = filter(None, map(self.model.known, self.model.ids))
+        if any(state_of(row) in _WITH_WORDS for row in first):
+            self.shelf.table.make_room_for_states()
         self.shelf.table.show_order(query)
         if self._is_complete:
             self.search.show_text(query.search)
@@ -344,8 +348,9 @@ class LibraryPage(QWidget):
     @Slot(object)
     def _on_overview(self, overview: "Overview") -> None:
         self._overview = overview
-        if not _WITH_WORDS.isdisjoint(overview.facets.states):
-            self.shelf.table.make_room_for_states()
+        has_words = not _WITH_WORDS.isdisjoint(overview.facets.states)
+        if has_words or not overview.query.narrows:
+            self.shelf.table.make_room_for_states(is_wanted=has_words)
         self._tell_count()
         self._show_rows_or_state()
 

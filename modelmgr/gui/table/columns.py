@@ -68,7 +68,7 @@ def state_of(row: ModelRow) -> str:
     if row.hash_state in (HashState.NONE, HashState.HASHING):
         return "hashing"
     if row.hash_state == HashState.FAILED:
-        return "failed"
+        return "unhashed"
     return "present"
 
 
@@ -84,7 +84,7 @@ _STATE_WORDS = {
     "offline": "offline",
     "unreadable": "unreadable",
     "hashing": "hashing…",
-    "failed": "not hashed",
+    "unhashed": "not hashed",
 }
 
 
@@ -100,7 +100,7 @@ _STATE_TIPS = {
     "offline": "The folder can't be reached now. The file was last seen at {}",
     "unreadable": "The file can't be read: {}",
     "hashing": "The hash of this file is not computed yet.",
-    "failed": "The hash could not be computed: {}",
+    "unhashed": "The hash could not be computed: {}",
 }
 
 

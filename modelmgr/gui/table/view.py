@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MIN_NAME_WIDTH = 160
 MIN_COLUMN_WIDTH = 40
 MAX_COLUMN_WIDTH = 2000
+_STATE_COLUMN = COLUMN_OF_NAME["state"]
 _GROWING = frozenset(COLUMN_OF_NAME[name] for name, _width in GROWTH)
 _ENSURE_VISIBLE = QAbstractItemView.ScrollHint.EnsureVisible
 
@@ -53,7 +54,7 @@ class LibraryView(QTableView):
         self.setAccessibleName(self.tr("Models in the library"))
         self._model = model
         self._fits = False
-        self._states_have_words = False
+        self._states_have_words = self._words_wanted = False
         self._widened: set[int] = set()
         self._hidden_widths: dict[int, int] = {}
         self._delegate = RowDelegate(model, self)
@@ -127,9 +128,13 @@ class LibraryView(QTableView):
             hidden = header.isSectionHidden(section)
             # A hidden section reports no width.
             width = self._hidden_widths.get(section, 0) if hidden else header.sectionSize(section)
-            if section in _GROWING and section not in self._widened:
+            if section not in self._widened:
                 width = self._first_width(section)  # what it has grown to is the window's doing
-            state.append({"name": COLUMNS[section].name, "width": width, "hidden": hidden})
+            entry = {"name": COLUMNS[section].name, "width": width, "hidden": hidden}
+            entry["chosen"] = section in self._widened
+            if section == _STATE_COLUMN:
+                entry["words"] = self._words_wanted
+            state.append(entry)
         return state
 
     # --- deeds ------------------------------------------------------------------------------------------
@@ -145,9 +150,14 @@ class LibraryView(QTableView):
         place = 0
         for entry in state:
             section = COLUMN_OF_NAME.get(str(entry.get("name")))
-            width = entry.get("width")
             if section is None:
                 continue
+            # A width that nobody chose is that of today's letters. Where it isn't known who did: the column of states
+            # was wide for everybody then.
+            is_chosen = entry.get("chosen", section != _STATE_COLUMN)
+            width = entry.get("width") if is_chosen else self._first_width(section)
+            if section == _STATE_COLUMN and entry.get("words") is True:
+                self._states_have_words = self._words_wanted = True
             header.moveSection(header.visualIndex(section), place)
             place += 1
             if isinstance(width, int) and MIN_COLUMN_WIDTH <= width <= MAX_COLUMN_WIDTH:
@@ -170,9 +180,13 @@ class LibraryView(QTableView):
         self.verticalScrollBar().setSingleStep(height)
         self.viewport().update()
 
-    def make_room_for_states(self) -> None:
-        """Let the column of states show words from now on: something is not as it should be, and says so."""
-        if not self._states_have_words:
+    def make_room_for_states(self, *, is_wanted: bool = True) -> None:
+        """Let the column of states show words from now on: something is not as it should be, and says so.
+
+        Where that is over, the room stays until the window closes: a column that goes back and forth is a nuisance.
+        """
+        self._words_wanted = is_wanted
+        if is_wanted and not self._states_have_words:
             self._states_have_words = True
             self._fit_columns()
 

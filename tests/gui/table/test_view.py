@@ -134,6 +134,20 @@ def test_columns_come_back_as_they_were(qtbot, catalog, tasks, view):
     assert not other.isColumnHidden(COLUMN_OF_NAME["format"])
 
 
+def test_a_width_that_nobody_chose_is_not_kept(qtbot, catalog, tasks, view):
+    state, size = COLUMN_OF_NAME["state"], COLUMN_OF_NAME["size_bytes"]
+    first = view.columnWidth(state), view.columnWidth(size)
+    other_letters = [entry | {"width": entry["width"] + 40} for entry in view.column_state()]
+    view.restore_columns(other_letters)
+    assert (view.columnWidth(state), view.columnWidth(size)) == first
+    # From before it was written down who had chosen a width.
+    view.restore_columns([{"name": "state", "width": 92}, {"name": "size_bytes", "width": 99}])
+    assert (view.columnWidth(state), view.columnWidth(size)) == (first[0], 99)
+    view.horizontalHeader().resizeSection(state, 120)
+    view.restore_columns(view.column_state())
+    assert view.columnWidth(state) == 120
+
+
 def test_odd_column_state_does_no_harm(view):
     view.restore_columns([{"name": "nope"}, {"name": "name", "hidden": True, "width": 10**9}, {}])
     assert not view.isColumnHidden(COLUMN_OF_NAME["name"])
