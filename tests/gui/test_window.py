@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QFont, QKeySequence, QPalette
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QApplication,
     QCheckBox,
     QComboBox,
@@ -831,3 +833,46 @@ def test_a_window_that_can_not_be_made_leaves_nothing_behind(qtbot, tmp_path, mo
     assert "mainWindow" not in shown
     if not was_on:
         gc.disable()
+
+
+def rename(window, look: str):
+    """Open the editor of the name in the view that is seen, after two letters were typed into it."""
+    find(window, look, QAction).trigger()
+    view = find(window, "libraryTable" if look == "actionShowTable" else "libraryGrid", QAbstractItemView)
+    view.setCurrentIndex(view.model().index(7, COLUMN_OF_NAME["name"]))
+    find(window, "actionRename", QAction).trigger()
+    QTest.keyClicks(view.viewport().findChild(QLineEdit, "nameEditor"), "my")
+    return view
+
+
+def shown_editor(view) -> QLineEdit:
+    (editor,) = (each for each in view.viewport().findChildren(QLineEdit, "nameEditor") if each.isVisible())
+    return editor
+
+
+@pytest.mark.parametrize("look", ["actionShowTable", "actionShowGrid"])
+def test_a_name_that_is_typed_stays_when_models_change_or_come(qtbot, window, path, fill, look):
+    view = rename(window, look)
+    model = view.model()
+    row_id = model.id_at(7)
+    with Catalog.open(path) as other:
+        Library(other).edit_models([row_id], {"rating": 4})
+        qtbot.waitUntil(lambda: model.known(row_id).rating == 4)
+        assert shown_editor(view).text() == "my"
+        fill.catalog = other
+        fill.add(2, first=100)
+        qtbot.waitUntil(lambda: model.rowCount() == 42)
+        QTest.keyClicks(shown_editor(view), " name\r")
+        qtbot.waitUntil(lambda: [row.name for row in other.rows([row_id])] == ["my name"])
+
+
+def test_a_name_that_is_typed_is_saved_where_its_model_is_shown_no_more(qtbot, window, path):
+    view = rename(window, "actionShowTable")
+    row_id = view.model().id_at(7)
+    find(window, "searchEdit", QLineEdit).setText("Model 0000")
+    qtbot.waitUntil(lambda: view.model().rowCount() == 10)
+    shown_editor(view)
+    find(window, "searchEdit", QLineEdit).setText("Model 0003")
+    qtbot.waitUntil(lambda: row_id not in view.model().ids)
+    with Catalog.open(path) as other:
+        qtbot.waitUntil(lambda: [row.name for row in other.rows([row_id])] == ["my"])

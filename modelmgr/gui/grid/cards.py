@@ -6,12 +6,13 @@ pictures are pixmaps made once, and words, cut to the card's width, are kept as 
 
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QStyleOptionViewItem, QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import is_absent, state_of, state_text
 from modelmgr.gui.table.model import Index
+from modelmgr.gui.table.naming import NameDelegate
 from modelmgr.gui.text import cut_text, foreign_text, type_label
 from modelmgr.lazily import dataclass
 from modelmgr.values import ModelRow
@@ -60,7 +61,7 @@ class Face:
     revealed: bool = False
 
 
-class CardDelegate(QStyledItemDelegate):
+class CardDelegate(NameDelegate):
     """Paints cards and opens the editor of their names."""
 
     def __init__(self, previews: Previews, parent: QAbstractItemView) -> None:
@@ -322,14 +323,6 @@ class CardDelegate(QStyledItemDelegate):
         painter.drawPixmap(right - width if at_end is not self._mirrored else left, top, pill)
 
     # --- Qt ---------------------------------------------------------------------------------------------
-
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        editor = QLineEdit(parent)
-        editor.setObjectName("nameEditor")
-        editor.setAccessibleName(self.tr("Name of the model"))
-        editor.setMaxLength(4096)
-        editor.setAcceptDrops(False)
-        return editor
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         m = self.measures

@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
-    QLineEdit,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
     QWidget,
@@ -16,6 +14,7 @@ from PySide6.QtWidgets import (
 from modelmgr.gui import theme
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, NAME_COLUMN, Look, is_absent, state_of
 from modelmgr.gui.table.model import Index, LibraryModel
+from modelmgr.gui.table.naming import NameDelegate
 from modelmgr.gui.text import cut_text
 from modelmgr.values import FileState, ModelRow
 
@@ -45,7 +44,7 @@ _AGING = ("added_at", "modified_at")
 """Columns whose words grow older by themselves; they are not kept."""
 
 
-class RowDelegate(QStyledItemDelegate):
+class RowDelegate(NameDelegate):
     """Paints the cells.
 
     A frame has some four hundred of them, so a cell is a handful of calls: rectangles are integers, marks and
@@ -273,14 +272,6 @@ class RowDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(MIN_CELL_WIDTH, theme.ROW_HEIGHT)
-
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        editor = QLineEdit(parent)
-        editor.setObjectName("nameEditor")
-        editor.setAccessibleName(self.tr("Name of the model"))
-        editor.setMaxLength(4096)
-        editor.setAcceptDrops(False)
-        return editor
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         inset = theme.S + self.thumbnail_side + theme.XS
