@@ -1,5 +1,6 @@
 """What people read on the command line: help, lines, sentences on what went wrong, on terminals and in pipes."""
 
+import argparse
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ import pytest
 
 from modelmgr.catalog import Catalog
 from modelmgr.cli.commands import COMMANDS, build_parser
+from modelmgr.cli.parser import sha256
 from modelmgr.values import ModelQuery
 from tests.command_line import (
     UNKNOWN_SHA256,
@@ -235,3 +237,13 @@ def test_a_hash_that_could_not_be_computed_is_told_from_one_that_waits(tmp_path:
     assert "not hashed" in made.run("list").out
     assert "  State:         hash failed" in made.run("show", one.sha256 or "").out.splitlines()
     assert "  State:         not hashed" in made.run("show", two.sha256 or "").out.splitlines()
+
+
+@pytest.mark.parametrize(
+    "spelling", ["{}", "sha256:{}", "SHA256:{}", "sha256-{}", "0x{}", "blake3:{}", " {} "]
+)
+def test_a_hash_is_taken_as_other_programs_write_it(spelling: str) -> None:
+    assert sha256(spelling.format("AB" * 32)) == "ab" * 32
+    for other in ("x", "sha256:x", "", "ab", "ab" * 33, "md5:" + "ab" * 16):
+        with pytest.raises(argparse.ArgumentTypeError):
+            sha256(spelling.format(other))

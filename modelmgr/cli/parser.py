@@ -246,11 +246,14 @@ def path(text: str) -> str:
 
 
 def sha256(text: str) -> str:
-    """Return the digits of a hash.
+    """Return the digits of a hash, which may stand behind its kind, as other programs write it.
 
     Raises:
         argparse.ArgumentTypeError: the word is none.
     """
-    if not re.fullmatch("[0-9a-fA-F]{8,64}", text):
+    found = re.fullmatch(
+        r"\s*(?:0x|(?:sha256|autov[123]|crc32|blake3)[:-])?([0-9a-f]{8,64})\s*", text.lower()
+    )
+    if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a SHA-256 or its first 8 or more digits")
-    return text.lower()
+    return found[1]

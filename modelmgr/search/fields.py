@@ -128,6 +128,7 @@ FIELDS: tuple[Field, ...] = (
         "a hash begins with {}",
         "not hashed",
         "hashed",
+        aliases=("sha256", "autov1", "autov2", "autov3", "crc32", "blake3"),
     ),
     Field("name", Kind.TEXT, "words in its name", 'name:"ink wash"', "name contains {}", aliases=("title",)),
     Field(

@@ -15,7 +15,7 @@ MOST_WORDS = 100
 MOST_CHARACTERS = 10_000
 """So much of a text is read; what follows is left out."""
 
-_FIELD = pattern(r"([A-Za-z_]{2,20})(:|(?=[<>≥≤]))")
+_FIELD = pattern(r"([A-Za-z_][A-Za-z_0-9]{1,19})(:|(?=[<>≥≤]))")
 _COMPARABLE = frozenset((Kind.SIZE, Kind.TIME, Kind.NUMBER))
 
 

@@ -60,6 +60,8 @@ def local(*parts: int) -> int:
         ('tag:"a, ""b"" c",d', [("tag", ['a, "b" c', "d"], False)]),
         ("favourite:yes fav:0", [("fav", ["yes"], False), ("fav", ["no"], False)]),
         ("hash:3F2A…", [("hash", ["3f2a"], False)]),
+        ("sha256:3F2A", [("hash", ["3f2a"], False)]),
+        ("-AutoV2:3F2A", [("hash", ["3f2a"], True)]),
         ('a:b 12" x:', [("", ["a:b"], False), ("", ['12"'], False), ("", ["x:"], False)]),
         ("state:mis", [("state", ["missing"], False)]),
         ("format:GGUF", [("format", ["gguf"], False)]),
