@@ -317,9 +317,9 @@ class Fingerprints(Merging):
             report.checked += 1
             try:
                 facts = os.stat(file.path)
-            except OSError:
+            except OSError as error:
                 report.missing += 1
-                report.problems.append(Problem(file.path, "not_found", "The file can't be found now."))
+                report.problems.append(_absent(file, error))
                 continue
             jobs.append(HashJob(file.id, file.path, facts.st_size, tree.signed64(facts.st_mtime_ns)))
         try:
@@ -359,6 +359,14 @@ class Fingerprints(Merging):
             with self.catalog.transaction(Changes(models=True)):
                 for model_id in models[start : start + RELIGHT_AT_ONCE]:
                     self.relight(model_id)
+
+
+def _absent(file: KnownFile, error: OSError) -> Problem:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Problem(file.path, "unreadable", f"The file can't be read: {error.strerror or error}.")
+    if file.state == FileState.OFFLINE:
+        return Problem(file.path, "offline", "The folder of the file can't be reached now.")
+    return Problem(file.path, "not_found", "The file can't be found now.")
 
 
 def _changed(file: KnownFile, job: HashJob) -> Problem:

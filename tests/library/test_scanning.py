@@ -232,6 +232,28 @@ def test_what_a_rule_hides_before_it_is_hashed_is_told_once(
     assert found[gone.name].file_state == "missing"
 
 
+def test_verify_tells_what_is_gone_from_what_is_away_or_closed(
+    library: Library, models: Path, lora: Lora
+) -> None:
+    away = models.with_name("away")
+    gone, closed, far = (
+        lora("gone.safetensors", 1),
+        lora("closed.safetensors", 2),
+        lora("far", 3, away / "in"),
+    )
+    far = far.rename(far.with_suffix(".safetensors"))
+    scan(library, models, away)
+    gone.unlink()
+    closed.unlink()
+    closed.symlink_to(closed)
+    away.rename(models.with_name("elsewhere"))
+    library.scan([str(away)], progress=Progress())
+    report = library.verify(progress=Progress())
+    assert (report.checked, report.ok, report.missing) == (3, 0, 3)
+    told = {problem.path: problem.code for problem in report.problems}
+    assert told == {str(gone): "not_found", str(closed): "unreadable", str(far): "offline"}
+
+
 def test_a_folder_that_is_away_is_offline_and_comes_back(library: Library, models: Path, lora: Lora) -> None:
     lora("one.safetensors")
     scan(library, models)
