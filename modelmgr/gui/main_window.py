@@ -6,13 +6,12 @@ they take as long to load as all that the first paint needs.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtGui import (
-    QCloseEvent,
-)
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import QMenu
 
 from modelmgr.errors import CatalogError
@@ -71,6 +70,7 @@ class MainWindow(Frame):
         self._unsaid: list[tuple[str, Exception]] = []
         self._preferences = Preferences(settings_path(self._catalog.path), self)
         self._afterwards = Afterwards(self)
+        self._afterwards.failed.connect(self._on_part_missing)
         self._found = remembered.load(self._state_file)
         self._page.shelf.table.set_comfortable(self._preferences.settings.comfortable_rows)
         self._restore_places(self._found)
@@ -282,9 +282,38 @@ class MainWindow(Frame):
 
     def _on_not_opened(self, error: Exception) -> None:
         if isinstance(error, CatalogError):
+            from modelmgr.gui.outcomes import error_text
+
+            # The program shows a page of its own; whoever opened this window alone has this one.
+            self._make_message_bar()
+            self._message_bar.show_message(error_text(error), is_problem=True)
             self.not_opened.emit(error)
         else:
             raise error
+
+    @Slot()
+    def _on_part_missing(self) -> None:
+        """Say it at the top of the page, even where nothing else is there that says something."""
+        if self._is_closed:
+            return
+        text = self.tr("Something went wrong while the window was made. A part of it may be missing.")
+        button = self.tr("Copy diagnostics")
+        if self.is_whole:
+            self._messages.show(text, is_problem=True, button=button, then=self._help.copy_diagnostics)
+            return
+        self._make_message_bar()
+        self._message_bar.show_message(text, is_problem=True, button=button)
+        self._message_bar.acted.connect(self._copy_diagnostics, Qt.ConnectionType.UniqueConnection)
+
+    @Slot()
+    def _copy_diagnostics(self) -> None:
+        from modelmgr import sqlite
+        from modelmgr.gui.shell import diagnostics
+
+        question = partial(
+            diagnostics.report, self._catalog, asdict(self._preferences.settings), sqlite.version
+        )
+        self._tasks.ask(question, QGuiApplication.clipboard().setText)
 
     def _start_asking(self) -> None:
         """Ask for what can come after the first paint: counts and folders."""

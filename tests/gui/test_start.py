@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QLabel,
     QLineEdit,
+    QPushButton,
     QStatusBar,
     QTableView,
     QToolBar,
@@ -28,6 +29,8 @@ from modelmgr.errors import CatalogError
 from modelmgr.gui import app
 from modelmgr.gui.app import open_window
 from modelmgr.gui.instance import Instance
+from modelmgr.gui.main_window import MainWindow
+from modelmgr.gui.shell.library_page import LibraryPage
 from modelmgr.gui.table.columns import COLUMN_OF_NAME
 from modelmgr.gui.table.model import FIRST_ROWS
 from modelmgr.gui.wanted import CatalogWhenWanted
@@ -312,6 +315,49 @@ def test_a_catalog_that_can_not_be_opened_after_its_first_rows_is_told(qtbot, op
     at_first_paint(window, qtbot, lambda: spoil(path))
     qtbot.waitUntil(lambda: bool(told))
     assert told[0].code == "catalog_too_new"
+    # The program shows a page in its place; the window that was opened alone says it, too.
+    words = QWidget.findChild(window, QLabel, "messageText")
+    assert words.isVisible()
+    assert "newer version" in words.text()
+
+
+@pytest.mark.parametrize("part", ["_grow_library", "_grow_details", "_grow_deeds", "_grow_together"])
+def test_a_part_of_the_window_that_can_not_be_made_is_told_on_the_page(
+    qtbot, open_on, path, monkeypatch, part
+):
+    def fail(_window) -> None:
+        raise OSError("frost")
+
+    monkeypatch.setattr(MainWindow, part, fail)
+    with qtbot.captureExceptions() as raised:
+        window = open_on(path)
+
+        def words() -> QLabel | None:
+            # Not the window's own way, which would try again.
+            return QWidget.findChild(window, QLabel, "messageText")
+
+        qtbot.waitUntil(lambda: words() is not None and words().isVisible())
+        assert "A part of it may be missing" in words().text()
+        QGuiApplication.clipboard().clear()
+        QWidget.findChild(window, QPushButton, "messageButton").click()
+        qtbot.waitUntil(lambda: QGuiApplication.clipboard().text().startswith("modelmgr "))
+        window.close()
+    assert {kind for kind, _error, _trace in raised} == {OSError}
+
+
+def test_a_late_part_that_can_not_be_made_is_told_on_the_page(qtbot, open_on, path, monkeypatch):
+    def fail() -> None:
+        raise OSError("frost")
+
+    monkeypatch.setattr(LibraryPage, "late_parts", lambda _page: (fail,))
+    with qtbot.captureExceptions() as raised:
+        window = open_on(path)
+        words = window.findChild(QLabel, "messageText")
+        qtbot.waitUntil(words.isVisible)
+        QGuiApplication.clipboard().clear()
+        window.findChild(QPushButton, "messageButton").click()
+        qtbot.waitUntil(lambda: QGuiApplication.clipboard().text().startswith("modelmgr "))
+    assert len(raised) == 1
 
 
 class WhenShown(QObject):

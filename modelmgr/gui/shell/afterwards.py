@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QEvent, QObject, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 _EACH_MS = 5
@@ -11,11 +11,18 @@ _UNSEEN_MS = 500
 
 
 class Afterwards(QObject):
-    """Does one step a turn, from the first paint of a window on, or soon, if nothing is painted at all."""
+    """Does one step a turn, from the first paint of a window on, or soon, if nothing is painted at all.
+
+    Signals:
+        failed(): all was tried, and one step or several have failed.
+    """
+
+    failed = Signal()
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._steps: deque[Callable[[], object]] = deque()
+        self._has_failed = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._step)
@@ -50,4 +57,12 @@ class Afterwards(QObject):
             step = self._steps.popleft()
             # Before it is done: one that fails leaves the others their turn.
             self._timer.start(_EACH_MS)
-            step()
+            try:
+                step()
+            except Exception:
+                self._has_failed = True
+                raise
+            finally:
+                if self._has_failed and not self._steps:
+                    self._has_failed = False
+                    self.failed.emit()

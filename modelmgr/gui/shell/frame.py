@@ -116,14 +116,20 @@ class Frame(Growing, QMainWindow):
     def _grow_pages(self) -> None:
         from modelmgr.gui.overview.page import OverviewPage
         from modelmgr.gui.pending.place import PendingPlace
-        from modelmgr.gui.states import MessageBar
 
-        self._message_bar = MessageBar(self.centralWidget())
-        self._centre.insertWidget(0, self._message_bar)
+        self._make_message_bar()
         self._pending = PendingPlace(self._library, self._tasks, self._pages)
         self._overview = OverviewPage(self._catalog, self._tasks, self._pages)
         for page in (self._pending, self._overview):
             self._pages.addWidget(page)
+
+    def _make_message_bar(self) -> None:
+        """Make it if it isn't there yet: it also tells why other parts aren't."""
+        if "_message_bar" not in self.__dict__:
+            from modelmgr.gui.states import MessageBar
+
+            self._message_bar = MessageBar(self._centre.parentWidget())
+            self._centre.insertWidget(0, self._message_bar)
 
     def _grow_details(self) -> None:
         from modelmgr.gui.details import DetailsPane
