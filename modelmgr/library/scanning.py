@@ -224,10 +224,12 @@ class Scanning(Fingerprints):
             if os.path.isdir(path):
                 if not is_below_any(path, known):
                     self.add_folder(path)
-            elif path not in known and not os.path.lexists(path):
+            elif path not in known and not os.path.exists(path):
                 report.seen += 1
                 report.failed += 1
-                report.problems.append(Problem(path, "not_found", "There is no such file or folder."))
+                is_link = os.path.lexists(path)
+                message = "The link leads nowhere." if is_link else "There is no such file or folder."
+                report.problems.append(Problem(path, "not_found", message))
                 continue
             roots.append(path)
         return _outermost(roots)
@@ -337,8 +339,14 @@ class Scanning(Fingerprints):
             report.updated += 1
             self.catalog.mark_files({file.id: FileState.PRESENT})
             return
+        told = len(report.problems)
         found = self._identify(entry, file, self.names_in(os.path.dirname(path)), hash_files, report)
-        if found is None:
+        is_named_so = file is not None or discovery.looks_like_a_model(entry.name)
+        if found is not None and found.state == FileState.UNREADABLE and not is_named_so:
+            report.failed += 1
+            return
+        if found is None or (found.format in NO_MODEL_FORMATS and not is_named_so):
+            del report.problems[told:]  # whoever names all files of a folder wants its models
             report.ignored += 1
             return
         self.catalog.put_found([found])
