@@ -87,6 +87,26 @@ def test_what_is_saved_as_the_window_closes_is_no_draft(qtbot, open_on, catalog,
         assert again.page(ModelQuery(), 1)[0].notes == "fine grain"
 
 
+def test_notes_for_many_that_nobody_added_are_there_again(qtbot, open_on, catalog, fill):
+    fill.add(3)
+    path = Path(catalog.path)
+    catalog.close()
+    window = open_on(path)
+    window.findChild(QTableView, "libraryTable").selectAll()
+    field = window.findChild(QPlainTextEdit, "notesOfAll")
+    qtbot.keyClicks(field, "fine grain")
+    window.close()
+    window = open_on(path)
+    window.findChild(QTableView, "libraryTable").selectAll()
+    field = window.findChild(QPlainTextEdit, "notesOfAll")
+    assert field.toPlainText() == "fine grain"
+    window.findChild(QPushButton, "addNotes").click()
+    window.close()
+    assert not drafts_path(path).exists()
+    with Catalog.open(path) as again:
+        assert [row.notes for row in again.page(ModelQuery(), 3)] == ["fine grain"] * 3
+
+
 def test_an_odd_file_is_no_draft(tasks, tmp_path):
     path = tmp_path / "d.json"
     for content in ("", "[]", '{"a": 3, "b": {"text": 4, "title": ""}, "c": {"text": "x"}}'):

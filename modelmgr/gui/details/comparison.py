@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -42,6 +42,9 @@ from modelmgr.gui.text import (
     type_label,
 )
 from modelmgr.values import Comparison, ModelRow
+
+if TYPE_CHECKING:
+    from modelmgr.gui.shell.drafts import Drafts
 
 SETTLE_MS = 60
 _SHOWN_VALUES = 4
@@ -229,6 +232,10 @@ class ComparisonPage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         break_words(self._back, self.width() - 2 * theme.M)
+
+    def use_drafts(self, drafts: "Drafts") -> None:
+        """Keep what is typed and belongs to no one model."""
+        self._notes.use_drafts(drafts)
 
     # --- showing ----------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """Notes for many models at once: added to those that each has, or in their place. Nothing is saved unasked."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
 
@@ -8,7 +10,11 @@ from modelmgr.gui import boxes, theme
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.text import plain_tip
 
+if TYPE_CHECKING:
+    from modelmgr.gui.shell.drafts import Drafts
+
 _LINES = 3
+_DRAFT = "details:several:notes"
 
 
 class NotesOfMany(QWidget):
@@ -24,6 +30,7 @@ class NotesOfMany(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._drafts: Drafts | None = None
         self._field = QPlainTextEdit(self)
         self._field.setObjectName("notesOfAll")
         self._field.setAccessibleName(self.tr("Notes for all of them"))
@@ -53,6 +60,13 @@ class NotesOfMany(QWidget):
         boxes.column(self._field, self._ways, on=self, margins=0, spacing=theme.XS)
         self._on_text()
 
+    def use_drafts(self, drafts: "Drafts") -> None:
+        """Keep what is typed beyond the end of the window, and show what an earlier one left."""
+        self._drafts = drafts
+        if not self._field.toPlainText():
+            self._field.setPlainText(drafts.take(_DRAFT) or "")
+        self._on_text()
+
     def _take(self) -> str:
         text = self._field.toPlainText().strip()[: edits.NOTES_CHARACTERS]
         self._field.clear()
@@ -60,7 +74,12 @@ class NotesOfMany(QWidget):
 
     @Slot()
     def _on_text(self) -> None:
-        self._ways.setVisible(bool(self._field.toPlainText().strip()))
+        text = self._field.toPlainText().strip()
+        self._ways.setVisible(bool(text))
+        if self._drafts is not None and text:
+            self._drafts.keep(_DRAFT, text, self.tr("Notes for all of them"))
+        elif self._drafts is not None:
+            self._drafts.done(_DRAFT)
 
     @Slot()
     def _on_add(self) -> None:

@@ -203,6 +203,8 @@ class DetailsPane(LateParts, QWidget):
             several.left.connect(self._on_left)
             self._edits.complete_too(several.form)
             self._several_scroll.setWidget(several)
+            if self._drafts is not None:
+                several.use_drafts(self._drafts)
         return self._made_several
 
     def _make_scroll(self, name: str) -> QScrollArea:
@@ -241,6 +243,8 @@ class DetailsPane(LateParts, QWidget):
         self._drafts = drafts
         if self._made_edits is not None:
             self._made_edits.use_drafts(drafts)
+        if self._made_several is not None:
+            self._made_several.use_drafts(drafts)
 
     def follow(self, selected: Callable[[], Sequence[int]]) -> None:
         """Ask `selected` for the ids of the selected models when `show_count` says that there are several."""
