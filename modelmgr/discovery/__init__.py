@@ -36,6 +36,7 @@ from modelmgr.discovery.scan import (
     changed_folders,
     ignored_files,
     is_blob,
+    is_partial_download,
     looks_like_a_model,
     walk_folders,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "hash_files",
     "ignored_files",
     "is_blob",
+    "is_partial_download",
     "looks_like_a_model",
     "opened",
     "partial_hashes",

@@ -137,6 +137,11 @@ def looks_like_a_model(name: str) -> bool:
     return name.lower().endswith(_ENDINGS) or _BLOB.match(name) is not None
 
 
+def is_partial_download(name: str) -> bool:
+    """Tell whether a name is that of a model on its way, and not that of a model now."""
+    return not looks_like_a_model(name) and _is_partial(name, in_blobs=True)
+
+
 def is_blob(path: str) -> bool:
     """Tell whether a path is a bare blob of Ollama or the Hugging Face cache: a model only if its content is one."""
     folder, name = os.path.split(path)

@@ -339,6 +339,9 @@ class Scanning(Fingerprints):
             report.updated += 1
             self.catalog.mark_files({file.id: FileState.PRESENT})
             return
+        if file is None and discovery.is_partial_download(entry.name):
+            report.ignored += 1
+            return
         told = len(report.problems)
         found = self._identify(entry, file, self.names_in(os.path.dirname(path)), hash_files, report)
         is_named_so = file is not None or discovery.looks_like_a_model(entry.name)

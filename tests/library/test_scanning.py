@@ -238,11 +238,12 @@ def test_of_files_that_are_named_one_by_one_only_models_are_listed(
     (models / "README.md").write_text("# About\n")
     (models / "preview.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
     (models / "empty").touch()
+    lora("half").rename(models / "half.safetensors.part")
     (models / "link.safetensors").symlink_to("nowhere")
     (models / "page.gguf").write_text("<!doctype html>")
     lora("ink.safetensors").rename(models / "no ending")
     report = scan(library, *sorted(models.iterdir()))
-    assert (report.seen, report.added, report.ignored, report.failed, report.offline) == (6, 2, 3, 1, 0)
+    assert (report.seen, report.added, report.ignored, report.failed, report.offline) == (7, 2, 4, 1, 0)
     assert rows(library).keys() == {"no ending", "page.gguf"}
     told = {(Path(problem.path).name, problem.code) for problem in report.problems}
     assert told == {("link.safetensors", "not_found"), ("page.gguf", "not_a_model")}
