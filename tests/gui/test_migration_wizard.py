@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
 from modelmgr.errors import ModelmgrError
+from modelmgr.gui.cells import scaled
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.shell.drafts import LONGEST_CHARS, Drafts
 from modelmgr.gui.strips import AskStrip, UndoStrip
@@ -1233,3 +1234,17 @@ def test_hostile_words_in_a_source_are_shown_as_plain_text(qtbot, open_wizard, t
     assert "<img" not in samples.topLevelItem(0).toolTip(0)
     for label in seen.wizard.findChildren(QLabel):
         assert "img" not in label.text() or label.textFormat() == Qt.TextFormat.PlainText
+
+
+def test_the_steps_give_their_room_to_the_page_where_letters_are_large(qtbot, open_wizard, demo):
+    seen = open_wizard(demo.csv)
+    seen.wait_preview()
+    steps, table = seen.wizard.sideWidget(), seen.child(QTreeWidget, "previewSources")
+    seen.wizard.resize(scaled(seen.wizard, 640), 600)
+    assert steps.isVisible()
+    narrow = table.width()
+    seen.wizard.resize(scaled(seen.wizard, 580), 600)
+    assert not steps.isVisible()
+    qtbot.waitUntil(lambda: table.width() > narrow)
+    seen.wizard.resize(scaled(seen.wizard, 640), 600)
+    assert steps.isVisible()

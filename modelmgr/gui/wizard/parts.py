@@ -195,9 +195,7 @@ class Page(QWizardPage):
         self.setAccessibleName(title)
         self._words = theme.paragraph(words, "secondary", self)
         self._layout = QVBoxLayout(self)
-        # Towards the steps there is a gap, wherever one begins to read.
-        before, behind = (0, theme.L) if wizard.isRightToLeft() else (theme.L, 0)
-        self._layout.setContentsMargins(before, theme.L, behind, theme.S)
+        self._layout.setContentsMargins(0, theme.L, 0, theme.S)
         self._layout.setSpacing(theme.M)
         head = boxes.column(spacing=theme.XS)
         self._title = theme.plain_label(title, "pane-title", self)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QFontMetrics, QShowEvent
+from PySide6.QtGui import QCloseEvent, QFontMetrics, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QLabel, QWidget, QWizard
 
 from modelmgr.gui import focus, theme
@@ -29,6 +29,8 @@ from modelmgr.values import ScanOptions
 SOURCES, PREVIEW, IMPORT, REPORT = range(4)
 
 STEP_ICON_PX = 16
+_WIDTH_WITH_STEPS = 600
+"""The wizard has its steps at the side from so many pixels at 100 % on."""
 CHOSEN_DRAFT = "wizard/chosen"
 """Where the drafts keep what was chosen."""
 
@@ -47,6 +49,8 @@ class _Steps(QWidget):
         layout.setHorizontalSpacing(theme.S)
         layout.setVerticalSpacing(theme.M)
         layout.setColumnStretch(1, 1)
+        # The gap towards the page, which goes with the steps.
+        layout.setColumnMinimumWidth(2, theme.L - theme.S)
         for at, words in enumerate((tr("Where from"), tr("What is there"), tr("Importing"), tr("Done"))):
             mark, label = QLabel(self), theme.plain_label(words, "secondary", self)
             layout.addWidget(mark, at, 0)
@@ -57,7 +61,7 @@ class _Steps(QWidget):
         letters.setBold(True)
         widest = max(QFontMetrics(letters).horizontalAdvance(label.text()) for _mark, label in self._lines)
         least = self.fontMetrics().averageCharWidth() * 15 + theme.XL
-        self.setFixedWidth(max(least, widest + theme.XL + theme.L))
+        self.setFixedWidth(max(least, widest + theme.XL + theme.L) + theme.L)
 
     def show_step(self, page: int, *, is_whole: bool) -> None:
         """Mark the question that is being answered, and those that are; `is_whole` says that the import is."""
@@ -148,6 +152,11 @@ class MigrationWizard(QWizard):
             self._sources.offer_again(chosen_paths(left))
         if paths:
             self.set_paths(paths)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # Where letters are large the page needs the room more than the list of all pages does.
+        self._steps.setVisible(self.width() >= scaled(self, _WIDTH_WITH_STEPS))
 
     def _align(self) -> None:
         """Let steps, pages and buttons keep the distance to the edge that all dialogs keep.
