@@ -21,6 +21,8 @@ STATE_CONDITIONS: dict[str, str] = {
     "OR id IN (SELECT model_id FROM units GROUP BY model_id HAVING count(*) > 1))",
     "unidentified": "type = 'unknown'",
     HashState.HASHING: f"hash_state IN ('{HashState.NONE}', '{HashState.HASHING}') AND file_count > 0",
+    # A file that can't be read has a state of its own. The plus leaves the index to the few that failed.
+    "unhashed": f"hash_state = '{HashState.FAILED}' AND +file_state = 'present'",
     "dangerous": "danger = 'dangerous'",
     "unscanned": "danger = 'unscanned'",
 }

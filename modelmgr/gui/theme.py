@@ -469,6 +469,7 @@ _MARK_OF_STATE = {
     "running": "busy",
     "unreadable": "problem",
     "failed": "problem",
+    "unhashed": "problem",
     "problem": "problem",
     "unidentified": "busy",
     "duplicate": "busy",

@@ -16,6 +16,7 @@ MODEL_STATES = (
     "duplicate",
     "unidentified",
     "hashing",
+    "unhashed",
     "dangerous",
     "unscanned",
 )

@@ -274,7 +274,7 @@ def _a_term(chance: random.Random) -> str:
         f"rating:{chance.choice(['none', 'none,5', '1..3', '9'])}",
         f"fav:{chance.choice(['yes', 'no', 'yes,no'])}",
         f"missing:{chance.choice(['yes', 'no'])}",
-        f"state:{chance.choice([*MODEL_STATES, 'missing,hashing', 'off'])}",
+        f"state:{chance.choice([*(state for state in MODEL_STATES if state != 'unhashed'), 'missing,hashing', 'off'])}",
         f"hash:{chance.choice(['00', '0f…', 'none', '1', '01,none'])}",
         f"name:{quoted}",
         f"file:{chance.choice([quoted, 'gguf', 'none'])}",

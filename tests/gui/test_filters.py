@@ -404,6 +404,19 @@ def test_files_that_may_do_harm_are_a_state(qtbot, open_on, catalog, fill, tmp_p
     qtbot.waitUntil(lambda: rows(window) == 3)
 
 
+def test_a_model_that_could_not_be_hashed_stands_in_a_facet(qtbot, open_on, catalog, fill, tmp_path):
+    ids = fill.add(6, records=False)
+    with catalog.transaction() as writer:
+        writer.execute_sql("UPDATE models SET hash_state = 'failed' WHERE id IN (?, ?)", (ids[0], ids[1]))
+        writer.execute_sql("UPDATE models SET file_state = 'unreadable' WHERE id = ?", (ids[1],))
+    catalog.close()
+    window = open_on(tmp_path / "catalog.sqlite")
+    press(qtbot, window, "Not hashed")
+    qtbot.waitUntil(lambda: rows(window) == 1)
+    press(qtbot, window, "Unreadable")
+    qtbot.waitUntil(lambda: rows(window) == 2)
+
+
 def test_where_nothing_matches_the_panel_stays_as_it_was_without_a_model(qtbot, window):
     filters, tree = find(window, "libraryPage").filters, find(window, "facetTree", QTreeWidget)
     filters.toggle("types", "lora")

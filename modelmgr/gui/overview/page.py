@@ -266,6 +266,7 @@ class OverviewPage(QScrollArea):
             ("duplicate", copies, "copy"),
             ("unidentified", self.tr("Not known what they are"), "file-question-mark"),
             ("hashing", self.tr("Wait for their hash"), "state:pending"),
+            ("unhashed", self.tr("Their hash could not be computed"), "state:problem"),
         ):
             models(figures.states.get(state, 0), words, icon, ModelQuery(states=(state,)))
         for group, words, icon in (

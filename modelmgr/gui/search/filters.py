@@ -17,6 +17,7 @@ STATES = (
     "hashing",
     "offline",
     "unreadable",
+    "unhashed",
     "dangerous",
     "unscanned",
 )
