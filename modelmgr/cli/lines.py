@@ -120,8 +120,31 @@ def _state(row: ModelRow) -> str:
 
 def show_lines(details: ModelDetails) -> Iterator[str]:
     """Say everything known about a model."""
+    yield visible(details.row.name)
+    yield from _value_lines(details)
+    yield count_text(len(details.files), "file") + ":"
+    for file in details.files:
+        link = f", link to {file.link_target}" if file.link_target else ""
+        yield visible(f"  {file.path}  ({file.state}{link})")
+    yield from _header_lines(details.header or {})
+    if details.hashes:
+        yield "Hashes:"
+        shown = [
+            ("", kind, digits + ("" if trust == "computed" else f"  ({trust})"))
+            for kind, digits, trust in details.hashes
+        ]
+        yield from table(("", "", ""), shown)
+    if details.attachments:
+        yield count_text(len(details.attachments), "picture") + ":"
+        for found in details.attachments:
+            kept = ", copy kept" if found.copy_path else ""
+            yield f"  {visible(found.path)}  ({found.kind}{kept})"
+    yield from _record_lines(details)
+
+
+def _value_lines(details: ModelDetails) -> Iterator[str]:
+    """Say the values that are shown of a model, and who said each."""
     row = details.row
-    yield visible(row.name)
     values = (
         ("SHA256", row.sha256),
         ("State", _state(row)),
@@ -155,23 +178,10 @@ def show_lines(details: ModelDetails) -> Iterator[str]:
     if details.edited:
         columns = ", ".join(column.replace("_", " ") for column in details.edited)
         yield f"  {'Set by you:':<{_TITLE_COLUMNS}}{columns}"
-    yield count_text(len(details.files), "file") + ":"
-    for file in details.files:
-        link = f", link to {file.link_target}" if file.link_target else ""
-        yield visible(f"  {file.path}  ({file.state}{link})")
-    yield from _header_lines(details.header or {})
-    if details.hashes:
-        yield "Hashes:"
-        shown = [
-            ("", kind, digits + ("" if trust == "computed" else f"  ({trust})"))
-            for kind, digits, trust in details.hashes
-        ]
-        yield from table(("", "", ""), shown)
-    if details.attachments:
-        yield count_text(len(details.attachments), "picture") + ":"
-        for found in details.attachments:
-            kept = ", copy kept" if found.copy_path else ""
-            yield f"  {visible(found.path)}  ({found.kind}{kept})"
+
+
+def _record_lines(details: ModelDetails) -> Iterator[str]:
+    """Say which records of other tools speak of a model."""
     if details.records:
         yield count_text(len(details.records), "record") + ":"
         records = [
