@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMainWindow, QTabl
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui.overview.figures import load_disks, load_figures
+from modelmgr.gui.overview.page import AGAIN_MS, OverviewPage
 from modelmgr.gui.overview.rows import Row
 from modelmgr.library import Library
 from modelmgr.settings import Settings, settings_path
@@ -124,6 +125,16 @@ def test_it_counts_again_when_something_was_written(qtbot, window, path, fill):
         fill.add(2, first=100)
     title = find(window, "overviewTitle", QLabel)
     qtbot.waitUntil(lambda: title.text().startswith("42 models"), timeout=15_000)
+
+
+def test_it_counts_more_rarely_where_that_takes_long(window, path):
+    page = find(window, "overviewPage", OverviewPage)
+    with Catalog.open(path) as catalog:
+        figures = load_figures(catalog)
+    page._on_figures((figures, 60.0))
+    assert page._later.interval() == 120_000
+    page._on_figures((figures, 0.01))
+    assert page._later.interval() == AGAIN_MS
 
 
 def test_an_empty_library_offers_the_ways_in(qtbot, open_on, tmp_path):
