@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QFont, QKeySequence, QPalette
+from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QFont,
+    QKeySequence,
+    QPalette,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -34,6 +42,7 @@ from modelmgr.demo import write_safetensors
 from modelmgr.errors import CatalogTooNew
 from modelmgr.gui import app, open_window, theme
 from modelmgr.gui.app import open_error_window
+from modelmgr.gui.pending.preview import PendingPreview
 from modelmgr.gui.search.words import searched_text
 from modelmgr.gui.shell.afterwards import Afterwards
 from modelmgr.gui.strips import UndoStrip
@@ -876,3 +885,26 @@ def test_a_name_that_is_typed_is_saved_where_its_model_is_shown_no_more(qtbot, w
     qtbot.waitUntil(lambda: row_id not in view.model().ids)
     with Catalog.open(path) as other:
         qtbot.waitUntil(lambda: [row.name for row in other.rows([row_id])] == ["my"])
+
+
+def test_a_record_that_was_read_meanwhile_takes_nothing_from_beneath_a_menu(
+    qtbot, open_on, catalog, tmp_path
+):
+    fill_inbox(catalog, tmp_path)
+    catalog.close()
+    window = open_on(tmp_path / "catalog.sqlite")
+    find(window, "actionShowPending", QAction).trigger()
+    table = find(window, "pendingTable", QTableView)
+    qtbot.waitUntil(lambda: table.model().rowCount() > 1)
+    table.selectRow(1)
+    (preview,) = window.findChildren(PendingPreview)
+    qtbot.waitUntil(lambda: preview._sheet is not None and window._tasks.is_answered)
+    for number in range(len(preview._sheet.findChildren(QWidget))):
+        below = preview._sheet.findChildren(QWidget)[number]
+        if below.isVisible():
+            shown = [preview._show_facts, lambda: (QApplication.activePopupWidget() or QWidget()).close()]
+            for at, each in enumerate(shown):
+                QTimer.singleShot(at, window, each)
+            place = QPoint(2, 2)
+            menu = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, below.mapToGlobal(place))
+            QApplication.sendEvent(below, menu)

@@ -5,6 +5,7 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QLabel,
     QPlainTextEdit,
     QPushButton,
@@ -52,6 +53,7 @@ class PendingPreview(QWidget):
         self._catalog = catalog
         self._tasks = tasks
         self._row: PendingModel | None = None
+        self._replaced: list[QWidget] = []
         self._preview: Preview | None = None
         self._limit = VIEW_LIMIT
         self._unmasked = False
@@ -176,6 +178,7 @@ class PendingPreview(QWidget):
         if self._row is not None:
             is_for_all = self._sheet is not None and self._sheet.is_for_all
             self._sheet = Sheet(self._row, self._preview, self._alike, self.deeds)
+            self._replace(self._facts.takeWidget())
             self._facts.setWidget(self._sheet)
             self._fit_facts()
             if is_for_all and self._alike:
@@ -185,6 +188,16 @@ class PendingPreview(QWidget):
             for widget in self._sheet.choices:
                 QWidget.setTabOrder(before, widget)
                 before = widget
+
+    def _replace(self, sheet: QWidget | None) -> None:
+        """Do away with a sheet, but not beneath a menu of its own: Qt still works in the widget below it."""
+        if sheet is not None:
+            sheet.setParent(self)
+            self._replaced.append(sheet)
+        if QApplication.activePopupWidget() is None:
+            for each in self._replaced:
+                each.deleteLater()
+            self._replaced.clear()
 
     def _fit_facts(self) -> None:
         """Give the facts the width that they can't do without, as far as the text beside them has some left."""
