@@ -17,10 +17,6 @@ _MOST_TERMS, _MOST_LOOKS = 60, 2_000
 _SIMPLE_BELOW = "\u0250"
 """Of Latin letters one form alone is left by folding, whoever folds them."""
 
-_VOCABULARY = (
-    "CREATE VIRTUAL TABLE IF NOT EXISTS temp.search_terms USING fts5vocab(main, model_search, instance)"
-)
-
 # From name to name, past all that begin with the same two letters but are longer.
 _BRIEF_NAMES = (
     "WITH RECURSIVE s(n) AS (SELECT * FROM (SELECT name FROM models ORDER BY name COLLATE NOCASE LIMIT 1) "
@@ -38,7 +34,6 @@ def ids_with(reader: engine.Database, word: str) -> tuple[str, list[Any]] | None
     """
     if not all(char < _SIMPLE_BELOW or char.lower() == char.upper() for char in word):
         return None
-    engine.make_temporary(reader.connection(), _VOCABULARY)
     terms = _Terms(reader).holding(word)
     if terms is None or any("\0" in term for term in terms):
         return None
