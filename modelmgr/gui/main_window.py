@@ -6,7 +6,6 @@ they take as long to load as all that the first paint needs.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -307,6 +306,8 @@ class MainWindow(Frame):
 
     @Slot()
     def _copy_diagnostics(self) -> None:
+        from dataclasses import asdict
+
         from modelmgr import sqlite
         from modelmgr.gui.shell import diagnostics
 
