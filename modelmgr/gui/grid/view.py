@@ -31,7 +31,6 @@ from modelmgr.gui.grid.cards import MAX_SIZE, MIN_SIZE, START_SIZE, CardDelegate
 from modelmgr.gui.previews import Previews
 from modelmgr.gui.table.columns import NAME_COLUMN, state_text
 from modelmgr.gui.table.model import Index, LibraryModel
-from modelmgr.gui.table.naming import NameKeeper
 from modelmgr.gui.table.selection import Selection
 from modelmgr.gui.text import count_text, foreign_text, type_label
 
@@ -86,7 +85,6 @@ class LibraryGrid(QAbstractItemView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        NameKeeper(self, model)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)

@@ -1,8 +1,8 @@
 """A name that is typed in a view of the library: what is written to the catalog meanwhile takes none of it away."""
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from modelmgr.gui.table.columns import NAME_COLUMN
@@ -12,9 +12,18 @@ if TYPE_CHECKING:
 
 
 class NameDelegate(QStyledItemDelegate):
-    """Edits the name of a model."""
+    """Edits the name of a model, and opens the editor again that Qt closes when the rows get another order.
+
+    Args:
+        parent: the view of the library.
+    """
+
+    _is_joined = False
+    _typed: tuple[int, str, int, bool] | None = None
+    """The model, what stands in its editor, where the cursor is, and whether anything was typed."""
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: "Index") -> QWidget:
+        self._join()
         editor = QLineEdit(parent)
         editor.setObjectName("nameEditor")
         editor.setAccessibleName(self.tr("Name of the model"))
@@ -27,50 +36,42 @@ class NameDelegate(QStyledItemDelegate):
         if not cast(QLineEdit, editor).isModified():
             super().setEditorData(editor, index)
 
+    def _join(self) -> None:
+        if not self._is_joined:
+            self._is_joined = True
+            self._rows().modelAboutToBeReset.connect(self._hold)
+            self._rows().reordered.connect(self._bring_back)
 
-class _Typed(NamedTuple):
-    model_id: int
-    text: str
-    cursor: int
-    is_modified: bool
+    def _parent_view(self) -> QAbstractItemView:
+        return cast(QAbstractItemView, self.parent())
 
-
-class NameKeeper(QObject):
-    """Opens the editor of a view again, which Qt closes and forgets when the rows get another order."""
-
-    def __init__(self, view: QAbstractItemView, model: "LibraryModel") -> None:
-        super().__init__(view)
-        self._view = view
-        self._model = model
-        self._typed: _Typed | None = None
-        model.modelAboutToBeReset.connect(self._hold)
-        model.reordered.connect(self._bring_back)
+    def _rows(self) -> "LibraryModel":
+        return cast("LibraryModel", self._parent_view().model())
 
     def _editor(self) -> QLineEdit | None:
-        current = self._view.currentIndex().siblingAtColumn(NAME_COLUMN)
-        return cast("QLineEdit | None", self._view.indexWidget(current))
+        current = self._parent_view().currentIndex().siblingAtColumn(NAME_COLUMN)
+        return cast("QLineEdit | None", self._parent_view().indexWidget(current))
 
     @Slot()
     def _hold(self) -> None:
         editor = self._editor()
-        model_id = None if editor is None else self._model.id_at(self._view.currentIndex().row())
+        model_id = None if editor is None else self._rows().id_at(self._parent_view().currentIndex().row())
         if editor is not None and model_id is not None:
-            self._typed = _Typed(model_id, editor.text(), editor.cursorPosition(), editor.isModified())
+            self._typed = model_id, editor.text(), editor.cursorPosition(), editor.isModified()
 
     @Slot()
     def _bring_back(self) -> None:
-        typed = self._typed
-        if typed is None or not self._model.is_complete:
+        if self._typed is None or not self._rows().is_complete:
             return
-        self._typed = None
-        current = self._view.currentIndex()
-        if current.isValid() and self._model.id_at(current.row()) == typed.model_id:
-            self._view.edit(current.siblingAtColumn(NAME_COLUMN))
+        (model_id, text, cursor, is_modified), self._typed = self._typed, None
+        current = self._parent_view().currentIndex()
+        if current.isValid() and self._rows().id_at(current.row()) == model_id:
+            self._parent_view().edit(current.siblingAtColumn(NAME_COLUMN))
             editor = self._editor()
-            if editor is not None and typed.is_modified:
-                editor.setText(typed.text)
+            if editor is not None and is_modified:
+                editor.setText(text)
                 editor.setModified(True)
-                editor.setCursorPosition(typed.cursor)
-        elif typed.is_modified and typed.text.strip():
+                editor.setCursorPosition(cursor)
+        elif is_modified and text.strip():
             # It is not shown any more; what was typed counts as if the keyboard had gone elsewhere.
-            self._model.renamed.emit(typed.model_id, typed.text.strip())
+            self._rows().renamed.emit(model_id, text.strip())

@@ -14,7 +14,6 @@ from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, GROWTH, NAME_COL
 from modelmgr.gui.table.delegate import RowDelegate
 from modelmgr.gui.table.header import SortHeader
 from modelmgr.gui.table.model import LibraryModel, column_title
-from modelmgr.gui.table.naming import NameKeeper
 from modelmgr.gui.table.selection import Selection
 from modelmgr.values import ModelQuery, ModelRow
 
@@ -103,7 +102,6 @@ class LibraryView(QTableView):
         if previews is not None:
             self.use_previews(previews)
         self.selection = Selection(model, self.selectionModel(), self, self)
-        NameKeeper(self, model)
 
     def use_previews(self, previews: "Previews") -> None:
         """Show pictures from now on; so far there are tiles in their places."""
