@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui.settings_dialog import SettingsDialog, setting_titles
+from modelmgr.gui.shell.actions import ABSENT, SELECTION, Command, Menu, menus
 from modelmgr.gui.shell.entries import Entry, ranked
 
 
@@ -285,13 +286,54 @@ def test_the_rating_menu_is_off_while_nothing_is_selected(qtbot, window):
     qtbot.waitUntil(lambda: not rating.isEnabled())
 
 
-@pytest.mark.parametrize(
-    ("command", "seen"), [("actionRename", "nameEditor"), ("actionPreviewLarge", "largePreview")]
-)
-@pytest.mark.parametrize("page", ["actionShowPending", "actionShowOverview"])
-def test_what_is_seen_at_the_models_brings_them_to_the_front(qtbot, window, page, command, seen):
+PAGES = ["actionShowPending", "actionShowOverview"]
+"""Those that stand in front of the models."""
+
+
+def of_models() -> list[str]:
+    """Return the commands that do something with the selected models."""
+    found, entries = [], [entry for menu in menus() for entry in menu.entries]
+    for entry in entries:
+        if isinstance(entry, Menu):
+            entries += entry.entries
+        elif isinstance(entry, Command) and entry.needs in (SELECTION, ABSENT):
+            found.append(entry.name)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_done_to_selected_models_is_off_where_nobody_sees_them(qtbot, window, page):
+    find(window, "libraryTable", QTableView).selectRow(2)
+    actions = {name: find(window, name, QAction) for name in of_models()}
+    before = {name for name, action in actions.items() if action.isEnabled()}
+    assert set(actions) - before == {"actionLocate"}
+    find(window, page, QAction).trigger()
+    assert [name for name, action in actions.items() if action.isEnabled()] == []
+    entries = {entry.key: entry.why_not for entry in rows(opened(qtbot, window)) if entry.key in actions}
+    assert set(entries.values()) == {"Only where the models are shown"} and set(entries) == set(actions)
+    find(window, "commandEdit").window().reject()
+    find(window, "actionShowLibrary", QAction).trigger()
+    assert {name for name, action in actions.items() if action.isEnabled()} == before
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_keys_change_no_model_that_nobody_sees(qtbot, window, page):
     find(window, "libraryTable", QTableView).selectRow(2)
     find(window, page, QAction).trigger()
-    find(window, command, QAction).trigger()
-    assert find(window, "actionShowLibrary", QAction).isChecked()
-    assert find(window, seen).isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    find(window, "actionShowLibrary", QAction).trigger()
+    with qtbot.waitSignal(window._details.editor.saved) as first_saved:
+        find(window, "actionRate3", QAction).trigger()
+    assert first_saved.args[0].changes == {"rating": 3}
+
+
+def test_the_columns_are_chosen_where_they_are_seen(window):
+    columns = next(
+        action
+        for bar in window.menuBar().actions()
+        for action in bar.menu().actions()
+        if action.menu() is not None and action.text() == "Columns"
+    )
+    assert columns.isEnabled()
+    find(window, "actionShowPending", QAction).trigger()
+    assert not columns.isEnabled()

@@ -22,6 +22,8 @@ Keys = str | QKeySequence.StandardKey
 SELECTION, ABSENT, LIBRARY, RECORDS = "selection", "absent", "library", "records"
 """What a command may need: selected models; one selected model whose file is gone; the library page in front; records
 that are selected on the pending page, which switches these commands itself."""
+_OF_LIBRARY = (SELECTION, ABSENT)
+"""What counts only while the library page is in front: elsewhere nobody sees which models are selected."""
 
 
 class Command(NamedTuple):
@@ -58,10 +60,12 @@ class Submenu(NamedTuple):
     Attributes:
         name: what `menus.build` is given the menu by.
         icon: a name of the icon set.
+        needs: as of a `Command`.
     """
 
     name: str
     icon: str
+    needs: str = ""
 
 
 class Menu(NamedTuple):
@@ -232,7 +236,7 @@ def menus() -> tuple[Menu, ...]:
                     _tr("Show all pictures for now, without hiding or blurring rated ones"), checkable=True,
                 ),
                 None,
-                Submenu("columns", "columns-3"),
+                Submenu("columns", "columns-3", LIBRARY),
                 Command("actionComfortable", _tr("C&omfortable rows"), icon="rows-3", checkable=True),
             ),
         ),
@@ -290,16 +294,6 @@ def _placed(menu: Menu, within: str = "") -> Iterator[tuple[Command, str]]:
             yield entry, place
 
 
-def _why(command: Command) -> str:
-    """Return why a command is off."""
-    return command.off or {
-        SELECTION: _tr("Select a model first"),
-        ABSENT: _tr("Select a model whose file is missing"),
-        LIBRARY: _tr("Only where the models are shown"),
-        RECORDS: _tr("Select records on the pending page first"),
-    }.get(command.needs, _tr("Not possible now"))
-
-
 _ICONS_A_STEP = 8
 RATINGS = tuple(f"actionRate{stars}" for stars in range(6))
 ROW_MENU = (
@@ -338,6 +332,7 @@ class Actions:
         self._window = window
         self._by_name: dict[str, QAction] = {}
         self._needing: dict[str, list[QAction]] = {}
+        self._met: dict[str, bool] = {}
         self._bare: dict[str, str] = {}
         groups: dict[str, QActionGroup] = {}
         for command in self.commands():
@@ -383,20 +378,39 @@ class Actions:
         title = plain_name(action.text())
         if action.isCheckable() and not command.group and action.isChecked():
             title = _tr("{} (is on)").format(title)
-        why_not = "" if action.isEnabled() else _why(command)
+        why_not = "" if action.isEnabled() else self._why(command)
         keys = keys_text(action.shortcut())
         return Entry(command.name, title, place, keys, command.icon, why_not, action.trigger)
 
+    def _why(self, command: Command) -> str:
+        """Return why a command is off."""
+        need = command.needs
+        if need in _OF_LIBRARY and not self._is_met(LIBRARY):
+            need = LIBRARY
+        return command.off or {
+            SELECTION: _tr("Select a model first"),
+            ABSENT: _tr("Select a model whose file is missing"),
+            LIBRARY: _tr("Only where the models are shown"),
+            RECORDS: _tr("Select records on the pending page first"),
+        }.get(need, _tr("Not possible now"))
+
     def set_met(self, need: str, is_met: bool) -> None:
         """Switch all commands on or off that need one of `SELECTION`, `ABSENT`, `LIBRARY`."""
-        for action in self._needing.get(need, ()):
-            action.setEnabled(is_met)
+        self._met[need] = is_met
+        for each in (need, *_OF_LIBRARY) if need == LIBRARY else (need,):
+            is_on = self._is_met(each)
+            for action in self._needing.get(each, ()):
+                action.setEnabled(is_on)
 
-    def let_need(self, menu: Menu, action: QAction) -> None:
-        """Switch the entry that opens a menu with its commands, if all of them need the same."""
-        needs = {entry.needs for entry in menu.entries if isinstance(entry, Command)}
+    def _is_met(self, need: str) -> bool:
+        return self._met.get(need, True) and (need not in _OF_LIBRARY or self._is_met(LIBRARY))
+
+    def let_need(self, menu: Menu | Submenu, action: QAction) -> None:
+        """Switch the entry that opens a menu: with its commands, if all of them need the same."""
+        entries = menu.entries if isinstance(menu, Menu) else (menu,)
+        needs = {entry.needs for entry in entries if isinstance(entry, Command | Submenu)}
         if len(needs) == 1 and all(needs):
-            self._needing[needs.pop()].append(action)
+            self._needing.setdefault(needs.pop(), []).append(action)
 
     def let_wear(self, menu: QMenu, icon: str) -> None:
         """Give the entry that opens a menu its icon, when commands have theirs."""
@@ -466,6 +480,7 @@ def _fill(made: QMenu, menu: Menu, actions: Actions, submenus: Mapping[str, Call
         elif isinstance(entry, Submenu):
             within = submenus[entry.name]()
             made.addMenu(within)
+            actions.let_need(entry, within.menuAction())
             actions.let_wear(within, entry.icon)
         else:
             made.addAction(actions[entry if isinstance(entry, str) else entry.name])

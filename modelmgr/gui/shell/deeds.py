@@ -1,6 +1,6 @@
 """What the user does with the selected models."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -58,14 +58,14 @@ class Deeds(QObject):
         for name, slot in (
             ("actionUndo", self._details.editor.undo),
             ("actionRedo", self._details.editor.redo),
-            ("actionRename", partial(self._before_models, self._page.shelf.rename_current)),
+            ("actionRename", self._page.shelf.rename_current),
             ("actionFavorite", self._on_favorite),
             ("actionCopy", self._on_copy),
             ("actionCopyPath", self._uses.copy_paths),
             ("actionCopyTriggerWords", self._uses.copy_trigger_words),
             ("actionCopyHash", self._uses.copy_hashes),
             ("actionCopyPromptTag", self._uses.copy_prompt_tags),
-            ("actionPreviewLarge", partial(self._before_models, self._page.shelf.show_large)),
+            ("actionPreviewLarge", self._page.shelf.show_large),
             ("actionCorrect", self._details.correct),
             ("actionResetIdentity", self._on_reset_identity),
             ("actionReveal", self._uses.open_folder),
@@ -93,11 +93,6 @@ class Deeds(QObject):
     @Slot(object)
     def _on_model_selected(self, row: ModelRow | None) -> None:
         self._actions.set_met(ABSENT, row is not None and is_absent(row))
-
-    def _before_models(self, deed: Callable[[], object], *_: object) -> None:
-        """Do what is seen at the models alone, with them in front."""
-        self._page.wanted.emit()
-        deed()
 
     @Slot(str, str)
     def _on_ways_changed(self, undo: str, redo: str) -> None:
