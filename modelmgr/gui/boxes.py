@@ -59,26 +59,3 @@ def _filled(
         add: Callable[..., None] = box.addWidget if isinstance(item, QWidget) else box.addLayout
         add(item, *how)
     return box
-
-
-class Share:
-    """How wide a pane at the side is: as the user made it, but no more than its share while the window is small.
-
-    Args:
-        share: of the whole width, from 0 to 1.
-        least: what it has in any case, in pixels.
-        wanted: what it has before anybody has moved it, in pixels.
-    """
-
-    def __init__(self, share: float, least: int, wanted: int) -> None:
-        self._share = share
-        self._least = least
-        self._wanted = self._given = wanted
-
-    def of(self, whole: int, width: int | None = None) -> int:
-        """Return how wide it is to be, in pixels, of the `whole`; `width` is what it has now, if it is shown."""
-        if width not in (None, self._given):
-            # Somebody else has moved it since.
-            self._wanted = width
-        self._given = max(self._least, min(self._wanted, round(whole * self._share)))
-        return self._given

@@ -40,8 +40,6 @@ _DOT_PX = 9
 _SHORTEST, _LONGEST = 2, 12
 """How many letters the suffix of a file has."""
 _ICON_PX = 16
-_FIRST_SIZE = QSize(1360, 860)
-_SIDE_WIDTH, MOST_SIDE_WIDTH = 202, 384
 
 
 def elide_mode(text: str) -> Qt.TextElideMode:
@@ -51,21 +49,6 @@ def elide_mode(text: str) -> Qt.TextElideMode:
         dot = text.rfind(".") + 1
         is_path = dot > 1 and _SHORTEST <= len(text) - dot <= _LONGEST and text[dot:].isalpha()
     return Qt.TextElideMode.ElideMiddle if is_path else Qt.TextElideMode.ElideRight
-
-
-def scaled(widget: QWidget, pixels: int) -> int:
-    """Return a width that grows with the font of `widget`; `pixels` is right for letters six pixels wide."""
-    return max(pixels, round(pixels * widget.fontMetrics().averageCharWidth() / 6))
-
-
-def first_size(widget: QWidget) -> QSize:
-    """Return how large the window is before anybody has changed it: no larger than the screen of `widget`."""
-    return _FIRST_SIZE.boundedTo(widget.screen().availableSize())
-
-
-def side_width(widget: QWidget) -> int:
-    """Return how wide the list at the side of a page is before anybody has changed it, in pixels."""
-    return min(scaled(widget, _SIDE_WIDTH), MOST_SIDE_WIDTH)
 
 
 class QuietDelegate(QStyledItemDelegate):

@@ -23,9 +23,9 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import boxes, focus, theme
-from modelmgr.gui.cells import scaled
 from modelmgr.gui.labels import ElidedLabel, WrappingLabel
 from modelmgr.gui.language import Forms
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.reasons import origin_text, source_label
 from modelmgr.gui.strips import Strip, WorkStrip

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 import modelmgr
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.reasons import problem_label
 from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import count_text, counted, foreign_text, plain_tip

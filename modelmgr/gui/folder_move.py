@@ -8,9 +8,9 @@ from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import scaled
 from modelmgr.gui.elsewhere import ElsewhereDialog
 from modelmgr.gui.language import Forms
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, numbered, plain_tip, state_label

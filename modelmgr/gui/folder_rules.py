@@ -19,9 +19,10 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import CheckBox, QuietDelegate, scaled
+from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.details.note_line import NoteLine
 from modelmgr.gui.language import Forms, said
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text, foreign_text, listed, numbered, plain_tip

@@ -19,9 +19,10 @@ from PySide6.QtWidgets import (
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.cells import QuietDelegate
 from modelmgr.gui.elsewhere import ElsewhereDialog
 from modelmgr.gui.language import Forms
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.reasons import NO_FILE, missing_path, tail_below
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, foreign_text, numbered, plain_tip

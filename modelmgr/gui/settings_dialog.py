@@ -34,8 +34,9 @@ from PySide6.QtWidgets import (
 from modelmgr.gui import boxes, focus, theme
 from modelmgr.gui.api_door import ApiDoor
 from modelmgr.gui.api_section import ApiSection
-from modelmgr.gui.cells import CheckBox, QuietDelegate, scaled
+from modelmgr.gui.cells import CheckBox, QuietDelegate
 from modelmgr.gui.flow import FlowLayout
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.search_field import SearchEdit
 from modelmgr.gui.text import counted, foreign_text, plain_tip, state_label
 from modelmgr.settings import HASH_WORKERS, PROMPT_WEIGHTS, READ_LIMITS_MB_S, Settings

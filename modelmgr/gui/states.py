@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 from modelmgr.errors import CatalogError
 from modelmgr.gui import boxes, theme
 from modelmgr.gui.buttons import in_order
-from modelmgr.gui.cells import scaled
 from modelmgr.gui.language import said
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.sentences import spoken
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.text import counted, foreign_text

@@ -18,7 +18,7 @@ from shiboken6 import isValid
 
 from modelmgr.gui import boxes, theme
 from modelmgr.gui.buttons import in_order
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.pace import Pace, show_step
 from modelmgr.gui.tasks import Task
 from modelmgr.gui.text import foreign_text, plain_tip

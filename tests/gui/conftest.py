@@ -17,7 +17,7 @@ from modelmgr.catalog import Catalog
 from modelmgr.catalog.found import FoundModel
 from modelmgr.catalog.import_store import NewRecord
 from modelmgr.gui import open_window, theme
-from modelmgr.gui.cells import first_size
+from modelmgr.gui.measures import first_size
 from modelmgr.gui.tasks import Tasks
 from modelmgr.library import Library
 from modelmgr.values import BatchState, Hashes, Origin, PendingQuery, Record, Totals

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from modelmgr.demo import DemoLibrary, write_demo_library, write_inkwash_harbor
 from modelmgr.errors import ModelmgrError
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.reasons import source_label
 from modelmgr.gui.shell.drafts import LONGEST_CHARS, Drafts
 from modelmgr.gui.strips import AskStrip, UndoStrip

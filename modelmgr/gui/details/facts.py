@@ -9,9 +9,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import scaled
 from modelmgr.gui.labels import WordsLabel, break_words
 from modelmgr.gui.language import said
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.sentences import spoken
 from modelmgr.gui.text import column_label, count_text, foreign_text, plain_tip
 from modelmgr.lazily import dataclass, pattern

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
 from modelmgr.catalog import Catalog
 from modelmgr.gui import boxes, theme, timers
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.overview.figures import (
     DANGER,
     Disk,

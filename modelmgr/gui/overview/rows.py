@@ -7,7 +7,8 @@ from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QStyle, QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import elide_mode, scaled
+from modelmgr.gui.cells import elide_mode
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.text import plain_tip
 
 _ICON, _BAR = 16, 6

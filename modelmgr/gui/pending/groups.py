@@ -26,7 +26,8 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import MOST_SIDE_WIDTH, SoftDelegate, side_width
+from modelmgr.gui.cells import SoftDelegate
+from modelmgr.gui.measures import MOST_SIDE_WIDTH, side_width
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, NO_MODEL, UNREAD
 from modelmgr.gui.text import count_text, counted
 from modelmgr.values import PendingState

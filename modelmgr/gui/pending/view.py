@@ -7,8 +7,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.cells import QuietDelegate
 from modelmgr.gui.headers import ArrowHeader
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.pending.table import COLUMNS, PendingTable
 
 SHOWN_ROWS = 2

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from modelmgr import search
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme, timers
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.search.filters import TEXT_LIMIT
 from modelmgr.gui.search.popup import SearchPopup
 from modelmgr.gui.search.suggest import (

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import QuietDelegate, scaled
+from modelmgr.gui.cells import QuietDelegate
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.shell.drafts import Drafts
 from modelmgr.gui.text import foreign_text, plain_tip
 

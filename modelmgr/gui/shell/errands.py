@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QMenu, QWidget
 
-from modelmgr.gui.cells import scaled
 from modelmgr.gui.language import Forms
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.outcomes import sentence
 from modelmgr.gui.shell.entries import Entry
 from modelmgr.gui.shell.messages import Messages

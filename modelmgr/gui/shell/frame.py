@@ -8,8 +8,8 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiAppl
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QStatusBar, QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import first_size, scaled
 from modelmgr.gui.late import Growing
+from modelmgr.gui.measures import Share, first_size, scaled
 from modelmgr.gui.pages import Pages
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.shell import remembered
@@ -90,7 +90,7 @@ class Frame(Growing, QMainWindow):
         place = QWidget(self._dock)
         place.setMinimumWidth(min(scaled(self, _DETAILS_LEAST), _DETAILS_LEAST_MOST))
         wanted = min(scaled(self, _DETAILS_WIDTH), _DETAILS_MOST)
-        self._share = boxes.Share(_DETAILS_SHARE, place.minimumWidth(), wanted)
+        self._share = Share(_DETAILS_SHARE, place.minimumWidth(), wanted)
         self._dock.setWidget(place)
         self._dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         # The pane's own first line is title enough.

@@ -10,8 +10,8 @@ from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import first_size, scaled, side_width
 from modelmgr.gui.grid.shelf import Shelf
+from modelmgr.gui.measures import Share, first_size, scaled, side_width
 from modelmgr.gui.pages import Pages
 from modelmgr.gui.search.filters import Filters
 from modelmgr.gui.table.columns import state_of
@@ -95,7 +95,7 @@ class LibraryPage(QWidget):
         self.model = LibraryModel(self._catalog, tasks, self)
         # Each part is made where it stays: a widget that moves is given its styles again, with all that is in it.
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        self._share = boxes.Share(_PANEL_SHARE, _LEAST_PANEL_WIDTH, side_width(self))
+        self._share = Share(_PANEL_SHARE, _LEAST_PANEL_WIDTH, side_width(self))
         self._panel_place = QWidget(self._splitter)
         self._panel_place.setMinimumWidth(_LEAST_PANEL_WIDTH)
         self._panel_place.setBackgroundRole(QPalette.ColorRole.Base)

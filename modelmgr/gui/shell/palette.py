@@ -27,7 +27,8 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import Index, scaled
+from modelmgr.gui.cells import Index
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.search_field import SearchField
 from modelmgr.gui.shell.entries import MOST_RECENT, Entry, ranked
 from modelmgr.gui.text import foreign_text

@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QWidget
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.search_field import SearchEdit
 from modelmgr.gui.shell.entries import Entry, ranked
 from modelmgr.gui.shell.palette import entry_view

@@ -9,7 +9,8 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from modelmgr.gui import theme
-from modelmgr.gui.cells import give_viewport, scaled
+from modelmgr.gui.cells import give_viewport
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, GROWTH, NAME_COLUMN
 from modelmgr.gui.table.delegate import RowDelegate
 from modelmgr.gui.table.header import SortHeader

@@ -17,7 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import SoftDelegate, scaled
+from modelmgr.gui.cells import SoftDelegate
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.reasons import explanation, problem_label
 from modelmgr.gui.sentences import spoken
 from modelmgr.gui.tasks import Tasks

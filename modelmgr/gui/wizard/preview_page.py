@@ -24,10 +24,11 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import CheckBox, scaled
+from modelmgr.gui.cells import CheckBox
 from modelmgr.gui.flow import FlowLayout
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.language import Forms
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.outcomes import error_text
 from modelmgr.gui.pace import Pace, show_step
 from modelmgr.gui.reasons import source_label

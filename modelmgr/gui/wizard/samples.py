@@ -14,9 +14,9 @@ from PySide6.QtWidgets import (
 )
 
 from modelmgr.gui import boxes, theme
-from modelmgr.gui.cells import scaled
 from modelmgr.gui.labels import ElidedLabel
 from modelmgr.gui.language import Forms
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.reasons import problem_label, source_label
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import (

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QLabel, QWidget, QWizard
 
 from modelmgr.gui import focus, theme
 from modelmgr.gui.buttons import in_order
-from modelmgr.gui.cells import scaled
+from modelmgr.gui.measures import scaled
 from modelmgr.gui.reasons import group_of
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.shell.drafts import LONGEST_CHARS, Drafts
