@@ -499,6 +499,7 @@ class MainWindow(Frame):
             # First of all: what other programs still ask would find a catalog that is closed.
             self._door.end()
             self._news.stop()
+            self._page.shelf.finish_naming()
             self._details.flush()
             self.drafts.close()
         # In turn: a former state, still to be written, would otherwise be the one that stays.

@@ -100,6 +100,13 @@ class ModelEdits(QObject):
         """Keep what is being typed there, for the case of a crash."""
         self._unsaved.drafts = drafts
 
+    def keep_typed(self, row: ModelRow, column: str, text: str | None) -> None:
+        """Keep what is being typed of a model in another place; None if nothing of it is wanted."""
+        if text is None:
+            self._unsaved.stop_typing(row, column)
+        else:
+            self._unsaved.type(row, column, text)
+
     def flush(self) -> None:
         """Save what was typed; before something else is shown, or the window closes."""
         self._page.name.finish()

@@ -351,6 +351,11 @@ class DetailsPane(LateParts, QWidget):
         if self._row is not None:
             self._edits.edit("favorite", not self._row.favorite)
 
+    @Slot(object, object)
+    def keep_name(self, row: ModelRow, text: str | None) -> None:
+        """Keep the name that is being typed in another place, for the case of a crash; None forgets it."""
+        self._edits.keep_typed(row, "name", text)
+
     def fold_state(self) -> dict[str, bool]:
         """Return which sections are open."""
         if self._made_page is None:

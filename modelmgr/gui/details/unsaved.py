@@ -40,6 +40,12 @@ class Unsaved:
         if key is not None and self.drafts is not None and (row.id, column) not in self._kept:
             self.drafts.done(key)
 
+    def stop_typing(self, row: ModelRow, column: str) -> None:
+        """Forget what is being typed; what was not saved before is still not saved."""
+        key = self._keys.get((row.id, column))
+        if key is not None and self.drafts is not None:
+            self.drafts.drop(key)
+
     def keep(self, row: ModelRow, column: str, text: str) -> None:
         """Remember what its column does not take."""
         self._kept[row.id, column] = Kept(column, text, "")

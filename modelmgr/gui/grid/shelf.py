@@ -1,7 +1,7 @@
 """The models of the library page, as a table or as cards: one place, one selection, two looks."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from modelmgr.gui import boxes
 from modelmgr.gui.table.columns import NAME_COLUMN
 from modelmgr.gui.table.model import LibraryModel
+from modelmgr.gui.table.naming import NameDelegate
 from modelmgr.gui.table.view import LibraryView
 
 if TYPE_CHECKING:
@@ -147,6 +148,10 @@ class Shelf(QStackedWidget):
         if current.isValid():
             self.view.scrollTo(current)
             self.view.edit(current.siblingAtColumn(NAME_COLUMN))
+
+    def finish_naming(self) -> None:
+        """Take the name that is being typed, if there is one."""
+        cast(NameDelegate, self.view.itemDelegate()).finish()
 
     @Slot()
     def show_large(self) -> None:

@@ -79,6 +79,7 @@ class Deeds(QObject):
         actions.set_met(ABSENT, False)
         self._page.selected.connect(self._on_selected)
         self._selection.model_selected.connect(self._on_model_selected)
+        self._page.model.typed.connect(self._details.keep_name)
         self._details.locate_wanted.connect(self._mending.ask_place)
         self._details.move_wanted.connect(self._mending.ask_move_of)
         self._details.hashes_wanted.connect(self._on_hashes_wanted)

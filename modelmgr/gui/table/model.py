@@ -199,6 +199,7 @@ class LibraryModel(QAbstractTableModel):
         rows_arrived(): rows that were asked for are known now.
         sort_asked(str, bool): a view was told to sort by a light column; True is downwards. The catalog sorts.
         renamed(int, str): the user typed a new name for the model of this id.
+        typed(ModelRow, object): what stands in the field for its name now; None when nothing of it is wanted.
 
     Attributes:
         is_slow: rows that are looked at have been on their way for a while.
@@ -210,6 +211,7 @@ class LibraryModel(QAbstractTableModel):
     query_changed = Signal(object)
     rows_arrived = Signal()
     renamed = Signal(int, str)
+    typed = Signal(object, object)
     sort_asked = Signal(str, bool)
 
     def __init__(self, catalog: "Catalog", tasks: Tasks, parent: QObject | None = None) -> None:
