@@ -32,6 +32,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     line = QFontMetrics(font).height()
     button_line, field_line, tall_line = max(18, line), max(20, line), max(28, line + S)
     small, box = grown(14, font), grown(13, font)
+    knob = 2 * (grown(14, font) // 2)
     primary_edge = readable(c.accent, c.window, c.base, ratio=MARK_CONTRAST)
     # Of a grey that shows on every ground, for a sheet cannot tint it.
     arrow = resource_path("icons", "chevron-down-grey.svg").as_posix()
@@ -158,6 +159,13 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QProgressBar {{ border: 0; border-radius: 3px; background: {rgb(c.line)}; max-height: 6px;
         min-height: 6px; text-align: center; }}
     QProgressBar::chunk {{ background: {rgb(c.accent_on_base)}; border-radius: 3px; }}
+
+    QSlider {{ min-height: {knob + XS}px; }}
+    QSlider::groove {{ height: {XS}px; border-radius: 2px; background: {rgb(c.edge)}; }}
+    QSlider::handle {{ width: {knob}px; margin: -{knob // 2 - 1}px 0; border: 1px solid {rgb(c.edge)};
+        border-radius: {knob // 2 + 1}px; background: {rgb(c.secondary)}; }}
+    QSlider::handle:hover {{ background: {rgb(c.text)}; }}
+    QSlider::handle:focus {{ border-color: {rgb(c.accent_on_base)}; background: {rgb(c.accent_on_base)}; }}
 
     QScrollArea {{ border: 0; background: transparent; }}
     QScrollBar:vertical {{ background: transparent; width: 12px; margin: 0; }}

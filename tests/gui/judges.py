@@ -24,6 +24,9 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QRadioButton,
+    QSlider,
+    QStyle,
+    QStyleOptionSlider,
     QTabBar,
     QTableView,
     QToolButton,
@@ -256,7 +259,19 @@ def faint(root: QWidget) -> list[str]:
             ratio = text_contrast(image, place)
             if ratio is not None and ratio < theme.MARK_CONTRAST:
                 found.append(f"bar {ratio:.1f} : 1: {described(widget)}")
+        if isinstance(widget, QSlider):
+            handle = _handle(widget).translated(widget.mapTo(root, QPoint(0, 0)))
+            ratio = _contrast(*(_colours(image, part).most_common(1)[0][0] for part in (place, handle)))
+            if ratio < theme.MARK_CONTRAST:
+                found.append(f"handle {ratio:.1f} : 1: {described(widget)}")
     return found
+
+
+def _handle(slider: QSlider) -> QRect:
+    option = QStyleOptionSlider()
+    slider.initStyleOption(option)
+    part = QStyle.SubControl.SC_SliderHandle
+    return slider.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, part, slider)
 
 
 def _bare(widget: QWidget) -> bool:
