@@ -72,7 +72,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         padding: {XS}px {S}px; background: {rgb(c.base)}; color: {rgb(c.text)}; min-height: {field_line}px;
         selection-background-color: {rgb(c.accent)}; selection-color: {rgb(c.accent_text)}; }}
     QCheckBox::indicator, QRadioButton::indicator {{ width: {box}px; height: {box}px; }}
-    QLineEdit, QPlainTextEdit {{ placeholder-text-color: {rgb(c.secondary)}; }}
+    QLineEdit, QPlainTextEdit {{ placeholder-text-color: {rgb(c.hint)}; }}
     QComboBox {{ border: 1px solid {rgb(c.edge)}; border-radius: 6px; padding: {XS}px {S}px;
         background: {rgb(button)}; color: {rgb(c.text)}; min-height: {field_line}px; }}
     QComboBox:editable {{ background: {rgb(c.base)}; padding: 0 0 0 {XS}px; min-height: {tall_line}px; }}
@@ -156,7 +156,7 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QTabBar::tab:selected {{ color: {rgb(c.text)}; border-bottom-color: {rgb(c.accent_on_base)}; }}
     QTabBar::tab:hover, QTabBar::tab:focus {{ color: {rgb(c.text)}; background: {rgb(c.hover)}; }}
 
-    QProgressBar {{ border: 0; border-radius: 3px; background: {rgb(c.line)}; max-height: 6px;
+    QProgressBar {{ border: 0; border-radius: 3px; background: {rgb(c.tile if c.strong else c.line)}; max-height: 6px;
         min-height: 6px; text-align: center; }}
     QProgressBar::chunk {{ background: {rgb(c.accent_on_base)}; border-radius: 3px; }}
 

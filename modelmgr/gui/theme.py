@@ -34,6 +34,9 @@ XS, S, M, L, XL = 4, 8, 12, 16, 24
 
 ROW_HEIGHT, COMFORTABLE_ROW_HEIGHT = 28, 44
 TEXT_CONTRAST, MARK_CONTRAST = 4.5, 3.0
+_STRONG_PALETTE = 19.0
+"""A palette whose text stands out so much from all that it stands on is one of high contrast; 21 is the most there is."""
+_STRONG_TEXT, _STRONG_LINE = 7.0, 4.5
 _ICON_NAME = "iconName"
 
 TYPE_ICONS = {
@@ -115,11 +118,14 @@ class Colors:
 
     Attributes:
         text, secondary, greyed: on `base` and `window`; `greyed` is for missing and offline rows.
+        hint: what stands in an empty field.
         line: hairlines between panes and rows; no text.
         edge: what shows where a field or a button begins.
         hover, chosen: soft grounds for a row under the mouse and for a filter that is on.
+        tile: ground of what is empty: a bar, a picture that isn't there.
         accent, accent_text: selection.
         good, busy, problem, absent: the state marks.
+        strong: whether it is a palette of high contrast: no text is quieter than others, lines are seen by everybody.
     """
 
     window: QColor
@@ -127,10 +133,12 @@ class Colors:
     text: QColor
     secondary: QColor
     greyed: QColor
+    hint: QColor
     line: QColor
     edge: QColor
     hover: QColor
     chosen: QColor
+    tile: QColor
     accent: QColor
     accent_text: QColor
     accent_on_base: QColor
@@ -139,6 +147,7 @@ class Colors:
     problem: QColor
     absent: QColor
     dark: bool
+    strong: bool
 
     @classmethod
     def of(cls, palette: QPalette) -> "Colors":
@@ -153,38 +162,76 @@ class Colors:
                     QPalette.ColorRole.Highlight,
                     QPalette.ColorRole.HighlightedText,
                 )
-            )
+            ),
+            wants_contrast=_wants_contrast(),
         )
+
+
+def _wants_contrast() -> bool:
+    """Tell whether the user has asked the system for high contrast; not every platform tells."""
+    hints = QGuiApplication.styleHints()  # held: PySide takes what it has handed out to be gone with it
+    return hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast
 
 
 @lru_cache(maxsize=16)
 def _colors_of(
-    window_rgb: int, base_rgb: int, text_rgb: int, accent_rgb: int, accent_text_rgb: int
+    window_rgb: int,
+    base_rgb: int,
+    text_rgb: int,
+    accent_rgb: int,
+    accent_text_rgb: int,
+    *,
+    wants_contrast: bool,
 ) -> Colors:
     window, base, text = QColor(window_rgb), QColor(base_rgb), QColor(text_rgb)
     accent, accent_text = QColor(accent_rgb), QColor(accent_text_rgb)
     dark = _luminance(base) < 0.18
-    hover, chosen = mix(base, text, 0.05), mix(base, accent, 0.16 if not dark else 0.28)
+    strong = wants_contrast or min(contrast(text, window), contrast(text, base)) >= _STRONG_PALETTE
+    if strong:
+        hover, chosen = mix(base, text, 0.2), _strong_ground(base, accent, text)
+    else:
+        hover, chosen = mix(base, text, 0.05), mix(base, accent, 0.16 if not dark else 0.28)
     grounds = (window, base, hover, chosen)
+    secondary = readable(text if strong else mix(text, base, 0.38), *grounds)
+    quiet_ratio = _STRONG_TEXT if strong else TEXT_CONTRAST
+    greyed = readable(mix(text, base, 0.46), window, base, hover, ratio=quiet_ratio)
+    line, edge = mix(base, text, 0.13), mix(base, text, 0.22)
+    mark = partial(readable, ratio=_STRONG_LINE if strong else MARK_CONTRAST)
     return Colors(
         window=window,
         base=base,
         text=readable(text, *grounds),
-        secondary=readable(mix(text, base, 0.38), *grounds),
-        greyed=readable(mix(text, base, 0.46), window, base, hover),
-        line=mix(base, text, 0.13),
-        edge=readable(mix(base, text, 0.22), window, base, ratio=MARK_CONTRAST),
+        secondary=secondary,
+        greyed=greyed,
+        hint=greyed if strong else secondary,
+        line=readable(line, window, base, ratio=_STRONG_LINE) if strong else line,
+        edge=readable(edge, window, base, ratio=_STRONG_TEXT if strong else MARK_CONTRAST),
         hover=hover,
         chosen=chosen,
+        tile=hover if strong else mix(base, text, 0.06),
         accent=accent,
         accent_text=readable(accent_text, accent),
         accent_on_base=readable(accent, *grounds),
-        good=readable(QColor("#2f9e58"), window, base, ratio=MARK_CONTRAST),
-        busy=readable(QColor("#d18b0f"), window, base, ratio=MARK_CONTRAST),
-        problem=readable(QColor("#d4453b"), window, base, ratio=TEXT_CONTRAST),
-        absent=readable(mix(text, base, 0.5), window, base, ratio=MARK_CONTRAST),
+        good=mark(QColor("#2f9e58"), window, base),
+        busy=mark(QColor("#d18b0f"), window, base),
+        problem=readable(QColor("#d4453b"), window, base, ratio=quiet_ratio),
+        absent=mark(mix(text, base, 0.5), window, base),
         dark=dark,
+        strong=strong,
     )
+
+
+def _strong_ground(base: QColor, accent: QColor, text: QColor) -> QColor:
+    """Return a ground that is told from `base` as a mark is, as far as `text` can be read on it."""
+    chosen = base
+    for percent in range(20, 101, 4):
+        ground = mix(base, accent, percent / 100)
+        if contrast(text, ground) < TEXT_CONTRAST:
+            break
+        chosen = ground
+        if contrast(base, ground) >= MARK_CONTRAST:
+            break
+    return chosen
 
 
 def colors() -> Colors:

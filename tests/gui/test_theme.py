@@ -73,6 +73,39 @@ def test_our_palettes_can_be_read(qapp, make):
         assert theme.contrast(palette.color(text), palette.color(ground)) >= 4.5
 
 
+def white_palette() -> QPalette:
+    """High contrast on white, with an accent as dark as such palettes have it."""
+    palette, role = QPalette(), QPalette.ColorRole
+    for which in (role.Window, role.Base, role.HighlightedText):
+        palette.setColor(which, QColor("white"))
+    for which in (role.Text, role.WindowText):
+        palette.setColor(which, QColor("black"))
+    palette.setColor(role.Highlight, QColor("#37006e"))
+    return palette
+
+
+@pytest.mark.parametrize("make", [high_contrast_palette, white_palette])
+def test_in_high_contrast_nothing_is_faint(qapp, make):
+    c = theme.Colors.of(make())
+    assert c.strong
+    assert c.secondary == c.text
+    for ground in (c.window, c.base):
+        for words in (c.greyed, c.hint, c.problem):
+            assert theme.contrast(words, ground) >= 7
+        for mark in (c.line, c.good, c.busy, c.absent):
+            assert theme.contrast(mark, ground) >= 4.5
+        assert theme.contrast(c.edge, ground) >= 7
+    assert theme.contrast(c.chosen, c.base) >= 3
+
+
+@pytest.mark.parametrize("make", [theme.light_palette, theme.dark_palette, QPalette, odd_palette])
+def test_other_palettes_stay_quiet(qapp, make):
+    c = theme.Colors.of(make())
+    assert not c.strong
+    assert c.secondary != c.text
+    assert theme.contrast(c.line, c.base) < 3
+
+
 def test_contrast_is_that_of_the_guideline():
     assert theme.contrast(QColor("black"), QColor("white")) == pytest.approx(21)
     assert theme.contrast(QColor("#777777"), QColor("white")) == pytest.approx(4.48, abs=0.01)

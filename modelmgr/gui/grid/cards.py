@@ -153,7 +153,7 @@ class CardDelegate(NameDelegate):
         colors = self._colors
         drawn = self._blank(width, height)
         painter = QPainter(drawn)
-        self._ground(painter, width, height, _CORNER_PX, theme.mix(colors.base, colors.text, 0.06))
+        self._ground(painter, width, height, _CORNER_PX, colors.tile)
         drawing = theme.pixmap(icon, self._tile_icon_px, colors.absent, self._ratio)
         painter.drawPixmap((width - self._tile_icon_px) // 2, (height - self._tile_icon_px) // 2, drawing)
         painter.end()

@@ -149,7 +149,7 @@ class Row(QAbstractButton):
         ground = self.bar()
         whole = ground.width()
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.mix(colors.base, colors.text, 0.07))
+        painter.setBrush(colors.tile)
         painter.drawRoundedRect(self._seen(ground), _BAR / 2, _BAR / 2)
         if self._share > 0:
             ground.setWidth(max(_BAR, round(whole * min(1.0, self._share))))

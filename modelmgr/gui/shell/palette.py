@@ -204,7 +204,7 @@ class CommandPalette(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setStyleSheet(
             f"#commandPalette {{ background: {colors.window.name()};"
-            f" border: 1px solid {theme.mix(colors.base, colors.text, 0.22).name()}; }}"
+            f" border: 1px solid {colors.edge.name()}; }}"
         )
         self._entries = entries
         self._recent = list(recent)[:MOST_RECENT]

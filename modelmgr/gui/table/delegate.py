@@ -65,7 +65,7 @@ class RowDelegate(NameDelegate):
     def take_palette(self) -> None:
         """Take colours, fonts and icons for the palette and font of now."""
         self._colors = theme.colors()
-        self._tile = theme.mix(self._colors.base, self._colors.text, 0.06)
+        self._tile = self._colors.tile
         self._ratio = self._view.devicePixelRatioF()
         self._mirrored = self._view.isRightToLeft()
         self._pictures: dict[tuple[str, bool], QPixmap] = {}
