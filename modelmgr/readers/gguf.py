@@ -52,6 +52,7 @@ _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
+_UNKNOWN_TYPE = "type "
 _GUESSED = 1024
 _NO_PARAMETERS = ("rope_freqs.weight", ".lora_a", ".lora_b")
 """How names end of tensors that are not the model's own."""
@@ -300,7 +301,21 @@ def _read_infos(cursor: _Cursor, tensor_count: int, contents: Contents) -> int:
                 f"The file is cut off: {cursor.file.size_bytes:,} of {data_offset + table.end:,} bytes.",
             ),
         )
+    else:
+        _note_what_follows(table, cursor.file.size_bytes - data_offset, alignment, contents)
     return sum(spec.size_bytes * count for spec, count in table.kinds or ())
+
+
+def _note_what_follows(table: Table, data_bytes: int, alignment: int, contents: Contents) -> None:
+    """Tell of bytes behind the last tensor and what fills it up to the alignment."""
+    if any(spec.dtype.startswith(_UNKNOWN_TYPE) for spec, _ in table.kinds or ()):
+        return  # nobody knows how long these are
+    behind = data_bytes - -(-table.end // alignment) * alignment
+    if behind > 0:
+        message = f"{behind:,} bytes follow the last tensor; no tensor claims them."
+        if not table.specs:
+            message = f"{behind:,} bytes follow the header, which names no tensor."
+        contents.defects.append(Defect("trailing_data", message))
 
 
 def _known_table(cursor: _Cursor, tensor_count: int, alignment: int, contents: Contents) -> Table:
@@ -434,7 +449,7 @@ def _alignment(contents: Contents) -> int:
 
 def _spec_of(kind: int, shape: tuple[int, ...]) -> Spec:
     if kind not in TENSOR_TYPES:
-        return Spec(f"type {kind}", shape, 0)
+        return Spec(f"{_UNKNOWN_TYPE}{kind}", shape, 0)
     name, block, block_bytes = TENSOR_TYPES[kind]
     return Spec(name, shape, -(-math.prod(shape) // block) * block_bytes)
 

@@ -167,6 +167,29 @@ def test_data_cut_off_is_told_in_bytes(gguf_file: Callable[..., str]) -> None:
     assert f"{size - 1000:,} of" in header.problems[0].message
 
 
+def test_bytes_behind_the_data_are_told_but_for_what_fills_up_the_last_tensor(
+    file_of: Callable[..., str], gguf_header: Callable[..., Any]
+) -> None:
+    for tensors, padding, words in (
+        ([("a.weight", (9,), 0)], 28, "13 bytes follow the last tensor; no tensor claims them."),
+        ([], 0, "13 bytes follow the header, which names no tensor."),
+    ):
+        content, data_bytes = gguf_header(LLAMA, tensors)
+        whole = content + bytes(data_bytes)
+        for each in (whole, whole[: len(whole) - padding]):
+            assert codes(read_header(file_of(each, "x.gguf"))) == []
+        (problem,) = read_header(file_of(whole + b"PK\3\4 and more", "x.gguf")).problems
+        assert (problem.code, problem.message) == ("trailing_data", words)
+
+
+def test_behind_tensors_of_unknown_size_nothing_is_told(
+    file_of: Callable[..., str], gguf_header: Callable[..., Any]
+) -> None:
+    content, data_bytes = gguf_header(LLAMA, [("a.weight", (8,), 0)])
+    content = content.replace(struct.pack("<QIQ", 8, 0, 0), struct.pack("<QIQ", 8, 57, 0))
+    assert codes(read_header(file_of(content + bytes(data_bytes + 1000), "x.gguf"))) == []
+
+
 def test_a_key_that_stands_twice_keeps_its_first_value(gguf_file: Callable[..., str]) -> None:
     header = read_header(gguf_file([*LLAMA, ("general.architecture", "u32", 7)], TENSORS))
     assert (codes(header), header.base_model) == (["duplicate_keys"], "llama")
