@@ -382,7 +382,7 @@ _STATE_LABELS = {
     "hashing": "Hashing",
     "dangerous": "Dangerous",
     "unscanned": "Not scanned",
-    "unhashed": "Not hashed",
+    "unhashed": "Hash failed",
 }
 
 

@@ -411,7 +411,7 @@ def test_a_model_that_could_not_be_hashed_stands_in_a_facet(qtbot, open_on, cata
         writer.execute_sql("UPDATE models SET file_state = 'unreadable' WHERE id = ?", (ids[1],))
     catalog.close()
     window = open_on(tmp_path / "catalog.sqlite")
-    press(qtbot, window, "Not hashed")
+    press(qtbot, window, "Hash failed")
     qtbot.waitUntil(lambda: rows(window) == 1)
     press(qtbot, window, "Unreadable")
     qtbot.waitUntil(lambda: rows(window) == 2)

@@ -84,7 +84,7 @@ _STATE_WORDS = {
     "offline": "offline",
     "unreadable": "unreadable",
     "hashing": "hashing…",
-    "unhashed": "not hashed",
+    "unhashed": "hash failed",
 }
 
 

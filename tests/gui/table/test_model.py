@@ -166,7 +166,7 @@ def row(**values) -> ModelRow:
         ({}, "present"),
         ({"hash_state": "none"}, "hashing…"),
         ({"hash_state": "hashing"}, "hashing…"),
-        ({"hash_state": "failed"}, "not hashed"),
+        ({"hash_state": "failed"}, "hash failed"),
         ({"file_state": "missing"}, "missing"),
         ({"file_state": "offline", "hash_state": "none"}, "offline"),
         ({"file_state": "unreadable"}, "unreadable"),
