@@ -15,6 +15,7 @@ from modelmgr.progress import Progress
 from modelmgr.values import Problem, is_below, is_below_any
 
 FORBIDDEN_ROOTS = ("/proc", "/sys", "/dev")
+FORBIDDEN = "Nothing below /proc, /sys and /dev is read."
 SKIPPED_FOLDERS = frozenset(
     (".git", "node_modules", "venv", ".venv", "__pycache__", ".lm-pending-delete", "$RECYCLE.BIN", ".Trash")
 )
@@ -77,6 +78,11 @@ def entry_of(path: str) -> Entry:
 def facts_of(facts: os.stat_result) -> Facts:
     """Return what the catalog knows a file by."""
     return facts.st_size, signed64(facts.st_mtime_ns), signed64(facts.st_ino), signed64(facts.st_dev)
+
+
+def is_forbidden(path: str) -> bool:
+    """Tell whether a path really lies where the system shows files that are none."""
+    return is_below_any(os.path.realpath(path), FORBIDDEN_ROOTS)
 
 
 def is_folder_link(item: os.DirEntry[str]) -> bool:

@@ -27,7 +27,7 @@ from modelmgr.discovery.ignore import (
     finished_name,
 )
 from modelmgr.progress import Progress
-from modelmgr.values import MODEL_SUFFIXES, Problem, is_below_any
+from modelmgr.values import MODEL_SUFFIXES, Problem
 
 NO_RULES = IgnoreRules()
 MARKERS = frozenset(("model_index.json", "config.json", "adapter_config.json"))
@@ -277,7 +277,7 @@ class Lister:
                                     mtime_ns = tree.signed64(mtime_ns)
                                 if home == here:
                                     home = device
-                                elif is_link and _is_forbidden(before + name):
+                                elif is_link and tree.is_forbidden(before + name):
                                     continue
                                 else:
                                     home = tree.signed64(home) or device  # Windows tells none here
@@ -402,10 +402,6 @@ def _is_hidden(item: os.DirEntry[str]) -> bool:
     if sys.platform == "win32":
         return bool(item.stat(follow_symlinks=False).st_file_attributes & stat.FILE_ATTRIBUTE_HIDDEN)
     return False
-
-
-def _is_forbidden(path: str) -> bool:
-    return is_below_any(os.path.realpath(path), tree.FORBIDDEN_ROOTS)
 
 
 def _settled(mtime_ns: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from modelmgr import discovery, tree
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import HashJob
-from modelmgr.errors import ModelmgrError, NotFound, Usage
+from modelmgr.errors import ModelmgrError, NotFound, Unreadable, Usage
 from modelmgr.library.fingerprints import FILES_AT_ONCE, OPTIONS
 from modelmgr.library.scanning import Scanning
 from modelmgr.progress import Cancelled, Progress
@@ -107,6 +107,7 @@ class Places(Scanning):
 
         Raises:
             NotFound: `old` is no library folder, or `new` no folder.
+            Unreadable: `new` lies where no file is one, ``outside``.
             Usage: one lies within the other.
         """
         old, new = os.path.abspath(old), os.path.abspath(new)
@@ -114,6 +115,8 @@ class Places(Scanning):
             raise NotFound(f"{old} is no library folder.", path=old)
         if not os.path.isdir(new):
             raise NotFound(f"There is no folder {new}.", path=new)
+        if tree.is_forbidden(new):
+            raise Unreadable(tree.FORBIDDEN, code="outside", path=new)
         if is_below(new, old) or is_below(old, new):
             raise Usage("A folder can't be moved into itself or out of itself.", old=old, new=new)
         report = MoveReport()

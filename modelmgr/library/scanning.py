@@ -9,7 +9,7 @@ from modelmgr import discovery, readers, tree
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.catalog.found import FoundModel, Member
 from modelmgr.discovery import Group, Hashing, HashResult, Head, IgnoreRules
-from modelmgr.errors import NotFound
+from modelmgr.errors import NotFound, Unreadable
 from modelmgr.library.attaching import keep_picture
 from modelmgr.library.fingerprints import FILES_AT_ONCE, OPTIONS, Fingerprints, danger_of, embedded_of
 from modelmgr.library.merging import NO_MODEL_FORMATS, FolderNames, header_facts
@@ -38,6 +38,7 @@ class Scanning(Fingerprints):
 
         Raises:
             NotFound: there is no such folder.
+            Unreadable: it lies where no file is one, ``outside``.
         """
         path = os.path.abspath(path)
         try:
@@ -46,6 +47,8 @@ class Scanning(Fingerprints):
             raise NotFound(f"There is no folder {path}.", path=path) from error
         if not os.path.isdir(path):
             raise NotFound(f"{path} is no folder.", path=path)
+        if tree.is_forbidden(path):
+            raise Unreadable(tree.FORBIDDEN, code="outside", path=path)
         return self.catalog.add_folder(path, tree.signed64(facts.st_dev))
 
     def remove_folder(self, path: str) -> dict[str, int]:
@@ -221,6 +224,11 @@ class Scanning(Fingerprints):
         roots: list[str] = []
         known = list(self.catalog.folder_facts())
         for path in dict.fromkeys(os.path.abspath(path) for path in paths):
+            if tree.is_forbidden(path):
+                report.seen += 1
+                report.failed += 1
+                report.problems.append(Problem(path, "outside", tree.FORBIDDEN))
+                continue
             if os.path.isdir(path):
                 if not is_below_any(path, known):
                     self.add_folder(path)

@@ -192,9 +192,9 @@ class _Search:
             self._report(problem)
 
     def _is_forbidden(self, path: str) -> bool:
-        forbidden = is_below_any(os.path.realpath(path), tree.FORBIDDEN_ROOTS)
+        forbidden = tree.is_forbidden(path)
         if forbidden:
-            self._report(Problem(path, "outside", "Nothing below /proc, /sys and /dev is read."))
+            self._report(Problem(path, "outside", tree.FORBIDDEN))
         return forbidden
 
     def _report(self, problem: Problem) -> None:

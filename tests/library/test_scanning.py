@@ -14,7 +14,7 @@ import pytest
 from modelmgr import demo, progress
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import IgnoreRules, ahead, hashing
-from modelmgr.errors import DiskFull, NotFound
+from modelmgr.errors import DiskFull, NotFound, Unreadable
 from modelmgr.library import Library, fingerprints, scanning
 from modelmgr.library.root_scan import JOBS_AT_ONCE, SMALL_BYTES
 from modelmgr.progress import Progress, Step
@@ -42,6 +42,28 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
         )
         for path in sorted(folder.rglob("*"))
     }
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="there is no /proc here")
+def test_what_the_system_shows_as_files_is_no_library_folder(
+    library: Library, models: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to("/proc")
+    report = scan(library, Path("/proc"), Path("/dev/null"), tmp_path / "link", models)
+    assert [(problem.path, problem.code) for problem in report.problems] == [
+        ("/proc", "outside"),
+        ("/dev/null", "outside"),
+        (str(tmp_path / "link"), "outside"),
+    ]
+    assert {problem.message for problem in report.problems} == {"Nothing below /proc, /sys and /dev is read."}
+    assert [folder.path for folder in library.catalog.folders()] == [str(models)]
+    for refused in (
+        lambda: library.add_folder("/sys"),
+        lambda: library.move_folder(str(models), "/sys", Progress()),
+    ):
+        with pytest.raises(Unreadable, match="Nothing below /proc") as error:
+            refused()
+        assert error.value.code == "outside"
 
 
 def test_every_file_is_identified_hashed_and_left_alone(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QIODevice, QSaveFile
 
-from modelmgr.errors import ModelmgrError, NotFound
+from modelmgr.errors import ModelmgrError, NotFound, Unreadable
 from modelmgr.gui.reasons import gather_folders
 from modelmgr.library import Library
 from modelmgr.progress import Progress, Within
@@ -223,7 +223,7 @@ def bring_in(
     for folder in folders:
         try:
             library.add_folder(folder)
-        except NotFound as error:
+        except (NotFound, Unreadable) as error:
             gone.append(Problem(folder, error.code, error.message, kept=True))
     report = library.import_paths(paths, progress=RecordSteps(progress, expected))
     report.problems += gone
