@@ -35,7 +35,7 @@ XS, S, M, L, XL = 4, 8, 12, 16, 24
 ROW_HEIGHT, COMFORTABLE_ROW_HEIGHT = 28, 44
 TEXT_CONTRAST, MARK_CONTRAST = 4.5, 3.0
 _STRONG_PALETTE = 19.0
-"""A palette whose text stands out so much from all that it stands on is one of high contrast; 21 is the most there is."""
+"""A palette whose text stands out so much from all that it stands on is one of high contrast; 21 is the most."""
 _STRONG_TEXT, _STRONG_LINE = 7.0, 4.5
 _ICON_NAME = "iconName"
 
