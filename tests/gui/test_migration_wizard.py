@@ -42,7 +42,14 @@ from modelmgr.gui.wizard.journey import (
     offers_of,
     scan_targets,
 )
-from modelmgr.gui.wizard.parts import PATH, fill_with_problems, make_problem_list
+from modelmgr.gui.wizard.parts import (
+    NO_NUMBER,
+    PATH,
+    fill_with_problems,
+    make_item,
+    make_list,
+    make_problem_list,
+)
 from modelmgr.gui.wizard.report import offer_words, preview_sentence
 from modelmgr.gui.wizard.wizard import CHOSEN_DRAFT, IMPORT, PREVIEW, REPORT, SOURCES
 from modelmgr.library import Library
@@ -1248,3 +1255,23 @@ def test_the_steps_give_their_room_to_the_page_where_letters_are_large(qtbot, op
     qtbot.waitUntil(lambda: table.width() > narrow)
     seen.wizard.resize(scaled(seen.wizard, 640), 600)
     assert steps.isVisible()
+
+
+def test_where_there_is_no_room_columns_without_a_number_are_left_out(qtbot):
+    titles = ["Source", "Records", "Changed", "Unreadable", "File found"]
+    page = QWidget()
+    qtbot.addWidget(page)
+    tree = make_list(page, "numbers", "Numbers", titles, numbers=True)
+    tree.addTopLevelItem(make_item(["Civitai Helper", "34", NO_NUMBER, NO_NUMBER, "34"], numbers_from=1))
+    page.resize(900, 300)
+    with qtbot.waitExposed(page):
+        page.show()
+
+    def seen_at(width: int) -> list[str]:
+        tree.resize(width, 120)
+        qtbot.waitUntil(lambda: tree.horizontalScrollBar().maximum() == 0)
+        return [title for at, title in enumerate(titles) if not tree.isColumnHidden(at)]
+
+    assert seen_at(800) == titles
+    assert seen_at(330) == ["Source", "Records", "File found"]
+    assert seen_at(800) == titles

@@ -35,6 +35,9 @@ OPEN_ITEMS = 8
 
 _LEAST_NAME, _WIDE_NAME = 120, 280
 
+NO_NUMBER = "–"
+"""Stands in a list for a number that is 0."""
+
 PATH = Qt.ItemDataRole.UserRole
 
 
@@ -63,13 +66,16 @@ class _FirstFits(QTreeWidget):
 class NumbersTree(QTreeWidget):
     """A list of names with numbers behind them, which stand at the right and are never cut.
 
-    The names have the room that is left, and in a narrow list enough to be read; it is scrolled then.
+    The names have the room that is left, and in a narrow list enough to be read. Where not all fits, columns without a
+    number (`NO_NUMBER` in every line) are left out; if that is not enough, it is scrolled.
     """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._is_fitting = False
         self.header().setStretchLastSection(False)
         self.header().sectionResized.connect(self._on_resized)
+        self.model().rowsInserted.connect(self._fit)
 
     def show_numbers(self) -> None:
         """Put the titles of the numbers above them; to be called once there are columns."""
@@ -81,16 +87,32 @@ class NumbersTree(QTreeWidget):
     @Slot(int, int, int)
     def _on_resized(self, column: int, _old: int, _new: int) -> None:
         if column:
-            self._fit_names()
+            self._fit()
 
-    def _fit_names(self) -> None:
-        numbers = sum(self.header().sectionSize(column) for column in range(1, self.columnCount()))
-        least = scaled(self, _LEAST_NAME)
-        self.header().resizeSection(0, max(least, self.viewport().width() - numbers))
+    @Slot()
+    def _fit(self) -> None:
+        if self._is_fitting:
+            return
+        self._is_fitting = True
+        header, numbers, room = self.header(), _numbers(self), self.viewport().width()
+        least = min(scaled(self, _LEAST_NAME), max(header.sectionSizeHint(0), self.sizeHintForColumn(0)))
+        for column in numbers:
+            header.setSectionHidden(column, False)  # what is hidden doesn't say how wide it would be
+        widths = {c: max(self.sizeHintForColumn(c), header.sectionSizeHint(c)) for c in numbers}
+        if sum(widths.values()) > room - least:
+            for column in filter(self._is_empty, numbers):
+                header.setSectionHidden(column, True)
+                del widths[column]
+        header.resizeSection(0, max(least, room - sum(widths.values())))
+        self._is_fitting = False
+
+    def _is_empty(self, column: int) -> bool:
+        texts = {self.model().index(at, column).data() for at in range(self.topLevelItemCount())}
+        return texts == {NO_NUMBER}
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_names()
+        self._fit()
 
 
 def make_list(

@@ -44,6 +44,7 @@ from modelmgr.gui.text import (
 from modelmgr.gui.wizard.journey import Journey, Look, Offer, look_at
 from modelmgr.gui.wizard.nothing import NothingToImport
 from modelmgr.gui.wizard.parts import (
+    NO_NUMBER,
     PATH,
     Page,
     ProblemPage,
@@ -365,7 +366,7 @@ class PreviewPage(Page):
             numbers = [counts.get("seen", 0), counts.get("imported", 0) - counts.get("changed", 0)]
             numbers += [counts.get("changed", 0), counts.get("unchanged", 0), counts.get("failed", 0)]
             numbers.append(report.bound.get(source, 0))
-            texts = [count_text(number) if number else "–" for number in numbers]
+            texts = [count_text(number) if number else NO_NUMBER for number in numbers]
             label = source_label(source)
             # A tool that keeps what it knows in two places has two lines; the id says which is which.
             label = label if labels[label] == 1 else f"{label} ({source})"

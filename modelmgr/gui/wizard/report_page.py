@@ -22,6 +22,7 @@ from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import count_text, counted, plain_tip
 from modelmgr.gui.wizard.journey import Journey
 from modelmgr.gui.wizard.parts import (
+    NO_NUMBER,
     PATH,
     Page,
     ProblemPage,
@@ -258,7 +259,7 @@ class ReportPage(Page):
             changed = counts.get("changed", 0)
             numbers = [counts.get("seen", 0), counts.get("imported", 0) - changed, changed]
             numbers += [counts.get("unchanged", 0), counts.get("failed", 0)]
-            texts = [count_text(number) if number else "–" for number in numbers]
+            texts = [count_text(number) if number else NO_NUMBER for number in numbers]
             self._sources.addTopLevelItem(make_item([source_label(source), *texts], numbers_from=1))
         fit_height(self._sources, _MOST_LINES)
         seen = self._journey.preview
