@@ -141,7 +141,8 @@ class FirstStart(QWidget):
         self._bring = _Way(
             "download",
             self.tr("Bring in what other tools know…"),
-            self.tr("Notes, trigger words, previews and history from ComfyUI, A1111, InvokeAI and others."),
+            # Where it takes two lines, "others" never stands on the second alone.
+            self.tr("Notes, trigger words and previews from ComfyUI, A1111, InvokeAI\u00a0and\u00a0others."),
             column,
         )
         self._bring.setObjectName("firstImport")

@@ -49,6 +49,12 @@ def test_nothing_stands_beside_the_ways_until_there_is_a_model(qtbot, window, tm
     assert [(action.isChecked(), action.isEnabled()) for action in actions] == [(True, True)] * 2
 
 
+def test_what_a_way_means_stands_on_one_line(window):
+    for name in WAYS:
+        _title, words = window.findChild(QPushButton, name).findChildren(QLabel)
+        assert words.heightForWidth(words.width()) < 2 * words.fontMetrics().lineSpacing(), words.text()
+
+
 def test_enter_on_the_first_way_asks_for_a_folder(qtbot, window):
     qtbot.waitUntil(lambda: window.focusWidget() is not None, timeout=WAIT_MS)
     qtbot.keyClick(window.findChild(QPushButton, WAYS[0]), Qt.Key.Key_Return)
