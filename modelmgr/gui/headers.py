@@ -28,19 +28,31 @@ class ArrowHeader(QHeaderView):
         """Return what stands above a column that has an arrow."""
         return title
 
+    def width_of_title(self, section: int) -> int:
+        """Return how wide a column has to be for its title to be read, with its arrow if it has one, in pixels."""
+        title = str(self.model().headerData(section, Qt.Orientation.Horizontal) or "")
+        arrow = 0 if self.mark_of(section) is Mark.None_ else self._arrow_room()
+        return self._metrics().horizontalAdvance(title) + 2 * theme.S + arrow + 1
+
+    def _metrics(self) -> QFontMetrics:
+        font = QFont(self.font())
+        if font.pointSizeF() > 0:
+            font.setPointSizeF(font.pointSizeF() * 0.92)  # as the style sheet says
+        return QFontMetrics(font)
+
     def _side(self) -> int:
         return theme.grown(_ARROW_PX, self.font())
+
+    def _arrow_room(self) -> int:
+        return self._side() + theme.XS // 2
 
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, logicalIndex: int) -> None:
         super().initStyleOptionForIndex(option, logicalIndex)
         option.sortIndicator = Mark.None_
         if self.mark_of(logicalIndex) is Mark.None_:
             return
-        font = QFont(self.font())
-        if font.pointSizeF() > 0:
-            font.setPointSizeF(font.pointSizeF() * 0.92)  # as the style sheet says
-        metrics = QFontMetrics(font)
-        room = self.sectionSize(logicalIndex) - 2 * theme.S - self._side() - theme.XS // 2
+        metrics = self._metrics()
+        room = self.sectionSize(logicalIndex) - 2 * theme.S - self._arrow_room()
         title = self.title_of(logicalIndex, option.text)
         option.text = metrics.elidedText(title, Qt.TextElideMode.ElideRight, room)
         if option.textAlignment & Qt.AlignmentFlag.AlignRight:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QAccessible, QColor, QImage, QPixmap
+from PySide6.QtGui import QAccessible, QColor, QFontMetrics, QImage, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QListView,
@@ -170,9 +171,12 @@ def out_of_order(root: QWidget) -> list[str]:
 
 
 def cut(root: QWidget) -> list[str]:
-    """Return labels, buttons and fields that are smaller than what they show."""
+    """Return labels, buttons, fields and titles of columns that are smaller than what they show."""
     found = []
     for widget in shown(root):
+        if isinstance(widget, QHeaderView):
+            found += _cut_titles(widget)
+            continue
         if type(widget) is QLabel:
             if not widget.text() or not widget.pixmap().isNull():
                 continue
@@ -192,6 +196,22 @@ def cut(root: QWidget) -> list[str]:
                 f"{hint.width()} x {hint.height()} px, {size.width()} x {size.height()} there: "
                 + described(widget)
             )
+    return found
+
+
+def _cut_titles(header: QHeaderView) -> list[str]:
+    model = header.model()
+    if model is None or header.orientation() != Qt.Orientation.Horizontal:
+        return []
+    font = header.font()
+    font.setPointSizeF(font.pointSizeF() * 0.92)  # as the style sheet says
+    metrics = QFontMetrics(font)
+    found = []
+    for section in range(header.count()):
+        title = str(model.headerData(section, Qt.Orientation.Horizontal) or "")
+        needs, there = metrics.horizontalAdvance(title) + 2 * theme.S, header.sectionSize(section)
+        if title and not header.isSectionHidden(section) and needs > there:
+            found.append(f"{needs} px, {there} there: title “{title}” of {described(header)}")
     return found
 
 

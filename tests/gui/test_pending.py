@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QFont
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -51,10 +51,11 @@ from modelmgr.gui.text import breakable
 from modelmgr.library import Library
 from modelmgr.progress import Progress
 from modelmgr.values import BatchState, InlineModel, ModelQuery, PendingQuery, PendingState, Record, Totals
+from tests.gui import judges
 from tests.inbox import pending_in
 
 WAIT_MS = 20_000
-WHY = 1
+WHY, BASE = 1, 3
 
 
 def write_model(path: Path) -> Path:
@@ -695,6 +696,25 @@ def test_the_columns_share_the_room_until_a_person_divides_it(qtbot, page):
     table.horizontalHeader().resizeSection(0, 300)
     page.page.resize(1200, 700)
     assert table.columnWidth(0) == 300
+
+
+@pytest.mark.parametrize("letters", [1.0, 1.5])
+def test_no_title_of_a_column_is_cut_however_narrow_the_window(qtbot, qapp, make_page, inbox, letters):
+    font = qapp.font()
+    larger = QFont(font)
+    larger.setPointSizeF(font.pointSizeF() * letters)
+    qapp.setFont(larger)
+    try:
+        page = make_page()
+        page.page.resize(820, 600)
+        header = page.table.horizontalHeader()
+        for section in (-1, BASE):  # sorted by nothing, and by what has the least room for its arrow
+            header.setSortIndicator(section, Qt.SortOrder.AscendingOrder)
+            qtbot.wait_until(lambda: page.table.viewport().width() > 0)
+            assert judges.cut(header) == []
+            assert header.sectionSize(BASE) >= header.width_of_title(BASE)
+    finally:
+        qapp.setFont(font)
 
 
 def test_after_a_deed_the_next_record_is_selected(qtbot, page, inbox):

@@ -89,7 +89,9 @@ def all_groups() -> dict[str, Group]:
             DECISION,
             "circle-question-mark",
             _tr("Needs a decision"),
-            _tr("The program can't tell what is right here. Both sides stand below; the choice is yours."),
+            _tr(
+                "The program can't tell what is right here. Select a record to see both sides; the choice is yours."
+            ),
             _tr("Nothing needs a decision"),
             ("attach", "again", "locate", "dismiss"),
         ),

@@ -39,7 +39,7 @@ class PendingView(QTableView):
         self.setModel(model)
         self.setItemDelegate(QuietDelegate(self))
         self.setCornerWidget(QWidget(self))
-        header = ArrowHeader(self)
+        header = self._header = ArrowHeader(self)
         self.setHorizontalHeader(header)
         # The header walks all rows to see whether its column is selected; an empty selection of its own answers
         # at once (a stock view takes a quarter of a minute for Ctrl+A over a million rows).
@@ -81,16 +81,18 @@ class PendingView(QTableView):
     # --- columns ----------------------------------------------------------------------------------------
 
     def fit_columns(self) -> None:
-        """Divide the room among the columns that are shown, unless the user has done so."""
+        """Divide the room among the columns that are shown, unless the user has done so; no title is cut."""
         if self._is_sized_by_hand:
             return
         shown = [at for at in range(len(COLUMNS)) if not self.isColumnHidden(at)]
-        widths = {at: scaled(self, COLUMNS[at].width) for at in shown}
+        titles = {at: self._header.width_of_title(at) for at in shown}
+        widths = {at: max(titles[at], scaled(self, COLUMNS[at].width)) for at in shown}
         over = self.viewport().width() - sum(widths.values())
         if over >= 0:
             weights = {at: float(COLUMNS[at].share) for at in shown}
         else:
-            weights = {at: float(widths[at] - scaled(self, COLUMNS[at].least)) for at in shown}
+            leasts = {at: max(titles[at], scaled(self, COLUMNS[at].least)) for at in shown}
+            weights = {at: float(widths[at] - leasts[at]) for at in shown}
             over = max(over, -round(sum(weights.values())))
         whole = sum(weights.values()) or 1.0
         self._is_fitting = True
@@ -210,4 +212,5 @@ class PendingView(QTableView):
     @Slot(int, Qt.SortOrder)
     def _on_sort_changed(self, section: int, order: Qt.SortOrder) -> None:
         column = COLUMNS[section].sort if 0 <= section < len(COLUMNS) else "id"
+        self.fit_columns()
         self.sort_wanted.emit(column, order == Qt.SortOrder.DescendingOrder)
