@@ -662,6 +662,63 @@ def test_panes_at_the_sides_are_narrower_in_a_small_window_and_come_back(qtbot, 
     qtbot.waitUntil(lambda: dock.width() == 400)
 
 
+def fold(window):
+    """What is seen beside the models, and what the actions say of it."""
+    names = (("filterPanel", "actionFilters"), ("detailsPane", "actionDetails"))
+    seen = [find(window, pane).isVisible() for pane, _action in names]
+    assert seen == [find(window, action, QAction).isChecked() for _pane, action in names]
+    return seen
+
+
+def test_panes_fold_away_where_there_is_no_room_and_come_back(qtbot, window):
+    for width, expected in ((1280, [True, True]), (800, [False, True]), (600, [False, False])):
+        window.resize(width, 700)
+        qtbot.waitUntil(lambda expected=expected: fold(window) == expected)
+        qtbot.waitUntil(lambda: find(window, "libraryTable").width() >= 430)
+    window.resize(1280, 700)
+    qtbot.waitUntil(lambda: fold(window) == [True, True])
+
+
+def test_who_asks_for_the_filters_in_a_small_window_has_them_there(qtbot, window):
+    window.resize(800, 700)
+    filters = find(window, "actionFilters", QAction)
+    qtbot.waitUntil(lambda: fold(window) == [False, True])
+    filters.trigger()
+    assert fold(window) == [True, True]
+    for width in (780, 1280, 800):
+        window.resize(width, 700)
+        qtbot.waitUntil(lambda width=width: window.width() == width)
+        assert fold(window) == [True, True]
+    filters.trigger()
+    window.resize(1280, 700)
+    qtbot.waitUntil(lambda: fold(window) == [True, True])
+
+
+def test_what_was_closed_in_a_large_window_stays_closed(qtbot, path, open_on, window):
+    window.resize(1280, 700)
+    qtbot.waitUntil(lambda: fold(window) == [True, True])
+    find(window, "actionFilters", QAction).trigger()
+    for width in (800, 1280):
+        window.resize(width, 700)
+        qtbot.waitUntil(lambda width=width: window.width() == width)
+        assert fold(window) == [False, True]
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_window_that_was_small_opens_as_it_was(qtbot, path, open_on, asks):
+    window = open_on(path)
+    window.resize(800, 700)
+    qtbot.waitUntil(lambda: fold(window) == [False, True])
+    if asks:
+        find(window, "actionFilters", QAction).trigger()
+    window.close()
+    again = open_on(path)
+    again.resize(800, 700)
+    qtbot.waitUntil(lambda: fold(again) == [asks, True])
+    again.resize(1280, 700)
+    qtbot.waitUntil(lambda: fold(again) == [True, True])
+
+
 def test_large_letters_leave_the_names_more_room_than_the_details(qtbot, large_letters, path, open_on):
     window = open_on(path)
     window.resize(1024, 768)

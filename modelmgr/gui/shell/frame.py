@@ -13,6 +13,7 @@ from modelmgr.gui.measures import Share, first_size, scaled
 from modelmgr.gui.pages import Pages
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.shell import remembered
+from modelmgr.gui.shell.folding import Fold
 from modelmgr.gui.shell.library_page import LibraryPage
 from modelmgr.gui.shell.menus import add_menus
 from modelmgr.gui.shell.tool_bar import MainToolBar
@@ -31,6 +32,8 @@ _DETAILS_LEAST_MOST = 340
 """What they have at least is no more than this, however large the letters are."""
 _DETAILS_SHARE = 0.34
 """How much of the window's width the details have at most when it is made smaller."""
+_ROOM = {"actionFilters": (940, 1300), "actionDetails": (640, 900)}
+"""A window below this width is small: the pane leaves its room to the models. The second: with the largest letters."""
 _STATUS_HEIGHT = 30
 
 
@@ -56,6 +59,8 @@ class Frame(Growing, QMainWindow):
         self._tasks = tasks
         self._sheet = ""
         self._counted = {LIBRARY_PAGE: "", PENDING_PAGE: "", OVERVIEW_PAGE: ""}
+        self._folds = {"actionFilters": Fold("filters"), "actionDetails": Fold("details")}
+        self._is_folding = False
         self._looks_late = False  # the palette has changed before there was all that wears it
         # First of all: a sheet that is set later goes through every widget there is.
         self._take_style()
@@ -161,8 +166,9 @@ class Frame(Growing, QMainWindow):
         self._toolbar.fill(self._actions, self._page.search)
         for view in (self._page.shelf.table, self._page.shelf.grid):
             self._actions.add_row_menu(view)
-        for name in ("actionFilters", "actionDetails"):
+        for name in self._folds:
             self._actions[name].setChecked(True)
+            self._actions[name].toggled.connect(self._on_side_chosen)
         self._drops = Drops(self, self.dropped.emit)
 
     # --- pages ------------------------------------------------------------------------------------------
@@ -190,6 +196,28 @@ class Frame(Growing, QMainWindow):
         has_models = self._pages.currentIndex() == LIBRARY_PAGE and not self._page.is_empty
         self._dock.setVisible(has_models and self._actions["actionDetails"].isChecked())
         self._actions.set_met(LIBRARY, has_models)
+
+    def _has_side(self, action: str) -> bool:
+        return self._folds[action].is_on(is_small=self._is_small(action))
+
+    def _is_small(self, action: str) -> bool:
+        room, most = _ROOM[action]
+        return self.width() < min(scaled(self, room), most)
+
+    def _fold_sides(self) -> None:
+        """Fold away what the window has no room for, and bring back what it has room for again."""
+        self._is_folding = True
+        for name in self._folds:
+            self._actions[name].setChecked(self._has_side(name))
+        self._is_folding = False
+
+    @Slot()
+    def _on_side_chosen(self) -> None:
+        """Keep what the user chose; what folds away by itself is no choice."""
+        if not self._is_folding:
+            for name, fold in self._folds.items():
+                if self._actions[name].isChecked() != self._has_side(name):
+                    fold.choose(self._actions[name].isChecked(), is_small=self._is_small(name))
 
     @Slot(str)
     def _on_models_counted(self, words: str) -> None:
@@ -238,8 +266,10 @@ class Frame(Growing, QMainWindow):
         """Bring back size and places; anything odd in the file is as if it weren't there."""
         self.resize(first_size(self))
         remembered.restore_frame(self, state)
-        self._page.restore_places(state)
-        self._dock.setVisible(state.get("details_shown") is not False)
+        for fold in self._folds.values():
+            fold.restore(state)
+        self._page.restore_places(state, has_panel=self._has_side("actionFilters"))
+        self._dock.setVisible(self._has_side("actionDetails"))
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         """Bring back what else the window looked like; anything odd in the file is as if it weren't there."""
@@ -248,8 +278,7 @@ class Frame(Growing, QMainWindow):
         folds = state.get("sections")
         if isinstance(folds, dict):
             self._details.restore_folds(folds)
-        self._actions["actionFilters"].setChecked(state.get("filters_shown") is not False)
-        self._actions["actionDetails"].setChecked(state.get("details_shown") is not False)
+        self._fold_sides()
         group = state.get("pending_group")
         if isinstance(group, str):
             self._pending.show_group(group)
@@ -265,8 +294,8 @@ class Frame(Growing, QMainWindow):
             **self._first_state(),
             **self._page.state(),
             "sections": self._details.fold_state(),
-            "filters_shown": self._actions["actionFilters"].isChecked(),
-            "details_shown": self._actions["actionDetails"].isChecked(),
+            **self._folds["actionFilters"].state(),
+            **self._folds["actionDetails"].state(),
             "page": _PAGE_NAMES[self._pages.currentIndex()],
             "pending_group": self._pending.group,
         }
@@ -343,6 +372,10 @@ class Frame(Growing, QMainWindow):
         super().resizeEvent(event)
         if self.is_whole:
             self._drops.fit(self)
+            self._fold_sides()
+        elif "_share" in self.__dict__:
+            self._page.show_filters(self._has_side("actionFilters"))
+            self._dock.setVisible(self._has_side("actionDetails"))
         if "_share" in self.__dict__:
             width = self._dock.width()
             given = self._share.of(self.width(), width) if self._dock.isVisible() else width

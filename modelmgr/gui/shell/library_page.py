@@ -201,7 +201,8 @@ class LibraryPage(QWidget):
         self._show_panel()
 
     def _show_panel(self) -> None:
-        self.panel.setVisible(self._wants_panel and not self.is_empty)
+        panel: QWidget = self.__dict__.get("panel", self._panel_place)
+        panel.setVisible(self._wants_panel and not self.is_empty)
 
     def take_settings(self, settings: Settings) -> None:
         """Look as the user has chosen."""
@@ -273,10 +274,9 @@ class LibraryPage(QWidget):
             self.filters.restore(query, order_only=order_only)
             self.filters.blockSignals(False)
 
-    def restore_places(self, state: Mapping[str, Any]) -> None:
-        """Bring back sizes and columns; anything odd is as if it weren't there."""
-        self._wants_panel = state.get("filters_shown") is not False
-        self._panel_place.setVisible(self._wants_panel)
+    def restore_places(self, state: Mapping[str, Any], *, has_panel: bool) -> None:
+        """Bring back sizes and columns, with or without the facets; anything odd is as if it weren't there."""
+        self.show_filters(has_panel)
         sizes = state.get("splitter")
         if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(s, int) and s > 0 for s in sizes):
             self._splitter.setSizes(sizes)
