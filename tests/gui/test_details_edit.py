@@ -399,7 +399,7 @@ def test_several_models_are_compared(qtbot, pane, several):
     facts = {
         label.accessibleName() for label in pane.findChild(QWidget, "comparisonFacts").findChildren(QLabel)
     }
-    assert any(fact.startswith("Type: ") and "LoRA 1" in fact for fact in facts)
+    assert any(fact.startswith("Type: ") and "LoRA (1)" in fact for fact in facts)
     assert pane.findChild(QLabel, "all_base_modelValue").text() == "different"
     assert pane.findChild(QLabel, "all_tagsValue").text() == "ink, …"
 

@@ -330,7 +330,8 @@ def _differences(found: Comparison) -> list[Fact]:
         if len(entries) < 2:
             continue
         texts = [
-            f"{_value_words(column, value)} {count_text(number)}" for value, number in entries[:_SHOWN_VALUES]
+            f"{_value_words(column, value)} ({count_text(number)})"
+            for value, number in entries[:_SHOWN_VALUES]
         ]
         more = len(entries) - _SHOWN_VALUES
         text = " · ".join(texts) + (" · " + said("{} more").format(count_text(more)) if more > 0 else "")
@@ -340,7 +341,7 @@ def _differences(found: Comparison) -> list[Fact]:
         facts.append(Fact(said(_TITLES.get(column, "")) or column_label(column), text, plain_tip(tip, 4000)))
     some = [(tag, number) for tag, number in found.tags if number < found.count]
     if some:
-        text = " · ".join(f"{foreign_text(tag, 60)} {count_text(number)}" for tag, number in some[:8])
+        text = " · ".join(f"{foreign_text(tag, 60)} ({count_text(number)})" for tag, number in some[:8])
         facts.append(Fact(column_label("tags"), text))
     return facts
 
