@@ -1192,6 +1192,17 @@ def test_hostile_words_reach_the_screen_as_plain_text(qtbot, library, tasks):
     assert "<img" not in tip
 
 
+@pytest.mark.parametrize("button", ["promoteReadyButton", "promoteSelectedButton"])
+def test_after_a_deed_the_records_have_the_keyboard_not_what_stands_beside_the_button(page, button):
+    page.page.activateWindow()
+    page.select("Ink 1")
+    page.button(button).setFocus()
+    page.click(button)
+    rows = 5 if button == "promoteReadyButton" else 7
+    page.wait_rows(rows)
+    page.qtbot.waitUntil(page.table.hasFocus, timeout=WAIT_MS)
+
+
 def test_the_whole_page_can_be_worked_with_the_keyboard(qtbot, page):
     names = ("pendingGroups", "pendingTable", "pendingSearch", "pendingRaw", "promoteReadyButton")
     for name in names:

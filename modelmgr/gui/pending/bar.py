@@ -117,6 +117,10 @@ class DeedBar(QWidget):
         self.actions_by_deed[deed].setText(words)
         self._buttons[deed].setText(words)
 
+    def used(self) -> QPushButton | None:
+        """Return the button that has the keyboard."""
+        return next((button for button in self._buttons.values() if button.hasFocus()), None)
+
     def show_deeds(self, shown: Collection[str], live: Collection[str]) -> None:
         """Show the buttons of some deeds; those that are `live` can be done now."""
         for deed, action in self.actions_by_deed.items():

@@ -448,7 +448,11 @@ class PendingPage(QWidget):
         if self._group == DECISION and only is not None and only.problem in DECIDED_BELOW:
             # They stand with the record, for it alone or for all alike.
             shown -= {"attach", "dismiss"}
+        used = self._bar.used()
         self._bar.show_deeds(shown, live)
+        if used is not None and self.isVisible() and not (used.isEnabled() and used.isVisible()):
+            # Qt gives the keyboard to whatever comes next: another deed, or a filter.
+            self.take_focus()
         if not self.isVisible():
             for action in self._shared.values():
                 action.setEnabled(False)
