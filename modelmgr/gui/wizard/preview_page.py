@@ -187,8 +187,9 @@ class PreviewPage(Page):
                 self._ignored,
                 tr("Ignored"),
                 tr(
-                    "No tool that is known writes such files: nothing of them is taken, and they stay. A list of "
-                    "your own (CSV, JSON) is read if you choose the file itself."
+                    "No tool that is known keeps records in such files: they are not read, and stay. Pictures "
+                    "beside a model are its previews all the same. A list of your own (CSV, JSON) is read if you "
+                    "choose the file itself."
                 ),
             ),
         ]
