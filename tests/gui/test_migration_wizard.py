@@ -32,6 +32,7 @@ from modelmgr.gui.reasons import source_label
 from modelmgr.gui.shell.drafts import LONGEST_CHARS, Drafts
 from modelmgr.gui.strips import AskStrip, UndoStrip
 from modelmgr.gui.tasks import DEED_THREADS, Tasks
+from modelmgr.gui.text import unbroken
 from modelmgr.gui.wizard import MigrationWizard
 from modelmgr.gui.wizard.drop_area import dropped_paths
 from modelmgr.gui.wizard.journey import (
@@ -1089,7 +1090,9 @@ def test_the_report_can_be_saved_as_text_and_as_json(qtbot, open_wizard, demo, t
     dialog = seen.child(QFileDialog, "saveReportDialog")
     dialog.fileSelected.emit(str(target))
     dialog.close()
-    qtbot.waitUntil(target.exists, timeout=WAIT_MS)
+    told = seen.child(QLabel, "reportSaved")
+    qtbot.waitUntil(told.isVisible, timeout=WAIT_MS)
+    assert unbroken(told.text()) == f"The report was saved: {target}"
     text = target.read_text("utf-8")
     figures = seen.figures()
     if suffix == "json":
@@ -1102,17 +1105,19 @@ def test_the_report_can_be_saved_as_text_and_as_json(qtbot, open_wizard, demo, t
         assert f"unparsed_payload: {demo.broken_sidecar}" in text
 
 
-def test_a_report_that_can_not_be_written_is_said(qtbot, open_wizard, demo, tmp_path, tasks):
+def test_a_report_that_can_not_be_written_is_said_where_it_is_seen(qtbot, open_wizard, demo, tmp_path):
     seen = open_wizard(demo.csv)
     seen.wait_preview()
     seen.click("commitButton")
     seen.wait_page(REPORT)
+    told = seen.child(QLabel, "reportSaved")
+    assert not told.isVisible()
     seen.click("saveReportButton")
     dialog = seen.child(QFileDialog, "saveReportDialog")
-    with qtbot.waitSignal(tasks.failed, timeout=WAIT_MS) as failed:
-        dialog.fileSelected.emit(str(tmp_path / "not" / "there" / "report.txt"))
+    dialog.fileSelected.emit(str(tmp_path / "not" / "there" / "report.txt"))
     dialog.close()
-    assert "could not be written" in failed.args[1].message
+    qtbot.waitUntil(told.isVisible, timeout=WAIT_MS)
+    assert "could not be written" in told.text()
 
 
 def test_what_waits_is_listed_by_what_is_to_be_done(qtbot, open_wizard, demo, library):

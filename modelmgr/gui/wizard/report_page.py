@@ -19,7 +19,7 @@ from modelmgr.gui.outcomes import error_text, sentence
 from modelmgr.gui.reasons import DECISIONS, NO_FILE, problem_label, source_label
 from modelmgr.gui.strips import UndoStrip, WorkStrip
 from modelmgr.gui.tasks import Tasks
-from modelmgr.gui.text import count_text, counted, plain_tip
+from modelmgr.gui.text import breakable, count_text, counted, foreign_text, plain_tip
 from modelmgr.gui.wizard.journey import Journey
 from modelmgr.gui.wizard.parts import (
     NO_NUMBER,
@@ -125,6 +125,7 @@ class ReportPage(Page):
                 )
         row.addStretch(1)
         self._lines = theme.paragraph("", parent=self, name="reportLines")
+        self._saved = theme.paragraph("", "secondary", self, name="reportSaved")
         self._decisions = make_list(
             self,
             "reportDecisions",
@@ -169,6 +170,7 @@ class ReportPage(Page):
             self._tabs.addTab(holder, "")
         self._layout.addWidget(self._sum)
         self._layout.addWidget(self._lines)
+        self._layout.addWidget(self._saved)
         self._layout.addWidget(self._rest, 0, Qt.AlignmentFlag.AlignLeft)
         self._layout.addWidget(self._undo)
         self._layout.addWidget(self._tabs, 1)
@@ -203,6 +205,7 @@ class ReportPage(Page):
             lines.append(tr("Model files are still being added; the status bar shows how far it is."))
         self._lines.setText("\n".join(lines))
         self._lines.setVisible(bool(lines))
+        self._saved.hide()
         self._show_problems()
         self._show_sources()
         self._decisions.clear()
@@ -211,6 +214,16 @@ class ReportPage(Page):
         self._name_tabs()
         self._tabs.setCurrentIndex(WAITING)
         self._ask_waiting()
+
+    def say_saved(self, path: str, _: object) -> None:
+        """Say that the report was saved there."""
+        self._saved.setText(tr("The report was saved: {}").format(breakable(foreign_text(path, 300))))
+        self._saved.show()
+
+    def say_not_saved(self, error: Exception) -> None:
+        """Say why it was not; what the window says is behind this page."""
+        self._saved.setText(error_text(error))
+        self._saved.show()
 
     def _left_out(self) -> Sequence[str]:
         """Say what was not even begun when the work was stopped; what was begun says so itself."""

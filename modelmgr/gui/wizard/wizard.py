@@ -309,7 +309,11 @@ class MigrationWizard(QWizard):
         text = report_as_json(self.journey) if as_json else report_as_text(self.journey)
         # Paths may hold bytes that are no UTF-8; a report should say which.
         content = text.encode("utf-8", "backslashreplace")
-        self.tasks.change(partial(write_file, path, content))
+        self.tasks.change(
+            partial(write_file, path, content),
+            partial(self._report.say_saved, path),
+            failed=self._report.say_not_saved,
+        )
 
     # --- closing ----------------------------------------------------------------------------------------
 
