@@ -470,7 +470,7 @@ class PreviewPage(Page):
         # Those in library folders are there already: a folder around them would hold nothing of its own.
         new = report.model_count - self._journey.known_models
         words = counted(new, "model file")
-        self._add_models.setText(tr("Also add the {} found to the library").format(words))
+        self._add_models.setText(tr("Also add the {} to the library").format(words))
         self._add_models.setVisible(new > 0)
         self._add_models.setChecked(new > 0)
         self._promote.setVisible(report.imported > 0)
