@@ -1278,5 +1278,5 @@ def test_where_there_is_no_room_columns_without_a_number_are_left_out(qtbot):
         return [title for at, title in enumerate(titles) if not tree.isColumnHidden(at)]
 
     assert seen_at(800) == titles
-    assert seen_at(330) == ["Source", "Records", "File found"]
+    assert seen_at(280) == ["Source", "Records", "File found"]
     assert seen_at(800) == titles

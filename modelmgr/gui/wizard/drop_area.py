@@ -53,7 +53,9 @@ class DropArea(QFrame):
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         theme.set_role(words, "card-title")
         more = theme.plain_label(
-            tr("Sidecars, databases, caches and lists of some fifty kinds are known by what\u00a0is\u00a0in\u00a0them."),
+            tr(
+                "Sidecars, databases, caches and lists of some fifty kinds are known by what\u00a0is\u00a0in\u00a0them."
+            ),
             "secondary",
             self,
         )

@@ -33,7 +33,7 @@ SHOWN_ITEMS = 1_000
 OPEN_ITEMS = 8
 """A kind of problems with more of them is folded at first."""
 
-_LEAST_NAME, _WIDE_NAME = 120, 280
+_SHORT_NAME, _LEAST_NAME, _WIDE_NAME = 80, 120, 280
 
 NO_NUMBER = "–"
 """Stands in a list for a number that is 0."""
@@ -67,7 +67,7 @@ class NumbersTree(QTreeWidget):
     """A list of names with numbers behind them, which stand at the right and are never cut.
 
     The names have the room that is left, and in a narrow list enough to be read. Where not all fits, columns without a
-    number (`NO_NUMBER` in every line) are left out; if that is not enough, it is scrolled.
+    number (`NO_NUMBER` in every line) are left out; if that is not enough, names are cut, then the list is scrolled.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -95,15 +95,14 @@ class NumbersTree(QTreeWidget):
             return
         self._is_fitting = True
         header, numbers, room = self.header(), _numbers(self), self.viewport().width()
-        least = min(scaled(self, _LEAST_NAME), max(header.sectionSizeHint(0), self.sizeHintForColumn(0)))
         for column in numbers:
             header.setSectionHidden(column, False)  # what is hidden doesn't say how wide it would be
         widths = {c: max(self.sizeHintForColumn(c), header.sectionSizeHint(c)) for c in numbers}
-        if sum(widths.values()) > room - least:
+        if sum(widths.values()) > room - scaled(self, _LEAST_NAME):
             for column in filter(self._is_empty, numbers):
                 header.setSectionHidden(column, True)
                 del widths[column]
-        header.resizeSection(0, max(least, room - sum(widths.values())))
+        header.resizeSection(0, max(scaled(self, _SHORT_NAME), room - sum(widths.values())))
         self._is_fitting = False
 
     def _is_empty(self, column: int) -> bool:
