@@ -112,7 +112,7 @@ class WrappingLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        if self.property("role") == "secondary":
+        if self.property("role") == "secondary" or self.property("quiet"):
             painter.setPen(theme.colors().secondary)
         metrics = QFontMetrics(self.font())
         # Each text runs as its own script does, and begins where the reader's does.

@@ -147,9 +147,10 @@ class Field(QFrame):
             text = ", ".join(foreign_text(tag, _ENTRY_CHARS) for tag in value.shown or ())
         if value.is_mixed:
             text = f"{text}, …" if text else self.tr("different")
-        role = "" if text and not (value.is_mixed and not value.shown) else "secondary"
-        if self._shown.property("role") != role:
-            self._shown.setProperty("role", role)
+        is_quiet = not text or (value.is_mixed and not value.shown)
+        if self._shown.property("quiet") != is_quiet:
+            # No role: the style sheet would have its letters smaller from the next change of looks on.
+            self._shown.setProperty("quiet", is_quiet)
             self._shown.update()
         if self._caption is not None:
             # Where there are none, the value says what it would be.
