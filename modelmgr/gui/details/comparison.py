@@ -155,8 +155,8 @@ class ComparisonPage(QWidget):
     began = Signal(str)
     left = Signal(str, str)
 
-    def __init__(self, catalog: Catalog, tasks: Tasks) -> None:
-        super().__init__()
+    def __init__(self, catalog: Catalog, tasks: Tasks, parent: QWidget) -> None:
+        super().__init__(parent)
         self.setObjectName("comparisonPage")
         self._catalog = catalog
         self._tasks = tasks

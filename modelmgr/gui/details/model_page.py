@@ -64,8 +64,8 @@ class ModelPage(QWidget):
     link_wanted = Signal()
     compare_wanted = Signal()
 
-    def __init__(self, catalog: Catalog, tasks: Tasks, early: EarlyParts) -> None:
-        super().__init__()
+    def __init__(self, catalog: Catalog, tasks: Tasks, early: EarlyParts, parent: QWidget) -> None:
+        super().__init__(parent)
         self._row: ModelRow | None = None
         self._details: ModelDetails | None = None
         whole = boxes.column(on=self, margins=(EDGE, theme.M, EDGE, theme.M), spacing=theme.S)

@@ -167,12 +167,13 @@ class DetailsPane(LateParts, QWidget):
         return page
 
     def _make_page(self) -> "ModelPage":
-        # Apart from where it is shown: putting it there takes as long as making it.
         if self._made_page is None:
             from modelmgr.gui.details.model_edits import ModelEdits
             from modelmgr.gui.details.model_page import ModelPage
 
-            page = self._made_page = ModelPage(self._catalog, self._tasks, self._early)
+            page = self._made_page = ModelPage(
+                self._catalog, self._tasks, self._early, self._one_scroll.viewport()
+            )
             page.hide()
             page.clear()
             self._made_edits = ModelEdits(self._library, self._tasks, self.editor, page, self)
@@ -198,7 +199,9 @@ class DetailsPane(LateParts, QWidget):
         if self._made_several is None:
             from modelmgr.gui.details.comparison import ComparisonPage
 
-            several = self._made_several = ComparisonPage(self._catalog, self._tasks)
+            several = self._made_several = ComparisonPage(
+                self._catalog, self._tasks, self._several_scroll.viewport()
+            )
             several.edited.connect(self.editor.edit)
             several.left.connect(self._on_left)
             self._edits.complete_too(several.form)

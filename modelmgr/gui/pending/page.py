@@ -81,8 +81,9 @@ class PendingPage(QWidget):
         *,
         view: PendingView | None = None,
         shared: Mapping[str, QAction] | None = None,
+        parent: QWidget | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(parent)
         self._shared = shared or {}
         self._library = library
         self._catalog = library.catalog
@@ -105,9 +106,15 @@ class PendingPage(QWidget):
     # --- building ---------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._list = GroupList(list(self._groups.values()), self)
-        self._strips = StripPlace(self)
-        self._preview = PendingPreview(self._catalog, self._tasks, self)
+        # Each is made where it stays: one that moves is given its styles again, with all that is in it.
+        self._stack = Pages(self)
+        inbox = QWidget(self._stack)
+        self._split = QSplitter(Qt.Orientation.Vertical, inbox)
+        whole = QWidget(self._split)
+        upper = Tall(whole)
+        self._list = GroupList(list(self._groups.values()), inbox)
+        self._strips = StripPlace(upper)
+        self._preview = PendingPreview(self._catalog, self._tasks, self._split)
         handling = self._handling = Handling(
             self._library, self._tasks, self._view, self._preview, self._strips, self._query, self
         )
@@ -130,13 +137,12 @@ class PendingPage(QWidget):
         )
         menu = ("promote", "attach", "locate", "keep", "dismiss", "restore", "undo")
         self._view.addActions([self._bar.actions_by_deed[deed] for deed in (*menu, "again")])
-        self._filters = PendingFilters(self)
-        self._places = PlaceStrips(self)
-        self._middle = Pages(self)
+        self._filters = PendingFilters(upper)
+        self._places = PlaceStrips(upper)
+        self._middle = Pages(whole)
         self._middle.addWidget(self._view)
-        self._none = EmptyPage("pendingEmpty", self)
+        self._none = EmptyPage("pendingEmpty", self._middle)
         self._middle.addWidget(self._none)
-        upper = Tall(self)
         boxes.column(
             self._build_head(),
             self._strips,
@@ -146,9 +152,7 @@ class PendingPage(QWidget):
             margins=(theme.S, theme.M, theme.S, 0),
             spacing=theme.S,
         )
-        whole = QWidget(self)
         boxes.column(upper, (self._middle, 1), on=whole, margins=0, spacing=theme.S)
-        self._split = QSplitter(Qt.Orientation.Vertical, self)
         self._split.setObjectName("pendingSplitter")
         self._split.setHandleWidth(1)
         self._split.setChildrenCollapsible(False)
@@ -158,11 +162,9 @@ class PendingPage(QWidget):
         self._split.setStretchFactor(1, 2)
         self._split.setSizes([340, 300])
         self._split.splitterMoved.connect(self._on_split_moved)
-        inbox = QWidget(self)
         boxes.row(self._list, Hairline(inbox), (self._split, 1), on=inbox, margins=0, spacing=0)
-        self._nothing = EmptyPage("pendingNothing", self)
+        self._nothing = EmptyPage("pendingNothing", self._stack)
         self._nothing.show_nothing_yet()
-        self._stack = Pages(self)
         self._stack.addWidget(inbox)
         self._stack.addWidget(self._nothing)
         boxes.column(self._stack, on=self, margins=0)

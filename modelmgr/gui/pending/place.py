@@ -83,11 +83,13 @@ class PendingPlace(LateParts, QWidget):
         return page
 
     def _make(self) -> "PendingPage":
-        # Apart from its place: a widget that has one is given its styles each time that it moves in a layout.
         if self._made is None:
             from modelmgr.gui.pending.page import PendingPage
 
-            page = self._made = PendingPage(self._library, self._tasks, view=self._view, shared=self.shared)
+            page = self._made = PendingPage(
+                self._library, self._tasks, view=self._view, shared=self.shared, parent=self
+            )
+            page.hide()
             page.message.connect(self.message)
             page.told.connect(self.told)
             page.counted.connect(self.counted)
