@@ -282,9 +282,6 @@ class MessageBar(QFrame):
         colors = theme.colors()
         color = colors.problem if self._icon_name == "triangle-alert" else colors.accent_on_base
         self._mark.setPixmap(theme.sign(self, self._icon_name, 16, color))
-        self.setStyleSheet(
-            f"#messageBar {{ background: {colors.hover.name()}; border-bottom: 1px solid {colors.line.name()}; }}"
-        )
 
     @Slot()
     def _on_acted(self) -> None:

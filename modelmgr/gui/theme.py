@@ -6,7 +6,7 @@ What is derived keeps its contrast to what it stands on (text 4.5 : 1, marks 3 :
 
 from datetime import datetime
 from functools import cache, lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, QLocale, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import (
@@ -335,7 +335,8 @@ def apply(app: QApplication) -> None:
     The system's palette stays; only where the platform brings none (it is Fusion's own then) does ours take
     its place, in the scheme that the system asks for.
     """
-    if app.style().objectName().lower() != "fusion":
+    # With a style sheet the style goes by no name, and has been given.
+    if not app.styleSheet() and app.style().objectName().lower() != "fusion":
         app.setStyle("Fusion")
     use_customs(customs_of(QLocale()))
     read_from_right(app.layoutDirection() == Qt.LayoutDirection.RightToLeft)
@@ -491,16 +492,11 @@ def set_icon(target: "QAction | QAbstractButton", name: str) -> None:
     target.setIcon(icon(name))
 
 
-def retint(root: QObject) -> None:
-    """Draw anew every icon below `root` that `set_icon` gave."""
-    from PySide6.QtGui import QAction
-
-    targets: list[QAction | QAbstractButton] = [*root.findChildren(QAction)]
-    targets += root.findChildren(QAbstractButton)
-    for target in targets:
-        name = target.property(_ICON_NAME)
-        if name:
-            target.setIcon(icon(name))
+def retint(target: QObject) -> None:
+    """Draw anew the icon that `set_icon` gave, if it did."""
+    name = target.property(_ICON_NAME)
+    if name:
+        cast("QAction | QAbstractButton", target).setIcon(icon(name))
 
 
 # --- state marks ------------------------------------------------------------------------------------------

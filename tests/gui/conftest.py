@@ -56,6 +56,13 @@ def garbage_goes_in_the_end() -> Iterator[None]:
     gc.collect()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def each_file_begins_bare(qapp: QApplication) -> None:
+    """Take off the style sheet that windows of other files have given the application."""
+    if qapp.styleSheet():
+        qapp.setStyleSheet("")
+
+
 @pytest.fixture(autouse=True)
 def garbage_stays() -> Iterator[None]:
     """Let no worker thread of a test destroy what is left of a widget; see `modelmgr.gui.garbage`."""

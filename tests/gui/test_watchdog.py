@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAction, QColor, QDragEnterEvent, QDropEvent, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -26,10 +26,11 @@ from PySide6.QtWidgets import (
 )
 
 import modelmgr.gui
+from modelmgr.gui import theme
 from modelmgr.gui.shell.errands import Errands
 from modelmgr.gui.tasks import Tasks
 from modelmgr.values import Record
-from tests.benchmarks.made import make_catalog, make_library, make_sidecars, model_bytes
+from tests.benchmarks.made import make_catalog, make_library, make_pending, make_sidecars, model_bytes
 from tests.gui.heartbeat import no_stall  # noqa: F401  a fixture
 
 MODELS = 100_000
@@ -209,7 +210,7 @@ def test_the_way_of_many_records_into_the_library(qtbot, open_on, tmp_path, no_s
         rest(qtbot)
 
 
-def test_settings_palette_and_a_drop(qtbot, open_on, large, no_stall: Flow):  # noqa: F811
+def test_settings_and_a_drop(qtbot, open_on, large, no_stall: Flow):  # noqa: F811
     window: QMainWindow = open_on(large)
     wait_for_rows(qtbot, window, MODELS)
     with no_stall("settings"):
@@ -239,3 +240,35 @@ def test_settings_palette_and_a_drop(qtbot, open_on, large, no_stall: Flow):  # 
     find(window, "migrationWizard", QWizard).reject()
     rest(qtbot)
     assert find(window, "libraryTable", QTableView).model().rowCount() == MODELS
+
+
+def test_other_colours_and_letters(qtbot, qapp, open_on, tmp_path, no_stall: Flow):  # noqa: F811
+    make_catalog(tmp_path / "catalog.sqlite", 2_000)
+    make_pending(tmp_path / "catalog.sqlite", 1_500)
+    window: QMainWindow = open_on(tmp_path / "catalog.sqlite")
+    wait_for_rows(qtbot, window, 2_000)
+    find(window, "libraryTable", QTableView).selectRow(0)
+    # Every part that comes late.
+    window.findChildren(QWidget)
+    rest(qtbot)
+    palette, font = qapp.palette(), qapp.font()
+    same_sheet = QPalette(palette)
+    same_sheet.setColor(QPalette.ColorRole.LinkVisited, QColor("#123456"))
+    larger = qapp.font()
+    larger.setPointSizeF(font.pointSizeF() * 1.3)
+    try:
+        for page in ("actionShowPending", "actionShowOverview", "actionShowLibrary"):
+            find(window, page, QAction).trigger()
+            rest(qtbot)
+            for name, change in (
+                ("a palette with the same sheet", lambda: qapp.setPalette(same_sheet)),
+                ("a dark palette", lambda: qapp.setPalette(theme.dark_palette())),
+                ("larger letters", lambda: qapp.setFont(larger)),
+                ("both as before", lambda: (qapp.setPalette(palette), qapp.setFont(font))),
+            ):
+                with no_stall(f"{name}, {page}"):
+                    change()
+                    rest(qtbot)
+    finally:
+        qapp.setPalette(palette)
+        qapp.setFont(font)

@@ -529,7 +529,7 @@ def test_the_palette_can_change_while_it_is_open(qtbot, qapp, window):
     before = qapp.palette()
     try:
         qapp.setPalette(theme.dark_palette())
-        qtbot.waitUntil(lambda: "#1d1e20" in window.styleSheet())
+        qtbot.waitUntil(lambda: "#1d1e20" in qapp.styleSheet())
         assert window.palette().color(QPalette.ColorRole.Base).name() == "#1d1e20"
     finally:
         qapp.setPalette(before)

@@ -7,7 +7,7 @@ from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QStatusBar, QWidget
 
-from modelmgr.gui import boxes, theme
+from modelmgr.gui import boxes, looks, theme
 from modelmgr.gui.late import Growing
 from modelmgr.gui.measures import Share, first_size, scaled
 from modelmgr.gui.pages import Pages
@@ -47,6 +47,7 @@ class Frame(Growing, QMainWindow):
     """
 
     dropped = Signal(object)
+    _new_looks: looks.NewLooks | None = None
 
     def __init__(self, library: "Library", tasks: Tasks) -> None:
         super().__init__()
@@ -309,17 +310,17 @@ class Frame(Growing, QMainWindow):
         if sheet == self._sheet:
             return False
         self._sheet = sheet
-        self.setStyleSheet(sheet)
+        looks.wear(sheet)
         return True
 
     def _take_palette(self) -> None:
         if not self._take_style():
             return
-        theme.retint(self)
+        if self._new_looks is None:
+            self._new_looks = looks.NewLooks(self)
+        self._new_looks.take()
         self._page.take_palette()
         self._message_bar.take_palette()
-        for pane in self.findChildren(QWidget):
-            pane.update()
 
     # --- Qt ---------------------------------------------------------------------------------------------
 
