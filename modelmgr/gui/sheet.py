@@ -116,6 +116,8 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
         background: transparent; color: {rgb(c.text)}; }}
     QLineEdit QToolButton {{ border: 0; padding: 0; }}
     QToolBarExtension, QToolButton#qt_toolbar_ext_button {{ padding: 0; }}
+    QTabBar::scroller {{ width: {2 * grown(20, font)}px; }}
+    QTabBar QToolButton {{ padding: 0; border: 0; border-radius: 0; background: {rgb(c.window)}; }}
     QToolButton:hover {{ background: {rgb(c.hover)}; }}
     QToolButton:pressed {{ background: {rgb(mix(c.base, c.text, 0.12))}; }}
     QToolButton:checked {{ background: {rgb(c.chosen)}; }}

@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtCore import QPoint, QRect
+from PySide6.QtGui import QColor, QPalette, QPixmap
+from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 import modelmgr.gui
 from modelmgr.gui import theme
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.resources import resource_path
+from tests.gui import judges
 
 
 def high_contrast_palette() -> QPalette:
@@ -134,3 +137,32 @@ def test_the_style_sheet_is_made_of_the_palette(qapp):
     dark = style_sheet(theme.dark_palette(), qapp.font())
     assert light != dark
     assert "#1d1e20" in dark
+
+
+@pytest.mark.parametrize("make", [theme.light_palette, theme.dark_palette, high_contrast_palette])
+def test_where_tabs_do_not_fit_the_arrows_that_lead_to_the_others_are_seen(qtbot, qapp, make):
+    before = qapp.palette()
+    theme.apply(qapp)
+    qapp.setPalette(make())
+    try:
+        page = QWidget()
+        qtbot.addWidget(page)
+        page.setStyleSheet(style_sheet(qapp.palette(), qapp.font()))
+        tabs = QTabBar(page)
+        tabs.setDrawBase(False)
+        for number in range(6):
+            tabs.addTab(f"Number {number}")
+        tabs.resize(200, tabs.sizeHint().height())
+        page.resize(220, 60)
+        with qtbot.waitExposed(page):
+            page.show()
+        picture = QPixmap(page.size() * 2)
+        picture.setDevicePixelRatio(2)
+        page.render(picture)
+        (onwards,) = (arrow for arrow in tabs.findChildren(QToolButton) if arrow.isEnabled())
+        place = QRect(onwards.mapTo(page, QPoint(0, 0)), onwards.size()).adjusted(2, 2, -2, -2)
+        seen = judges.text_contrast(picture.toImage(), place)
+        assert seen is not None
+        assert seen >= theme.MARK_CONTRAST
+    finally:
+        qapp.setPalette(before)
