@@ -95,6 +95,8 @@ def style_sheet(palette: QPalette, font: QFont) -> str:
     QFrame[role="popup"] {{ background: {rgb(c.base)}; border: 1px solid {rgb(c.edge)}; border-radius: 8px; }}
     QFrame[role="popup"] QListView {{ background: transparent; }}
     QFrame[role="line"] {{ background: {rgb(c.line)}; border: 0; }}
+    #completions {{ border: 1px solid {rgb(c.edge)}; padding: {XS}px 0; }}
+    #commandPalette {{ background: {rgb(c.window)}; border: 1px solid {rgb(c.edge)}; }}
     #messageBar {{ background: {rgb(c.hover)}; border-bottom: 1px solid {rgb(c.line)}; }}
     QFrame#undoLine {{ border-top: 1px solid {rgb(c.line)}; background: {rgb(c.window)}; }}
     QPlainTextEdit, QTextEdit {{ background: {rgb(c.base)}; color: {rgb(c.text)}; border: 0; }}

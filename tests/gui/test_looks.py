@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, QStringListModel
 from PySide6.QtGui import QAction, QColor, QFont, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QMainWindow, QToolButton, QWidget
 
 from modelmgr.gui import looks, theme
+from modelmgr.gui.details.completing import make_completer
 
 PAGES = ("actionShowPending", "actionShowOverview", "actionShowLibrary")
 
@@ -130,6 +131,18 @@ def test_labels_of_hidden_pages_take_other_letters(qtbot, qapp, window, as_befor
     qapp.sendPostedEvents()
     taken(qtbot, window)
     assert title.font().pointSizeF() == pytest.approx(2 * before, abs=0.02)
+
+
+def test_lists_of_completions_take_another_palette(qtbot, qapp, window, as_before):
+    words = QStringListModel(["amber", "ambient"], window)
+    view = make_completer(words, window).popup()
+    view.resize(200, 80)
+    before = view.grab().toImage()
+    qapp.setPalette(theme.dark_palette())
+    qapp.sendPostedEvents()
+    taken(qtbot, window)
+    assert theme.contrast(before.pixelColor(150, 70), theme.light_palette().base().color()) == 1
+    assert view.grab().toImage().pixelColor(150, 70) == theme.colors().base
 
 
 def test_a_sheet_that_is_worn_goes_through_nobody(qapp, window):

@@ -6,7 +6,6 @@ from PySide6.QtWidgets import QCompleter, QStyle, QStyleOptionViewItem
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import Index, SoftDelegate
-from modelmgr.gui.sheet import style_sheet
 
 _MOST_ROWS = 8
 _RADIUS = 5
@@ -40,10 +39,4 @@ def make_completer(words: QAbstractItemModel, parent: QObject) -> QCompleter:
     assert view is not None  # made just now
     view.setObjectName("completions")
     view.setItemDelegate(_WordDelegate(view))
-    # It is a window of its own, so that the sheet of the one below does not reach it.
-    edge = theme.colors().edge.name()
-    view.setStyleSheet(
-        style_sheet(view.palette(), view.font())
-        + f"#completions {{ border: 1px solid {edge}; padding: {theme.XS}px 0; }}"
-    )
     return completer

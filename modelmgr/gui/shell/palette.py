@@ -200,12 +200,7 @@ class CommandPalette(QDialog):
         self.setObjectName("commandPalette")
         self.setAccessibleName(self.tr("Everything by name"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        colors = theme.colors()
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setStyleSheet(
-            f"#commandPalette {{ background: {colors.window.name()};"
-            f" border: 1px solid {colors.edge.name()}; }}"
-        )
         self._entries = entries
         self._recent = list(recent)[:MOST_RECENT]
         layout = boxes.column(on=self, margins=theme.S, spacing=theme.S)
