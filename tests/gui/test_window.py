@@ -610,7 +610,7 @@ def test_what_other_tools_left_in_a_new_folder_is_offered(qtbot, window, tmp_pat
     window.add_folder(str(folder))
     bar = find(window, "messageBar")
     qtbot.waitUntil(bar.isVisible)
-    assert bar.accessibleName() == "1 record of other tools lies beside the models in loras."
+    assert bar.accessibleName() == "1 record of other tools lies beside the models in “loras”."
     find(bar, "messageButton", QPushButton).click()
     wizard = find(window, "migrationWizard", QWizard)
     qtbot.waitUntil(lambda: wizard.journey.paths == [str(folder)])

@@ -158,8 +158,8 @@ class Errands(QObject):
         path, count = found
         if count:
             forms = Forms(
-                "%n record of other tools lies beside the models in {}.",
-                "%n records of other tools lie beside the models in {}.",
+                "%n record of other tools lies beside the models in “{}”.",
+                "%n records of other tools lie beside the models in “{}”.",
             )
             words = numbered(count, forms).format(foreign_text(os.path.basename(path) or path, 60))
             self._messages.offer(words, button=self.tr("Import…"), then=partial(self.look_into, [path]))
