@@ -521,3 +521,20 @@ def test_many_are_compared_while_the_window_goes_on(qtbot, catalog, fill, pane):
         assert pane.findChild(QLabel, "comparisonTitle").text() == "2,000 models"
         qtbot.waitUntil(lambda: bool(title.text()))
     assert beats.work_ms < LIMIT_MS
+
+
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_enter_makes_a_chip_though_words_are_offered_below_it(qtbot, pane, rows, is_marked):
+    show(qtbot, pane, rows[0])
+    field, chips = start(pane, "tags")
+    qtbot.waitUntil(lambda: "ink" in chips.field.completer().model().stringList())
+    field.set_known(["harbour"])
+    qtbot.keyClicks(chips.field, "har")
+    popup = chips.field.completer().popup()
+    qtbot.waitUntil(popup.isVisible)
+    if is_marked:
+        qtbot.keyClick(popup, Qt.Key.Key_Down)
+    qtbot.keyClick(popup, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not chips.field.text() and not popup.isVisible())
+    assert chips.entries() == [*rows[0].tags, "harbour" if is_marked else "har"]
+    assert field.is_editing

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QStringListModel, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QStringListModel, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QToolButton, QWidget
 
@@ -46,9 +46,10 @@ class ChipsEdit(QFrame):
         self.field.installEventFilter(self)
         self.field.textEdited.connect(self._on_text)
         self._known = QStringListModel(self)
-        completer = make_completer(self._known, self)
+        completer = self._completer = make_completer(self._known, self)
         completer.activated.connect(self._on_chosen, Qt.ConnectionType.QueuedConnection)
         self.field.setCompleter(completer)
+        self.field.returnPressed.connect(self._on_return)
         self.setFocusProxy(self.field)
         self._flow.addWidget(self.field)
 
@@ -102,6 +103,18 @@ class ChipsEdit(QFrame):
     @Slot(str)
     def _on_chosen(self, text: str) -> None:
         self._add(text)
+
+    @Slot()
+    def _on_return(self) -> None:
+        # Words are offered, or the event filter had had it. One that is marked is `activated`.
+        offered = self._completer.popup()
+        if offered is not None and not offered.currentIndex().isValid():
+            QTimer.singleShot(0, self, self._take_typed)
+
+    @Slot()
+    def _take_typed(self) -> None:
+        if self.field.text().strip():
+            self._add(self.field.text())
 
     @Slot(str)
     def _on_text(self, text: str) -> None:
