@@ -13,6 +13,19 @@ from modelmgr.gui.details.completing import make_completer
 PAGES = ("actionShowPending", "actionShowOverview", "actionShowLibrary")
 
 
+class Painted(QObject):
+    """Remembers what is painted on the screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widgets: set[QObject] = set()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.widgets.add(watched)
+        return False
+
+
 class StyleChanges(QObject):
     """Counts how often each widget takes a style."""
 
@@ -104,6 +117,19 @@ def test_what_is_seen_takes_another_palette_at_once_and_all_else_soon_and_once(
     widgets = window.findChildren(QWidget)
     assert [each.objectName() for each in widgets if changes.counts.get(each, 0) > 1] == []
     assert sum(each in changes.counts for each in widgets) > 0.9 * len(widgets)
+
+
+def test_all_that_is_seen_is_painted_anew(qtbot, qapp, window, as_before):
+    seen = {window.findChild(QWidget, name) for name in ("searchEdit", "detailsName", "countLabel")}
+    assert all(widget.isVisible() for widget in seen)
+    for palette in (theme.dark_palette(), theme.light_palette()):
+        painted = Painted()
+        qapp.installEventFilter(painted)
+        try:
+            qapp.setPalette(palette)
+            qtbot.waitUntil(lambda: seen <= painted.widgets)  # noqa: B023  asked for within the turn
+        finally:
+            qapp.removeEventFilter(painted)
 
 
 def test_every_icon_takes_another_palette(qtbot, qapp, window, as_before):
