@@ -6,8 +6,8 @@ class are made without such a method: a start has one or two of most. To type ch
 `dataclasses.dataclass` and `re.compile`.
 """
 
-import dataclasses
 import re
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -89,6 +89,8 @@ class _Later:
         """Let `dataclasses` write what the class lacks, and put it in place of the stubs."""
         with _lock:
             if self._cls is not None:
+                import dataclasses
+
                 # The class as it stands in its module, without slots: what is written for it suits both.
                 found: type = dataclasses.dataclass(frozen=self._is_frozen)(self._cls)
                 for name in (*self.names, *_NOTED):
@@ -121,7 +123,7 @@ class _Later:
         """Whether all fields are compared: those that are left out say so in a `Field`, maybe in that of a base."""
         own = vars(self._cls)
         plain = all(name in own["__annotations__"] for name in self.made.__dict__["__match_args__"])
-        return plain and not any(isinstance(value, dataclasses.Field) for value in own.values())
+        return plain and not any(map(_is_field, own.values()))
 
     def _make(self, made: Any, /, *args: Any, **kwargs: Any) -> bool:
         """Give an object its values and return True, if that takes no more than to set them."""
@@ -145,6 +147,12 @@ class _Later:
         return True
 
 
+def _is_field(value: object) -> bool:
+    """Tell whether `value` is a `dataclasses.Field`: nothing is, as long as nobody has loaded these."""
+    dataclasses = sys.modules.get("dataclasses")
+    return dataclasses is not None and isinstance(value, dataclasses.Field)
+
+
 class _Factory(NamedTuple):
     make: Callable[[], Any]
 
@@ -161,7 +169,9 @@ def _plain_defaults(cls: type, names: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in names:
         value = own.get(name, _missing)
-        if isinstance(value, dataclasses.Field):
+        if _is_field(value):
+            import dataclasses
+
             if value.kw_only is True or not value.init:
                 return {}
             if value.default_factory is not dataclasses.MISSING:
@@ -185,6 +195,8 @@ class _Noted:
 
 
 def _refuse(_self: object, name: str, *_value: object) -> None:
+    import dataclasses
+
     raise dataclasses.FrozenInstanceError(f"cannot change field {name!r}")
 
 

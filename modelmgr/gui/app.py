@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Slot
+from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 import modelmgr
 from modelmgr.errors import CatalogError
 from modelmgr.gui import collecting, language, theme
 from modelmgr.gui.garbage import Garbage, share_memory
+from modelmgr.gui.importing import Qt
 from modelmgr.gui.main_window import MainWindow
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.wanted import CatalogWhenWanted, LibraryWhenWanted
@@ -44,7 +45,7 @@ def open_window(catalog: Path) -> QMainWindow:
     """
     app = QApplication.instance()
     assert isinstance(app, QApplication)
-    theme.apply(app)
+    theme.apply_first(app)
     language.install(app)
     store = CatalogWhenWanted(catalog)
     # Before anything of the window is made: with its first parts its threads begin to work.

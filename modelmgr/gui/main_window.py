@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QApplication, QMenu
 
 from modelmgr.errors import CatalogError
+from modelmgr.gui import theme
+from modelmgr.gui.importing import Qt
 from modelmgr.gui.shell import remembered
 from modelmgr.gui.shell.afterwards import Afterwards
 from modelmgr.gui.shell.early_input import EarlyInput
@@ -21,13 +23,13 @@ from modelmgr.gui.shell.frame import LIBRARY_PAGE, OVERVIEW_PAGE, PENDING_PAGE, 
 from modelmgr.gui.shell.preferences import Preferences
 from modelmgr.gui.tasks import Task, Tasks
 from modelmgr.gui.text import count_text
-from modelmgr.gui.wanted import CatalogWhenWanted
+from modelmgr.gui.wanted import FIRST_ROWS, ORDER_AT_ONCE, CatalogWhenWanted
 from modelmgr.settings import Settings, drafts_path, settings_path, window_state_path
-from modelmgr.values import Changes, ModelQuery
+from modelmgr.values import ModelQuery
 
 if TYPE_CHECKING:
     from modelmgr.library import Library
-    from modelmgr.values import LibraryFolder
+    from modelmgr.values import Changes, LibraryFolder
 
 _LOOK_AFTER_MS = 400
 
@@ -53,6 +55,7 @@ class MainWindow(Frame):
         self._store = store
         self._steps = deque(
             [
+                self._grow_table,
                 self._grow_library,
                 self._grow_pages,
                 self._grow_status_bar,
@@ -71,13 +74,30 @@ class MainWindow(Frame):
         self._afterwards = Afterwards(self)
         self._afterwards.failed.connect(self._on_part_missing)
         self._found = remembered.load(self._state_file)
+        remembered.restore_place(self, self._found)
+        for fold in self._folds.values():
+            fold.restore(self._found)
+        self._tasks.failed.connect(self._on_failed)
+
+    def _grow_table(self) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.apply(app)
+        self._take_style()
+        self._build_pages()
+        self._build_places()
         self._page.shelf.table.set_comfortable(self._preferences.settings.comfortable_rows)
         self._restore_places(self._found)
         # What the table alone may lead to, and may go wrong, before there is anybody else.
         self._page.model.renamed.connect(self._on_renamed)
         self._page.shelf.left_upwards.connect(self._on_find)
         self._page.shelf.details_wanted.connect(self._on_details_wanted)
-        self._tasks.failed.connect(self._on_failed)
+        if remembered.is_plain(self._found):
+            self._load_rows()
+
+    def _load_rows(self) -> None:
+        self._page.restore_query(self._found, order_only=not self._preferences.settings.restore_filters)
+        self._page.load_first_rows()
 
     def _grow_errands(self) -> None:
         from modelmgr.gui.api_door import ApiDoor
@@ -241,19 +261,39 @@ class MainWindow(Frame):
             CatalogError: the catalog can't be opened.
         """
         is_plain = remembered.is_plain(self._found)
+        if is_plain and self._show_front():
+            return
+        self.grow()
         if not is_plain:
             # What the last session ended with is seen at once, not something else before.
             self._store.open()
             # The library page alone: the pages are not joined yet, so what it looks for brings it to no front.
             self.grow()
-        self._page.restore_query(self._found, order_only=not self._preferences.settings.restore_filters)
-        self._page.load_first_rows()
+            self._load_rows()
         if not is_plain or not self._page.model.rowCount():
             self.grow_whole()
         is_empty = not self._page.model.rowCount() and not self._page.filters.active()
         if is_empty and self._pages.currentIndex() == OVERVIEW_PAGE:
             # Where there is nothing to be counted the three ways in say more.
             self.show_page(LIBRARY_PAGE)
+
+    def _show_front(self) -> bool:
+        """Show the words of the first rows; False where they are not known at once, or stand in another way."""
+        if self._preferences.settings.comfortable_rows or self.isRightToLeft():
+            return False
+        order = self._found.get("query")
+        query = ModelQuery()
+        if isinstance(order, dict):
+            from modelmgr.gui.search.kept import query_of_state
+
+            query = query_of_state({}, order=order)
+        look = self._store.first_look(query, FIRST_ROWS, ORDER_AT_ONCE + 1)
+        if look is None or not look.rows:
+            return False
+        from modelmgr.gui.shell.front import Front
+
+        self.setCentralWidget(Front(self, look.rows, look.count, self._found, self._has_side))
+        return True
 
     def start_growing(self) -> None:
         """Make the rest once the first rows are painted, or at once when somebody begins to do something."""
@@ -263,10 +303,12 @@ class MainWindow(Frame):
         elif self._pages.currentIndex() == LIBRARY_PAGE:
             # What is in a bar that nobody sees yet can't keep it.
             self._page.search.setFocus()
-        self._afterwards.start(self, [self._on_first_painted])
+        if not self.is_whole:
+            EarlyInput(self)
+        table = [self.grow] if "_page" not in self.__dict__ else []
+        self._afterwards.start(self, [*table, self._on_first_painted])
 
     def _on_first_painted(self) -> None:
-        EarlyInput(self)
         self._tasks.hold_questions(is_held=False)
         self.painted.emit()
         if self._is_closed:
@@ -345,7 +387,7 @@ class MainWindow(Frame):
     # --- news -------------------------------------------------------------------------------------------
 
     @Slot(object)
-    def take_news(self, changes: Changes) -> None:
+    def take_news(self, changes: "Changes") -> None:
         """Take in what was written to the catalog, by whomever."""
         if self._is_closed:
             return

@@ -5,6 +5,13 @@ from PySide6.QtWidgets import QWidget
 
 _FIRST_SIZE = QSize(1360, 860)
 _SIDE_WIDTH, MOST_SIDE_WIDTH = 202, 384
+_PANEL_SHARE, _LEAST_PANEL_WIDTH = 0.38, 160
+"""How much of the page's width the filters have at most when it is made smaller, and what they have at least."""
+_DETAILS_LEAST, _DETAILS_WIDTH, _DETAILS_MOST = 260, 308, 500
+_DETAILS_LEAST_MOST = 340
+"""What they have at least is no more than this, however large the letters are."""
+_DETAILS_SHARE = 0.34
+"""How much of the window's width the details have at most when it is made smaller."""
 
 
 def scaled(widget: QWidget, pixels: int) -> int:
@@ -33,7 +40,7 @@ class Share:
 
     def __init__(self, share: float, least: int, wanted: int) -> None:
         self._share = share
-        self._least = least
+        self.least = least
         self._wanted = self._given = wanted
 
     def of(self, whole: int, width: int | None = None) -> int:
@@ -41,5 +48,16 @@ class Share:
         if width not in (None, self._given):
             # Somebody else has moved it since.
             self._wanted = width
-        self._given = max(self._least, min(self._wanted, round(whole * self._share)))
+        self._given = max(self.least, min(self._wanted, round(whole * self._share)))
         return self._given
+
+
+def panel_share(page: QWidget) -> Share:
+    """Return how wide the filters are beside the models of `page`."""
+    return Share(_PANEL_SHARE, _LEAST_PANEL_WIDTH, side_width(page))
+
+
+def details_share(window: QWidget) -> Share:
+    """Return how wide the details are in `window`."""
+    least = min(scaled(window, _DETAILS_LEAST), _DETAILS_LEAST_MOST)
+    return Share(_DETAILS_SHARE, least, min(scaled(window, _DETAILS_WIDTH), _DETAILS_MOST))

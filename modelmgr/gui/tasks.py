@@ -23,10 +23,11 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal, Slot
 from shiboken6 import isValid
 
 from modelmgr.errors import ModelmgrError
+from modelmgr.gui.importing import Qt
 from modelmgr.lazily import dataclass
 from modelmgr.progress import Cancelled, Progress, Step
 
@@ -403,7 +404,7 @@ class Tasks(QObject):
         self._quiet = _Lane("quiet", QUIET_THREADS, deliver)
         self._guard = _Lane("guard", 1, deliver)
         self._standing: list[Task] = []
-        self._came_back.connect(self._on_came_back, Qt.ConnectionType.QueuedConnection)
+        self._is_listening = False
 
     @property
     def running(self) -> list[Task]:
@@ -540,6 +541,9 @@ class Tasks(QObject):
         return not alive
 
     def _put(self, lane: _Lane, asker: _Asker) -> None:
+        if not self._is_listening:
+            self._is_listening = True
+            self._came_back.connect(self._on_came_back, Qt.ConnectionType.QueuedConnection)
         self._number += 1
         self._askers[self._number] = asker
         job = _Job(self._number, asker.call, asker.key, replaces=asker.task is None)

@@ -4,11 +4,13 @@ The program is grey and the content is the colour: own colours exist only for st
 What is derived keeps its contrast to what it stands on (text 4.5 : 1, marks 3 : 1) in any palette.
 """
 
+import os
+import sys
 from datetime import datetime
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QEvent, QLocale, QObject, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QLocale, QObject, QRectF, QSize
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -21,6 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
+from modelmgr.gui.importing import Qt
 from modelmgr.gui.text import Customs, read_from_right, use_customs
 from modelmgr.lazily import dataclass
 from modelmgr.resources import resource_path
@@ -167,8 +170,16 @@ class Colors:
         )
 
 
+_is_applied = False
+
+
 def _wants_contrast() -> bool:
-    """Tell whether the user has asked the system for high contrast; not every platform tells."""
+    """Tell whether the user has asked the system for high contrast; not every platform tells.
+
+    Nor is it asked before the first paint: the answer is a name of `Qt`.
+    """
+    if not _is_applied:
+        return False
     hints = QGuiApplication.styleHints()  # held: PySide takes what it has handed out to be gone with it
     return hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast
 
@@ -183,8 +194,10 @@ def _colors_of(
     *,
     wants_contrast: bool,
 ) -> Colors:
-    window, base, text = QColor(window_rgb), QColor(base_rgb), QColor(text_rgb)
-    accent, accent_text = QColor(accent_rgb), QColor(accent_text_rgb)
+    # By this way, for to find out whether a number is one of the colours that Qt has names for takes `Qt`.
+    window, base, text, accent, accent_text = (
+        QColor.fromRgb(rgb) for rgb in (window_rgb, base_rgb, text_rgb, accent_rgb, accent_text_rgb)
+    )
     dark = _luminance(base) < 0.18
     strong = wants_contrast or min(contrast(text, window), contrast(text, base)) >= _STRONG_PALETTE
     if strong:
@@ -329,23 +342,48 @@ def customs_of(locale: QLocale) -> Customs:
     return Customs(locale.toString, locale.decimalPoint(), partial(write, moment), partial(write, day))
 
 
+_FUSIONS_OWN = "#efefef"
+"""The colour of windows in Fusion's light palette."""
+
+
+def apply_first(app: QApplication) -> None:
+    """Give the application what the first paint shows of `apply`.
+
+    Where the style is Fusion from the start, that is: to look at it has PySide make all enumerations of styles.
+    """
+    if sys.platform != "linux" or "QT_STYLE_OVERRIDE" in os.environ:
+        apply(app)
+        return
+    _take_customs(app)
+    if app.palette().color(QPalette.ColorRole.Window) == QColor(_FUSIONS_OWN):
+        app.setPalette(light_palette())
+
+
 def apply(app: QApplication) -> None:
     """Give the application the one style that follows every palette.
 
     The system's palette stays; only where the platform brings none (it is Fusion's own then) does ours take
     its place, in the scheme that the system asks for.
     """
+    global _is_applied
+    if not _is_applied:
+        _is_applied = True
+        _colors_by_key.cache_clear()
     # With a style sheet the style goes by no name, and has been given.
     if not app.styleSheet() and app.style().objectName().lower() != "fusion":
         app.setStyle("Fusion")
-    use_customs(customs_of(QLocale()))
-    read_from_right(app.layoutDirection() == Qt.LayoutDirection.RightToLeft)
+    _take_customs(app)
     wants_dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
     palette = app.palette()
-    if palette.color(QPalette.ColorRole.Window) == QColor("#efefef"):
+    if palette.color(QPalette.ColorRole.Window) == QColor(_FUSIONS_OWN):
         app.setPalette(dark_palette() if wants_dark else light_palette())
     elif wants_dark and _luminance(palette.color(QPalette.ColorRole.Window)) > 0.5:
         app.setPalette(dark_palette())
+
+
+def _take_customs(app: QApplication) -> None:
+    use_customs(customs_of(QLocale()))
+    read_from_right(app.isRightToLeft())
 
 
 # --- labels and buttons ------------------------------------------------------------------------------------

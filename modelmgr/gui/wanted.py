@@ -11,6 +11,10 @@ from modelmgr.values import ModelQuery, ModelRow
 if TYPE_CHECKING:
     from modelmgr.catalog import Catalog
 
+FIRST_ROWS = 128
+ORDER_AT_ONCE = 20_000
+"""Up to so many rows the whole order comes as quickly as the first page would."""
+
 
 class CatalogWhenWanted:
     """The catalog; shows its first rows before it is opened, where that can be.
@@ -23,7 +27,16 @@ class CatalogWhenWanted:
         self.path = os.path.realpath(path)
         self._lock = threading.Lock()
         self._look: FirstLook | None = None
+        self._looked_for: tuple[ModelQuery, int, int] | None = None
         self._opened: Catalog | None = None
+
+    def first_look(self, query: ModelQuery, limit: int, most: int) -> FirstLook | None:
+        """Return what `first_page` would, if that is known without opening the catalog."""
+        if self._opened is None and self._look is None:
+            self._look = FirstLook.at(self.path, query, limit, most)
+            self._looked_for = (query, limit, most)
+        is_it = self._opened is None and self._looked_for == (query, limit, most)
+        return self._look if is_it else None
 
     def first_page(self, query: ModelQuery, limit: int, most: int) -> tuple[list[ModelRow], int]:
         """See `Catalog.first_page`.
@@ -31,10 +44,9 @@ class CatalogWhenWanted:
         Raises:
             CatalogError: it can't be opened.
         """
-        if self._opened is None and self._look is None:
-            look = self._look = FirstLook.at(self.path, query, limit, most)
-            if look is not None:
-                return look.rows, look.count
+        look = self.first_look(query, limit, most)
+        if look is not None:
+            return look.rows, look.count
         return self.open().first_page(query, limit, most)
 
     def open(self) -> "Catalog":

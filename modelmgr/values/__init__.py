@@ -16,14 +16,6 @@ from modelmgr.values.basics import folded as folded
 from modelmgr.values.basics import is_below as is_below
 from modelmgr.values.basics import is_below_any as is_below_any
 from modelmgr.values.basics import iso_time as iso_time
-from modelmgr.values.changes import Changes as Changes
-from modelmgr.values.changes import Door as Door
-from modelmgr.values.changes import Edit as Edit
-from modelmgr.values.changes import EditGroup as EditGroup
-from modelmgr.values.changes import EditReport as EditReport
-from modelmgr.values.changes import Provenance as Provenance
-from modelmgr.values.changes import RevertReport as RevertReport
-from modelmgr.values.changes import Skipped as Skipped
 from modelmgr.values.models import LIGHT_KEYS as LIGHT_KEYS
 from modelmgr.values.models import MODEL_SUFFIXES as MODEL_SUFFIXES
 from modelmgr.values.models import Attachment as Attachment
@@ -49,6 +41,14 @@ from modelmgr.values.queries import ModelQuery as ModelQuery
 from modelmgr.values.queries import PendingQuery as PendingQuery
 
 if TYPE_CHECKING:
+    from modelmgr.values.changes import Changes as Changes
+    from modelmgr.values.changes import Door as Door
+    from modelmgr.values.changes import Edit as Edit
+    from modelmgr.values.changes import EditGroup as EditGroup
+    from modelmgr.values.changes import EditReport as EditReport
+    from modelmgr.values.changes import Provenance as Provenance
+    from modelmgr.values.changes import RevertReport as RevertReport
+    from modelmgr.values.changes import Skipped as Skipped
     from modelmgr.values.records import HELD_LIMIT_BYTES as HELD_LIMIT_BYTES
     from modelmgr.values.records import NO_MODEL as NO_MODEL
     from modelmgr.values.records import Batch as Batch
@@ -74,6 +74,14 @@ if TYPE_CHECKING:
     from modelmgr.values.reports import VerifyReport as VerifyReport
 
 _LATE = {
+    "Changes": "changes",
+    "Door": "changes",
+    "Edit": "changes",
+    "EditGroup": "changes",
+    "EditReport": "changes",
+    "Provenance": "changes",
+    "RevertReport": "changes",
+    "Skipped": "changes",
     "HELD_LIMIT_BYTES": "records",
     "NO_MODEL": "records",
     "Batch": "records",
@@ -101,7 +109,7 @@ _LATE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load what other tools say and what deeds did when it is wanted: the first rows of a window need neither."""
+    """Load what other tools say and what deeds did when it is wanted: the first rows of a window need none of it."""
     if name in _LATE:
         return getattr(importlib.import_module(f"modelmgr.values.{_LATE[name]}"), name)
     raise AttributeError(f"modelmgr.values has no {name!r}")

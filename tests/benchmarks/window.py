@@ -131,13 +131,15 @@ def main() -> None:
         grid = what == "scroll-grid"
         if what == "scroll-inbox":
             window.findChild(QAction, "actionShowPending").trigger()
-        if what != "start":
+        # Not by the window's own way, which would make the table before the first rows are seen.
+        front = QMainWindow.centralWidget(window)
+        if what == "start":
+            painted = front.last if front.objectName() == "firstRows" else window
+        else:
             # The look of the last time comes back.
             window.findChild(QAction, "actionShowGrid" if grid else "actionShowTable").trigger()
-        name = "libraryGrid" if grid else "pendingTable" if what == "scroll-inbox" else "libraryTable"
-        painted = window.findChild(QAbstractItemView, name)
-        if not painted.isVisible():  # an empty library shows another page
-            painted = window
+            name = "libraryGrid" if grid else "pendingTable" if what == "scroll-inbox" else "libraryTable"
+            painted = window.findChild(QAbstractItemView, name)
     viewport = painted.viewport() if isinstance(painted, QAbstractItemView) else painted
     answer: dict[str, Any] = {}
 

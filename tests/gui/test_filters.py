@@ -12,7 +12,8 @@ from modelmgr.gui.search.chips import Chip
 from modelmgr.gui.search.counts import Overview, folder_tree
 from modelmgr.gui.search.facet_look import MODE_ROLE, NOTE_ROLE, Mode
 from modelmgr.gui.search.facet_tree import facet_of
-from modelmgr.gui.search.filters import Filters, query_of_state, query_state
+from modelmgr.gui.search.filters import Filters
+from modelmgr.gui.search.kept import query_of_state, query_state
 from modelmgr.gui.search.saved import SavedFilters
 from modelmgr.settings import window_state_path
 from modelmgr.values import Facets, ModelQuery

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from modelmgr.catalog import Catalog
-from modelmgr.gui.search.filters import GROUPS, without_group
+from modelmgr.gui.search.filters import without_group
+from modelmgr.gui.search.kept import GROUPS
 from modelmgr.gui.search.words import field_of_group
 from modelmgr.lazily import dataclass
 from modelmgr.values import FACET_GROUPS, Facets, ModelQuery

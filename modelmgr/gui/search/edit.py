@@ -17,7 +17,7 @@ from modelmgr import search
 from modelmgr.catalog import Catalog
 from modelmgr.gui import theme, timers
 from modelmgr.gui.measures import scaled
-from modelmgr.gui.search.filters import TEXT_LIMIT
+from modelmgr.gui.search.kept import TEXT_LIMIT
 from modelmgr.gui.search.popup import SearchPopup
 from modelmgr.gui.search.suggest import (
     Offer,

@@ -8,7 +8,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from modelmgr.gui.search.facet_look import Facet, Kind, Mode
-from modelmgr.gui.search.filters import GROUPS, Filters
+from modelmgr.gui.search.filters import Filters
+from modelmgr.gui.search.kept import GROUPS
 from modelmgr.gui.search.saved import SavedFilters
 from modelmgr.gui.search.words import value_label
 

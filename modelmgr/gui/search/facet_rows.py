@@ -6,7 +6,8 @@ from PySide6.QtCore import QObject
 
 from modelmgr.gui.search.counts import FolderNode, Overview
 from modelmgr.gui.search.facet_look import Facet, Kind, Mode
-from modelmgr.gui.search.filters import GROUPS, STATES, Filters
+from modelmgr.gui.search.filters import STATES, Filters
+from modelmgr.gui.search.kept import GROUPS
 from modelmgr.gui.search.words import value_label
 from modelmgr.gui.text import count_text, foreign_text
 from modelmgr.lazily import dataclass

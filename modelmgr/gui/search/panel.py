@@ -15,8 +15,9 @@ from modelmgr.gui.search.facet_look import COUNT_ROLE, FACET_ROLE, MODE_ROLE, NO
 from modelmgr.gui.search.facet_menu import FacetMenu
 from modelmgr.gui.search.facet_rows import MOST_BELOW, FacetRows, Row, all_nodes
 from modelmgr.gui.search.facet_tree import FacetTree, children_of, facet_of
-from modelmgr.gui.search.filters import GROUPS, Filters
+from modelmgr.gui.search.filters import Filters
 from modelmgr.gui.search.find_edit import FindEdit
+from modelmgr.gui.search.kept import GROUPS
 from modelmgr.gui.search.saved import SavedFilters
 from modelmgr.gui.search.undo_line import UndoLine
 from modelmgr.gui.search.words import value_label

@@ -5,7 +5,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from modelmgr.gui.search.filters import Filters, narrowing, query_of_state, query_state
+from modelmgr.gui.search.filters import Filters, narrowing
+from modelmgr.gui.search.kept import query_of_state, query_state
 from modelmgr.lazily import dataclass
 from modelmgr.values import ModelQuery
 

@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QStatusBar, QWidget
 
-from modelmgr.gui import boxes, looks, theme
+from modelmgr.gui import looks, theme
+from modelmgr.gui.importing import Qt
 from modelmgr.gui.late import Growing
-from modelmgr.gui.measures import Share, first_size, scaled
-from modelmgr.gui.pages import Pages
+from modelmgr.gui.measures import details_share, first_size, scaled
 from modelmgr.gui.sheet import style_sheet
 from modelmgr.gui.shell import remembered
 from modelmgr.gui.shell.folding import Fold
-from modelmgr.gui.shell.library_page import LibraryPage
 from modelmgr.gui.shell.menus import add_menus
 from modelmgr.gui.shell.tool_bar import MainToolBar
 from modelmgr.gui.tasks import Tasks
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 LIBRARY_PAGE, PENDING_PAGE, OVERVIEW_PAGE = range(3)
 _PAGE_NAMES = ("library", "pending", "overview")
 _PAGE_ACTIONS = ("actionShowLibrary", "actionShowPending", "actionShowOverview")
-_DETAILS_LEAST, _DETAILS_WIDTH, _DETAILS_MOST = 260, 308, 500
-_DETAILS_LEAST_MOST = 340
-"""What they have at least is no more than this, however large the letters are."""
-_DETAILS_SHARE = 0.34
-"""How much of the window's width the details have at most when it is made smaller."""
 _ROOM = {"actionFilters": (940, 1300), "actionDetails": (640, 900)}
 """A window below this width is small: the pane leaves its room to the models. The second: with the largest letters."""
 _STATUS_HEIGHT = 30
@@ -40,7 +34,8 @@ _STATUS_HEIGHT = 30
 class Frame(Growing, QMainWindow):
     """All that is seen of the window, and which of it is shown.
 
-    The first paint shows the rows, and all else as an empty place of the size that it is going to have.
+    The first paint shows the words of the first rows, and all else as an empty place of the size that it is going to
+    have; then the rows stand in their table.
 
     Signals:
         dropped(object): paths were let go over it.
@@ -65,38 +60,51 @@ class Frame(Growing, QMainWindow):
         self._looks_late = False  # the palette has changed before there was all that wears it
         # First of all: a sheet that is set later goes through every widget there is.
         self._take_style()
-        self._build_pages()
-        self._build_places()
+        self._build_bars()
+        self.resize(first_size(self))
 
     # --- building ---------------------------------------------------------------------------------------
 
     def _build_pages(self) -> None:
+        from modelmgr.gui.pages import Pages
+        from modelmgr.gui.shell.library_page import LibraryPage
+
         # Each part is made where it stays: a widget that moves is given its styles again, with all that is in it.
-        centre = QWidget(self)
+        centre = self._build_centre()
         self._pages = Pages(centre)
         self._pages.setObjectName("pages")
         self._page = LibraryPage(self._library, self._tasks, self._pages)
         self._pages.addWidget(self._page)
-        self._centre = boxes.column((self._pages, 1), on=centre, margins=0, spacing=0)
-        self.setCentralWidget(centre)
+        self._centre.addWidget(self._pages, 1)
 
-    def _build_places(self) -> None:
+    def _build_centre(self) -> QWidget:
+        """Make the place of the pages, empty so far."""
+        from modelmgr.gui import boxes
+
+        centre = QWidget(self)
+        self._centre = boxes.column(on=centre, margins=0, spacing=0)
+        self.setCentralWidget(centre)
+        return centre
+
+    def _build_bars(self) -> None:
         self._menus = add_menus(super().menuBar())
         self._toolbar = MainToolBar(self)
-        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self._toolbar)
-        bar = self.statusBar()
+        self.addToolBar(self._toolbar)
+        bar = super().statusBar()
         bar.setSizeGripEnabled(False)
         bar.setMinimumHeight(_STATUS_HEIGHT)
         bar.setContentsMargins(theme.S, 0, theme.S, 0)
+
+    def _build_places(self) -> None:
+        bar = self.statusBar()
         self._count_label = theme.plain_label("", "secondary", bar, name="countLabel")
         bar.addWidget(self._count_label)
         self._page.counted.connect(self._on_models_counted)
         self._dock = QDockWidget(self.tr("Details"), self)
         self._dock.setObjectName("detailsDock")
         place = QWidget(self._dock)
-        place.setMinimumWidth(min(scaled(self, _DETAILS_LEAST), _DETAILS_LEAST_MOST))
-        wanted = min(scaled(self, _DETAILS_WIDTH), _DETAILS_MOST)
-        self._share = Share(_DETAILS_SHARE, place.minimumWidth(), wanted)
+        self._share = details_share(self)
+        place.setMinimumWidth(self._share.least)
         self._dock.setWidget(place)
         self._dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         # The pane's own first line is title enough.
@@ -134,6 +142,8 @@ class Frame(Growing, QMainWindow):
         if "_message_bar" not in self.__dict__:
             from modelmgr.gui.states import MessageBar
 
+            if "_centre" not in self.__dict__:
+                self._build_centre()
             self._message_bar = MessageBar(self._centre.parentWidget())
             self._centre.insertWidget(0, self._message_bar)
 
@@ -264,13 +274,21 @@ class Frame(Growing, QMainWindow):
     # --- state ------------------------------------------------------------------------------------------
 
     def _restore_places(self, state: Mapping[str, Any]) -> None:
-        """Bring back size and places; anything odd in the file is as if it weren't there."""
-        self.resize(first_size(self))
-        remembered.restore_frame(self, state)
-        for fold in self._folds.values():
-            fold.restore(state)
-        self._page.restore_places(state, has_panel=self._has_side("actionFilters"))
+        """Bring back what the parts beside the rows looked like; anything odd in the file is as if it weren't there."""
+        remembered.restore_docks(self, state)
         self._dock.setVisible(self._has_side("actionDetails"))
+        self._fit_dock(state.get("details_width"))
+        self._page.restore_places(state, has_panel=self._has_side("actionFilters"))
+
+    def _fit_dock(self, kept: object) -> None:
+        """Give the details their width in a window that is seen already."""
+        layout, centre = self.layout(), super().centralWidget()
+        if self.isVisible() and layout is not None and centre is not None:
+            # By itself Qt would show it a turn later, and give its room to the details.
+            centre.show()
+            layout.activate()
+            width = self._share.of(self.width(), kept if isinstance(kept, int) and kept > 0 else None)
+            self.resizeDocks([self._dock], [width], Qt.Orientation.Horizontal)
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         """Bring back what else the window looked like; anything odd in the file is as if it weren't there."""
@@ -288,7 +306,14 @@ class Frame(Growing, QMainWindow):
 
     def _first_state(self) -> Mapping[str, Any]:
         """Return what may be another in a window that has its first parts alone."""
-        return {**remembered.frame_state(self), **self._page.first_state()}
+        if "_page" not in self.__dict__:
+            return remembered.place_of(self)
+        return {
+            **remembered.place_of(self),
+            **remembered.docks_of(self),
+            "details_width": self._dock.width(),
+            **self._page.first_state(),
+        }
 
     def _state(self) -> Mapping[str, Any]:
         return {
@@ -325,8 +350,11 @@ class Frame(Growing, QMainWindow):
     # --- Qt ---------------------------------------------------------------------------------------------
 
     def findChild(self, *wanted: Any, **options: Any) -> Any:
+        if "_page" not in self.__dict__:
+            self.grow()
         found = super().findChild(*wanted, **options)
-        if found is not None and found is not self._page.shelf.table and not self.is_whole:
+        page = self.__dict__.get("_page")
+        if found is not None and not (page and found is page.shelf.table) and not self.is_whole:
             # Of what is there already the table alone is what it is going to be; a bar has little in it, or nothing.
             self.make_late()
             found = super().findChild(*wanted, **options)

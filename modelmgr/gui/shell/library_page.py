@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSplitter, QWidget
 
 from modelmgr.gui import boxes, theme
 from modelmgr.gui.grid.shelf import Shelf
-from modelmgr.gui.measures import Share, first_size, scaled, side_width
+from modelmgr.gui.measures import first_size, panel_share, scaled, side_width
 from modelmgr.gui.pages import Pages
 from modelmgr.gui.search.filters import Filters
 from modelmgr.gui.table.columns import state_of
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 _TABLE, _NOTHING, _FIRST = range(3)
 _WITH_WORDS = frozenset(("missing", "offline", "unreadable", "hashing", "unhashed"))
 """States that say so in the table."""
-_PANEL_SHARE = 0.38
-"""How much of the page's width the filters have at most when it is made smaller."""
-_LEAST_PANEL_WIDTH, _CENTRE_WIDTH = 160, 200
+_CENTRE_WIDTH = 200
 
 
 def _installs(library: "Library") -> Sequence[str]:
@@ -95,9 +93,9 @@ class LibraryPage(QWidget):
         self.model = LibraryModel(self._catalog, tasks, self)
         # Each part is made where it stays: a widget that moves is given its styles again, with all that is in it.
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        self._share = Share(_PANEL_SHARE, _LEAST_PANEL_WIDTH, side_width(self))
+        self._share = panel_share(self)
         self._panel_place = QWidget(self._splitter)
-        self._panel_place.setMinimumWidth(_LEAST_PANEL_WIDTH)
+        self._panel_place.setMinimumWidth(self._share.least)
         self._panel_place.setBackgroundRole(QPalette.ColorRole.Base)
         self._panel_place.setAutoFillBackground(True)
         self._centre = QWidget(self._splitter)
@@ -278,8 +276,15 @@ class LibraryPage(QWidget):
         """Bring back sizes and columns, with or without the facets; anything odd is as if it weren't there."""
         self.show_filters(has_panel)
         sizes = state.get("splitter")
+        width = None
         if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(s, int) and s > 0 for s in sizes):
+            width = sizes[0]
             self._splitter.setSizes(sizes)
+        if self.isVisible():
+            # It was made amid a window that is seen, and was narrow at first.
+            self._share = panel_share(self)
+            width = self._share.of(self.width(), width)
+            self._splitter.setSizes([width, self.width() - width])
         columns = state.get("columns")
         if isinstance(columns, list):
             self.shelf.table.restore_columns([entry for entry in columns if isinstance(entry, dict)])

@@ -36,20 +36,28 @@ def is_plain(state: Mapping[str, Any]) -> bool:
     return not isinstance(query, dict) or not any(value for key, value in query.items() if key not in order)
 
 
-def frame_state(window: QMainWindow) -> dict[str, Any]:
-    """Return place, size and docks of a window."""
-    return {
-        "geometry": base64.b64encode(window.saveGeometry().data()).decode("ascii"),
-        "docks": base64.b64encode(window.saveState().data()).decode("ascii"),
-    }
+def place_of(window: QMainWindow) -> dict[str, Any]:
+    """Return place and size of a window."""
+    return {"geometry": base64.b64encode(window.saveGeometry().data()).decode("ascii")}
 
 
-def restore_frame(window: QMainWindow, state: Mapping[str, Any]) -> None:
-    """Bring back place, size and docks; anything odd is as if it weren't there."""
-    for key, restore in (("geometry", window.restoreGeometry), ("docks", window.restoreState)):
-        found = _bytes(state.get(key))
-        if found is not None:
-            restore(found)
+def docks_of(window: QMainWindow) -> dict[str, Any]:
+    """Return the docks of a window."""
+    return {"docks": base64.b64encode(window.saveState().data()).decode("ascii")}
+
+
+def restore_place(window: QMainWindow, state: Mapping[str, Any]) -> None:
+    """Bring back place and size; anything odd is as if it weren't there."""
+    found = _bytes(state.get("geometry"))
+    if found is not None:
+        window.restoreGeometry(found)
+
+
+def restore_docks(window: QMainWindow, state: Mapping[str, Any]) -> None:
+    """Bring back the docks, once there are any; anything odd is as if it weren't there."""
+    found = _bytes(state.get("docks"))
+    if found is not None:
+        window.restoreState(found)
 
 
 def _bytes(found: object) -> bytes | None:

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QSize
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QToolBar, QWidget
 
 from modelmgr.gui import theme
+from modelmgr.gui.importing import Qt
 from modelmgr.gui.sheet import tool_bar_height
 from modelmgr.gui.text import plain_tip
 
@@ -27,10 +28,8 @@ class MainToolBar(QToolBar):
         self.setObjectName("mainToolBar")
         self.setMovable(False)
         self.setFloatable(False)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         side = theme.grown(16, self.font())
         self.setIconSize(QSize(side, side))
-        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         # As high as it is going to be, so that nothing moves when it is filled.
         self.setMinimumHeight(tool_bar_height(self.font()))
 
@@ -38,6 +37,8 @@ class MainToolBar(QToolBar):
         """Put in what it is for."""
         from PySide6.QtWidgets import QSizePolicy, QToolButton
 
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setMinimumHeight(0)
         # A button sets its words close to its icon; the space holds them apart.
         for name, words in (

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from enum import Enum
 
+from PySide6.QtCore import QCoreApplication
+
 from modelmgr.gui.language import said
 from modelmgr.gui.text import (
     age_text,
@@ -334,6 +336,12 @@ COLUMNS: tuple[Column, ...] = (
         hidden=True,
     ),
 )
+
+
+def column_title(column: Column) -> str:
+    """Return a column's title in the user's language."""
+    return QCoreApplication.translate("Columns", column.title)
+
 
 GROWTH = (
     ("type", 140),

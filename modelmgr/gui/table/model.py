@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
-    QCoreApplication,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -25,10 +24,11 @@ from PySide6.QtCore import (
 )
 
 from modelmgr.gui import timers
-from modelmgr.gui.table.columns import COLUMNS, NAME_COLUMN, Column, Look, danger_text, is_absent
+from modelmgr.gui.table.columns import COLUMNS, NAME_COLUMN, Look, column_title, danger_text, is_absent
 from modelmgr.gui.tasks import Tasks
 from modelmgr.gui.text import plain_tip
 from modelmgr.gui.theme import colors
+from modelmgr.gui.wanted import FIRST_ROWS, ORDER_AT_ONCE
 from modelmgr.lazily import dataclass
 from modelmgr.values import Changes, ModelQuery, ModelRow
 
@@ -37,11 +37,7 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 128
 KEPT_PAGES = 32
-FIRST_ROWS = 128
 PAGES_A_QUESTION = 4
-ORDER_AT_ONCE = 20_000
-"""Up to so many rows the whole order comes as quickly as the first page would."""
-
 FILTERED_AT_ONCE = 2_000
 """The same where they must be found first; of more nobody knows how many there are until the order is here."""
 
@@ -532,8 +528,3 @@ class LibraryModel(QAbstractTableModel):
         if role == _ALIGNMENT:
             return _NUMBER_ALIGNMENT if column.look is Look.NUMBER else _TEXT_ALIGNMENT
         return None
-
-
-def column_title(column: Column) -> str:
-    """Return a column's title in the user's language."""
-    return QCoreApplication.translate("Columns", column.title)

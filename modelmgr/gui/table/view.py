@@ -10,22 +10,17 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 
 from modelmgr.gui import theme
 from modelmgr.gui.cells import give_viewport
-from modelmgr.gui.measures import scaled
-from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, GROWTH, NAME_COLUMN
+from modelmgr.gui.table import widths
+from modelmgr.gui.table.columns import COLUMNS, NAME_COLUMN, column_title
 from modelmgr.gui.table.delegate import RowDelegate
 from modelmgr.gui.table.header import SortHeader
-from modelmgr.gui.table.model import LibraryModel, column_title
+from modelmgr.gui.table.model import LibraryModel
 from modelmgr.gui.table.selection import Selection
 from modelmgr.values import ModelQuery, ModelRow
 
 if TYPE_CHECKING:
     from modelmgr.gui.previews import Previews
 
-MIN_NAME_WIDTH = 160
-MIN_COLUMN_WIDTH = 40
-MAX_COLUMN_WIDTH = 2000
-_STATE_COLUMN = COLUMN_OF_NAME["state"]
-_GROWING = frozenset(COLUMN_OF_NAME[name] for name, _width in GROWTH)
 _ENSURE_VISIBLE = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -82,7 +77,7 @@ class LibraryView(QTableView):
         header.setSectionsClickable(True)
         header.setHighlightSections(False)
         header.setSortIndicatorShown(True)
-        header.setMinimumSectionSize(MIN_COLUMN_WIDTH)
+        header.setMinimumSectionSize(widths.MIN_COLUMN_WIDTH)
         header.setTextElideMode(Qt.TextElideMode.ElideRight)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setModel(model)
@@ -91,7 +86,7 @@ class LibraryView(QTableView):
         header.setSelectionModel(QItemSelectionModel(model, header))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for number, column in enumerate(COLUMNS):
-            header.resizeSection(number, self._first_width(number))
+            header.resizeSection(number, widths.first_width(self, number))
             self._show_column(number, not column.hidden)
         self.set_comfortable(False)
         self._column_menu: QMenu | None = None
@@ -130,10 +125,10 @@ class LibraryView(QTableView):
             # A hidden section reports no width.
             width = self._hidden_widths.get(section, 0) if hidden else header.sectionSize(section)
             if section not in self._widened:
-                width = self._first_width(section)  # what it has grown to is the window's doing
+                width = widths.first_width(self, section)  # what it has grown to is the window's doing
             entry = {"name": COLUMNS[section].name, "width": width, "hidden": hidden}
             entry["chosen"] = section in self._widened
-            if section == _STATE_COLUMN:
+            if section == widths.STATE_COLUMN:
                 entry["words"] = self._words_wanted
             state.append(entry)
         return state
@@ -148,26 +143,17 @@ class LibraryView(QTableView):
     def restore_columns(self, state: Sequence[Mapping[str, Any]]) -> None:
         """Put the columns back as `column_state` found them; columns it doesn't name keep their places."""
         header = self.horizontalHeader()
-        place = 0
-        for entry in state:
-            section = COLUMN_OF_NAME.get(str(entry.get("name")))
-            if section is None:
-                continue
-            # A width that nobody chose is that of today's letters. Where it isn't known who did: the column of states
-            # was wide for everybody then.
-            is_chosen = entry.get("chosen", section != _STATE_COLUMN)
-            width = entry.get("width") if is_chosen else self._first_width(section)
-            if section == _STATE_COLUMN and entry.get("words") is True:
+        for place, found in enumerate(widths.remembered(state)):
+            section, first = found.section, widths.first_width(self, found.section)
+            if found.has_words:
                 self._states_have_words = self._words_wanted = True
             header.moveSection(header.visualIndex(section), place)
-            place += 1
-            if isinstance(width, int) and MIN_COLUMN_WIDTH <= width <= MAX_COLUMN_WIDTH:
-                if width == self._first_width(section):
-                    self._widened.discard(section)
-                else:
-                    self._widened.add(section)
-                self._resize(section, width)
-            self._show_column(section, not entry.get("hidden") or section == NAME_COLUMN)
+            if found.width in (None, first):
+                self._widened.discard(section)
+            else:
+                self._widened.add(section)
+            self._resize(section, found.width or first)
+            self._show_column(section, not found.is_hidden)
         self._fit_columns()
 
     def set_comfortable(self, comfortable: bool) -> None:
@@ -195,16 +181,11 @@ class LibraryView(QTableView):
         """Show in the header what the rows are sorted by."""
         self._header.show_order([(query.sort, query.descending), *query.then_by])
 
-    def _first_width(self, section: int) -> int:
-        """Return the width of a column that nobody has changed: its title has its room in every language."""
-        words = self.fontMetrics().horizontalAdvance(column_title(COLUMNS[section])) + 2 * theme.S
-        return max(scaled(self, COLUMNS[section].width), words)
-
     def reset_columns(self) -> None:
         """Show the columns that are shown at first, in their order and width."""
         self.restore_columns(
             [
-                {"name": column.name, "width": self._first_width(number), "hidden": column.hidden}
+                {"name": column.name, "width": widths.first_width(self, number), "hidden": column.hidden}
                 for number, column in enumerate(COLUMNS)
             ]
         )
@@ -291,17 +272,9 @@ class LibraryView(QTableView):
         header = self._header
         shown = [number for number in range(header.count()) if not header.isSectionHidden(number)]
         kept = {number: header.sectionSize(number) for number in shown}
-        widths = {n: self._first_width(n) for n in shown if n in _GROWING and n not in self._widened}
-        widths[NAME_COLUMN] = scaled(self, MIN_NAME_WIDTH)
-        spare = max(0, self.viewport().width() - sum((kept | widths).values()))
-        for name, width in GROWTH:
-            section = COLUMN_OF_NAME[name]
-            if section in widths and (name != "state" or self._states_have_words):
-                more = min(spare, max(0, scaled(self, width) - widths[section]))
-                widths[section] += more
-                spare -= more
-        widths[NAME_COLUMN] += spare
-        for section, width in widths.items():
+        room = self.viewport().width()
+        found = widths.fitted(self, kept, self._widened, room, has_words=self._states_have_words)
+        for section, width in found.items():
             self._resize(section, width)
 
     def _resize(self, section: int, width: int) -> None:

@@ -9,7 +9,8 @@ from PySide6.QtTest import QAbstractItemModelTester
 
 from modelmgr.gui.table import model as table_model
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, state_text
-from modelmgr.gui.table.model import FIRST_ROWS, UNKNOWN_TEXT, Kept, LibraryModel, find_places
+from modelmgr.gui.table.model import UNKNOWN_TEXT, Kept, LibraryModel, find_places
+from modelmgr.gui.wanted import FIRST_ROWS
 from modelmgr.values import Changes, ModelQuery, ModelRow
 
 FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
