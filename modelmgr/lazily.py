@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -153,8 +153,9 @@ def _is_field(value: object) -> bool:
     return dataclasses is not None and isinstance(value, dataclasses.Field)
 
 
-class _Factory(NamedTuple):
-    make: Callable[[], Any]
+class _Factory:
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
 
 
 def _plain_defaults(cls: type, names: tuple[str, ...]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ a pen or a brush by Python has PySide make all enumerations of `Qt`.
 
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import (
@@ -37,22 +37,16 @@ _UNWRITTEN = (Look.STATE, Look.FAVORITE, Look.MONO)
 """Looks that are marks, or words in letters that are yet to be found."""
 
 
-class Word(NamedTuple):
-    """A text in its place, in pixels."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    flags: int
-    text: str
+Word: TypeAlias = tuple[int, int, int, int, int, str]
+"""A text in its place: left, top, width and height in pixels, alignment, and the text."""
 
 
 class _Sheet(QWidget):
     """Words in one ink, on nothing."""
 
-    def __init__(self, parent: QWidget, ink: QColor, font: QFont) -> None:
+    def __init__(self, parent: "Front", ink: QColor, font: QFont) -> None:
         super().__init__(parent)
+        self._front = parent
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.WindowText, ink)
         self.setPalette(palette)
@@ -60,6 +54,7 @@ class _Sheet(QWidget):
         self.words: list[Word] = []
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        self._front.write()
         painter = QPainter(self)
         for word in self.words:
             painter.drawText(*word)
@@ -104,6 +99,8 @@ class Front(QWidget):
         if self._small.pointSizeF() > 0:
             self._small.setPointSizeF(self._small.pointSizeF() * 0.92)
         self._metrics, self._small_metrics = QFontMetrics(self.font()), QFontMetrics(self._small)
+        self._is_written = False
+        self._room = (0, 0, theme.ROW_HEIGHT)
         self._grounds = [self._ground() for _ in range(2)]
         self._lines = [self._line() for _ in range(3)]
         self._names = _Sheet(self, colors.text, self.font())
@@ -163,26 +160,30 @@ class Front(QWidget):
         below.setGeometry(left, head - 1, page - left, 1)
         for sheet in (self._names, self._others, self._absent, self._titles):
             sheet.setGeometry(left, 0, page - left, height)
-            sheet.words.clear()
-        row_height = theme.ROW_HEIGHT
-        row_height = max(row_height, max(self._metrics.height(), self._grown(_THUMB_PX)) + theme.S)
-        room = page - left
-        if self._count * row_height > height - head:
+        row_height = max(theme.ROW_HEIGHT, max(self._metrics.height(), self._grown(_THUMB_PX)) + theme.S)
+        self._room = (page - left, head, row_height)
+        self._is_written = False
+
+    def write(self) -> None:
+        """Set the words for the room there is, unless they stand there already."""
+        if self._is_written:
+            return
+        self._is_written = True
+        room, head, row_height = self._room
+        if self._count * row_height > self.height() - head:
             room -= _SCROLL_BAR_PX
         shown = widths.fitted(self, self._widths, self._chosen, room, has_words=self._has_words)
-        self._write(self._widths | shown, room, head, row_height)
-
-    def _write(self, shown: Mapping[int, int], room: int, head: int, row_height: int) -> None:
-        """Set the words of titles and rows."""
+        for sheet in (self._names, self._others, self._absent, self._titles):
+            sheet.words.clear()
         seen = self._rows[: max(0, self.height() - head) // row_height + 1]
         x = 0
-        for number, width in shown.items():
+        for number, width in (self._widths | shown).items():
             if x >= room:
                 return
             column = COLUMNS[number]
             flags = _RIGHT if column.look is Look.NUMBER else _LEFT
             title = _cut(column_title(column), width - 2 * theme.S, self._small_metrics)
-            self._titles.words.append(Word(x + theme.S, 0, width - 2 * theme.S, head - 1, flags, title))
+            self._titles.words.append((x + theme.S, 0, width - 2 * theme.S, head - 1, flags, title))
             if column.look not in _UNWRITTEN:
                 for place, row in enumerate(seen):
                     self._write_cell(number, row, x, head + place * row_height, width, row_height, flags)
@@ -203,7 +204,7 @@ class Front(QWidget):
         if text:
             sheet = self._names if number == NAME_COLUMN else self._others
             sheet = self._absent if is_absent(row) else sheet
-            sheet.words.append(Word(x + left, y, room, height, flags, text))
+            sheet.words.append((x + left, y, room, height, flags, text))
 
     def _grown(self, pixels: int) -> int:
         return theme.grown(pixels, self.font())

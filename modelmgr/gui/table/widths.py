@@ -1,13 +1,14 @@
 """How wide the columns of the library table are: as the user made them, and the others by the room there is."""
 
 from collections.abc import Container, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
 from modelmgr.gui import theme
 from modelmgr.gui.measures import scaled
 from modelmgr.gui.table.columns import COLUMN_OF_NAME, COLUMNS, GROWTH, NAME_COLUMN, column_title
+from modelmgr.lazily import dataclass
 
 MIN_NAME_WIDTH = 160
 MIN_COLUMN_WIDTH = 40
@@ -16,7 +17,8 @@ STATE_COLUMN = COLUMN_OF_NAME["state"]
 GROWING = frozenset(COLUMN_OF_NAME[name] for name, _width in GROWTH)
 
 
-class Remembered(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Remembered:
     """A column as the last session left it.
 
     Attributes:
