@@ -22,14 +22,29 @@ class FirstLook:
 
     Attributes:
         rows: the first of the order.
-        count: how many models there are, or as many as were to be counted at most.
     """
 
-    def __init__(self, conn: Connection, rows: list[ModelRow], count: int, version: int) -> None:
+    def __init__(
+        self, conn: Connection, rows: list[ModelRow], version: int, *, is_all: bool, most: int
+    ) -> None:
         self.rows = rows
-        self.count = count
         self._conn = conn
         self._version = version
+        self._is_all = is_all
+        self._most = most
+
+    @property
+    def count(self) -> int:
+        """How many models there are, or as many as are to be counted at most; asked for when it is wanted."""
+        if self._is_all:
+            return len(self.rows)
+        try:
+            (count,) = self._conn.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM models LIMIT ?)", (self._most,)
+            ).fetchone()
+        except Error:
+            return len(self.rows)
+        return int(count)
 
     @classmethod
     def at(cls, path: str, wanted: ModelQuery, limit: int, most: int) -> Self | None:
@@ -61,13 +76,9 @@ class FirstLook:
                     f"SELECT {LIGHT} FROM models WHERE id IN ({marks})", [row_id for (row_id,) in ids]
                 )
                 rows = {values[0]: row_of(values) for values in found}
-                count = len(rows)
-                if count == limit:
-                    (count,) = conn.execute(
-                        "SELECT count(*) FROM (SELECT 1 FROM models LIMIT ?)", (most,)
-                    ).fetchone()
                 conn.execute("COMMIT")
-                return cls(conn, [rows[row_id] for (row_id,) in ids], count, version)
+                found_rows = [rows[row_id] for (row_id,) in ids]
+                return cls(conn, found_rows, version, is_all=len(rows) < limit, most=most)
         except (CatalogError, Error, ValueError, TypeError, LookupError):  # damage has many faces
             pass
         conn.close()

@@ -292,7 +292,7 @@ class MainWindow(Frame):
             return False
         from modelmgr.gui.shell.front import Front
 
-        self.setCentralWidget(Front(self, look.rows, look.count, self._found, self._has_side))
+        self.setCentralWidget(Front(self, look.rows, self._found, self._has_side))
         return True
 
     def start_growing(self) -> None:

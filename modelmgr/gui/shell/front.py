@@ -65,8 +65,7 @@ class Front(QWidget):
     """The words of the first rows, and the places of filters and details.
 
     Args:
-        rows: the first of the library.
-        count: how many models there are, at least.
+        rows: the first of the library, more than a window shows.
         state: what the last session remembered (`remembered`).
         has_side: tells whether the pane of an action is shown in the window of now.
 
@@ -78,14 +77,12 @@ class Front(QWidget):
         self,
         parent: QWidget,
         rows: Sequence[ModelRow],
-        count: int,
         state: Mapping[str, Any],
         has_side: Callable[[str], bool],
     ) -> None:
         super().__init__(parent)
         self.setObjectName("firstRows")
         self._rows = rows
-        self._count = count
         self._has_side = has_side
         sizes = state.get("splitter")
         self._panel_width = _width(sizes[0]) if isinstance(sizes, list) and len(sizes) == 2 else None
@@ -170,7 +167,7 @@ class Front(QWidget):
             return
         self._is_written = True
         room, head, row_height = self._room
-        if self._count * row_height > self.height() - head:
+        if len(self._rows) * row_height > self.height() - head:
             room -= _SCROLL_BAR_PX
         shown = widths.fitted(self, self._widths, self._chosen, room, has_words=self._has_words)
         for sheet in (self._names, self._others, self._absent, self._titles):
