@@ -424,7 +424,9 @@ def test_a_catalog_that_can_not_be_opened_after_its_first_rows_is_told(qtbot, op
     assert "newer version" in words.text()
 
 
-@pytest.mark.parametrize("part", ["_grow_library", "_grow_details", "_grow_deeds", "_grow_together"])
+@pytest.mark.parametrize(
+    "part", ["_grow_table", "_grow_library", "_grow_details", "_grow_deeds", "_grow_together"]
+)
 def test_a_part_of_the_window_that_can_not_be_made_is_told_on_the_page(
     qtbot, open_on, path, monkeypatch, part
 ):
