@@ -9,7 +9,7 @@ from typing import Any
 
 from modelmgr.errors import CatalogDamaged, CatalogError, CatalogTooNew
 from modelmgr.sqlite import driver, wal_is_safe
-from modelmgr.values import MIB, folded
+from modelmgr.values import MIB, FileState, HashState, folded
 
 VERSION = 6
 """Of the schema."""
@@ -29,6 +29,9 @@ PRAGMAS = (
     "PRAGMA cache_size=-8192",  # with 16 MiB a scan writes no faster, measured, and holds 10 MB more
     f"PRAGMA synchronous={'FULL' if wal_is_safe() else 'EXTRA'}",
 )
+
+for _words in (FileState, HashState):  # of each file; see `modelmgr.sqlite`
+    driver.register_adapter(_words, str)
 
 
 class Connection(driver.Connection):
