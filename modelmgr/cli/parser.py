@@ -9,12 +9,13 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
 from modelmgr import __version__
 from modelmgr.errors import Usage
+from modelmgr.lazily import dataclass
 
 _LARGEST = 2**63 - 1  # what SQLite can hold
 _LAST_PORT = 65_535
@@ -64,19 +65,35 @@ class _Parser(argparse.ArgumentParser):
     """A parser of the program's words; wrong ones are a `Usage`.
 
     Args:
-        complete: called once, before the parser is asked anything.
+        complete: called once, before the parser is asked anything. One that has it is made when it is first asked:
+            argparse takes 6 ms to make those of all commands, and a run has one command.
         options: as argparse has them.
     """
 
     def __init__(
         self, *, complete: Callable[[argparse.ArgumentParser], None] | None = None, **options: Any
     ) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
         self._complete = complete
+        self._options: dict[str, Any] | None = options
+        if complete is None:
+            self._make()
+
+    def _make(self) -> None:
+        options, self._options = self._options or {}, None
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here for what argparse has not given it yet.
+        if self.__dict__.get("_options") is None:
+            raise AttributeError(name)
+        self._make()
+        return getattr(self, name)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if self._complete is None:
             return super().parse_known_args(args, namespace)
+        if self._options is not None:
+            self._make()
         complete, self._complete = self._complete, None
         complete(self)
         parsed, unknown = super().parse_known_args(self._joined(args), namespace)
