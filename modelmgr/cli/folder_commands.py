@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -140,15 +141,20 @@ def _say_folders(call: Call, catalog: Catalog, problems: list[Problem]) -> int:
 
 def scan(call: Call) -> int:
     """Find models, and hash them."""
-    from modelmgr import documents
-    from modelmgr.values import ScanOptions
-
     args = call.args
     if args.quick and (args.paths or args.no_hash):
         raise Usage("--quick looks into all library folders and hashes what is new.")
-    options = ScanOptions(args.hashes, args.workers, args.read_limit)
     gc.set_threshold(*_SCAN_GARBAGE)
-    with call.library() as library:
+    with contextlib.ExitStack() as stack:
+        if not (args.quick or args.no_hash):
+            from modelmgr.library import ready_to_hash
+
+            stack.enter_context(ready_to_hash())
+        library = stack.enter_context(call.library())
+        from modelmgr import documents
+        from modelmgr.values import ScanOptions
+
+        options = ScanOptions(args.hashes, args.workers, args.read_limit)
         if args.quick:
             report = library.quick_check(call.progress, options=options)
         else:

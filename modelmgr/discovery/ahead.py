@@ -130,7 +130,8 @@ class Ahead:
                 if not self._can_start or self._spent_s < START_S:
                     return
                 self._can_start = False
-                self._second = Second("modelmgr.discovery.ahead", self._setup)
+                self._second = Second("modelmgr.discovery.ahead")
+                self._second.ask(self._setup)
             if not self._second.has_started(wait_s):
                 return
             if self._given:

@@ -5,9 +5,9 @@ Told by names alone; nothing is opened.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from modelmgr.errors import Usage
+from modelmgr.lazily import dataclass
 
 PARTIAL_DOWNLOAD = "partial_download"
 HIDDEN = "hidden"

@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import struct
-import subprocess
 import sys
 from typing import Any
 
@@ -48,15 +47,16 @@ class Second:
     """The process; used by one thread.
 
     Args:
-        module: has a function `answering`, which makes of `setup` the function that answers requests: with something
-            of the types of JSON, and bytes.
-        setup: of the types of JSON, as all that is sent there.
+        module: has a function `answering`, which makes of the first request the function that answers the others: with
+            something of the types of JSON, as all is that is sent, and bytes.
 
     Raises:
         OSError: it can't be started.
     """
 
-    def __init__(self, module: str, setup: Any) -> None:
+    def __init__(self, module: str) -> None:
+        import subprocess  # the process itself, which loads this module too, needs none
+
         # The import system passes by what is no text.
         paths = [path for path in sys.path if isinstance(path, str)]
         words = [json.dumps(paths), os.path.dirname(__file__), module, sys.getfilesystemencoding()]
@@ -84,10 +84,9 @@ class Second:
         self._came = bytearray()
         self._has_started = False
         self._waited_s = 0.0
-        self.ask(setup)
 
     def has_started(self, wait_s: float) -> bool:
-        """Tell whether it answers by now, or after this time: what is asked before waits some 40 ms longer.
+        """Tell whether it has heard the first request by now, or after this time; it takes some 20 ms to start.
 
         Raises:
             OSError: it has ended.
@@ -96,7 +95,7 @@ class Second:
         return self._has_started
 
     def ask(self, request: Any) -> None:
-        """Send a request, once it has started; former ones need not be answered yet.
+        """Send a request, the first one or once it has started; former ones need not be answered yet.
 
         Raises:
             OSError: it has ended, or takes nothing for so long that it counts as such.
@@ -155,6 +154,8 @@ class Second:
 
     def close(self) -> None:
         """End it, whatever it does."""
+        import subprocess
+
         self._child.kill()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
@@ -168,11 +169,11 @@ def serve(module: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for who started it
     gc.disable()
     source, target = sys.stdin.buffer, sys.stdout.buffer
-    answer = None
+    loaded, answer = importlib.import_module(module), None
     while len(head := source.read(_HEAD.size)) == _HEAD.size:
         request = json.loads(source.read(_HEAD.unpack(head)[0]))
         if answer is None:
-            answer = importlib.import_module(module).answering(request)
+            answer = loaded.answering(request)
             target.write(_framed(None))
         else:
             target.write(_framed(*answer(request)))

@@ -4,6 +4,7 @@ A thread that hashes needs the interpreter's lock eight times for each file, and
 works: of small files a scan hashes a quarter more in the same time if the threads only ask, and another process hashes.
 """
 
+import contextlib
 import hashlib
 import os
 import select
@@ -23,16 +24,36 @@ from modelmgr.discovery.digests import (
     tensors_at,
 )
 from modelmgr.discovery.lanes import HashJob
-from modelmgr.discovery.second import Second
+from modelmgr.discovery.second import Second, is_worth_it
 from modelmgr.values import Hashes
 
 PROCESSES = 2
-ALONE_S = 0.1
+ALONE_S = 0.03
 """So long the first process hashes alone: it takes half of that to start another."""
-NICE = 5
+NICE = 10
 """The thread that makes use of the answers goes first where processors are few."""
 HEAD_MOST_BYTES = 128 * 1024
 """Longer headers are not sent: some dozens of them wait at a time."""
+
+
+_MODULE = "modelmgr.discovery.small"
+_early: list[Second] = []
+
+
+@contextlib.contextmanager
+def ready_to_hash() -> Iterator[None]:
+    """Have the processes of the next `SmallHashing` started now, while what they will work for is still being loaded.
+
+    Those for which there was no work by the end are ended.
+    """
+    with contextlib.suppress(OSError):  # then threads hash
+        while is_worth_it() and len(_early) < PROCESSES:
+            _early.append(Second(_MODULE))
+    try:
+        yield
+    finally:
+        while _early:
+            _early.pop().close()
 
 
 class Head(NamedTuple):
@@ -110,10 +131,13 @@ class SmallHashing:
         self._asked: dict[Second, deque[list[HashJob]]] = {}
         self._work_s = 0.0
         self._first = self._start()
+        while _early:
+            self._start()
 
     def _start(self) -> Second:
-        second = Second("modelmgr.discovery.small", self._setup)
+        second = _early.pop() if _early else Second(_MODULE)
         self._asked[second] = deque()
+        second.ask(self._setup)
         self._answers.register(second.readable, select.POLLIN)
         return second
 

@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
+from modelmgr.lazily import dataclass
 from modelmgr.progress import Progress
 from modelmgr.values import is_below
 

@@ -136,7 +136,8 @@ def test_it_goes_on_alone_when_the_other_says_nothing(tree: Path, monkeypatch: p
 
 def test_a_request_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(second, "SILENCE_LIMIT_S", 0.2)
-    other = second.Second("modelmgr.discovery.ahead", ("/", NO_RULES.as_json()))
+    other = second.Second("modelmgr.discovery.ahead")
+    other.ask(("/", NO_RULES.as_json()))
     try:
         assert other.has_started(30.0)
         (child,) = children()

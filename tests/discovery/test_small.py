@@ -145,6 +145,35 @@ def test_another_joins_it_where_there_is_much_to_hash(
     assert found == run(jobs, "sha256", workers=1)
 
 
+def test_processes_that_were_started_early_are_the_ones_that_hash(
+    tmp_path: Path, shared: list[HashJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = make(tmp_path)
+    monkeypatch.setattr(small, "is_worth_it", lambda: True)
+    with small.ready_to_hash():
+        early = {child.pid for child in children()}
+        assert len(early) == small.PROCESSES
+        seen: set[int] = set()
+        with Hashing(Progress(), look=look, workers=1) as running:
+            running.add(jobs)
+            for _ in running.rest():
+                seen |= {child.pid for child in children()}
+        assert len(shared) > FILES
+        assert seen == early
+        assert not children()
+
+
+def test_processes_that_were_started_in_vain_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small, "is_worth_it", lambda: True)
+    with pytest.raises(Cancelled), small.ready_to_hash():
+        assert len(children()) == small.PROCESSES
+        raise Cancelled
+    assert not children()
+    monkeypatch.setattr(sys, "executable", "/no such program")
+    with small.ready_to_hash():
+        assert not children()
+
+
 def test_threads_go_on_when_it_ends(tmp_path: Path, shared: list[HashJob]) -> None:
     jobs = make(tmp_path)
     found: list[HashResult] = []
