@@ -13,14 +13,15 @@ from collections.abc import (
     Sequence,
     Set,
 )
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
-from modelmgr import discovery, parts, tree
+from modelmgr import discovery, parts, readers, tree
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import KnownFile, is_at_place
 from modelmgr.catalog.found import FoundModel, FoundUnit, Member, ScannedFolder
-from modelmgr.discovery import FileRow, Folder, Group, Hashing, HashJob, HashResult, IgnoreRules
+from modelmgr.discovery import FileRow, Folder, Group, Hashing, HashJob, HashResult, Head, IgnoreRules
+from modelmgr.lazily import dataclass
 from modelmgr.library.walked import CHUNK_FILES, Chunk, FolderDraft, Met, Moves
 from modelmgr.progress import Cancelled, Progress
 from modelmgr.values import (
@@ -455,7 +456,7 @@ class RootScan:
 
     def _take(self, batches: Iterable[list[HashResult]]) -> None:
         for results in batches:
-            for result in results:
+            for result in _with_headers(results):
                 met = self._met.pop(result.job.key, None)
                 if met is not None:
                     self._take_one(result, met)
@@ -713,6 +714,22 @@ class RootScan:
             if former is not None:
                 self._catalog.adopt(file.id, former.model_id)
                 self.changed_models.append(former.model_id)
+
+
+def _with_headers(results: Sequence[HashResult]) -> list[HashResult]:
+    """Return results with the headers that stand in the first bytes that came with them."""
+    heads = [
+        (result.job.path, result.looked.size_bytes, result.looked.content)
+        for result in results
+        if isinstance(result.looked, Head)
+    ]
+    headers = iter(readers.read_heads(heads))
+    return [
+        HashResult(result.job, result.hashes, result.problem, next(headers), result.facts)
+        if isinstance(result.looked, Head)
+        else result
+        for result in results
+    ]
 
 
 def _is_promised(group: Group, components: frozenset[str], name: str) -> bool:

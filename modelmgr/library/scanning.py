@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from modelmgr import discovery, readers, tree
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.catalog.found import FoundModel, Member
-from modelmgr.discovery import Group, Hashing, HashResult, Head, IgnoreRules
+from modelmgr.discovery import Group, Hashing, HashResult, IgnoreRules
 from modelmgr.errors import NotFound, Unreadable
 from modelmgr.library.attaching import keep_picture
 from modelmgr.library.fingerprints import FILES_AT_ONCE, OPTIONS, Fingerprints, danger_of, embedded_of
@@ -373,16 +373,13 @@ class Scanning(Fingerprints):
     def _found(self, result: HashResult, met: Met, hash_files: bool, report: ScanReport) -> FoundModel | None:
         name, size_bytes, mtime_ns, inode, device, is_link = met.row
         entry = tree.Entry(met.path, name, size_bytes, mtime_ns, inode, device, is_link)
-        header = result.looked
-        if isinstance(header, Head):
-            header = read_open(-1, met.path, header.size_bytes, header.content)
-        if header is None and result.problem is not None:
+        if result.looked is None and result.problem is not None:
             report.problems.append(result.problem)
         return self._found_model(
             entry,
             met.known,
             met.folder.beside(),
-            header,
+            result.looked,
             hash_files,
             report,
             met.link_target,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from modelmgr.readers import Header, read_header, read_open, tensor_table, tensors
+from modelmgr.readers import Header, read_header, read_heads, read_open, tensor_table, tensors
 from modelmgr.readers.contents import Contents, Spec
 from modelmgr.readers.identify import identify
 from tests.readers.faithful import tables
@@ -137,6 +137,21 @@ def test_many_threads_agree(safetensors_file: Callable[..., str]) -> None:
     tensor_table.forget()
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda path: told(read_header(path)), paths * 20)) == expected * 20
+
+
+def test_headers_that_are_read_together_are_those_that_are_read_alone(
+    safetensors_file: Callable[..., str], tmp_path: Path
+) -> None:
+    Path(tmp_path, "broken.safetensors").write_bytes(b"\x10" + bytes(7) + b"{}")
+    Path(tmp_path, "adapter_config.json").write_text('{"peft_type": "LORA", "r": 4}')
+    paths = [str(tmp_path / "broken.safetensors")]
+    for name in ("one.safetensors", "two.gguf", "adapter_model.safetensors", "three.safetensors"):
+        metadata = {"modelspec.title": name, "ss_base_model_version": "sdxl_base"}
+        paths.append(safetensors_file(LORA, metadata if name < "t" else {}, name=name))
+    contents = [Path(path).read_bytes() for path in paths]
+    heads = [(path, len(content), content[:8192]) for path, content in zip(paths, contents, strict=True)]
+    assert read_heads(heads) == [read_header(path) for path in paths]
+    assert read_heads([]) == []
 
 
 @pytest.mark.parametrize("head_bytes", [0, 1, 8, 9, 300, 100_000])
