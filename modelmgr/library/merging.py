@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import MERGED_COLUMNS
 from modelmgr.catalog.found import EMBEDDED
+from modelmgr.lazily import dataclass
 from modelmgr.migration import mapping, promotion
 from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import folded
@@ -90,6 +91,7 @@ class Merging:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self._names: dict[str, tuple[int, FolderNames]] = {}
+        self._alike: tuple[Mapping[str, Any] | None, HeaderFacts | None] = None, None
 
     def names_in(self, folder: str) -> "FolderNames":
         """Return the names in a folder, kept for the few folders that were asked for last while they don't change."""
@@ -232,11 +234,16 @@ class Merging:
         self, path: str, facts: Mapping[str, Any], siblings: "FolderNames"
     ) -> tuple[dict[str, Any], dict[str, Origin]]:
         """Return the light columns of a file about which no record speaks, and their origins."""
-        heard = ModelCase(path=path, facts=facts).heard()
-        merged = mapping.merge(heard)
-        fields, origins = merged.fields, merged.origins
+        alike = self._alike
+        if facts is not alike[0]:  # headers that were identified alike share theirs
+            alike = self._alike = facts, merge_facts(facts)
+        named: Sequence[tuple[str, Origin]] = ()
+        merged = mapping.merge_alone(path, alike[1]) if alike[1] is not None else None
+        if merged is None:
+            heard = ModelCase(path=path, facts=facts).heard()
+            merged, named = mapping.merge(heard), mapping.pictures(heard)
+        fields, origins = merged
         _without_guess(fields, origins, facts)
-        named = mapping.pictures(heard)
         self._choose_preview(fields, origins, path, siblings, [os.path.dirname(path)] if named else [], named)
         self._show_own_picture(fields, origins, facts)
         return fields, origins

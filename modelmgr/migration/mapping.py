@@ -88,6 +88,9 @@ _CONFUSED = (WHOLE_OR_PART, frozenset(["embedding", "lora"]))
 _USES_OF_LLM = frozenset(["text_encoder", "vlm", "text_embedding_model", "reranker"])
 
 
+_BY_NAME = Origin("file", PLACE)
+
+
 class Merged(NamedTuple):
     """The light columns of one model, all of `LIGHT_COLUMNS`, and where each filled one came from."""
 
@@ -100,17 +103,10 @@ def merge(case: Case) -> Merged:
 
     Two records that hold one answer of a catalogue count once by themselves: nothing here is decided by numbers.
     """
-    header = case.header
-    if (
-        case.file_path
-        and header is not None
-        and header.type != UNKNOWN
-        and not (case.ranked or case.user or header.suggestions)
-    ):
-        kind = header.type, header.base_model, header.certain, header.base_by_name
-        alike = _of_structure(kind, type_of_folder(case.file_path))
-        name = _fallback_name(case)
-        return Merged(alike.fields | {"name": name.value}, {"name": name.origin} | alike.origins)
+    if case.file_path and case.header is not None and not (case.ranked or case.user):
+        alone = merge_alone(case.file_path, case.header)
+        if alone is not None:
+            return alone
     fields: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
     answers = {column: answer(case) for column, answer in _ANSWERS.items() if case.is_heard(column)}
@@ -125,6 +121,15 @@ def merge(case: Case) -> Merged:
         if said is not None:
             origins[column] = said.origin
     return Merged(fields, origins)
+
+
+def merge_alone(path: str, header: HeaderFacts) -> Merged | None:
+    """Return what `merge` does of a file about which nobody speaks but its own structure; None if that is not all."""
+    if header.type == UNKNOWN or header.suggestions or not (name := _name_of(path)):
+        return None
+    kind = header.type, header.base_model, header.certain, header.base_by_name
+    alike = _of_structure(kind, type_of_folder(path))
+    return Merged(alike.fields | {"name": name}, {"name": _BY_NAME} | alike.origins)
 
 
 @lru_cache(maxsize=256)
@@ -214,8 +219,8 @@ def aliases(witnesses: Sequence[Witness], shown: Merged) -> tuple[str, ...]:
 
 def _fallback_name(case: Case) -> Said:
     """Return a name where nobody gave one: the file's stem, or what it was called when it was last seen."""
-    if case.file_path and (stem := one_line(_stem(os.path.basename(case.file_path)))):
-        return Said(stem, Origin("file", PLACE))
+    if case.file_path and (stem := _name_of(case.file_path)):
+        return Said(stem, _BY_NAME)
     claims = [witness.claims for witness, _ in case.ranked]
     paths = [*(one.path for one in claims), *(name for one in claims for name in one.stem_names)]
     # A container of one record is called as its model; one of many has a name of its own.
@@ -223,7 +228,11 @@ def _fallback_name(case: Case) -> Said:
     stems = (one_line(name) for name in (*map(stem_of, filter(None, paths)), *map(subject_of, alone)))
     hashes = (known[:12] for known in (case.sha256, *(one.sha256 for one in claims)) if known)
     name = next((stem for stem in stems if stem), None) or next(hashes, UNKNOWN)
-    return Said(name, Origin("file", PLACE))
+    return Said(name, _BY_NAME)
+
+
+def _name_of(path: str) -> str | None:
+    return one_line(_stem(os.path.basename(path)))
 
 
 def stem_of(path: str) -> str:
