@@ -5,11 +5,11 @@ A filter that is added to `MODEL_FILTERS` is known at both doors, under the same
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from modelmgr.errors import Usage
+from modelmgr.lazily import dataclass
 from modelmgr.search import MOST_CHARACTERS, MOST_WORDS
 from modelmgr.values import MODEL_STATES, SORT_COLUMNS, ModelQuery
 from modelmgr.vocabulary import TYPES, canonical_base, canonical_type

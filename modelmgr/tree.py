@@ -8,9 +8,9 @@ import stat
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Set
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from modelmgr.lazily import dataclass
 from modelmgr.progress import Progress
 from modelmgr.values import Problem, is_below, is_below_any
 
@@ -26,8 +26,7 @@ Facts = tuple[int, int, int, int]
 """Size in bytes, mtime_ns, inode and device of a file, the last three `signed64`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One regular file that was wanted, with the facts of what it leads to.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Self
 
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.import_store import TOO_LARGE, Identity, NewRecord, Place, Version, identity_of
+from modelmgr.lazily import dataclass
 from modelmgr.migration import promotion
 from modelmgr.migration.source import Container, LegacySource
 from modelmgr.progress import REPORT_INTERVAL_S, Progress

@@ -5,12 +5,13 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from modelmgr import edits
 from modelmgr.catalog.edit_store import NewEdit
 from modelmgr.errors import NotFound, Usage
+from modelmgr.lazily import dataclass
 from modelmgr.library.attaching import Attaching
 from modelmgr.migration import mapping
 from modelmgr.migration.previews import is_picture

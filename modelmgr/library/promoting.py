@@ -3,13 +3,14 @@
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from modelmgr import discovery, tree
 from modelmgr.catalog.engine import LARGE_BYTES
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.discovery import HashJob
 from modelmgr.errors import NotFound
+from modelmgr.lazily import dataclass
 from modelmgr.library import own_values
 from modelmgr.library.attaching import Attaching
 from modelmgr.library.binding import Binding, candidate

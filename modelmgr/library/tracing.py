@@ -6,10 +6,11 @@ a person looks at: some hundred readings of a few tenths of a millisecond.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload
+from modelmgr.lazily import dataclass
 from modelmgr.library.merging import claims_of
 from modelmgr.values import Claims, Record
 

@@ -3,13 +3,14 @@
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from modelmgr.catalog import Catalog
 from modelmgr.catalog.file_store import KnownFile
 from modelmgr.catalog.found import FoundModel
 from modelmgr.discovery import FileRow, Folder
+from modelmgr.lazily import dataclass
 from modelmgr.library.merging import FolderNames
 from modelmgr.values import MIB
 

@@ -3,11 +3,11 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from modelmgr import sqlite, tree
 from modelmgr.errors import Unreadable, Usage
+from modelmgr.lazily import dataclass
 from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import models_beside, subject_of
 from modelmgr.migration.reading.container import read_beginning

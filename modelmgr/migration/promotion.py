@@ -6,10 +6,11 @@ carries the verdict out. A claimed hash is a claim; it is compared with what was
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Final
 
+from modelmgr.lazily import dataclass
 from modelmgr.migration.beside import folded
 from modelmgr.migration.hashes import full_sha256, partial_hashes
 from modelmgr.values import NO_MODEL, Claims

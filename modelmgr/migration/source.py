@@ -6,9 +6,10 @@ one file under `sources/`; their order in `sources.registry` is the order of pro
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from modelmgr.lazily import dataclass
 from modelmgr.migration.reading.container import read_container
 from modelmgr.progress import Progress
 from modelmgr.values import Claims, Problem, Record, Root

@@ -16,10 +16,10 @@ record the newest is heard; an older one says only what no newer one does.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from modelmgr.lazily import dataclass
 from modelmgr.migration.normal_form import CLEAN, is_empty
 from modelmgr.values import Claims, Origin
 from modelmgr.vocabulary import UNKNOWN

@@ -7,9 +7,10 @@ are data (``resources/identification/folders.json``).
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from modelmgr.lazily import dataclass
 from modelmgr.readers import configs, rules
 from modelmgr.readers.identify import Statement, Verdict, word_of
 from modelmgr.readers.tensors import Tensors

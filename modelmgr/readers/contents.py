@@ -6,8 +6,10 @@ Nothing here knows what a model is.
 import os
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple, TypeVar
+
+from modelmgr.lazily import dataclass
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ for tensors that are away or can't be read. What these files say is only compare
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modelmgr import parts
+from modelmgr.lazily import dataclass
 from modelmgr.readers import classes, configs, shards
 from modelmgr.readers.contents import Contents, Defect, quoted
 from modelmgr.readers.header import Header

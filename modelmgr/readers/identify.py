@@ -6,11 +6,12 @@ refines only what neither settled. The tables are data, see `modelmgr.readers.ru
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from modelmgr.lazily import dataclass
 from modelmgr.readers import rules
 from modelmgr.readers.contents import Contents, Defect
 from modelmgr.readers.rules import Answer, View

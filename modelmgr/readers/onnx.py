@@ -8,10 +8,11 @@ model are asked for their size, never opened.
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modelmgr import parts
+from modelmgr.lazily import dataclass
 from modelmgr.readers import rules
 from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, FileBytes, Spec, quoted
 from modelmgr.readers.identify import Verdict, word_of

@@ -409,7 +409,7 @@ def _depths(view: View) -> str | None:
 
 def _part_number(view: View) -> int | None:
     """Return which part of a split model the file's name says it is (huggingface/transformers, sharded weights)."""
-    found = _PART.search(view.file_name)
+    found = _PART.search(view.file_name) if "-of-" in view.file_name else None
     return int(found[1]) if found is not None and int(found[2]) > 1 else None
 
 

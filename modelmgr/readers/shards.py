@@ -3,10 +3,11 @@
 import errno
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modelmgr import parts
+from modelmgr.lazily import dataclass
 from modelmgr.readers.contents import TENSOR_LIMIT, Contents, Defect, quoted
 
 _SHOWN_NAMES = 3

@@ -11,12 +11,13 @@ setting. What was read from a table, and what was derived from it, is kept for t
 import re
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from itertools import accumulate
 from operator import add, itemgetter
 from typing import Any
 
+from modelmgr.lazily import dataclass
 from modelmgr.readers.contents import Defect, Spec, quoted
 from modelmgr.readers.recent import Recent
 

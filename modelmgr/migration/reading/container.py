@@ -12,9 +12,9 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from modelmgr.errors import Unreadable
+from modelmgr.lazily import dataclass
 from modelmgr.progress import Progress
 from modelmgr.values import MIB
 

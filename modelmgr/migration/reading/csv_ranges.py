@@ -5,8 +5,8 @@ Works on a structural view (`export_file`): positions are units of it. No cell i
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from modelmgr.lazily import dataclass
 from modelmgr.values import MIB
 
 FIELD_LIMIT = 64 * MIB

@@ -16,12 +16,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
+from modelmgr.lazily import dataclass
 from modelmgr.migration.reading.container import SQLITE_MAGIC, copy_database, read_beginning
 from modelmgr.migration.source import Report
 from modelmgr.payload import text

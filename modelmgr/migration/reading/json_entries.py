@@ -7,9 +7,10 @@ becomes one broken entry, so that no byte is lost. Nothing here parses a value.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from modelmgr.lazily import dataclass
 from modelmgr.migration.reading.export_file import RECORD_LIMIT_BYTES, ExportFile
 from modelmgr.migration.reading.json_ranges import Cut, Member
 from modelmgr.migration.source import Report

@@ -6,8 +6,8 @@ comma, ``tru``) is still cut out whole. Works on a structural view (`export_file
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from modelmgr.lazily import dataclass
 from modelmgr.migration.reading.export_file import ExportFile
 
 _QUOTE, _SLASH, _STAR, _COMMA, _COLON = b'"/*,:'

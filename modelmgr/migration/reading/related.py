@@ -9,12 +9,12 @@ along; what belongs to no record goes into records of its own that fill nothing 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from modelmgr import sqlite
 from modelmgr.errors import Unreadable
+from modelmgr.lazily import dataclass
 from modelmgr.migration.reading.database import (
     Database,
     Key,

@@ -1,11 +1,11 @@
 """Where the members of a YAML mapping stand in its bytes, so that each can be kept exactly as it was written."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from modelmgr.lazily import dataclass
 from modelmgr.migration.reading.yaml_text import parse_yaml
 from modelmgr.payload import Parsed, decodings
 

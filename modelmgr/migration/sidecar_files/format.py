@@ -3,10 +3,11 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final
 
 from modelmgr import payload
+from modelmgr.lazily import dataclass
 from modelmgr.migration import sources as legacy_sources
 from modelmgr.migration.beside import stem_of
 from modelmgr.migration.normal_form import normal_form

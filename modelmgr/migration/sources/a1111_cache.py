@@ -12,11 +12,11 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modelmgr import tree
 from modelmgr.errors import Unreadable
+from modelmgr.lazily import dataclass
 from modelmgr.migration.beside import folded, is_model_name, stem_of
 from modelmgr.migration.hashes import full_sha256, partial_hash
 from modelmgr.migration.reading.export_file import ExportFile, open_export

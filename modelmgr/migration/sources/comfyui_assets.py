@@ -10,11 +10,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload, sqlite
 from modelmgr.errors import Unreadable
+from modelmgr.lazily import dataclass
 from modelmgr.migration.beside import base_name, is_model_name, stem_of
 from modelmgr.migration.hashes import partial_hash
 from modelmgr.migration.reading.database import (

@@ -11,10 +11,11 @@ import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import Any
 
+from modelmgr.lazily import dataclass
 from modelmgr.migration import hashes
 from modelmgr.migration.beside import base_name, is_model_name, models_beside, stem_of
 from modelmgr.migration.sources.nested import claims_of_nested

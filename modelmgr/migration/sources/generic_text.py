@@ -10,10 +10,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from modelmgr.errors import Unreadable
+from modelmgr.lazily import dataclass
 from modelmgr.migration import hashes
 from modelmgr.migration.beside import is_model_name, models_beside, stem_of, suffix_of
 from modelmgr.migration.reading import csv_ranges

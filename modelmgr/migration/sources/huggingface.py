@@ -12,11 +12,12 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
+from modelmgr.lazily import dataclass
 from modelmgr.migration.hashes import full_sha256
 from modelmgr.migration.reading.container import read_container
 from modelmgr.migration.repository import (

@@ -11,11 +11,12 @@ each is held against the file's size and a limit before a byte is read.
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload
 from modelmgr.errors import Unreadable
+from modelmgr.lazily import dataclass
 from modelmgr.migration.beside import base_name
 from modelmgr.migration.reading.container import Ranges, opened_ranges
 from modelmgr.migration.reading.json_ranges import Cut

@@ -8,10 +8,11 @@ import os
 import re
 from bisect import bisect
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from modelmgr import payload
+from modelmgr.lazily import dataclass
 from modelmgr.migration.beside import models_beside
 from modelmgr.migration.hashes import partial_hashes, sha256_of_hashes
 from modelmgr.migration.reading.container import read_container
