@@ -16,10 +16,26 @@ class Disk(NamedTuple):
         name: the same for all file systems that share a disk (``sda``; ``sda+sdb`` for a volume over two of them),
             else the number of the device.
         rotational: True if it turns, None where the system does not say (network, Windows, macOS).
+        parts: the folders in which the system shows what it is made of.
     """
 
     name: str
     rotational: bool | None
+    parts: tuple[str, ...] = ()
+
+    def fetched_bytes(self) -> int | None:
+        """Return how much was ever read from it, by everybody; None where the system does not say.
+
+        Linux, Documentation/block/stat: the third number is of sectors of 512 bytes, whatever its own are.
+        """
+        count = 0
+        try:
+            for part in self.parts:
+                with open(os.path.join(part, "stat"), "rb") as file:
+                    count += 512 * int(file.read(512).split()[2])
+        except (OSError, ValueError, IndexError):
+            return None
+        return count if self.parts else None
 
 
 def disk_of(device: int, path: str = "") -> Disk:
@@ -65,11 +81,12 @@ def _block_disk(device: int, numbers: str) -> Disk | None:
         if below:
             waiting += (os.path.realpath(os.path.join(folder, "slaves", name)) for name in below)
         elif os.path.isdir(os.path.join(folder, "queue")):
-            found[os.path.basename(folder)] = _turns(os.path.join(folder, "queue", "rotational"))
+            found[folder] = _turns(os.path.join(folder, "queue", "rotational"))
     if not found:
         return None
     turns = set(found.values())
-    return Disk("+".join(sorted(found)), True if True in turns else turns.pop())
+    parts = tuple(sorted(found, key=os.path.basename))
+    return Disk("+".join(map(os.path.basename, parts)), True if True in turns else turns.pop(), parts)
 
 
 def _turns(path: str) -> bool | None:

@@ -43,7 +43,6 @@ LOOK_BYTES = 256 * 1024
 READ_LEAST_BYTES = 64 * 1024
 READ_MOST_S = 0.1
 ASKED_AT_ONCE = 4
-WORKERS_OF_A_DISK = 2
 WORKERS_IN_ALL = 4
 POLL_S = 0.1
 LEAVE_S = 2.0
@@ -103,10 +102,10 @@ class Hashing:
             for results in hashing.rest():
                 write(results)
 
-    Two workers read a disk, one does where it turns and is no faster than the processor; at most four in all, each with
-    a buffer of 1 MiB. Where many small files wait, one has a second process hash them. Small ones come first, and
-    before them what is preferred: for that a worker leaves a large file for a moment. At most 1,024 jobs wait, and
-    8 MiB of results (a header counting as much as it has bytes).
+    Two workers read a disk, one does where a head has to be moved, and four do where none has and small files are
+    waited for; at most four in all, each with a buffer of 1 MiB. Where many small files wait, one has a second process
+    hash them. Small ones come first, and before them what is preferred: for that a worker leaves a large file for a
+    moment. At most 1,024 jobs wait, and 8 MiB of results (a header counting as much as it has bytes).
 
     Args:
         progress: asked for every block that is read; told of bytes and files while `rest` waits.
@@ -250,12 +249,13 @@ class Hashing:
         lane = self._lane_by_device.get(device)
         if lane is None:
             disk = disk_of(device, folder)
-            most = self._workers_wanted or WORKERS_OF_A_DISK
-            turns = disk.rotational is True and self._workers_wanted is None
-            lane = self._lane_by_device[device] = self._lanes.setdefault(disk.name, Lane(most, turns))
+            lane = self._lanes.setdefault(disk.name, Lane(disk, self._workers_wanted))
+            self._lane_by_device[device] = lane
         return lane
 
     def _start_workers(self) -> None:
+        if self._stop.is_set():
+            return
         most = self._workers_wanted or WORKERS_IN_ALL
         wanted = sum(
             min(lane.most, lane.running + lane.files + len(lane.urgent)) for lane in self._lanes.values()
@@ -309,6 +309,7 @@ class Hashing:
                 finally:
                     with self._work:
                         lane.running -= 1
+                        self._start_workers()  # more may read from it than at first
                         self._work.notify()
         except Cancelled:
             pass
@@ -529,8 +530,9 @@ class Hashing:
             if not count:
                 start = time.perf_counter()
                 count = read_into(descriptor, piece)
-                took = time.perf_counter() - start
+                took = (end := time.perf_counter()) - start
                 lane.read_s += took
+                lane.was_waited_for(end)
                 if took > READ_MOST_S:
                     lane.piece = max(lane.piece // 2, READ_LEAST_BYTES)
                 elif took < READ_MOST_S / 8:

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+from modelmgr.discovery.devices import Disk
 from modelmgr.discovery.digests import BLOCK_BYTES
 from modelmgr.values import MIB
 
@@ -13,9 +14,15 @@ FIRST_FILES = 16
 MANY_FILES = 64
 BATCH_BYTES = 64 * MIB
 BATCH_WAIT_S = 0.02
+READERS = 2
+READERS_THAT_WAIT = 4
+"""So many wait for small files, where the disk looks for several at a time."""
 SLOW_DISK = 8.0
 MEASURED_S = 0.25
 KNOWN_S = 0.01
+HEAD_BYTES_S = 350e6
+"""No head reads so much in a second: the fastest disks that turn give some 300 MB."""
+WATCHED_S = 0.1
 
 
 class HashJob(NamedTuple):
@@ -40,11 +47,17 @@ class HashJob(NamedTuple):
 
 
 class Lane:
-    """The jobs of one disk, small ones first, and how fast it was of late."""
+    """The jobs of one disk, small ones first, and how fast it was of late.
 
-    def __init__(self, most: int, turns: bool) -> None:
-        self.most = most
-        self._turns = turns
+    Args:
+        disk: on which they lie.
+        readers: how many may read from it, None for as many as are good for such a disk.
+    """
+
+    def __init__(self, disk: Disk, readers: int | None = None) -> None:
+        self._disk = disk
+        self._has_head = None if disk.rotational and readers else disk.rotational
+        self._readers = readers
         self.is_shared = False
         self.running = 0
         self.files = 0
@@ -55,6 +68,8 @@ class Lane:
         self.work_s = 0.0
         self._bytes = 0
         self._since = 0.0
+        self._fetched = 0
+        self._watched_at = 0.0
         self._waiting: dict[int, deque[HashJob]] = {}
 
     def put(self, job: HashJob) -> None:
@@ -108,17 +123,25 @@ class Lane:
     @property
     def limit(self) -> int:
         """How many may read from it at a time."""
-        # Virtual disks and some USB bridges say that they turn. What reads faster than SHA-256 has no head to move.
-        if self.is_shared and 0 in self._waiting:
-            return 1  # a second process does these
-        if self._turns and not (self.hash_s > KNOWN_S and self.read_s < self.hash_s):
+        if self._has_head and not (self.hash_s > KNOWN_S and self.read_s < self.hash_s):
             return 1
-        return self.most
+        if 0 in self._waiting:
+            if self.is_shared and not self.waits:
+                return 1  # a second process does these
+            if self._has_head is False and self.waits:
+                return self._readers or READERS_THAT_WAIT
+        return self._readers or READERS
+
+    @property
+    def most(self) -> int:
+        """How many may be wanted any moment."""
+        return self._readers or max(READERS, self.limit)
 
     @property
     def can_share(self) -> bool:
-        """Whether many files of less than 1 MiB wait, and not for the disk: a second process is worth it."""
-        return len(self._waiting.get(0, ())) >= MANY_FILES and self.hash_s > self.read_s
+        """Whether a second process is worth it: many files of less than 1 MiB wait, and for no head."""
+        has_many = len(self._waiting.get(0, ())) >= MANY_FILES
+        return has_many and self.hash_s > 0 and (self._has_head is False or not self.waits)
 
     @property
     def is_slow(self) -> bool:
@@ -129,6 +152,18 @@ class Lane:
     def waits(self) -> bool:
         """Whether its readers wait for it more than they hash."""
         return self.read_s > self.hash_s
+
+    def was_waited_for(self, now: float) -> None:
+        """Learn now and then whether it has a head; `now` is of a monotonic clock, in seconds.
+
+        Virtual disks and some USB bridges say that they turn. What delivers more than a head can read has none.
+        """
+        if self._has_head and now - self._watched_at > WATCHED_S:
+            fetched = self._disk.fetched_bytes()
+            if fetched is not None:
+                most = HEAD_BYTES_S * len(self._disk.parts) * (now - self._watched_at)
+                self._has_head = not self._watched_at or fetched - self._fetched < most
+                self._fetched, self._watched_at = fetched, now
 
     def measured(self, work_s: float) -> None:
         """Count the time of a block for which it was not read; former ones count less, for disks change."""

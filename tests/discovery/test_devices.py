@@ -35,8 +35,8 @@ def test_a_partition_and_its_disk_are_one(tmp_path: Path) -> None:
     part = sda / "sda2"
     part.mkdir()
     (part / "partition").write_text("2\n")
-    assert found(tmp_path, number(tmp_path, 8, 2, part)) == Disk("sda", True)
-    assert found(tmp_path, number(tmp_path, 8, 0, sda)) == Disk("sda", True)
+    assert found(tmp_path, number(tmp_path, 8, 2, part)) == Disk("sda", True, (str(sda),))
+    assert found(tmp_path, number(tmp_path, 8, 0, sda)) == Disk("sda", True, (str(sda),))
 
 
 def test_a_volume_is_the_disks_below_it_and_turns_if_one_of_them_does(tmp_path: Path) -> None:
@@ -49,8 +49,10 @@ def test_a_volume_is_the_disks_below_it_and_turns_if_one_of_them_does(tmp_path: 
         (folder / "slaves").mkdir()
         for each in below:
             (folder / "slaves" / each.name).symlink_to(each)
-    assert found(tmp_path, number(tmp_path, 253, 0, crypt)) == Disk("nvme0n1", False)
-    assert found(tmp_path, number(tmp_path, 253, 1, volume)) == Disk("nvme0n1+sda", True)
+    assert found(tmp_path, number(tmp_path, 253, 0, crypt)) == Disk("nvme0n1", False, (str(nvme),))
+    assert found(tmp_path, number(tmp_path, 253, 1, volume)) == Disk(
+        "nvme0n1+sda", True, (str(nvme), str(sda))
+    )
 
 
 def test_volumes_that_lie_on_each_other_in_a_circle_end(tmp_path: Path) -> None:
@@ -63,8 +65,20 @@ def test_volumes_that_lie_on_each_other_in_a_circle_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("turns", [None, "", "?\n"])
 def test_a_disk_that_does_not_say_whether_it_turns_is_unknown(tmp_path: Path, turns: str | None) -> None:
-    device = number(tmp_path, 252, 0, disk(tmp_path, "vda", turns))
-    assert found(tmp_path, device) == Disk("vda", None)
+    vda = disk(tmp_path, "vda", turns)
+    assert found(tmp_path, number(tmp_path, 252, 0, vda)) == Disk("vda", None, (str(vda),))
+
+
+def test_what_was_read_from_a_volume_is_what_was_read_from_its_disks(tmp_path: Path) -> None:
+    sda, sdb = disk(tmp_path, "sda", "1\n"), disk(tmp_path, "sdb", "1\n")
+    volume = Disk("sda+sdb", True, (str(sda), str(sdb)))
+    assert Disk("nfs", None).fetched_bytes() is None
+    assert volume.fetched_bytes() is None
+    for folder, sectors in ((sda, 7), (sdb, 5)):
+        (folder / "stat").write_text(f"    4695005   581147 {sectors}  3192068 14501536  3924417\n")
+    assert volume.fetched_bytes() == 12 * 512
+    (sdb / "stat").write_text("none\n")
+    assert volume.fetched_bytes() is None
 
 
 def test_a_device_that_the_system_knows_nothing_of_stands_for_itself(tmp_path: Path) -> None:

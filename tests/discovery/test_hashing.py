@@ -28,6 +28,7 @@ from modelmgr.discovery import (
     sha256_of,
     tensor_quick_of,
 )
+from modelmgr.discovery.devices import Disk
 from modelmgr.discovery.lanes import Lane
 from modelmgr.progress import Cancelled, Progress, Step
 
@@ -404,12 +405,68 @@ def test_results_that_nobody_takes_hold_the_workers(tmp_path: Path) -> None:
 
 
 def test_a_turning_disk_is_read_by_one_until_it_proves_faster_than_the_processor() -> None:
-    turning, other = Lane(2, turns=True), Lane(2, turns=False)
+    turning, other = Lane(Disk("sda", True)), Lane(Disk("sdb", None))
     assert (turning.limit, other.limit) == (1, 2)
     turning.read_s, turning.hash_s = 0.02, 0.1
     assert turning.limit == 2
     turning.read_s = 0.9
     assert turning.limit == 1
+
+
+def waiting_lane(rotational: bool | None, part: Path, readers: int | None = None) -> Lane:
+    """Return a lane of many small files on a disk that takes longer than their hashing."""
+    lane = Lane(Disk("vda", rotational, (str(part),)), readers)
+    for key in range(100):
+        lane.put(HashJob(key, f"/models/{key}", 1000, 0))
+    lane.read_s, lane.hash_s = 0.05, 0.02
+    return lane
+
+
+def read_from(part: Path, size: int) -> None:
+    (part / "stat").write_text(f"10 0 {size // 512} 7 0 0 0 0\n")
+
+
+@pytest.mark.parametrize(("megabytes", "is_proof"), [(30, False), (40, True)])
+def test_a_disk_that_delivers_more_than_a_head_can_read_has_none(
+    tmp_path: Path, megabytes: int, is_proof: bool
+) -> None:
+    lane = waiting_lane(True, tmp_path)
+    read_from(tmp_path, 2**40)
+    lane.was_waited_for(500.0)
+    assert lane.limit == 1, "what it read since the system started proves nothing"
+    read_from(tmp_path, 2**40 + megabytes * 1_000_000)
+    lane.was_waited_for(500.05)
+    assert lane.limit == 1, "too short to tell"
+    lane.was_waited_for(500.11)
+    assert (lane.limit, lane.can_share) == ((4, True) if is_proof else (1, False))
+    lane.was_waited_for(501.0)
+    assert (lane.limit == 4) is is_proof, "once seen is enough"
+
+
+def test_a_volume_of_two_disks_has_two_heads(tmp_path: Path) -> None:
+    lane = Lane(Disk("sda+sdb", True, (str(tmp_path), str(tmp_path))))
+    for now, size in ((500.0, 0), (501.0, 300 * 10**6)):
+        read_from(tmp_path, size)
+        lane.was_waited_for(now)
+    assert lane.limit == 1
+
+
+def test_who_waits_for_small_files_reads_several_at_a_time_where_no_head_is_moved(tmp_path: Path) -> None:
+    lanes_of = {kind: waiting_lane(kind, tmp_path) for kind in (True, False, None)}
+    assert {kind: lane.limit for kind, lane in lanes_of.items()} == {True: 1, False: 4, None: 2}
+    lanes_of[False].put(HashJob(100, "/models/large", 2**30, 0))
+    assert lanes_of[False].limit == 4
+    only_large = Lane(Disk("vda", False))
+    only_large.read_s, only_large.hash_s = 0.05, 0.02
+    only_large.put(HashJob(100, "/models/large", 2**30, 0))
+    assert only_large.limit == 2, "a large file is read in order"
+
+
+def test_a_number_of_workers_that_the_user_gave_is_kept(tmp_path: Path) -> None:
+    for wanted in (1, 3, 8):
+        for kind in (True, False, None):
+            lane = waiting_lane(kind, tmp_path, wanted)
+            assert (lane.limit, lane.most) == (wanted, wanted)
 
 
 # --- stop, hold, slow down --------------------------------------------------------------------------------
